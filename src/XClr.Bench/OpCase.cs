@@ -1,0 +1,27 @@
+using XClr.Gpu;
+using XClr.Nn;
+
+namespace XClr.Bench;
+
+/// <summary>How an input of an op case is filled: seeded, the same on every machine.</summary>
+public enum Fill
+{
+    Normal,
+    Uniform01,
+    Positive,
+    Zero,
+}
+
+/// <summary>A tensor that an op case binds. Integer tensors (UInt32, UInt8) are filled by the case's own <paramref name="Values"/>.</summary>
+public sealed record OpTensor(string Name, Shape Shape, Fill Fill = Fill.Normal, DType Type = DType.Float32, Func<uint[]>? Values = null);
+
+/// <summary>
+/// One op at one shape. The same list serves tests (with a double-precision reference), benchmarks and the driver matrix.
+/// An output whose name is also an input's is read and written in place.
+/// </summary>
+/// <param name="Name">Kernel family and shapes: "conv2d_fwd 2x7x5x12 k20 3x3 s2 p1".</param>
+/// <param name="Record">Records the op on tensors found by name.</param>
+public sealed record OpCase(string Name, IReadOnlyList<OpTensor> Inputs, IReadOnlyList<OpTensor> Outputs, Action<Recorder, IReadOnlyDictionary<string, Tensor>> Record)
+{
+    public override string ToString() => Name;
+}

@@ -1,0 +1,126 @@
+using System.Globalization;
+
+namespace XClr.Gpu;
+
+/// <summary>Kind of a device, in the order of preference of the default choice (discrete first).</summary>
+public enum GpuKind
+{
+    Discrete,
+    Integrated,
+    Virtual,
+    Cpu,
+    Other,
+}
+
+/// <summary>One cooperative-matrix shape that the driver executes: D[M,N] = A[M,K]*B[K,N] + C at subgroup scope.</summary>
+public sealed record CooperativeMatrixShape(int M, int N, int K, string A, string B, string C, string Result);
+
+/// <summary>
+/// What a device can do, read once when it is opened. Every choice of kernel is a function of this record, never of a vendor's name.
+/// Sizes are bytes unless named otherwise. XCLR_CAPS lowers any numeric limit or switches a feature off; it never raises one.
+/// </summary>
+public sealed record DeviceCaps
+{
+    public required string Name { get; init; }
+    public required string DriverName { get; init; }
+    public required string DriverInfo { get; init; }
+    public required uint VendorId { get; init; }
+    public required uint DeviceId { get; init; }
+    public required uint DriverVersion { get; init; }
+    public required Guid DeviceUuid { get; init; }
+    public required Guid DriverUuid { get; init; }
+    public required Version ApiVersion { get; init; }
+    public required GpuKind Kind { get; init; }
+
+    /// <summary>Invocations per subgroup that a pipeline gets unless it asks for another size.</summary>
+    public required int SubgroupSize { get; init; }
+    public required int MinSubgroupSize { get; init; }
+    public required int MaxSubgroupSize { get; init; }
+
+    public required long MaxStorageBufferRange { get; init; }
+    public required long MinStorageBufferOffsetAlignment { get; init; }
+    public required long MaxMemoryAllocationSize { get; init; }
+    public required long DeviceLocalBytes { get; init; }
+    public required int MaxPushConstantsSize { get; init; }
+    public required int MaxComputeSharedMemorySize { get; init; }
+    public required int MaxComputeWorkGroupInvocations { get; init; }
+
+    /// <summary>The smallest of the three axes' limits: dispatches are laid out as a flat index over x, then y, then z.</summary>
+    public required long MaxComputeWorkGroupCount { get; init; }
+
+    public required bool ShaderFloat16 { get; init; }
+    public required bool StorageBuffer16Bit { get; init; }
+    public required bool ShaderInt64 { get; init; }
+    public required bool BufferDeviceAddress { get; init; }
+    public required bool SubgroupSizeControl { get; init; }
+
+    /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence.</summary>
+    public required bool CooperativeMatrix { get; init; }
+    public required IReadOnlyList<CooperativeMatrixShape> CooperativeMatrixShapes { get; init; }
+
+    /// <summary>Nanoseconds per timestamp tick; 0 where the queue has no timestamps.</summary>
+    public required double TimestampPeriod { get; init; }
+    public required int TimestampValidBits { get; init; }
+
+    /// <summary>True where the kernels written for CPU drivers (suffix `word`: no barriers, wide work per lane) are the right choice.</summary>
+    public required bool CpuKernels { get; init; }
+
+    /// <summary>Parses a byte count or a count: a whole number with an optional suffix K, M or G (powers of 1,024).</summary>
+    public static long ParseSize(string text)
+    {
+        var shift = text.Length == 0 ? 0 : char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
+        var digits = shift == 0 ? text : text[..^1];
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            ? n << shift
+            : throw new GpuException($"'{text}' is no size: write a whole number, with K, M or G behind it if you like (1M = 1048576).");
+    }
+
+    /// <summary>Applies XCLR_CAPS ("maxStorageBufferRange=1M,shaderFloat16=0"): keys are this record's property names. Raising is refused.</summary>
+    public DeviceCaps Lower(string? overrides)
+    {
+        var lowered = this;
+        foreach (var item in (overrides ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            var parts = item.Split('=', 2);
+            if (parts.Length != 2)
+            {
+                throw new GpuException($"XCLR_CAPS: '{item}' is not of the form name=value.");
+            }
+            lowered = lowered.LowerOne(parts[0].Trim(), parts[1].Trim());
+        }
+        return lowered;
+    }
+
+    private DeviceCaps LowerOne(string key, string text) => key.ToLowerInvariant() switch
+    {
+        "maxstoragebufferrange" => this with { MaxStorageBufferRange = Least(key, text, MaxStorageBufferRange) },
+        "maxmemoryallocationsize" => this with { MaxMemoryAllocationSize = Least(key, text, MaxMemoryAllocationSize) },
+        "devicelocalbytes" => this with { DeviceLocalBytes = Least(key, text, DeviceLocalBytes) },
+        "maxpushconstantssize" => this with { MaxPushConstantsSize = (int)Least(key, text, MaxPushConstantsSize) },
+        "maxcomputesharedmemorysize" => this with { MaxComputeSharedMemorySize = (int)Least(key, text, MaxComputeSharedMemorySize) },
+        "maxcomputeworkgroupinvocations" => this with { MaxComputeWorkGroupInvocations = (int)Least(key, text, MaxComputeWorkGroupInvocations) },
+        "maxcomputeworkgroupcount" => this with { MaxComputeWorkGroupCount = Least(key, text, MaxComputeWorkGroupCount) },
+        "timestampvalidbits" => this with { TimestampValidBits = (int)Least(key, text, TimestampValidBits) },
+        "shaderfloat16" => this with { ShaderFloat16 = Off(key, text, ShaderFloat16) },
+        "storagebuffer16bit" => this with { StorageBuffer16Bit = Off(key, text, StorageBuffer16Bit) },
+        "shaderint64" => this with { ShaderInt64 = Off(key, text, ShaderInt64), CpuKernels = CpuKernels && Off(key, text, ShaderInt64) },
+        "bufferdeviceaddress" => this with { BufferDeviceAddress = Off(key, text, BufferDeviceAddress) },
+        "subgroupsizecontrol" => this with { SubgroupSizeControl = Off(key, text, SubgroupSizeControl) },
+        "cooperativematrix" => this with { CooperativeMatrix = Off(key, text, CooperativeMatrix) },
+        "cpukernels" => this with { CpuKernels = Off(key, text, CpuKernels) },
+        _ => throw new GpuException($"XCLR_CAPS: '{key}' is not a cap that can be lowered."),
+    };
+
+    private static long Least(string key, string text, long have)
+    {
+        var asked = ParseSize(text);
+        return asked <= have ? asked : throw new GpuException($"XCLR_CAPS: {key}={text} is above what the device has ({have}); caps can only be lowered.");
+    }
+
+    private static bool Off(string key, string text, bool have) => text switch
+    {
+        "0" or "false" => false,
+        "1" or "true" when have => true,
+        _ => throw new GpuException($"XCLR_CAPS: {key}={text} is not 0, or asks for a feature that the device lacks."),
+    };
+}

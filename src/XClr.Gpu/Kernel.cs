@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+
+namespace XClr.Gpu;
+
+/// <summary>
+/// A compute shader as the code that owns it sees it: its name ("norm/batchnorm_fwd": shader file, SPIR-V resource, profiler label),
+/// how many buffers it reads and writes (binding order: reads, then writes) and its push constants' size.
+/// </summary>
+public abstract class Kernel
+{
+    private protected Kernel(string name, int reads, int writes, int pushBytes, ImmutableArray<uint> specialization)
+    {
+        Name = name;
+        Reads = reads;
+        Writes = writes;
+        PushBytes = pushBytes;
+        Specialization = specialization;
+        Key = specialization.IsEmpty ? name : $"{name}<{string.Join(',', specialization)}>";
+    }
+
+    public string Name { get; }
+    public int Reads { get; }
+    public int Writes { get; }
+
+    /// <summary>Bytes of push constants: at most 128, a multiple of 4.</summary>
+    public int PushBytes { get; }
+
+    /// <summary>Values of the specialisation constants with ids 0, 1, 2, ...; floats and booleans as their 32 bits.</summary>
+    public ImmutableArray<uint> Specialization { get; }
+
+    /// <summary>Name and specialisation: what a pipeline is made for.</summary>
+    public string Key { get; }
+    public int Bindings => Reads + Writes;
+}
+
+/// <summary>A kernel whose push constants are <typeparamref name="TParams"/>, field for field in the shader's order (4-byte fields only).</summary>
+public sealed class Kernel<TParams> : Kernel where TParams : unmanaged
+{
+    public Kernel(string name, int reads, int writes)
+        : this(name, reads, writes, [])
+    {
+    }
+
+    private Kernel(string name, int reads, int writes, ImmutableArray<uint> specialization)
+        : base(name, reads, writes, Unsafe.SizeOf<TParams>(), specialization)
+    {
+    }
+
+    /// <summary>The same kernel with values for the specialisation constants 0, 1, 2, ...</summary>
+    public Kernel<TParams> With(params ReadOnlySpan<uint> constants) => new(Name, Reads, Writes, [.. constants]);
+}

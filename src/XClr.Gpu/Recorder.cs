@@ -1,0 +1,134 @@
+using System.Runtime.InteropServices;
+
+namespace XClr.Gpu;
+
+/// <summary>Part of a training step, for profiles and plan tables.</summary>
+public enum StepPhase
+{
+    Other,
+    Augment,
+    Forward,
+    Loss,
+    Backward,
+    Optimizer,
+}
+
+/// <summary>What a dispatch costs by its mathematics: floating-point operations, and bytes of memory traffic where the views' sizes do not tell.</summary>
+/// <param name="Flops">Floating-point operations (a fused multiply-add counts two).</param>
+/// <param name="Bytes">Bytes read and written; null = the sum of the bound views.</param>
+public readonly record struct DispatchCost(double Flops = 0, long? Bytes = null);
+
+/// <summary>One recorded dispatch: everything a plan needs to bind and launch it.</summary>
+public sealed class Dispatch
+{
+    public required int Index { get; init; }
+    public required Kernel Kernel { get; init; }
+    public required long Groups { get; init; }
+    public required byte[] PushConstants { get; init; }
+
+    /// <summary>The bound ranges in binding order: reads, then writes.</summary>
+    public required BufferView[] Views { get; init; }
+    public required double Flops { get; init; }
+    public required long Bytes { get; init; }
+    public required string Layer { get; init; }
+    public required StepPhase Phase { get; init; }
+    public required string Detail { get; init; }
+
+    /// <summary>Name in profiles and capture tools: kernel, shapes, layer.</summary>
+    public string Label => string.Join(' ', new[] { Kernel.Name, Detail, Layer }.Where(s => s.Length > 0));
+    public ReadOnlySpan<BufferView> Reads => Views.AsSpan(0, Kernel.Reads);
+    public ReadOnlySpan<BufferView> Writes => Views.AsSpan(Kernel.Reads);
+}
+
+/// <summary>
+/// Records dispatches in order; a <see cref="Plan"/> is made of them. Needs a device's caps, not the device: nothing is allocated here.
+/// Ops take it as their first argument, in tests and in the training step alike.
+/// </summary>
+public sealed class Recorder(DeviceCaps caps)
+{
+    private readonly List<Dispatch> dispatches = [];
+    private readonly List<string> layers = [];
+    private StepPhase phase = StepPhase.Other;
+
+    public DeviceCaps Caps { get; } = caps;
+    public IReadOnlyList<Dispatch> Dispatches => dispatches;
+
+    /// <summary>A buffer that lives from its first write to its last read inside this plan.</summary>
+    public GpuBuffer Transient(string name, long bytes, MemoryCategory category) => new(Qualified(name), bytes, category, persistent: false);
+
+    /// <summary>Names the dispatches recorded until disposal ("layer1.0.conv1"); nests with dots.</summary>
+    public IDisposable Layer(string name)
+    {
+        layers.Add(name);
+        return new Undo(() => layers.RemoveAt(layers.Count - 1));
+    }
+
+    /// <summary>Sets the phase of the dispatches recorded until disposal.</summary>
+    public IDisposable Phase(StepPhase value)
+    {
+        var before = phase;
+        phase = value;
+        return new Undo(() => phase = before);
+    }
+
+    /// <summary>
+    /// Records one dispatch. <paramref name="groups"/> is the number of workgroups as one flat number; it is laid out over x, y and z within the
+    /// device's limits, and shaders recover it with flat_group() of common/grid.glsl (groups past the end must return at once).
+    /// A view in <paramref name="writes"/> may also be read by the shader. Shapes go into <paramref name="detail"/>, for profiles.
+    /// </summary>
+    public void Dispatch<TParams>(Kernel<TParams> kernel, long groups, in TParams parameters, ReadOnlySpan<BufferView> reads, ReadOnlySpan<BufferView> writes,
+        DispatchCost cost = default, string detail = "")
+        where TParams : unmanaged
+    {
+        if (reads.Length != kernel.Reads || writes.Length != kernel.Writes)
+        {
+            throw new GpuException($"{kernel.Name} binds {kernel.Reads} reads and {kernel.Writes} writes, but was given {reads.Length} and {writes.Length}.");
+        }
+        if (groups <= 0)
+        {
+            throw new GpuException($"{kernel.Name} was asked for {groups} workgroups.");
+        }
+        BufferView[] views = [.. reads, .. writes];
+        foreach (var view in views)
+        {
+            RequireBindable(kernel, view);
+        }
+        var push = MemoryMarshal.AsBytes(new ReadOnlySpan<TParams>(in parameters)).ToArray();
+        dispatches.Add(new Dispatch
+        {
+            Index = dispatches.Count,
+            Kernel = kernel,
+            Groups = groups,
+            PushConstants = push,
+            Views = views,
+            Flops = cost.Flops,
+            Bytes = cost.Bytes ?? views.Sum(v => v.Bytes),
+            Layer = string.Join('.', layers),
+            Phase = phase,
+            Detail = detail,
+        });
+    }
+
+    private void RequireBindable(Kernel kernel, BufferView view)
+    {
+        if (view.Buffer is null)
+        {
+            throw new GpuException($"{kernel.Name} was given an empty buffer view.");
+        }
+        if (view.Bytes > Caps.MaxStorageBufferRange)
+        {
+            throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes, above the device's maxStorageBufferRange of {Caps.MaxStorageBufferRange}; the op must slice it.");
+        }
+        if (view.Offset % Caps.MinStorageBufferOffsetAlignment != 0)
+        {
+            throw new GpuException($"{kernel.Name}: {view.Buffer.Name} is bound at byte {view.Offset}, not a multiple of the device's {Caps.MinStorageBufferOffsetAlignment}.");
+        }
+    }
+
+    private string Qualified(string name) => layers.Count == 0 ? name : $"{string.Join('.', layers)}.{name}";
+
+    private sealed class Undo(Action undo) : IDisposable
+    {
+        public void Dispose() => undo();
+    }
+}
