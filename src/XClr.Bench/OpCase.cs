@@ -20,6 +20,8 @@ public sealed record OpTensor(string Name, Shape Shape, Fill Fill = Fill.Normal,
 /// An output whose name is also an input's is read and written in place.
 /// </summary>
 /// <param name="Name">Kernel family and shapes: "conv2d_fwd 2x7x5x12 k20 3x3 s2 p1".</param>
+/// <param name="Inputs">Tensors that are filled before the run.</param>
+/// <param name="Outputs">Tensors that are read back after it.</param>
 /// <param name="Record">Records the op on tensors found by name.</param>
 public sealed record OpCase(string Name, IReadOnlyList<OpTensor> Inputs, IReadOnlyList<OpTensor> Outputs, Action<Recorder, IReadOnlyDictionary<string, Tensor>> Record)
 {

@@ -1,0 +1,173 @@
+using Silk.NET.Core.Native;
+using Silk.NET.Vulkan;
+
+namespace XClr.Gpu;
+
+/// <summary>Reads a physical device's properties and features into <see cref="DeviceCaps"/>.</summary>
+internal static unsafe class DeviceProbe
+{
+    public static DeviceCaps Read(GpuInstance instance, PhysicalDevice device)
+    {
+        var vk = instance.Vk;
+        var sizes = new PhysicalDeviceSubgroupSizeControlProperties { SType = StructureType.PhysicalDeviceSubgroupSizeControlProperties };
+        var v12 = new PhysicalDeviceVulkan12Properties { SType = StructureType.PhysicalDeviceVulkan12Properties };
+        var v11 = new PhysicalDeviceVulkan11Properties { SType = StructureType.PhysicalDeviceVulkan11Properties, PNext = &v12 };
+        var properties = new PhysicalDeviceProperties2 { SType = StructureType.PhysicalDeviceProperties2, PNext = &v11 };
+        var extensions = Extensions(vk, device);
+        vk.GetPhysicalDeviceProperties(device, &properties.Properties);
+        var sizeControl = properties.Properties.ApiVersion >= Vk.Version13 || extensions.Contains("VK_EXT_subgroup_size_control");
+        if (sizeControl)
+        {
+            v12.PNext = &sizes;
+        }
+        vk.GetPhysicalDeviceProperties2(device, &properties);
+        ref var basic = ref properties.Properties;
+        ref var limits = ref basic.Limits;
+        var features = Features(vk, device, extensions);
+        var queue = ComputeQueue(vk, device);
+        var kind = basic.DeviceType switch
+        {
+            PhysicalDeviceType.DiscreteGpu => GpuKind.Discrete,
+            PhysicalDeviceType.IntegratedGpu => GpuKind.Integrated,
+            PhysicalDeviceType.VirtualGpu => GpuKind.Virtual,
+            PhysicalDeviceType.Cpu => GpuKind.Cpu,
+            _ => GpuKind.Other,
+        };
+        fixed (byte* name = basic.DeviceName)
+        {
+            return new DeviceCaps
+            {
+                Name = SilkMarshal.PtrToString((nint)name) ?? "",
+                DriverName = SilkMarshal.PtrToString((nint)v12.DriverName) ?? "",
+                DriverInfo = SilkMarshal.PtrToString((nint)v12.DriverInfo) ?? "",
+                VendorId = basic.VendorID,
+                DeviceId = basic.DeviceID,
+                DriverVersion = basic.DriverVersion,
+                DeviceUuid = new Guid(new ReadOnlySpan<byte>(v11.DeviceUuid, 16), bigEndian: true),
+                DriverUuid = new Guid(new ReadOnlySpan<byte>(v11.DriverUuid, 16), bigEndian: true),
+                ApiVersion = new Version((int)(basic.ApiVersion >> 22), (int)(basic.ApiVersion >> 12 & 0x3ff), (int)(basic.ApiVersion & 0xfff)),
+                Kind = kind,
+                SubgroupSize = (int)v11.SubgroupSize,
+                MinSubgroupSize = (int)(sizes.MinSubgroupSize != 0 ? sizes.MinSubgroupSize : v11.SubgroupSize),
+                MaxSubgroupSize = (int)(sizes.MaxSubgroupSize != 0 ? sizes.MaxSubgroupSize : v11.SubgroupSize),
+                MaxStorageBufferRange = limits.MaxStorageBufferRange,
+                MinStorageBufferOffsetAlignment = (long)limits.MinStorageBufferOffsetAlignment,
+                MaxMemoryAllocationSize = (long)Math.Min(v11.MaxMemoryAllocationSize, long.MaxValue),
+                DeviceLocalBytes = DeviceLocalBytes(vk, device),
+                MaxPushConstantsSize = (int)limits.MaxPushConstantsSize,
+                MaxComputeSharedMemorySize = (int)limits.MaxComputeSharedMemorySize,
+                MaxComputeWorkGroupInvocations = (int)limits.MaxComputeWorkGroupInvocations,
+                MaxComputeWorkGroupCount = Math.Min(limits.MaxComputeWorkGroupCount[0], Math.Min(limits.MaxComputeWorkGroupCount[1], limits.MaxComputeWorkGroupCount[2])),
+                ShaderFloat16 = features.Float16,
+                StorageBuffer16Bit = features.Storage16,
+                ShaderInt64 = features.Int64,
+                BufferDeviceAddress = features.Address,
+                SubgroupSizeControl = features.SizeControl,
+                CooperativeMatrix = features.Cooperative,
+                CooperativeMatrixShapes = features.Cooperative ? Shapes(instance, device) : [],
+                TimestampPeriod = queue.Bits == 0 ? 0 : limits.TimestampPeriod,
+                TimestampValidBits = queue.Bits,
+                CpuKernels = kind == GpuKind.Cpu && features.Int64,
+            };
+        }
+    }
+
+    /// <summary>The family that runs compute (the first one; on most devices it also does graphics), and its timestamp bits.</summary>
+    public static (uint Family, int Bits) ComputeQueue(Vk vk, PhysicalDevice device)
+    {
+        var families = QueueFamilies(vk, device);
+        var index = Array.FindIndex(families, f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit));
+        return index < 0
+            ? throw new GpuException("The device has no queue that runs compute shaders.")
+            : ((uint)index, (int)families[index].TimestampValidBits);
+    }
+
+    /// <summary>A family that only copies (a copy engine), where one exists.</summary>
+    public static uint? TransferQueue(Vk vk, PhysicalDevice device)
+    {
+        var index = Array.FindIndex(QueueFamilies(vk, device), f => f.QueueFlags.HasFlag(QueueFlags.TransferBit) && (f.QueueFlags & (QueueFlags.ComputeBit | QueueFlags.GraphicsBit)) == 0);
+        return index < 0 ? null : (uint)index;
+    }
+
+    public static HashSet<string> Extensions(Vk vk, PhysicalDevice device)
+    {
+        uint count = 0;
+        vk.EnumerateDeviceExtensionProperties(device, (byte*)null, &count, null).Check("vkEnumerateDeviceExtensionProperties");
+        var properties = new ExtensionProperties[count];
+        fixed (ExtensionProperties* p = properties)
+        {
+            vk.EnumerateDeviceExtensionProperties(device, (byte*)null, &count, p).Check("vkEnumerateDeviceExtensionProperties");
+        }
+        return [.. properties.Select(e => SilkMarshal.PtrToString((nint)e.ExtensionName)!)];
+    }
+
+    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions)
+    {
+        var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr };
+        var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures };
+        var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features };
+        var v11 = new PhysicalDeviceVulkan11Features { SType = StructureType.PhysicalDeviceVulkan11Features, PNext = &v12 };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v11 };
+        var hasControl = extensions.Contains("VK_EXT_subgroup_size_control");
+        if (hasControl)
+        {
+            v12.PNext = &control;
+        }
+        if (extensions.Contains("VK_KHR_cooperative_matrix"))
+        {
+            cooperative.PNext = v12.PNext;
+            v12.PNext = &cooperative;
+        }
+        vk.GetPhysicalDeviceFeatures2(device, &features);
+        return v12.TimelineSemaphore
+            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix)
+            : throw new GpuException("The device lacks timeline semaphores, which Vulkan 1.2 requires.");
+    }
+
+    private static IReadOnlyList<CooperativeMatrixShape> Shapes(GpuInstance instance, PhysicalDevice device)
+    {
+        var get = (delegate* unmanaged<PhysicalDevice, uint*, CooperativeMatrixPropertiesKHR*, Result>)instance.Function("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+        if (get is null)
+        {
+            return [];
+        }
+        uint count = 0;
+        get(device, &count, null).Check("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+        var shapes = new CooperativeMatrixPropertiesKHR[count];
+        Array.Fill(shapes, new CooperativeMatrixPropertiesKHR { SType = StructureType.CooperativeMatrixPropertiesKhr });
+        fixed (CooperativeMatrixPropertiesKHR* p = shapes)
+        {
+            get(device, &count, p).Check("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+        }
+        static string TypeName(ComponentTypeKHR type) => type.ToString().Replace("Khr", "").ToLowerInvariant();
+        return [.. shapes.Where(s => s.Scope == ScopeKHR.SubgroupKhr).Select(s =>
+            new CooperativeMatrixShape((int)s.MSize, (int)s.NSize, (int)s.KSize, TypeName(s.AType), TypeName(s.BType), TypeName(s.CType), TypeName(s.ResultType)))];
+    }
+
+    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device)
+    {
+        PhysicalDeviceMemoryProperties memory;
+        vk.GetPhysicalDeviceMemoryProperties(device, &memory);
+        ulong most = 0;
+        for (var i = 0; i < (int)memory.MemoryHeapCount; i++)
+        {
+            if (memory.MemoryHeaps[i].Flags.HasFlag(MemoryHeapFlags.DeviceLocalBit))
+            {
+                most = Math.Max(most, memory.MemoryHeaps[i].Size);
+            }
+        }
+        return (long)most;
+    }
+
+    private static QueueFamilyProperties[] QueueFamilies(Vk vk, PhysicalDevice device)
+    {
+        uint count = 0;
+        vk.GetPhysicalDeviceQueueFamilyProperties(device, &count, null);
+        var families = new QueueFamilyProperties[count];
+        fixed (QueueFamilyProperties* p = families)
+        {
+            vk.GetPhysicalDeviceQueueFamilyProperties(device, &count, p);
+        }
+        return families;
+    }
+}

@@ -1,0 +1,328 @@
+using System.Text;
+using Silk.NET.Core.Native;
+using Silk.NET.Vulkan;
+using Buffer = Silk.NET.Vulkan.Buffer;
+
+namespace XClr.Gpu;
+
+/// <summary>How a device is opened.</summary>
+public sealed record DeviceOptions
+{
+    /// <summary>Index, UUID or part of the name; null = XCLR_DEVICE, else the best device.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>Caps to lower, "name=value,..."; null = XCLR_CAPS.</summary>
+    public string? LowerCaps { get; init; }
+    public ValidationLevel Validation { get; init; }
+
+    /// <summary>Folder of the pipeline cache; null = no file.</summary>
+    public string? CacheFolder { get; init; }
+}
+
+/// <summary>
+/// Vulkan objects of a host engine, on which a <see cref="GpuDevice"/> works without owning them. The host enabled at least timeline semaphores,
+/// and names in <paramref name="Enabled"/> (property names of <see cref="DeviceCaps"/>) which optional features it enabled: others are not used.
+/// </summary>
+public sealed record ForeignHandles(nint Instance, nint PhysicalDevice, nint Device, uint QueueFamily, nint Queue, IReadOnlySet<string> Enabled);
+
+/// <summary>
+/// An opened Vulkan device: caps, queues, memory, pipelines. Disposal reports what was not disposed before it. Not thread-safe except where said.
+/// </summary>
+public sealed unsafe class GpuDevice : IDisposable
+{
+    private readonly GpuInstance instance;
+    private readonly PhysicalDevice physical;
+    private readonly Arena arena;
+    private readonly bool ownsDevice;
+    private readonly uint[] families;
+    private readonly HashSet<Plan> plans = [];
+    private readonly delegate* unmanaged<Device, DebugUtilsObjectNameInfoEXT*, Result> setName;
+    private readonly delegate* unmanaged<CommandBuffer, DebugUtilsLabelEXT*, void> beginLabel;
+    private readonly delegate* unmanaged<CommandBuffer, void> endLabel;
+    private bool disposed;
+
+    private GpuDevice(GpuInstance instance, PhysicalDevice physical, DeviceCaps caps, string? cacheFolder, ForeignHandles? foreign)
+    {
+        this.instance = instance;
+        this.physical = physical;
+        Caps = caps;
+        ownsDevice = foreign is null;
+        var compute = foreign?.QueueFamily ?? DeviceProbe.ComputeQueue(Vk, physical).Family;
+        var copy = foreign is null ? DeviceProbe.TransferQueue(Vk, physical) : null;
+        families = copy is { } c ? [compute, c] : [compute];
+        Handle = foreign is null ? CreateDevice() : new Device(foreign.Device);
+        Compute = new GpuQueue(this, compute, foreign is null ? QueueOf(compute) : new Queue(foreign.Queue));
+        Copy = copy is { } family ? new GpuQueue(this, family, QueueOf(family)) : Compute;
+        if (instance.HasDebugUtils)
+        {
+            setName = (delegate* unmanaged<Device, DebugUtilsObjectNameInfoEXT*, Result>)instance.Function("vkSetDebugUtilsObjectNameEXT");
+            beginLabel = (delegate* unmanaged<CommandBuffer, DebugUtilsLabelEXT*, void>)instance.Function("vkCmdBeginDebugUtilsLabelEXT");
+            endLabel = (delegate* unmanaged<CommandBuffer, void>)instance.Function("vkCmdEndDebugUtilsLabelEXT");
+        }
+        arena = new Arena(this);
+        Pipelines = new PipelineCache(this, cacheFolder);
+        Transfer = new Transfer(this);
+    }
+
+    public DeviceCaps Caps { get; }
+
+    /// <summary>Copies between host and device memory.</summary>
+    public Transfer Transfer { get; }
+
+    /// <summary>Warnings and errors of the validation layer so far; empty without validation.</summary>
+    public IReadOnlyList<string> ValidationMessages => instance.Messages;
+
+    internal Vk Vk => instance.Vk;
+    internal Device Handle { get; }
+    internal GpuQueue Compute { get; }
+    internal GpuQueue Copy { get; }
+    internal PipelineCache Pipelines { get; }
+    internal long PlacementAlignment => Math.Max(256, Caps.MinStorageBufferOffsetAlignment);
+
+    /// <summary>All devices that the loader lists and this engine can use, in the loader's order.</summary>
+    public static IReadOnlyList<DeviceInfo> List()
+    {
+        using var instance = new GpuInstance(ValidationLevel.Off);
+        return Infos(instance);
+    }
+
+    /// <summary>Opens a device of this process's own instance.</summary>
+    /// <exception cref="GpuException">No driver, no such device, or the driver refuses.</exception>
+    public static GpuDevice Open(DeviceOptions? options = null)
+    {
+        options ??= new DeviceOptions();
+        var instance = new GpuInstance(options.Validation);
+        try
+        {
+            var chosen = DeviceSelector.Pick(Infos(instance), options.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
+            var caps = chosen.Caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable("XCLR_CAPS"));
+            return new GpuDevice(instance, instance.PhysicalDevices()[chosen.Index], caps, options.CacheFolder, null);
+        }
+        catch
+        {
+            instance.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Works on a host's handles. The host keeps owning them, and must not use the queue while a call of this engine runs.</summary>
+    public static GpuDevice Wrap(ForeignHandles handles)
+    {
+        var vk = Vk.GetApi();
+        vk.CurrentInstance = new Instance(handles.Instance);
+        vk.CurrentDevice = new Device(handles.Device);
+        var instance = new GpuInstance(vk, new Instance(handles.Instance));
+        var physical = new PhysicalDevice(handles.PhysicalDevice);
+        var caps = DeviceProbe.Read(instance, physical);
+        bool Has(string feature) => handles.Enabled.Contains(feature);
+        caps = caps with
+        {
+            ShaderFloat16 = caps.ShaderFloat16 && Has(nameof(caps.ShaderFloat16)),
+            StorageBuffer16Bit = caps.StorageBuffer16Bit && Has(nameof(caps.StorageBuffer16Bit)),
+            ShaderInt64 = caps.ShaderInt64 && Has(nameof(caps.ShaderInt64)),
+            CpuKernels = caps.CpuKernels && Has(nameof(caps.ShaderInt64)),
+            BufferDeviceAddress = caps.BufferDeviceAddress && Has(nameof(caps.BufferDeviceAddress)),
+            SubgroupSizeControl = caps.SubgroupSizeControl && Has(nameof(caps.SubgroupSizeControl)),
+            CooperativeMatrix = caps.CooperativeMatrix && Has(nameof(caps.CooperativeMatrix)),
+        };
+        return new GpuDevice(instance, physical, caps, null, handles);
+    }
+
+    /// <summary>Gives persistent buffers their memory; those that have it keep it.</summary>
+    public void Place(params IEnumerable<GpuBuffer> buffers)
+    {
+        foreach (var buffer in buffers)
+        {
+            arena.Place(buffer);
+        }
+    }
+
+    /// <summary>Waits until the device is idle.</summary>
+    public void WaitIdle() => Vk.DeviceWaitIdle(Handle).Check("vkDeviceWaitIdle");
+
+    internal void Release(GpuBuffer buffer) => arena.Release(buffer);
+
+    internal void Track(Plan plan) => plans.Add(plan);
+
+    internal void Untrack(Plan plan) => plans.Remove(plan);
+
+    internal Buffer CreateBufferHandle(long bytes)
+    {
+        fixed (uint* indices = families)
+        {
+            var info = new BufferCreateInfo
+            {
+                SType = StructureType.BufferCreateInfo,
+                Size = (ulong)bytes,
+                Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit,
+                SharingMode = families.Length > 1 ? SharingMode.Concurrent : SharingMode.Exclusive,
+                QueueFamilyIndexCount = families.Length > 1 ? (uint)families.Length : 0,
+                PQueueFamilyIndices = indices,
+            };
+            Vk.CreateBuffer(Handle, &info, null, out var buffer).Check("vkCreateBuffer");
+            return buffer;
+        }
+    }
+
+    internal DeviceMemory AllocateMemory(Buffer buffer, long bytes, string purpose, bool hostVisible)
+    {
+        Vk.GetBufferMemoryRequirements(Handle, buffer, out var requirements);
+        var (type, heapBytes) = MemoryType(requirements.MemoryTypeBits, hostVisible);
+        var info = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, AllocationSize = requirements.Size, MemoryTypeIndex = type };
+        var result = Vk.AllocateMemory(Handle, &info, null, out var memory);
+        if (result is Result.ErrorOutOfDeviceMemory or Result.ErrorOutOfHostMemory)
+        {
+            throw new GpuOutOfMemoryException(
+                $"vkAllocateMemory: {bytes} bytes for '{purpose}' do not fit on {Caps.Name} ({result}); its heap has {heapBytes} bytes in all. Lower --batch-size, --image-size or --width.", bytes, heapBytes);
+        }
+        result.Check("vkAllocateMemory");
+        return memory;
+    }
+
+    internal void Name(ObjectType type, ulong handle, string name)
+    {
+        if (setName is null)
+        {
+            return;
+        }
+        using var text = new NativeStrings([name]);
+        var info = new DebugUtilsObjectNameInfoEXT { SType = StructureType.DebugUtilsObjectNameInfoExt, ObjectType = type, ObjectHandle = handle, PObjectName = text.Pointer[0] };
+        setName(Handle, &info).Check("vkSetDebugUtilsObjectNameEXT");
+    }
+
+    internal void BeginLabel(CommandBuffer commands, string name)
+    {
+        if (beginLabel is null)
+        {
+            return;
+        }
+        using var text = new NativeStrings([name]);
+        var label = new DebugUtilsLabelEXT { SType = StructureType.DebugUtilsLabelExt, PLabelName = text.Pointer[0] };
+        beginLabel(commands, &label);
+    }
+
+    internal void EndLabel(CommandBuffer commands)
+    {
+        if (endLabel is not null)
+        {
+            endLabel(commands);
+        }
+    }
+
+    private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance) =>
+        [.. instance.PhysicalDevices().Select((device, index) => new DeviceInfo(index, DeviceProbe.Read(instance, device)))];
+
+    private (uint Type, long HeapBytes) MemoryType(uint allowed, bool hostVisible)
+    {
+        PhysicalDeviceMemoryProperties memory;
+        Vk.GetPhysicalDeviceMemoryProperties(physical, &memory);
+        const MemoryPropertyFlags Host = MemoryPropertyFlags.HostVisibleBit | MemoryPropertyFlags.HostCoherentBit;
+        // Staging is read back as well as written: cached host memory first, any coherent one else.
+        MemoryPropertyFlags[] wishes = hostVisible ? [Host | MemoryPropertyFlags.HostCachedBit, Host] : [MemoryPropertyFlags.DeviceLocalBit, MemoryPropertyFlags.None];
+        foreach (var wish in wishes)
+        {
+            for (var i = 0; i < (int)memory.MemoryTypeCount; i++)
+            {
+                if ((allowed & (1u << i)) != 0 && memory.MemoryTypes[i].PropertyFlags.HasFlag(wish))
+                {
+                    return ((uint)i, (long)memory.MemoryHeaps[(int)memory.MemoryTypes[i].HeapIndex].Size);
+                }
+            }
+        }
+        throw new GpuException("The device has no memory type that fits a storage buffer.");
+    }
+
+    private Device CreateDevice()
+    {
+        var priority = 1f;
+        var queues = stackalloc DeviceQueueCreateInfo[families.Length];
+        for (var i = 0; i < families.Length; i++)
+        {
+            queues[i] = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = families[i], QueueCount = 1, PQueuePriorities = &priority };
+        }
+        var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures, SubgroupSizeControl = true };
+        var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, CooperativeMatrix = true };
+        var v12 = new PhysicalDeviceVulkan12Features
+        {
+            SType = StructureType.PhysicalDeviceVulkan12Features,
+            TimelineSemaphore = true,
+            ShaderFloat16 = Caps.ShaderFloat16,
+            BufferDeviceAddress = Caps.BufferDeviceAddress,
+            VulkanMemoryModel = Caps.CooperativeMatrix,
+        };
+        var v11 = new PhysicalDeviceVulkan11Features { SType = StructureType.PhysicalDeviceVulkan11Features, StorageBuffer16BitAccess = Caps.StorageBuffer16Bit, PNext = &v12 };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v11, Features = new PhysicalDeviceFeatures { ShaderInt64 = Caps.ShaderInt64 } };
+        var extensions = new List<string>();
+        if (Caps.SubgroupSizeControl)
+        {
+            extensions.Add("VK_EXT_subgroup_size_control");
+            v12.PNext = &control;
+        }
+        if (Caps.CooperativeMatrix)
+        {
+            extensions.Add("VK_KHR_cooperative_matrix");
+            cooperative.PNext = v12.PNext;
+            v12.PNext = &cooperative;
+        }
+        if (DeviceProbe.Extensions(Vk, physical).Contains("VK_KHR_portability_subset"))
+        {
+            extensions.Add("VK_KHR_portability_subset");
+        }
+        using var names = new NativeStrings(extensions);
+        var info = new DeviceCreateInfo
+        {
+            SType = StructureType.DeviceCreateInfo,
+            PNext = &features,
+            QueueCreateInfoCount = (uint)families.Length,
+            PQueueCreateInfos = queues,
+            EnabledExtensionCount = names.Count,
+            PpEnabledExtensionNames = names.Pointer,
+        };
+        Vk.CreateDevice(physical, &info, null, out var device).Check($"vkCreateDevice({Caps.Name})");
+        return device;
+    }
+
+    private Queue QueueOf(uint family)
+    {
+        Vk.GetDeviceQueue(Handle, family, 0, out var queue);
+        return queue;
+    }
+
+    /// <summary>Frees everything. Buffers and plans that were not disposed are a leak, reported by an exception after all is freed.</summary>
+    public void Dispose()
+    {
+        if (disposed)
+        {
+            return;
+        }
+        disposed = true;
+        Vk.DeviceWaitIdle(Handle);
+        var leaks = new StringBuilder();
+        foreach (var plan in plans.ToList())
+        {
+            leaks.Append($" plan of {plan.Layout.Dispatches.Count} dispatches;");
+            plan.Dispose();
+        }
+        foreach (var buffer in arena.Placed)
+        {
+            leaks.Append($" buffer {buffer};");
+        }
+        Transfer.Dispose();
+        Pipelines.Dispose();
+        arena.Dispose();
+        if (Copy != Compute)
+        {
+            Copy.Dispose();
+        }
+        Compute.Dispose();
+        if (ownsDevice)
+        {
+            Vk.DestroyDevice(Handle, null);
+        }
+        instance.Dispose();
+        if (leaks.Length > 0)
+        {
+            throw new GpuException($"Leaked on {Caps.Name}:{leaks}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using Silk.NET.Vulkan;
+using Semaphore = Silk.NET.Vulkan.Semaphore;
+
+namespace XClr.Gpu;
+
+/// <summary>A queue with its timeline semaphore: submission n signals the value n, and waits are for a value, with a time limit. Thread-safe.</summary>
+internal sealed unsafe class GpuQueue : IDisposable
+{
+    private readonly GpuDevice device;
+    private readonly Queue queue;
+    private readonly Semaphore semaphore;
+    private readonly Lock gate = new();
+    private ulong submitted;
+
+    public GpuQueue(GpuDevice device, uint family, Queue queue)
+    {
+        this.device = device;
+        this.queue = queue;
+        Family = family;
+        var type = new SemaphoreTypeCreateInfo { SType = StructureType.SemaphoreTypeCreateInfo, SemaphoreType = SemaphoreType.Timeline };
+        var info = new SemaphoreCreateInfo { SType = StructureType.SemaphoreCreateInfo, PNext = &type };
+        device.Vk.CreateSemaphore(device.Handle, &info, null, out semaphore).Check("vkCreateSemaphore");
+    }
+
+    public uint Family { get; }
+
+    /// <summary>Value of the latest submission; 0 before the first.</summary>
+    public ulong Submitted => Volatile.Read(ref submitted);
+
+    /// <summary>Submits one command buffer after the given value of another queue (0 = no wait); returns the value that its end signals.</summary>
+    public ulong Submit(CommandBuffer commands, GpuQueue? after = null, ulong afterValue = 0)
+    {
+        lock (gate)
+        {
+            var signal = submitted + 1;
+            var waits = after is not null && after != this && afterValue > 0;
+            var waitSemaphore = waits ? after!.semaphore : default;
+            var signalSemaphore = semaphore;
+            var stage = PipelineStageFlags.AllCommandsBit;
+            var timeline = new TimelineSemaphoreSubmitInfo
+            {
+                SType = StructureType.TimelineSemaphoreSubmitInfo,
+                WaitSemaphoreValueCount = waits ? 1u : 0,
+                PWaitSemaphoreValues = &afterValue,
+                SignalSemaphoreValueCount = 1,
+                PSignalSemaphoreValues = &signal,
+            };
+            var info = new SubmitInfo
+            {
+                SType = StructureType.SubmitInfo,
+                PNext = &timeline,
+                WaitSemaphoreCount = waits ? 1u : 0,
+                PWaitSemaphores = &waitSemaphore,
+                PWaitDstStageMask = &stage,
+                CommandBufferCount = 1,
+                PCommandBuffers = &commands,
+                SignalSemaphoreCount = 1,
+                PSignalSemaphores = &signalSemaphore,
+            };
+            device.Vk.QueueSubmit(queue, 1, &info, default).Check("vkQueueSubmit");
+            submitted = signal;
+            return signal;
+        }
+    }
+
+    /// <summary>Waits for a submission; false when the limit passes first.</summary>
+    public bool TryWait(ulong value, TimeSpan limit)
+    {
+        if (value == 0)
+        {
+            return true;
+        }
+        var handle = semaphore;
+        var info = new SemaphoreWaitInfo { SType = StructureType.SemaphoreWaitInfo, SemaphoreCount = 1, PSemaphores = &handle, PValues = &value };
+        var result = device.Vk.WaitSemaphores(device.Handle, &info, (ulong)(limit.TotalSeconds * 1e9));
+        result.Check("vkWaitSemaphores");
+        return result != Result.Timeout;
+    }
+
+    /// <summary>Waits for a submission.</summary>
+    /// <exception cref="DeviceLostException">The limit passed.</exception>
+    public void Wait(ulong value, TimeSpan limit)
+    {
+        if (!TryWait(value, limit))
+        {
+            throw new DeviceLostException($"{device.Caps.Name} did not finish a submit within {limit.TotalSeconds:0} s.");
+        }
+    }
+
+    public void Dispose() => device.Vk.DestroySemaphore(device.Handle, semaphore, null);
+}

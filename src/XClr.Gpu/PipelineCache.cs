@@ -1,0 +1,190 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Silk.NET.Vulkan;
+
+namespace XClr.Gpu;
+
+/// <summary>A compiled kernel with the layouts it binds through.</summary>
+internal sealed record Pipeline(Silk.NET.Vulkan.Pipeline Handle, PipelineLayout Layout, DescriptorSetLayout SetLayout);
+
+/// <summary>
+/// Pipelines by kernel and specialisation, compiled on all cores, backed by a cache file per device, driver and subgroup size.
+/// The file carries its own checksum and is replaced by rename: a torn or foreign file is ignored, and two processes may write at once.
+/// </summary>
+internal sealed unsafe class PipelineCache : IDisposable
+{
+    private static ReadOnlySpan<byte> Magic => "XCLRPIPE"u8;
+    private readonly GpuDevice device;
+    private readonly Silk.NET.Vulkan.PipelineCache handle;
+    private readonly string? file;
+    private readonly ConcurrentDictionary<string, Lazy<Pipeline>> pipelines = [];
+    private readonly ConcurrentDictionary<string, Lazy<ShaderModule>> modules = [];
+    private readonly ConcurrentDictionary<(int Bindings, int Push), Lazy<(DescriptorSetLayout Set, PipelineLayout Layout)>> layouts = [];
+    private volatile bool grown;
+
+    public PipelineCache(GpuDevice device, string? folder)
+    {
+        this.device = device;
+        file = folder is null ? null : Path.Combine(folder, $"pipelines-{device.Caps.DeviceUuid:N}-{device.Caps.DriverUuid:N}-{device.Caps.SubgroupSize}.bin");
+        var saved = Read();
+        fixed (byte* p = saved)
+        {
+            var info = new PipelineCacheCreateInfo { SType = StructureType.PipelineCacheCreateInfo, InitialDataSize = (nuint)saved.Length, PInitialData = p };
+            device.Vk.CreatePipelineCache(device.Handle, &info, null, out handle).Check("vkCreatePipelineCache");
+        }
+    }
+
+    /// <summary>Compiles what is missing on all cores; returns when all are there.</summary>
+    public void Compile(IEnumerable<Kernel> kernels)
+    {
+        var missing = kernels.DistinctBy(k => k.Key).Where(k => !pipelines.ContainsKey(k.Key)).ToList();
+        try
+        {
+            Parallel.ForEach(missing, kernel => Get(kernel));
+        }
+        catch (AggregateException e)
+        {
+            throw e.InnerExceptions[0];
+        }
+    }
+
+    public Pipeline Get(Kernel kernel) => pipelines.GetOrAdd(kernel.Key, _ => new(() => Create(kernel))).Value;
+
+    private Pipeline Create(Kernel kernel)
+    {
+        if (kernel.PushBytes > device.Caps.MaxPushConstantsSize)
+        {
+            throw new GpuException($"{kernel.Name} has {kernel.PushBytes} bytes of push constants; the device allows {device.Caps.MaxPushConstantsSize}.");
+        }
+        var (set, layout) = layouts.GetOrAdd((kernel.Bindings, kernel.PushBytes), key => new(() => CreateLayout(key.Bindings, key.Push))).Value;
+        var module = modules.GetOrAdd(kernel.Name, name => new(() => CreateModule(name))).Value;
+        var values = kernel.Specialization.AsSpan();
+        var entries = new SpecializationMapEntry[values.Length];
+        for (uint i = 0; i < entries.Length; i++)
+        {
+            entries[i] = new SpecializationMapEntry { ConstantID = i, Offset = i * 4, Size = 4 };
+        }
+        using var main = new NativeStrings(["main"]);
+        fixed (uint* data = values)
+        fixed (SpecializationMapEntry* map = entries)
+        {
+            var specialization = new SpecializationInfo { MapEntryCount = (uint)entries.Length, PMapEntries = map, DataSize = (nuint)values.Length * 4, PData = data };
+            var info = new ComputePipelineCreateInfo
+            {
+                SType = StructureType.ComputePipelineCreateInfo,
+                Layout = layout,
+                Stage = new PipelineShaderStageCreateInfo
+                {
+                    SType = StructureType.PipelineShaderStageCreateInfo,
+                    Stage = ShaderStageFlags.ComputeBit,
+                    Module = module,
+                    PName = main.Pointer[0],
+                    PSpecializationInfo = entries.Length == 0 ? null : &specialization,
+                },
+            };
+            Silk.NET.Vulkan.Pipeline pipeline;
+            device.Vk.CreateComputePipelines(device.Handle, handle, 1, &info, null, &pipeline).Check($"vkCreateComputePipelines({kernel.Key})");
+            grown = true;
+            device.Name(ObjectType.Pipeline, pipeline.Handle, kernel.Key);
+            return new Pipeline(pipeline, layout, set);
+        }
+    }
+
+    private (DescriptorSetLayout Set, PipelineLayout Layout) CreateLayout(int bindingCount, int pushBytes)
+    {
+        var bindings = new DescriptorSetLayoutBinding[bindingCount];
+        for (uint i = 0; i < bindings.Length; i++)
+        {
+            bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = DescriptorType.StorageBuffer, DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
+        }
+        fixed (DescriptorSetLayoutBinding* p = bindings)
+        {
+            var setInfo = new DescriptorSetLayoutCreateInfo { SType = StructureType.DescriptorSetLayoutCreateInfo, BindingCount = (uint)bindings.Length, PBindings = p };
+            device.Vk.CreateDescriptorSetLayout(device.Handle, &setInfo, null, out var set).Check("vkCreateDescriptorSetLayout");
+            var range = new PushConstantRange { StageFlags = ShaderStageFlags.ComputeBit, Size = (uint)pushBytes };
+            var info = new PipelineLayoutCreateInfo { SType = StructureType.PipelineLayoutCreateInfo, SetLayoutCount = 1, PSetLayouts = &set, PushConstantRangeCount = 1, PPushConstantRanges = &range };
+            device.Vk.CreatePipelineLayout(device.Handle, &info, null, out var layout).Check("vkCreatePipelineLayout");
+            return (set, layout);
+        }
+    }
+
+    private ShaderModule CreateModule(string name)
+    {
+        var words = ShaderLibrary.Load(name);
+        fixed (uint* code = words)
+        {
+            var info = new ShaderModuleCreateInfo { SType = StructureType.ShaderModuleCreateInfo, CodeSize = (nuint)words.Length * 4, PCode = code };
+            device.Vk.CreateShaderModule(device.Handle, &info, null, out var module).Check($"vkCreateShaderModule({name})");
+            return module;
+        }
+    }
+
+    private byte[] Read()
+    {
+        if (file is null || !File.Exists(file))
+        {
+            return [];
+        }
+        try
+        {
+            var bytes = File.ReadAllBytes(file);
+            var head = Magic.Length + SHA256.HashSizeInBytes;
+            var intact = bytes.Length > head && bytes.AsSpan(0, Magic.Length).SequenceEqual(Magic)
+                && SHA256.HashData(bytes.AsSpan(head)).AsSpan().SequenceEqual(bytes.AsSpan(Magic.Length, SHA256.HashSizeInBytes));
+            return intact ? bytes[head..] : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private void Save()
+    {
+        nuint size = 0;
+        if (file is null || !grown || device.Vk.GetPipelineCacheData(device.Handle, handle, &size, null) != Result.Success || size == 0)
+        {
+            return;
+        }
+        var data = new byte[size];
+        fixed (byte* p = data)
+        {
+            if (device.Vk.GetPipelineCacheData(device.Handle, handle, &size, p) != Result.Success)
+            {
+                return;
+            }
+        }
+        data = data[..(int)size];
+        var temporary = $"{file}.{Environment.ProcessId}.tmp";
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllBytes(temporary, [.. Magic, .. SHA256.HashData(data), .. data]);
+            File.Move(temporary, file, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A cache that cannot be kept costs time at the next start, nothing else.
+            File.Delete(temporary);
+        }
+    }
+
+    public void Dispose()
+    {
+        Save();
+        foreach (var pipeline in pipelines.Values.Where(p => p.IsValueCreated))
+        {
+            device.Vk.DestroyPipeline(device.Handle, pipeline.Value.Handle, null);
+        }
+        foreach (var module in modules.Values.Where(m => m.IsValueCreated))
+        {
+            device.Vk.DestroyShaderModule(device.Handle, module.Value, null);
+        }
+        foreach (var layout in layouts.Values.Where(l => l.IsValueCreated))
+        {
+            device.Vk.DestroyPipelineLayout(device.Handle, layout.Value.Layout, null);
+            device.Vk.DestroyDescriptorSetLayout(device.Handle, layout.Value.Set, null);
+        }
+        device.Vk.DestroyPipelineCache(device.Handle, handle, null);
+    }
+}

@@ -1,0 +1,211 @@
+namespace XClr.Gpu;
+
+/// <summary>How a plan is compiled.</summary>
+public sealed record PlanOptions
+{
+    /// <summary>Floating-point operations per vkQueueSubmit at most (a single dispatch may exceed it); null = by the kind of device.</summary>
+    public double? MaxFlopsPerSubmit { get; init; }
+
+    /// <summary>Which timestamps the plan writes. Off = no query command at all.</summary>
+    public PlanTiming Timing { get; init; } = PlanTiming.Off;
+
+    /// <summary>Test mode: fills the plan's transient memory with NaN before each run, so that what was never written shows.</summary>
+    public bool Poison { get; init; }
+
+    /// <summary>Test mode: transient buffers share no memory and have a guard between them, checked by <see cref="Plan.CheckCanaries"/>.</summary>
+    public bool Canaries { get; init; }
+}
+
+/// <summary>Timestamps a plan writes.</summary>
+public enum PlanTiming
+{
+    Off,
+    Step,
+    Dispatches,
+}
+
+/// <summary>
+/// The compiled form of recorded dispatches, without any device memory: lifetimes and offsets of the transient buffers, where barriers stand,
+/// where submits are cut, and what it all costs. `train --plan` prints this.
+/// </summary>
+public sealed class PlanLayout
+{
+    private readonly Dictionary<GpuBuffer, (int Block, long Offset)> offsets = [];
+
+    private PlanLayout(IReadOnlyList<Dispatch> dispatches) => Dispatches = dispatches;
+
+    public IReadOnlyList<Dispatch> Dispatches { get; }
+
+    /// <summary>Persistent buffers that the dispatches use, in order of first use.</summary>
+    public IReadOnlyList<GpuBuffer> Persistent { get; private set; } = [];
+
+    /// <summary>Transient buffers in order of first use, with the indices of their first and last dispatch.</summary>
+    public IReadOnlyList<(GpuBuffer Buffer, int First, int Last)> Transient { get; private set; } = [];
+
+    /// <summary>Bytes of each block of transient memory.</summary>
+    public IReadOnlyList<long> BlockBytes { get; private set; } = [];
+
+    /// <summary>barrierBefore[i]: dispatch i waits for all dispatches before it.</summary>
+    public IReadOnlyList<bool> BarrierBefore { get; private set; } = [];
+
+    /// <summary>Index of each submit's first dispatch.</summary>
+    public IReadOnlyList<int> SegmentStarts { get; private set; } = [];
+
+    public double Flops => Dispatches.Sum(d => d.Flops);
+
+    /// <summary>Bytes read and written by all dispatches.</summary>
+    public long TrafficBytes => Dispatches.Sum(d => d.Bytes);
+
+    /// <summary>Bytes of transient memory that the plan allocates.</summary>
+    public long TransientPeakBytes => BlockBytes.Sum();
+
+    /// <summary>Bytes that the transient buffers would take without sharing memory.</summary>
+    public long TransientSumBytes => Transient.Sum(t => t.Buffer.Bytes);
+    public long PersistentBytes => Persistent.Sum(b => b.Bytes);
+
+    /// <summary>All device memory the plan needs, bytes.</summary>
+    public long TotalBytes => PersistentBytes + TransientPeakBytes;
+
+    public static PlanLayout Create(IReadOnlyList<Dispatch> dispatches, DeviceCaps caps, PlanOptions? options = null)
+    {
+        if (dispatches.Count == 0)
+        {
+            throw new GpuException("A plan needs at least one dispatch.");
+        }
+        options ??= new PlanOptions();
+        var layout = new PlanLayout(dispatches);
+        layout.FindLifetimes();
+        layout.AssignOffsets(caps, options);
+        layout.PlaceBarriers();
+        layout.CutSegments(options.MaxFlopsPerSubmit ?? DefaultFlopsPerSubmit(caps.Kind));
+        return layout;
+    }
+
+    /// <summary>Block and byte offset of a transient buffer.</summary>
+    public (int Block, long Offset) OffsetOf(GpuBuffer transient) => offsets[transient];
+
+    /// <summary>Bytes by category: persistent buffers in full, transient ones at the moment when the sum over all of them is largest.</summary>
+    public IReadOnlyDictionary<MemoryCategory, long> BytesByCategory()
+    {
+        var peak = Enumerable.Range(0, Dispatches.Count).MaxBy(LiveBytes);
+        var live = Transient.Where(t => t.First <= peak && peak <= t.Last).Select(t => t.Buffer);
+        return Persistent.Concat(live).GroupBy(b => b.Category).OrderBy(g => g.Key).ToDictionary(g => g.Key, g => g.Sum(b => b.Bytes));
+    }
+
+    /// <summary>Bytes of transient buffers alive during a dispatch: the lower bound of any planner at that moment.</summary>
+    public long LiveBytes(int dispatch) => Transient.Where(t => t.First <= dispatch && dispatch <= t.Last).Sum(t => t.Buffer.Bytes);
+
+    // A watchdog of about 2 s is common; these bounds stay an order of magnitude below it on the slowest devices of each kind.
+    private static double DefaultFlopsPerSubmit(GpuKind kind) => kind switch { GpuKind.Discrete => 500e9, GpuKind.Cpu => 50e9, _ => 50e9 };
+
+    private void FindLifetimes()
+    {
+        var uses = new Dictionary<GpuBuffer, (int First, int Last)>();
+        var persistent = new List<GpuBuffer>();
+        var order = new List<GpuBuffer>();
+        foreach (var dispatch in Dispatches)
+        {
+            for (var i = 0; i < dispatch.Views.Length; i++)
+            {
+                var buffer = dispatch.Views[i].Buffer;
+                if (uses.TryGetValue(buffer, out var use))
+                {
+                    uses[buffer] = (use.First, dispatch.Index);
+                    continue;
+                }
+                if (!buffer.IsPersistent && i < dispatch.Kernel.Reads)
+                {
+                    throw new GpuException($"{dispatch.Label} reads transient buffer '{buffer.Name}' before any dispatch has written it.");
+                }
+                uses[buffer] = (dispatch.Index, dispatch.Index);
+                (buffer.IsPersistent ? persistent : order).Add(buffer);
+            }
+        }
+        Persistent = persistent;
+        Transient = [.. order.Select(b => (b, uses[b].First, uses[b].Last))];
+    }
+
+    private void AssignOffsets(DeviceCaps caps, PlanOptions options)
+    {
+        var alignment = Math.Max(256, caps.MinStorageBufferOffsetAlignment);
+        var guard = options.Canaries ? alignment : 0;
+        var planner = new ArenaPlanner(alignment, caps.MaxMemoryAllocationSize, shareMemory: !options.Canaries);
+        foreach (var (buffer, first, last) in Transient.OrderByDescending(t => t.Buffer.Bytes).ThenBy(t => t.First))
+        {
+            offsets[buffer] = planner.Place(buffer.Name, buffer.Bytes + guard, first, last);
+        }
+        BlockBytes = planner.BlockBytes;
+    }
+
+    private void PlaceBarriers()
+    {
+        var hazards = new HazardTracker(this);
+        BarrierBefore = [.. Dispatches.Select(hazards.NeedsBarrier)];
+    }
+
+    private void CutSegments(double maxFlops)
+    {
+        var starts = new List<int> { 0 };
+        var flops = 0.0;
+        foreach (var dispatch in Dispatches)
+        {
+            if (flops > 0 && flops + dispatch.Flops > maxFlops)
+            {
+                starts.Add(dispatch.Index);
+                flops = 0;
+            }
+            flops += dispatch.Flops;
+        }
+        SegmentStarts = starts;
+    }
+}
+
+/// <summary>Decides where a barrier is needed, by the memory that dispatches really touch (aliases included), not by buffer identity.</summary>
+internal sealed class HazardTracker(PlanLayout layout)
+{
+    private readonly List<(object Space, long Start, long End)> reads = [];
+    private readonly List<(object Space, long Start, long End)> writes = [];
+
+    /// <summary>True where the dispatch conflicts with one recorded since the last barrier; the dispatch is then tracked.</summary>
+    public bool NeedsBarrier(Dispatch dispatch)
+    {
+        var conflict = false;
+        for (var i = 0; i < dispatch.Views.Length && !conflict; i++)
+        {
+            var range = RangeOf(dispatch.Views[i]);
+            conflict = Overlaps(writes, range) || (i >= dispatch.Kernel.Reads && Overlaps(reads, range));
+        }
+        if (conflict)
+        {
+            reads.Clear();
+            writes.Clear();
+        }
+        for (var i = 0; i < dispatch.Views.Length; i++)
+        {
+            (i < dispatch.Kernel.Reads ? reads : writes).Add(RangeOf(dispatch.Views[i]));
+        }
+        return conflict;
+    }
+
+    private (object Space, long Start, long End) RangeOf(BufferView view)
+    {
+        if (view.Buffer.IsPersistent)
+        {
+            return (view.Buffer, view.Offset, view.Offset + view.Bytes);
+        }
+        var (block, offset) = layout.OffsetOf(view.Buffer);
+        return (block, offset + view.Offset, offset + view.Offset + view.Bytes);
+    }
+
+    private static bool Overlaps(List<(object Space, long Start, long End)> ranges, (object Space, long Start, long End) range)
+    {
+        foreach (var (space, start, end) in ranges)
+        {
+            if (start < range.End && range.Start < end && space.Equals(range.Space))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,24 @@
+using System.Runtime.InteropServices;
+
+namespace XClr.Gpu;
+
+/// <summary>The SPIR-V that this assembly carries: one resource per kernel, "norm/batchnorm_fwd.spv".</summary>
+public static class ShaderLibrary
+{
+    private const string Ending = ".spv";
+
+    /// <summary>Names of all kernels, sorted.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. typeof(ShaderLibrary).Assembly.GetManifestResourceNames()
+        .Where(n => n.EndsWith(Ending, StringComparison.Ordinal)).Select(n => n[..^Ending.Length].Replace('\\', '/')).Order(StringComparer.Ordinal)];
+
+    /// <summary>The SPIR-V words of a kernel.</summary>
+    public static uint[] Load(string kernel)
+    {
+        var assembly = typeof(ShaderLibrary).Assembly;
+        using var stream = assembly.GetManifestResourceStream(kernel + Ending) ?? assembly.GetManifestResourceStream(kernel.Replace('/', '\\') + Ending)
+            ?? throw new GpuException($"There is no kernel '{kernel}'; known are {string.Join(", ", Names)}.");
+        var words = new uint[stream.Length / 4];
+        stream.ReadExactly(MemoryMarshal.AsBytes(words.AsSpan()));
+        return words;
+    }
+}

@@ -1,0 +1,28 @@
+using XClr.Gpu;
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Gpu.Tests;
+
+public class PlanTests
+{
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void Uploads_are_read_back_and_validation_is_silent(string name)
+    {
+        using var device = TestDevices.Open(name);
+        using var buffer = new GpuBuffer("data", 40 << 20, MemoryCategory.Inputs);
+        var data = new uint[buffer.Bytes / 4];
+        for (var i = 0u; i < data.Length; i++)
+        {
+            data[i] = i * 2654435761u;
+        }
+        device.Transfer.Upload<uint>(buffer, data);
+        var back = new uint[data.Length];
+        device.Transfer.Download(buffer.View, back.AsSpan());
+        Assert.True(data.AsSpan().SequenceEqual(back));
+        TestDevices.RequireSilence(device);
+    }
+}

@@ -1,0 +1,144 @@
+using System.Runtime.InteropServices;
+using XClr.Bench;
+using XClr.Gpu;
+using XClr.Nn;
+using Xunit;
+
+namespace XClr.TestKit;
+
+/// <summary>Runs op cases on a device and compares them with double-precision references.</summary>
+public static class OpRunner
+{
+    /// <summary>Seeded values of every input, by name, as the op sees them (fp32). Integer tensors come as the case's own values.</summary>
+    public static Dictionary<string, float[]> Inputs(OpCase op, int seed = 1)
+    {
+        var random = new Random(seed);
+        return op.Inputs.ToDictionary(t => t.Name, t => t.Values is { } values ? [.. values().Select(v => (float)v)] : Values(t, random));
+    }
+
+    /// <summary>
+    /// Runs the case with these inputs: once with NaN-filled transient memory, once with guards between the transient buffers; both runs must agree to the bit,
+    /// the guards must hold, and the validation layer must stay silent. Returns the outputs by name.
+    /// </summary>
+    public static Dictionary<string, float[]> Run(GpuDevice device, OpCase op, Dictionary<string, float[]> inputs)
+    {
+        lock (TestDevices.Gate)
+        {
+            var first = RunOnce(device, op, inputs, new PlanOptions { Poison = true });
+            var second = RunOnce(device, op, inputs, new PlanOptions { Canaries = true });
+            foreach (var (name, values) in first)
+            {
+                Assert.True(values.AsSpan().SequenceEqual(second[name]), $"{op.Name}: two runs differ in {name}");
+            }
+            TestDevices.RequireSilence(device);
+            return first;
+        }
+    }
+
+    /// <summary>
+    /// Runs the case and compares each output with the reference's: |got - want| at most tolerance * scale, scale = the reference's root mean square
+    /// (an element's error is judged against the tensor's size, as sums of many terms round by their size). State the tolerance's reason where you call this.
+    /// </summary>
+    public static void Check(string deviceName, OpCase op, Func<IReadOnlyDictionary<string, double[]>, IReadOnlyDictionary<string, double[]>> reference, double tolerance, Action<Dictionary<string, float[]>>? shape = null)
+    {
+        var device = TestDevices.Get(deviceName);
+        var inputs = Inputs(op);
+        shape?.Invoke(inputs);
+        var outputs = Run(device, op, inputs);
+        var want = reference(inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()));
+        foreach (var (name, values) in want)
+        {
+            RequireClose($"{op.Name} on {deviceName}: {name}", outputs[name], values, tolerance);
+        }
+    }
+
+    /// <summary>Throws unless every |got - want| is at most tolerance times the reference's root mean square.</summary>
+    public static void RequireClose(string what, ReadOnlySpan<float> got, ReadOnlySpan<double> want, double tolerance)
+    {
+        Assert.True(got.Length == want.Length, $"{what}: {got.Length} elements, expected {want.Length}");
+        double squares = 0, worst = 0;
+        var at = 0;
+        for (var i = 0; i < want.Length; i++)
+        {
+            squares += want[i] * want[i];
+            var error = Math.Abs(got[i] - want[i]);
+            if (!(error <= worst))
+            {
+                (worst, at) = (error, i);
+            }
+        }
+        var scale = Math.Max(Math.Sqrt(squares / want.Length), 1e-30);
+        Assert.True(worst <= tolerance * scale, $"{what}: element {at} is {got[at]}, expected {want[at]}: off by {worst / scale:g3} of the tensor's rms {scale:g3}, tolerance {tolerance:g3}");
+    }
+
+    private static Dictionary<string, float[]> RunOnce(GpuDevice device, OpCase op, Dictionary<string, float[]> inputs, PlanOptions options)
+    {
+        var tensors = op.Inputs.Concat(op.Outputs).DistinctBy(t => t.Name)
+            .ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type));
+        try
+        {
+            device.Place(tensors.Values.Select(t => t.View.Buffer));
+            Upload(device, op, tensors, inputs);
+            var recorder = new Recorder(device.Caps);
+            op.Record(recorder, tensors);
+            using var plan = Plan.Build(device, recorder, options);
+            plan.Run();
+            if (options.Canaries)
+            {
+                plan.CheckCanaries();
+            }
+            return op.Outputs.ToDictionary(t => t.Name, t => device.Transfer.Download(tensors[t.Name], (int)t.Shape.Count));
+        }
+        finally
+        {
+            foreach (var tensor in tensors.Values)
+            {
+                tensor.View.Buffer.Dispose();
+            }
+        }
+    }
+
+    private static void Upload(GpuDevice device, OpCase op, Dictionary<string, Tensor> tensors, Dictionary<string, float[]> inputs)
+    {
+        foreach (var input in op.Inputs)
+        {
+            if (input.Values is { } values)
+            {
+                var integers = values();
+                if (input.Type == DType.UInt8)
+                {
+                    device.Transfer.Upload<byte>(tensors[input.Name], integers.Select(v => (byte)v).ToArray());
+                }
+                else
+                {
+                    device.Transfer.Upload<uint>(tensors[input.Name], integers);
+                }
+                continue;
+            }
+            device.Transfer.Upload<float>(tensors[input.Name], inputs[input.Name]);
+        }
+        // Outputs start as NaN: an element that no dispatch writes shows.
+        foreach (var output in op.Outputs.Where(o => op.Inputs.All(i => i.Name != o.Name)))
+        {
+            var nan = new float[tensors[output.Name].View.Bytes / 4];
+            Array.Fill(nan, float.NaN);
+            device.Transfer.Upload<byte>(tensors[output.Name], MemoryMarshal.AsBytes(nan.AsSpan()));
+        }
+    }
+
+    private static float[] Values(OpTensor tensor, Random random)
+    {
+        var values = new float[tensor.Shape.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = tensor.Fill switch
+            {
+                Fill.Normal => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())),
+                Fill.Uniform01 => random.NextSingle(),
+                Fill.Positive => 0.5f + random.NextSingle(),
+                _ => 0,
+            };
+        }
+        return values;
+    }
+}
