@@ -1,0 +1,236 @@
+using System.Text.Json;
+using Xunit;
+
+namespace XClr.Nn.Tests;
+
+public sealed class CheckpointTests : IDisposable
+{
+    private readonly string run = Directory.CreateTempSubdirectory("xclr-checkpoint-").FullName;
+    private readonly List<string> warnings = [];
+
+    public void Dispose() => Directory.Delete(run, recursive: true);
+
+    private string Checkpoints => Path.Combine(run, "checkpoints");
+
+    private CheckpointStore Open(int keep = 2) => new(run, keep, warnings.Add);
+
+    private static CheckpointState State(long step, CheckpointMetric? best = null) => new()
+    {
+        FormatVersion = CheckpointState.CurrentVersion,
+        Architecture = new("resnet18", "half", 0.5, "mlp", 256, 128),
+        ImageSize = 64,
+        Mean = [0.485f, 0.456f, 0.406f],
+        Std = [0.229f, 0.224f, 0.225f],
+        Step = step,
+        Epoch = 3,
+        DataPosition = 1280,
+        Seed = ulong.MaxValue,
+        Rng = new Dictionary<string, ulong> { ["augment"] = 7 },
+        Config = JsonDocument.Parse("""{"lr":0.1,"data":["a","b"]}""").RootElement,
+        PlanFingerprint = "abc",
+        BestMetric = best,
+        Device = "llvmpipe",
+    };
+
+    private static CheckpointTensors Tensors(float value) => new(
+        [SafetensorsEntry.Float32("conv1.weight", [1], new[] { value })],
+        [SafetensorsEntry.Float32("projector.0.weight", [1], new[] { value + 1 })],
+        [SafetensorsEntry.Float32("momentum.conv1.weight", [1], new[] { value + 2 })]);
+
+    private static float ValueOf(CheckpointPath path)
+    {
+        using var file = SafetensorsFile.Open(path.Model);
+        return file.ReadFloat32("conv1.weight")[0];
+    }
+
+    private string[] Names() => [.. Directory.GetFileSystemEntries(Checkpoints).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
+
+    [Fact]
+    public void StateAndTensorsComeBack()
+    {
+        var folder = Open().Save(State(1234, new("knn", 0.5, 1000)), Tensors(3));
+        Assert.Equal(Path.Combine(Checkpoints, "step-00001234"), folder);
+        Assert.Equal("step-00001234\n", File.ReadAllText(Path.Combine(Checkpoints, "latest")));
+        Assert.Equal(["head.safetensors", "model.safetensors", "optimizer.safetensors", "state.json"],
+            Directory.GetFiles(folder).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        var path = CheckpointPath.Resolve(run);
+        Assert.Equal(3f, ValueOf(path));
+        var state = CheckpointState.Read(path.State!);
+        Assert.Equal(new CheckpointArchitecture("resnet18", "half", 0.5, "mlp", 256, 128), state.Architecture);
+        Assert.Equal((1234L, 3, 1280L, ulong.MaxValue, 64), (state.Step, state.Epoch, state.DataPosition, state.Seed, state.ImageSize));
+        Assert.Equal([0.485f, 0.456f, 0.406f], state.Mean);
+        Assert.Equal([0.229f, 0.224f, 0.225f], state.Std);
+        Assert.Equal(7UL, state.Rng["augment"]);
+        Assert.Equal(0.1, state.Config.GetProperty("lr").GetDouble());
+        Assert.Equal(new CheckpointMetric("knn", 0.5, 1000), state.BestMetric);
+        Assert.Equal(("abc", "llvmpipe", null), (state.PlanFingerprint, state.Device, state.Commit));
+    }
+
+    [Fact]
+    public void TheLastKAndTheBestStay()
+    {
+        var store = Open(keep: 2);
+        store.Save(State(10), Tensors(0));
+        store.Save(State(20, new("knn", 0.6, 20)), Tensors(0));
+        store.Save(State(30, new("knn", 0.6, 20)), Tensors(0));
+        store.Save(State(40, new("knn", 0.6, 20)), Tensors(0));
+        Assert.Equal(["latest", "step-00000020", "step-00000030", "step-00000040"], Names());
+        store.Save(State(50, new("knn", 0.7, 50)), Tensors(0));
+        Assert.Equal(["latest", "step-00000040", "step-00000050"], Names());
+        Assert.Empty(warnings);
+    }
+
+    [Fact]
+    public void AfterAResumeFromAnEarlierStepTheLeftBranchGoesFirst()
+    {
+        var store = Open(keep: 3);
+        foreach (var step in new[] { 10, 20, 30 })
+            store.Save(State(step), Tensors(step));
+        Open(keep: 3).Save(State(15), Tensors(15));
+        Assert.Equal(["latest", "step-00000010", "step-00000015", "step-00000030"], Names());
+        Assert.Equal(15f, ValueOf(CheckpointPath.Resolve(run)));
+        store.Save(State(18), Tensors(18));
+        Assert.Equal(["latest", "step-00000010", "step-00000015", "step-00000018"], Names());
+    }
+
+    [Fact]
+    public void AStepSavedAgainReplacesItself()
+    {
+        var store = Open();
+        store.Save(State(10), Tensors(1));
+        store.Save(State(10), Tensors(2));
+        Assert.Equal(["latest", "step-00000010"], Names());
+        Assert.Equal(2f, ValueOf(CheckpointPath.Resolve(run)));
+    }
+
+    /// <summary>Runs the save up to every file in turn and dies there, as a full disk would; the last file is reached only when all are whole.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void AFullDiskLeavesTheOldOnesAndNoTemporary(int failing)
+    {
+        var store = Open();
+        store.Save(State(10), Tensors(1));
+        var full = new SafetensorsEntry("x", SafetensorsDType.F32, [1], _ => throw new IOException("No space left on device"));
+        IEnumerable<SafetensorsEntry> Part(int i) => i == failing ? [full] : [SafetensorsEntry.Float32("x", [1], new float[1])];
+        Assert.Throws<IOException>(() => store.Save(State(20), new(Part(0), Part(1), Part(2))));
+        Assert.Equal(["latest", "step-00000010"], Names());
+        Assert.Equal(1f, ValueOf(CheckpointPath.Resolve(run)));
+        store.Save(State(20), Tensors(2));
+        Assert.Equal(2f, ValueOf(CheckpointPath.Resolve(run)));
+    }
+
+    [Fact]
+    public void ATornWriteIsPassedOverAndClearedOnTheNextOpen()
+    {
+        Open().Save(State(10), Tensors(1));
+        var torn = Path.Combine(Checkpoints, "step-00000020.tmp");
+        Directory.CreateDirectory(torn);
+        File.Copy(Path.Combine(Checkpoints, "step-00000010", "model.safetensors"), Path.Combine(torn, "model.safetensors"));
+        File.WriteAllText(Path.Combine(torn, "state.json"), "{\"formatVer");
+        File.WriteAllText(Path.Combine(Checkpoints, "latest.tmp"), "step-0000");
+
+        Assert.Equal(1f, ValueOf(CheckpointPath.Resolve(run)));
+        Assert.Contains("unfinished", Assert.Throws<CheckpointException>(() => CheckpointPath.Resolve(torn)).Message);
+        Assert.Equal([10L], Open().Steps.Keys);
+        Assert.Equal(["latest", "step-00000010"], Names());
+    }
+
+    [Fact]
+    public void AKillBetweenTheRenameAndLatestLosesNothing()
+    {
+        var store = Open();
+        store.Save(State(10), Tensors(1));
+        store.Save(State(20), Tensors(2));
+        File.WriteAllText(Path.Combine(Checkpoints, "latest"), "step-00000010\n");
+        Assert.Equal(1f, ValueOf(CheckpointPath.Resolve(run)));
+        File.WriteAllText(Path.Combine(Checkpoints, "latest"), "step-00000099\n");
+        Assert.Equal(2f, ValueOf(CheckpointPath.Resolve(run)));
+        File.Delete(Path.Combine(Checkpoints, "latest"));
+        Assert.Equal(2f, ValueOf(CheckpointPath.Resolve(run)));
+    }
+
+    [Fact]
+    public void AKillWhileAStepReplacesItselfLosesNothing()
+    {
+        Open().Save(State(10), Tensors(1));
+        var folder = Path.Combine(Checkpoints, "step-00000010");
+        Directory.Move(folder, folder + ".old");
+        Assert.Equal(1f, ValueOf(CheckpointPath.Resolve(run)));
+        Assert.True(CheckpointPath.Exists(run));
+        Open();
+        Assert.Equal(["latest", "step-00000010"], Names());
+
+        Directory.CreateDirectory(folder + ".old");
+        File.Copy(Path.Combine(folder, "model.safetensors"), Path.Combine(folder + ".old", "model.safetensors"));
+        Assert.Equal(folder, CheckpointPath.Resolve(run).StepFolder);
+        Open();
+        Assert.Equal(["latest", "step-00000010"], Names());
+    }
+
+    [Fact]
+    public void EveryFormOfPathResolves()
+    {
+        var folder = Open().Save(State(10), Tensors(1));
+        foreach (var form in new[] { run, run + "/", Checkpoints, folder, folder + "/", Path.Combine(folder, "model.safetensors") })
+        {
+            var path = CheckpointPath.Resolve(form);
+            Assert.Equal(1f, ValueOf(path));
+            Assert.True(File.Exists(path.Head) && File.Exists(path.Optimizer) && File.Exists(path.State), form);
+        }
+        var bare = Path.Combine(run, "weights.safetensors");
+        File.Copy(Path.Combine(folder, "model.safetensors"), bare);
+        Assert.Equal(new CheckpointPath(bare, null, null, null, null), CheckpointPath.Resolve(bare));
+    }
+
+    [Fact]
+    public void WhatIsNoCheckpointIsNamedWithARemedy()
+    {
+        string Refusal(string path)
+        {
+            var message = Assert.Throws<CheckpointException>(() => CheckpointPath.Resolve(path)).Message;
+            Assert.Contains(path, message);
+            return message;
+        }
+        Assert.Contains("no such file", Refusal(Path.Combine(run, "none")));
+        Assert.Contains("no complete checkpoint", Refusal(run));
+        Assert.False(CheckpointPath.Exists(run));
+        var text = Path.Combine(run, "model.pt");
+        File.WriteAllText(text, "");
+        Assert.Contains("no .safetensors", Refusal(text));
+        var folder = Open().Save(State(10), Tensors(1));
+        File.Delete(Path.Combine(folder, "model.safetensors"));
+        Assert.Contains("no model.safetensors", Refusal(folder));
+    }
+
+    [Theory]
+    [InlineData("\"formatVersion\": 1", "\"formatVersion\": 2", "formatVersion is 2")]
+    [InlineData("\"formatVersion\": 1", "\"formatVersion\": \"x\"", "cannot be read")]
+    [InlineData("\"step\": 10,", "", "step")]
+    [InlineData("\"step\": 10", "\"step\": -1", "step is -1")]
+    [InlineData("\"imageSize\": 64", "\"imageSize\": 0", "imageSize is 0")]
+    [InlineData("\"device\": \"llvmpipe\"", "\"device\": null", "device")]
+    [InlineData("\"featureWidth\": 256", "\"featureWidth\": 0", "featureWidth is 0")]
+    [InlineData("{", "", "cannot be read")]
+    public void AnEditedStateIsRefusedByValue(string old, string replacement, string expected)
+    {
+        var path = Path.Combine(Open().Save(State(10), Tensors(1)), "state.json");
+        var json = File.ReadAllText(path);
+        var at = json.IndexOf(old, StringComparison.Ordinal);
+        Assert.True(at >= 0, json);
+        File.WriteAllText(path, json.Remove(at, old.Length).Insert(at, replacement));
+        var error = Assert.Throws<CheckpointException>(() => CheckpointState.Read(path));
+        Assert.Contains(path, error.Message);
+        Assert.Contains(expected, error.Message);
+    }
+
+    [Fact]
+    public void AStateOutOfRangeIsNotWritten()
+    {
+        var store = Open();
+        Assert.Contains("bestMetric", Assert.Throws<CheckpointException>(() => store.Save(State(10, new("loss", double.NaN, 10)), Tensors(1))).Message);
+        Assert.Contains("std", Assert.Throws<CheckpointException>(() => store.Save(State(10) with { Std = [1, 0, 1] }, Tensors(1))).Message);
+        Assert.Empty(Names());
+    }
+}
