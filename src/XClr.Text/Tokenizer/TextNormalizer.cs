@@ -1,0 +1,95 @@
+using System.Text;
+using XClr.Text.Unicode;
+
+namespace XClr.Text;
+
+/// <summary>How a BERT-like model wants its text. StripAccents null: as LowerCase.</summary>
+internal sealed record NormalizerOptions(bool CleanText = true, bool SplitChinese = true, bool? StripAccents = null, bool LowerCase = true);
+
+/// <summary>
+/// BERT's text normalisation, character for character as the reference does it: control characters deleted and spaces unified, ideographs
+/// set apart, accents stripped (decomposed and not recomposed), lower case. Working buffers are kept between calls: one thread at a time.
+/// </summary>
+internal sealed class TextNormalizer(NormalizerOptions options)
+{
+    private const int CapitalIWithDot = 0x130;
+    private const int DotAbove = 0x307;
+
+    private readonly bool _strip = options.StripAccents ?? options.LowerCase;
+    private readonly List<int> _codes = [];
+    private readonly List<int> _decomposed = [];
+    private char[] _output = new char[256];
+
+    /// <summary>Normalises a piece of text; lone surrogates count as U+FFFD. The result is valid until the next call.</summary>
+    public ReadOnlySpan<char> Normalize(ReadOnlySpan<char> text)
+    {
+        if (Ascii.IsValid(text)) return NormalizeAscii(text);
+        _codes.Clear();
+        foreach (var rune in text.EnumerateRunes()) Clean(rune.Value);
+        var codes = _strip ? Decompose() : _codes;
+        return Write(codes);
+    }
+
+    private ReadOnlySpan<char> NormalizeAscii(ReadOnlySpan<char> text)
+    {
+        if (_output.Length < text.Length) _output = new char[text.Length * 2];
+        var length = 0;
+        foreach (var c in text)
+        {
+            var isSpace = c is ' ' or '\t' or '\n' or '\r';
+            if (options.CleanText && (isSpace || c < ' ' || c == 0x7F))
+            {
+                if (isSpace) _output[length++] = ' ';
+                continue;
+            }
+            _output[length++] = options.LowerCase && c is >= 'A' and <= 'Z' ? (char)(c + 32) : c;
+        }
+        return _output.AsSpan(0, length);
+    }
+
+    private void Clean(int code)
+    {
+        if (options.CleanText)
+        {
+            if (code is '\t' or '\n' or '\r')
+            {
+                _codes.Add(' ');
+                return;
+            }
+            if (code == 0xFFFD || UnicodeData.Kind(code) == CharacterKind.Deleted) return;
+            if (UnicodeData.IsWhiteSpace(code)) code = ' ';
+        }
+        var apart = options.SplitChinese && IsChinese(code);
+        if (apart) _codes.Add(' ');
+        _codes.Add(code);
+        if (apart) _codes.Add(' ');
+    }
+
+    private List<int> Decompose()
+    {
+        _decomposed.Clear();
+        foreach (var code in _codes) UnicodeData.AppendDecomposed(code, _decomposed);
+        UnicodeData.OrderMarks(_decomposed);
+        _decomposed.RemoveAll(code => code >= 0x300 && UnicodeData.Kind(code) == CharacterKind.Mark);
+        return _decomposed;
+    }
+
+    private ReadOnlySpan<char> Write(List<int> codes)
+    {
+        if (_output.Length < codes.Count * 2) _output = new char[codes.Count * 4];
+        var length = 0;
+        foreach (var code in codes)
+        {
+            var lower = options.LowerCase ? UnicodeData.ToLower(code) : code;
+            length += new Rune(lower).EncodeToUtf16(_output.AsSpan(length));
+            // The only letter whose unconditional lower case is two code points; reached where accents are kept.
+            if (options.LowerCase && code == CapitalIWithDot) _output[length++] = (char)DotAbove;
+        }
+        return _output.AsSpan(0, length);
+    }
+
+    /// <summary>The reference's own list of ideographs: U+2B820-2B91F is not in it.</summary>
+    internal static bool IsChinese(int code) => code is
+        >= 0x4E00 and <= 0x9FFF or >= 0x3400 and <= 0x4DBF or >= 0x20000 and <= 0x2A6DF or >= 0x2A700 and <= 0x2B73F or
+        >= 0x2B740 and <= 0x2B81F or >= 0x2B920 and <= 0x2CEAF or >= 0xF900 and <= 0xFAFF or >= 0x2F800 and <= 0x2FA1F;
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+
+namespace XClr.Text.Tests;
+
+/// <summary>One text with what the reference makes of it.</summary>
+internal sealed record Golden(string What, string Text, int[] Ids, float[] Embedding);
+
+/// <summary>Where the tests' models and goldens lie; what is not part of the repository is skipped by name.</summary>
+internal static class Assets
+{
+    public static string StaticModel => Path.Combine(AppContext.BaseDirectory, "Models", CaptionEmbedder.Default);
+
+    /// <summary>A folder of the text encoders' assets: XCLR_ASSETS, or ../shared/assets from the repository root.</summary>
+    public static string TextEncoder(string name)
+    {
+        var root = Environment.GetEnvironmentVariable("XCLR_ASSETS") ?? Path.Combine(RepositoryRoot(), "..", "shared", "assets");
+        var path = Path.GetFullPath(Path.Combine(root, "text-encoder", name));
+        Skip.IfNot(Path.Exists(path), $"no {path}");
+        return path;
+    }
+
+    public static List<Golden> ReadGoldens(string file)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+        var items = document.RootElement.ValueKind == JsonValueKind.Array ? document.RootElement : document.RootElement.GetProperty("items");
+        return [.. items.EnumerateArray().Select(i => new Golden(
+            i.TryGetProperty("what", out var what) ? what.GetString()! : "", i.GetProperty("text").GetString()!,
+            [.. i.GetProperty("ids").EnumerateArray().Select(x => x.GetInt32())],
+            [.. i.GetProperty("embedding").EnumerateArray().Select(x => x.GetSingle())]))];
+    }
+
+    public static string RepositoryRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "XClr.Vulkan.sln")))
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no XClr.Vulkan.sln above {AppContext.BaseDirectory}");
+        return folder;
+    }
+}
