@@ -11,7 +11,7 @@ public sealed record AugmentCase(string Name, AugmentSpec Spec, byte[] Ring, Aug
     public OpCase ToOpCase()
     {
         var words = new uint[(Ring.Length + 3) / 4];
-        Ring.CopyTo(MemoryMarshal.AsBytes<uint>(words));
+        Ring.AsSpan().CopyTo(MemoryMarshal.AsBytes<uint>(words));
         var rows = MemoryMarshal.Cast<AugmentEntry, uint>(Table).ToArray();
         return new OpCase(
             Name,
@@ -34,7 +34,7 @@ public static class AugmentCases
         Random("augment_fwd 9v 3px bilinear", 3, ResizeFilter.Bilinear, views: 9, largest: 13, seed: 2),
         Random("augment_fwd 13v 20px bicubic", 20, ResizeFilter.Bicubic, views: 13, largest: 130, seed: 3),
         Random("augment_fwd 16v 32px bilinear", 32, ResizeFilter.Bilinear, views: 16, largest: 60, seed: 4),
-        Random("augment_fwd 12v 61px bicubic", 61, ResizeFilter.Bicubic, views: 12, largest: 100, seed: 5),
+        Random("augment_fwd 24v 61px bicubic", 61, ResizeFilter.Bicubic, views: 24, largest: 100, seed: 5),
         Evaluation("augment_fwd 5v 32px bicubic evaluation", 32, ResizeFilter.Bicubic, [(28, 28, 1), (41, 97, 3), (97, 41, 3), (1, 3, 3), (37, 36, 3)]),
         Evaluation("augment_fwd 3v 13px bilinear evaluation", 13, ResizeFilter.Bilinear, [(15, 15, 3), (200, 63, 3), (7, 5, 1)]),
     ];
