@@ -11,7 +11,7 @@ public sealed record AugmentCase(string Name, AugmentSpec Spec, byte[] Ring, Aug
     public OpCase ToOpCase()
     {
         var words = new uint[(Ring.Length + 3) / 4];
-        Ring.AsSpan().CopyTo(MemoryMarshal.AsBytes<uint>(words));
+        Ring.AsSpan().CopyTo(MemoryMarshal.AsBytes(words.AsSpan()));
         var rows = MemoryMarshal.Cast<AugmentEntry, uint>(Table).ToArray();
         return new OpCase(
             Name,
