@@ -1,0 +1,40 @@
+using System.Reflection;
+using XClr.Gpu;
+using XClr.Nn;
+using Xunit;
+
+namespace XClr.Nn.Tests;
+
+/// <summary>What C# declares of each kernel against what its SPIR-V says; every shader has exactly one owner, every owner a shader.</summary>
+public class ShaderContractTests
+{
+    private static readonly IReadOnlyList<(Kernel Kernel, string Owner)> Declared = [.. typeof(Tensor).Assembly.GetTypes()
+        .SelectMany(t => t.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public).Where(f => typeof(Kernel).IsAssignableFrom(f.FieldType)).Select(f => ((Kernel)f.GetValue(null)!, $"{t.Name}.{f.Name}")))];
+
+    public static TheoryData<string> Names => [.. ShaderLibrary.Names];
+
+    [Fact]
+    public void Every_shader_has_one_owner_and_every_kernel_a_shader()
+    {
+        var owners = Declared.GroupBy(d => d.Kernel.Name).ToDictionary(g => g.Key, g => g.Select(d => d.Owner).ToList());
+        Assert.Empty(owners.Where(o => o.Value.Count > 1).Select(o => $"{o.Key}: {string.Join(", ", o.Value)}"));
+        Assert.Equal(ShaderLibrary.Names, owners.Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Declaration_agrees_with_the_shader(string name)
+    {
+        var kernel = Declared.First(d => d.Kernel.Name == name).Kernel;
+        var shader = ShaderInterface.Read(ShaderLibrary.Load(name));
+        Assert.Equal(Enumerable.Range(0, kernel.Bindings), shader.Bindings.Select(b => b.Binding));
+        Assert.All(shader.Bindings, b => Assert.True(b.NonWritable == b.Binding < kernel.Reads, $"binding {b.Binding}: C# says {(b.Binding < kernel.Reads ? "read" : "written")}, the shader {(b.NonWritable ? "readonly" : "not readonly")}"));
+        Assert.Equal(kernel.PushBytes, shader.PushBytes);
+        Assert.InRange(kernel.PushBytes, 4, 128);
+        Assert.Equal(Enumerable.Range(0, shader.SpecializationIds.Count), shader.SpecializationIds);
+        if (shader.LocalSize is { } size)
+        {
+            Assert.InRange(size.X * size.Y * size.Z, 1, 256);
+        }
+    }
+}
