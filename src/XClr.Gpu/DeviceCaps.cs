@@ -21,6 +21,9 @@ public sealed record CooperativeMatrixShape(int M, int N, int K, string A, strin
 /// </summary>
 public sealed record DeviceCaps
 {
+    /// <summary>Bytes of one texel of a kernel's texel buffers (RGBA32F).</summary>
+    public const int TexelBytes = 16;
+
     public required string Name { get; init; }
     public required string DriverName { get; init; }
     public required string DriverInfo { get; init; }
@@ -38,7 +41,10 @@ public sealed record DeviceCaps
     public required int MaxSubgroupSize { get; init; }
 
     public required long MaxStorageBufferRange { get; init; }
+    /// <summary>Offsets of bindings are multiples of this; it suits storage and uniform texel buffers.</summary>
     public required long MinStorageBufferOffsetAlignment { get; init; }
+    /// <summary>Bytes that a uniform texel buffer of RGBA32F may cover.</summary>
+    public required long MaxTexelBufferBytes { get; init; }
     public required long MaxMemoryAllocationSize { get; init; }
     public required long DeviceLocalBytes { get; init; }
     public required int MaxPushConstantsSize { get; init; }

@@ -51,7 +51,8 @@ internal static unsafe class DeviceProbe
                 MinSubgroupSize = (int)(sizes.MinSubgroupSize != 0 ? sizes.MinSubgroupSize : v11.SubgroupSize),
                 MaxSubgroupSize = (int)(sizes.MaxSubgroupSize != 0 ? sizes.MaxSubgroupSize : v11.SubgroupSize),
                 MaxStorageBufferRange = limits.MaxStorageBufferRange,
-                MinStorageBufferOffsetAlignment = (long)limits.MinStorageBufferOffsetAlignment,
+                MaxTexelBufferBytes = (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes,
+                MinStorageBufferOffsetAlignment = (long)Math.Max(limits.MinStorageBufferOffsetAlignment, limits.MinTexelBufferOffsetAlignment),
                 MaxMemoryAllocationSize = (long)Math.Min(v11.MaxMemoryAllocationSize, long.MaxValue),
                 DeviceLocalBytes = DeviceLocalBytes(vk, device),
                 MaxPushConstantsSize = (int)limits.MaxPushConstantsSize,
@@ -67,7 +68,7 @@ internal static unsafe class DeviceProbe
                 CooperativeMatrixShapes = features.Cooperative ? Shapes(instance, device) : [],
                 TimestampPeriod = queue.Bits == 0 ? 0 : limits.TimestampPeriod,
                 TimestampValidBits = queue.Bits,
-                CpuKernels = kind == GpuKind.Cpu && features.Int64,
+                CpuKernels = kind == GpuKind.Cpu && features.Int64 && (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes >= limits.MaxStorageBufferRange,
             };
         }
     }

@@ -154,7 +154,7 @@ public sealed unsafe class GpuDevice : IDisposable
             {
                 SType = StructureType.BufferCreateInfo,
                 Size = (ulong)bytes,
-                Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit,
+                Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.UniformTexelBufferBit | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit,
                 SharingMode = families.Length > 1 ? SharingMode.Concurrent : SharingMode.Exclusive,
                 QueueFamilyIndexCount = families.Length > 1 ? (uint)families.Length : 0,
                 PQueueFamilyIndices = indices,

@@ -5,15 +5,21 @@ namespace XClr.Gpu;
 
 /// <summary>
 /// A compute shader as the code that owns it sees it: its name ("norm/batchnorm_fwd": shader file, SPIR-V resource, profiler label),
-/// how many buffers it reads and writes (binding order: reads, then writes) and its push constants' size.
+/// how many buffers it reads and writes (binding order: reads, then writes) and its push constants' size. The first <see cref="Texels"/> reads are
+/// declared <c>uniform samplerBuffer</c> in the shader, one vec4 of floats per texel: CPU drivers load those many times faster than storage buffers.
 /// </summary>
 public abstract class Kernel
 {
-    private protected Kernel(string name, int reads, int writes, int pushBytes, ImmutableArray<uint> specialization)
+    private protected Kernel(string name, int reads, int writes, int texels, int pushBytes, ImmutableArray<uint> specialization)
     {
+        if (texels < 0 || texels > reads)
+        {
+            throw new GpuException($"{name}: {texels} of {reads} reads cannot be texel buffers.");
+        }
         Name = name;
         Reads = reads;
         Writes = writes;
+        Texels = texels;
         PushBytes = pushBytes;
         Specialization = specialization;
         Key = specialization.IsEmpty ? name : $"{name}<{string.Join(',', specialization)}>";
@@ -22,6 +28,9 @@ public abstract class Kernel
     public string Name { get; }
     public int Reads { get; }
     public int Writes { get; }
+
+    /// <summary>How many of the reads, the first ones, are bound as uniform texel buffers of RGBA32F; 0 = all are storage buffers.</summary>
+    public int Texels { get; }
 
     /// <summary>Bytes of push constants: at most 128, a multiple of 4.</summary>
     public int PushBytes { get; }
@@ -37,16 +46,16 @@ public abstract class Kernel
 /// <summary>A kernel whose push constants are <typeparamref name="TParams"/>, field for field in the shader's order (4-byte fields only).</summary>
 public sealed class Kernel<TParams> : Kernel where TParams : unmanaged
 {
-    public Kernel(string name, int reads, int writes)
-        : this(name, reads, writes, [])
+    public Kernel(string name, int reads, int writes, int texels = 0)
+        : this(name, reads, writes, texels, [])
     {
     }
 
-    private Kernel(string name, int reads, int writes, ImmutableArray<uint> specialization)
-        : base(name, reads, writes, Unsafe.SizeOf<TParams>(), specialization)
+    private Kernel(string name, int reads, int writes, int texels, ImmutableArray<uint> specialization)
+        : base(name, reads, writes, texels, Unsafe.SizeOf<TParams>(), specialization)
     {
     }
 
     /// <summary>The same kernel with values for the specialisation constants 0, 1, 2, ...</summary>
-    public Kernel<TParams> With(params ReadOnlySpan<uint> constants) => new(Name, Reads, Writes, [.. constants]);
+    public Kernel<TParams> With(params ReadOnlySpan<uint> constants) => new(Name, Reads, Writes, Texels, [.. constants]);
 }

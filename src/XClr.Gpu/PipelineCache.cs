@@ -19,7 +19,7 @@ internal sealed unsafe class PipelineCache : IDisposable
     private readonly string? file;
     private readonly ConcurrentDictionary<string, Lazy<Pipeline>> pipelines = [];
     private readonly ConcurrentDictionary<string, Lazy<ShaderModule>> modules = [];
-    private readonly ConcurrentDictionary<(int Bindings, int Push), Lazy<(DescriptorSetLayout Set, PipelineLayout Layout)>> layouts = [];
+    private readonly ConcurrentDictionary<(int Bindings, int Texels, int Push), Lazy<(DescriptorSetLayout Set, PipelineLayout Layout)>> layouts = [];
     private volatile bool grown;
 
     public PipelineCache(GpuDevice device, string? folder)
@@ -56,7 +56,7 @@ internal sealed unsafe class PipelineCache : IDisposable
         {
             throw new GpuException($"{kernel.Name} has {kernel.PushBytes} bytes of push constants; the device allows {device.Caps.MaxPushConstantsSize}.");
         }
-        var (set, layout) = layouts.GetOrAdd((kernel.Bindings, kernel.PushBytes), key => new(() => CreateLayout(key.Bindings, key.Push))).Value;
+        var (set, layout) = layouts.GetOrAdd((kernel.Bindings, kernel.Texels, kernel.PushBytes), key => new(() => CreateLayout(key.Bindings, key.Texels, key.Push))).Value;
         var module = modules.GetOrAdd(kernel.Name, name => new(() => CreateModule(name))).Value;
         var values = kernel.Specialization.AsSpan();
         var entries = new SpecializationMapEntry[values.Length];
@@ -90,12 +90,13 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
     }
 
-    private (DescriptorSetLayout Set, PipelineLayout Layout) CreateLayout(int bindingCount, int pushBytes)
+    private (DescriptorSetLayout Set, PipelineLayout Layout) CreateLayout(int bindingCount, int texels, int pushBytes)
     {
         var bindings = new DescriptorSetLayoutBinding[bindingCount];
         for (uint i = 0; i < bindings.Length; i++)
         {
-            bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = DescriptorType.StorageBuffer, DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
+            var type = i < texels ? DescriptorType.UniformTexelBuffer : DescriptorType.StorageBuffer;
+            bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = type, DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
         }
         fixed (DescriptorSetLayoutBinding* p = bindings)
         {

@@ -15,6 +15,7 @@ public sealed unsafe class Plan : IDisposable
     private readonly PlanOptions options;
     private readonly List<ArenaBlock> blocks = [];
     private readonly Dictionary<GpuBuffer, ArenaSlice> transient = [];
+    private readonly List<Silk.NET.Vulkan.BufferView> texelViews = [];
     private CommandPool commandPool;
     private DescriptorPool descriptorPool;
     private QueryPool queries;
@@ -140,8 +141,13 @@ public sealed unsafe class Plan : IDisposable
     private DescriptorSet[] BindAll()
     {
         var count = Layout.Dispatches.Count;
-        var size = new DescriptorPoolSize(DescriptorType.StorageBuffer, (uint)Layout.Dispatches.Sum(d => d.Views.Length));
-        var poolInfo = new DescriptorPoolCreateInfo { SType = StructureType.DescriptorPoolCreateInfo, MaxSets = (uint)count, PoolSizeCount = 1, PPoolSizes = &size };
+        var texels = (uint)Layout.Dispatches.Sum(d => d.Kernel.Texels);
+        var sizes = stackalloc[]
+        {
+            new DescriptorPoolSize(DescriptorType.StorageBuffer, (uint)Layout.Dispatches.Sum(d => d.Views.Length) - texels),
+            new DescriptorPoolSize(DescriptorType.UniformTexelBuffer, texels),
+        };
+        var poolInfo = new DescriptorPoolCreateInfo { SType = StructureType.DescriptorPoolCreateInfo, MaxSets = (uint)count, PoolSizeCount = texels == 0 ? 1u : 2u, PPoolSizes = sizes };
         device.Vk.CreateDescriptorPool(device.Handle, &poolInfo, null, out descriptorPool).Check("vkCreateDescriptorPool");
         var layouts = Layout.Dispatches.Select(d => device.Pipelines.Get(d.Kernel).SetLayout).ToArray();
         var sets = new DescriptorSet[count];
@@ -153,30 +159,52 @@ public sealed unsafe class Plan : IDisposable
         }
         for (var i = 0; i < count; i++)
         {
-            Bind(sets[i], Layout.Dispatches[i].Views);
+            Bind(sets[i], Layout.Dispatches[i]);
         }
         return sets;
     }
 
-    private void Bind(DescriptorSet set, BufferView[] views)
+    private void Bind(DescriptorSet set, Dispatch dispatch)
     {
+        var views = dispatch.Views;
+        var texels = stackalloc Silk.NET.Vulkan.BufferView[views.Length];
         var buffers = stackalloc DescriptorBufferInfo[views.Length];
         var writes = stackalloc WriteDescriptorSet[views.Length];
         for (var i = 0; i < views.Length; i++)
         {
             var slice = transient.TryGetValue(views[i].Buffer, out var t) ? t : views[i].Buffer.Placement!.Value;
             buffers[i] = new DescriptorBufferInfo(slice.Block.Handle, (ulong)(slice.Offset + views[i].Offset), (ulong)views[i].Bytes);
+            if (i < dispatch.Kernel.Texels)
+            {
+                texels[i] = CreateTexelView(buffers[i]);
+            }
             writes[i] = new WriteDescriptorSet
             {
                 SType = StructureType.WriteDescriptorSet,
                 DstSet = set,
                 DstBinding = (uint)i,
                 DescriptorCount = 1,
-                DescriptorType = DescriptorType.StorageBuffer,
+                DescriptorType = i < dispatch.Kernel.Texels ? DescriptorType.UniformTexelBuffer : DescriptorType.StorageBuffer,
                 PBufferInfo = buffers + i,
+                PTexelBufferView = texels + i,
             };
         }
         device.Vk.UpdateDescriptorSets(device.Handle, (uint)views.Length, writes, 0, null);
+    }
+
+    private Silk.NET.Vulkan.BufferView CreateTexelView(DescriptorBufferInfo range)
+    {
+        var info = new BufferViewCreateInfo
+        {
+            SType = StructureType.BufferViewCreateInfo,
+            Buffer = range.Buffer,
+            Format = Format.R32G32B32A32Sfloat,
+            Offset = range.Offset,
+            Range = range.Range,
+        };
+        device.Vk.CreateBufferView(device.Handle, &info, null, out var view).Check("vkCreateBufferView");
+        texelViews.Add(view);
+        return view;
     }
 
     private void Record(DescriptorSet[] sets)
@@ -297,6 +325,7 @@ public sealed unsafe class Plan : IDisposable
         device.Vk.DestroyQueryPool(device.Handle, queries, null);
         device.Vk.DestroyCommandPool(device.Handle, commandPool, null);
         device.Vk.DestroyDescriptorPool(device.Handle, descriptorPool, null);
+        texelViews.ForEach(v => device.Vk.DestroyBufferView(device.Handle, v, null));
         blocks.ForEach(b => b.Dispose());
     }
 }

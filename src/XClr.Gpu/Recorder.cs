@@ -89,9 +89,9 @@ public sealed class Recorder(DeviceCaps caps)
             throw new GpuException($"{kernel.Name} was asked for {groups} workgroups.");
         }
         BufferView[] views = [.. reads, .. writes];
-        foreach (var view in views)
+        for (var i = 0; i < views.Length; i++)
         {
-            RequireBindable(kernel, view);
+            RequireBindable(kernel, views[i], texels: i < kernel.Texels);
         }
         var push = MemoryMarshal.AsBytes(new ReadOnlySpan<TParams>(in parameters)).ToArray();
         dispatches.Add(new Dispatch
@@ -109,7 +109,7 @@ public sealed class Recorder(DeviceCaps caps)
         });
     }
 
-    private void RequireBindable(Kernel kernel, BufferView view)
+    private void RequireBindable(Kernel kernel, BufferView view, bool texels)
     {
         if (view.Buffer is null)
         {
@@ -118,6 +118,10 @@ public sealed class Recorder(DeviceCaps caps)
         if (view.Bytes > Caps.MaxStorageBufferRange)
         {
             throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes, above the device's maxStorageBufferRange of {Caps.MaxStorageBufferRange}; the op must slice it.");
+        }
+        if (texels && (view.Bytes % DeviceCaps.TexelBytes != 0 || view.Bytes > Caps.MaxTexelBufferBytes))
+        {
+            throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes as texels; they must be a multiple of {DeviceCaps.TexelBytes} and at most {Caps.MaxTexelBufferBytes}.");
         }
         if (view.Offset % Caps.MinStorageBufferOffsetAlignment != 0)
         {
