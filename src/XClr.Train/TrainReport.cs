@@ -1,0 +1,66 @@
+namespace XClr.Train;
+
+/// <summary>Where a run tells what it does. Called from the training thread only; an implementation does not throw.</summary>
+public interface ITrainReporter
+{
+    /// <summary>A fact worth one line: the device, the data, a saved checkpoint.</summary>
+    void Info(string line);
+
+    /// <summary>Something that the user should look at, while the run goes on.</summary>
+    void Warn(string line);
+
+    /// <summary>Every `--log-every` steps.</summary>
+    void Step(StepMetrics metrics);
+
+    /// <summary>After each evaluation.</summary>
+    void Eval(EvalMetrics metrics);
+}
+
+/// <summary>Figures of one log interval; the last step's where not said otherwise.</summary>
+public sealed record StepMetrics
+{
+    /// <summary>Optimiser steps taken, this one included.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Steps of the whole run.</summary>
+    public required long TotalSteps { get; init; }
+
+    /// <summary>Passes over the data so far, with the fraction of the current one.</summary>
+    public required double Epoch { get; init; }
+
+    /// <summary>Loss, averaged over the interval, in nats.</summary>
+    public required double Loss { get; init; }
+
+    /// <summary>Learning rate, scaling and schedule applied.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>Global L2 norm of the unscaled gradients, before clipping.</summary>
+    public required double GradNorm { get; init; }
+
+    /// <summary>Mean over the dimensions of the normalised projections' standard deviation over the batch; near 0 means collapse.</summary>
+    public double? EmbeddingStd { get; init; }
+
+    /// <summary>Mean entropy of the loss's target distribution, in nats; null where the target is one-hot.</summary>
+    public double? TargetEntropy { get; init; }
+
+    /// <summary>Mean share of the target on the sample's own other view; null where the loss has no such target.</summary>
+    public double? TargetOwnView { get; init; }
+
+    /// <summary>Views through the backbone per second of wall time, over the interval.</summary>
+    public required double ImagesPerSecond { get; init; }
+
+    /// <summary>GPU time of a step in milliseconds, averaged over the interval; null where the device has no timestamps.</summary>
+    public double? GpuMs { get; init; }
+
+    /// <summary>Share of the wall time in which the step waited for data, 0 to 1, over the interval.</summary>
+    public required double DataWait { get; init; }
+
+    /// <summary>Samples skipped since the run began.</summary>
+    public required long Skipped { get; init; }
+
+    /// <summary>Time left at the present speed.</summary>
+    public required TimeSpan Eta { get; init; }
+}
+
+/// <summary>Results of one evaluation, by name (knn_top1, fidelity, ...), and the optimiser steps taken before it.</summary>
+public sealed record EvalMetrics(long Step, IReadOnlyDictionary<string, double> Values);
