@@ -1,0 +1,39 @@
+// dx = gamma invStd (g - sums[0] / count - xhat sums[1] / count), with g = dy, zero where the ReLU was closed, xhat = (x - mean) invStd.
+// dy, x, y, dx: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; sums: [2, 4*quads] over all rows; inverseCount = 1 / count.
+// MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read). dx may be dy.
+// Dispatch: one lane per (rows rows, quad). Traffic: reads dy, x (and y), writes dx.
+#include "grid.glsl"
+#include "quad.glsl"
+#include "rows.glsl"
+#include "batchnorm.glsl"
+layout(local_size_x = LANES) in;
+layout(constant_id = 0) const uint MASK = 0;
+layout(push_constant) uniform Params { uint m; uint quads; uint rows; uint affine; float inverseCount; };
+layout(std430, set = 0, binding = 0) readonly buffer Dy { QUAD dy[]; };
+layout(std430, set = 0, binding = 1) readonly buffer X { QUAD x[]; };
+layout(std430, set = 0, binding = 2) readonly buffer Y { QUAD y[]; };
+layout(std430, set = 0, binding = 3) readonly buffer Gamma { QUAD gamma[]; };
+layout(std430, set = 0, binding = 4) readonly buffer Beta { QUAD beta[]; };
+layout(std430, set = 0, binding = 5) readonly buffer Mean { QUAD mean[]; };
+layout(std430, set = 0, binding = 6) readonly buffer InvStd { QUAD invStd[]; };
+layout(std430, set = 0, binding = 7) readonly buffer Sums { QUAD sums[]; };
+layout(std430, set = 0, binding = 8) writeonly buffer Dx { QUAD dx[]; };
+
+void main() {
+  Share s = share_of_rows(flat_invocation(), m, quads, rows);
+  if (s.first >= s.end) return;
+  vec4 center = unpack_quad(mean[s.quad]), inverse = unpack_quad(invStd[s.quad]), scale = inverse, shift = vec4(0);
+  if (affine != 0) {
+    scale *= unpack_quad(gamma[s.quad]);
+    shift = unpack_quad(beta[s.quad]);
+  }
+  vec4 average = unpack_quad(sums[s.quad]) * inverseCount;
+  vec4 slope = unpack_quad(sums[quads + s.quad]) * inverseCount * inverse;
+  for (uint r = s.first; r < s.end; r += s.step) {
+    uint i = r * quads + s.quad;
+    vec4 g = unpack_quad(dy[i]), v = unpack_quad(x[i]);
+    if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0)));
+    if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center, scale, shift), vec4(0)));
+    dx[i] = pack_quad(scale * (g - average - (v - center) * slope));
+  }
+}

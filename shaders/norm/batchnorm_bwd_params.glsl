@@ -1,0 +1,41 @@
+// Sums over all rows from those of blocks of rows, in a fixed order: sums[0] = sum g = dbeta, sums[1] = sum g xhat = dgamma.
+// partials: [blocks, 2, 4*quads] -> sums: [2, 4*quads]; dgamma, dbeta: [4*quads], set or, with accumulate, added to.
+// Dispatch: SLICES lanes per quad, each over every SLICES-th block, then a tree. Traffic: reads the partials once.
+#include "grid.glsl"
+#include "quad.glsl"
+const uint QUADS = LANES / SLICES;
+layout(local_size_x = LANES) in;
+layout(push_constant) uniform Params { uint quads; uint blocks; uint accumulate; };
+layout(std430, set = 0, binding = 0) readonly buffer Partials { QUAD partials[]; };
+layout(std430, set = 0, binding = 1) writeonly buffer Sums { QUAD sums[]; };
+layout(std430, set = 0, binding = 2) buffer Dgamma { QUAD dgamma[]; };
+layout(std430, set = 0, binding = 3) buffer Dbeta { QUAD dbeta[]; };
+#if SLICES > 1
+shared vec4 sliceSum[LANES], sliceWeighted[LANES];
+#endif
+
+void main() {
+  uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS;
+  uint slice = gl_LocalInvocationIndex / QUADS;
+  vec4 sum = vec4(0), weighted = vec4(0);
+  for (uint b = slice; quad < quads && b < blocks; b += SLICES) {
+    sum += unpack_quad(partials[b * 2 * quads + quad]);
+    weighted += unpack_quad(partials[(b * 2 + 1) * quads + quad]);
+  }
+#if SLICES > 1
+  sliceSum[gl_LocalInvocationIndex] = sum;
+  sliceWeighted[gl_LocalInvocationIndex] = weighted;
+  for (uint width = SLICES / 2; width > 0; width /= 2) {
+    barrier();
+    if (slice < width) {
+      sliceSum[gl_LocalInvocationIndex] = sum += sliceSum[gl_LocalInvocationIndex + width * QUADS];
+      sliceWeighted[gl_LocalInvocationIndex] = weighted += sliceWeighted[gl_LocalInvocationIndex + width * QUADS];
+    }
+  }
+#endif
+  if (slice != 0 || quad >= quads) return;
+  sums[quad] = pack_quad(sum);
+  sums[quads + quad] = pack_quad(weighted);
+  dbeta[quad] = pack_quad(accumulate != 0 ? unpack_quad(dbeta[quad]) + sum : sum);
+  dgamma[quad] = pack_quad(accumulate != 0 ? unpack_quad(dgamma[quad]) + weighted : weighted);
+}

@@ -1,0 +1,61 @@
+using XClr.Gpu;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>How kernels that see a tensor as [M,C] (C in quads of four) share its rows among lanes, blocks and bindings.</summary>
+internal static class RowWork
+{
+    /// <summary>Lanes of a workgroup of the row kernels (LANES in the shaders).</summary>
+    public static uint Lanes(Recorder gpu) => gpu.Caps.CpuKernels ? 64u : 256u;
+
+    /// <summary>The variant for this device.</summary>
+    public static Kernel<T> Pick<T>(Recorder gpu, Kernel<T> portable, Kernel<T> word) where T : unmanaged => gpu.Caps.CpuKernels ? word : portable;
+
+    /// <summary>[M,C] with C a multiple of 4.</summary>
+    /// <exception cref="ShapeException">C is not a multiple of 4.</exception>
+    public static (int M, int C) Require2D(Tensor x)
+    {
+        var (m, c) = x.Shape.As2D();
+        return c % 4 == 0 ? (m, c) : throw new ShapeException($"'{x.Name}' {x.Shape}: the last dimension must be a multiple of 4 (pad channels with zeros).");
+    }
+
+    /// <summary>Rows of one lane of an element-wise kernel: many on a CPU, as long as 16 workgroups remain; few on a GPU.</summary>
+    public static uint RowsPerLane(Recorder gpu, long m, long quads) =>
+        gpu.Caps.CpuKernels ? (uint)Math.Clamp(m * quads / (16 * 64), 1, 64) : (uint)Math.Clamp(m * quads / 65536, 1, 4);
+
+    /// <summary>
+    /// Rows of one block of a reduction: about 2,048 blocks x quads on a CPU and 65,536 on a GPU, a multiple of 16 from 16 to 512.
+    /// A function of the shape and of the kind of kernels alone, so that sums are taken in the same order in every run.
+    /// </summary>
+    public static int RowsPerBlock(Recorder gpu, long m, long quads) =>
+        (int)Math.Clamp(m * quads / (gpu.Caps.CpuKernels ? 2048 : 65536) / 16 * 16, 16, 512);
+
+    /// <summary>Workgroups of a kernel with one lane per (share of rows, quad).</summary>
+    public static long Groups(Recorder gpu, long m, long quads, long rows) => OpMath.CeilDiv(OpMath.CeilDiv(m, rows) * quads, Lanes(gpu));
+
+    /// <summary>Workgroups of a kernel that merges blocks: four quads a group, eight lanes of a quad each on a CPU.</summary>
+    public static long MergeGroups(Recorder gpu, long quads) => OpMath.CeilDiv(quads, gpu.Caps.CpuKernels ? 8 : 4);
+
+    /// <summary>Runs of rows as <see cref="RecorderExtensions.RowRuns"/> cuts them, every run but the last a multiple of <paramref name="block"/> rows.</summary>
+    public static IEnumerable<(int Start, int Count)> Runs(Recorder gpu, int block, params Tensor[] tensors)
+    {
+        var (m, _) = tensors[0].Shape.As2D();
+        var longest = gpu.RowRuns(tensors).First().Count;
+        var run = longest == m ? m : longest - longest % block;
+        if (run == 0)
+        {
+            throw new ShapeException($"'{tensors[0].Name}' {tensors[0].Shape}: {block} rows exceed the device's maxStorageBufferRange of {gpu.Caps.MaxStorageBufferRange}.");
+        }
+        for (var start = 0; start < m; start += run)
+        {
+            yield return (start, Math.Min(run, m - start));
+        }
+    }
+
+    /// <summary>The tensor as [M,C].</summary>
+    public static Tensor Flat(Tensor x)
+    {
+        var (m, c) = x.Shape.As2D();
+        return x.Reshape(m, c);
+    }
+}
