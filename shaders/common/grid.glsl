@@ -5,6 +5,5 @@ uint flat_group() {
 }
 
 // Flat index of this invocation, for kernels with one invocation per element; compare with the element count before use.
-uint flat_invocation() {
-  return flat_group() * gl_WorkGroupSize.x + gl_LocalInvocationIndex;
-}
+// A macro, because glslang takes gl_WorkGroupSize for 1 in a function that stands before the shader's local_size declaration.
+#define flat_invocation() (flat_group() * gl_WorkGroupSize.x + gl_LocalInvocationIndex)

@@ -3,32 +3,6 @@ using static XClr.Nn.Ops.OpMath;
 
 namespace XClr.Nn.Ops;
 
-/// <summary>Parameters and running statistics of a batch normalisation, all [C]. Gamma and Beta are both null without affine parameters.</summary>
-public sealed record BatchNormState(Tensor? Gamma, Tensor? Beta, Tensor RunningMean, Tensor RunningVar)
-{
-    /// <summary>Added to the variance; dimensionless.</summary>
-    public float Eps { get; init; } = 1e-5f;
-
-    /// <summary>Share of the new value in a running statistic (torch's sense).</summary>
-    public float Momentum { get; init; } = 0.1f;
-}
-
-/// <summary>Statistics of blocks of rows: Values [B,2,C] holds mean and M2 (sum of squared deviations) of RowsPerBlock rows each; the last block has the rest.</summary>
-public sealed record RowStatistics(Tensor Values, int RowsPerBlock);
-
-/// <summary>Where a fused ReLU's backward finds the sign of its output.</summary>
-public enum ReluMask
-{
-    /// <summary>No ReLU was fused.</summary>
-    None,
-
-    /// <summary>From the saved output (needed where a residual was added before the ReLU).</summary>
-    FromOutput,
-
-    /// <summary>Recomputed from the input, to the bit as the forward pass: the output need not be kept.</summary>
-    Recomputed,
-}
-
 /// <summary>
 /// Batch normalisation over rows, with residual add and ReLU fused: y = relu(gamma (x - mean) invStd + beta [+ residual]).
 /// x, y, residual and gradients: [...,C] seen as [M,C], C a multiple of 4; statistics and parameters: [C]. fp32.
@@ -39,6 +13,9 @@ public static class BatchNormOp
     private readonly record struct MergeParams(uint M, uint Quads, uint RowsPerBlock, uint Blocks, float Eps, float Momentum);
     private readonly record struct FwdParams(uint M, uint Quads, uint Rows, uint Affine, float Eps, float Lower);
     private readonly record struct ScaleParams(uint Quads, uint Affine, float Eps);
+    private readonly record struct ReduceParams(uint M, uint Quads, uint RowsPerBlock, uint FirstBlock, uint Affine, uint Accumulate);
+    private readonly record struct SumParams(uint Quads, uint Blocks, uint Accumulate);
+    private readonly record struct BwdParams(uint M, uint Quads, uint Rows, uint Affine, float InverseCount);
 
     private static readonly Kernel<StatsParams> Stats = new("norm/batchnorm_stats", reads: 1, writes: 1);
     private static readonly Kernel<StatsParams> StatsWord = new("norm/batchnorm_stats_word", reads: 1, writes: 1);
@@ -47,6 +24,14 @@ public static class BatchNormOp
     private static readonly Kernel<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 6, writes: 1);
     private static readonly Kernel<FwdParams> FwdWord = new("norm/batchnorm_fwd_word", reads: 6, writes: 1);
     private static readonly Kernel<ScaleParams> Scale = new("norm/batchnorm_scale", reads: 4, writes: 2);
+    private static readonly Kernel<ReduceParams> Reduce = new("norm/batchnorm_bwd_reduce", reads: 7, writes: 1);
+    private static readonly Kernel<ReduceParams> ReduceWord = new("norm/batchnorm_bwd_reduce_word", reads: 7, writes: 1);
+    private static readonly Kernel<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2);
+    private static readonly Kernel<ReduceParams> ResidualWord = new("norm/batchnorm_bwd_residual_word", reads: 7, writes: 2);
+    private static readonly Kernel<SumParams> Sum = new("norm/batchnorm_bwd_params", reads: 1, writes: 3);
+    private static readonly Kernel<SumParams> SumWord = new("norm/batchnorm_bwd_params_word", reads: 1, writes: 3);
+    private static readonly Kernel<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1);
+    private static readonly Kernel<BwdParams> BwdWord = new("norm/batchnorm_bwd_word", reads: 8, writes: 1);
 
     /// <summary>Tells the forward kernels that the spread they are given is invStd already.</summary>
     private const float SpreadIsInvStd = -1;
@@ -70,7 +55,7 @@ public static class BatchNormOp
         RequireVectors(c, state, mean, invStd);
         if (m == 1)
         {
-            throw new ShapeException($"'{x.Name}' {x.Shape}: batch normalisation cannot be trained with one value per channel; use a larger batch or image.");
+            throw new ShapeException($"'{x.Name}' {x.Shape}: batch normalisation '{state.RunningMean.Name}' cannot be trained: training with one value per channel; use a larger batch or image.");
         }
         partials ??= RowBlocks(gpu, x);
         var blocks = (int)CeilDiv(m, partials.RowsPerBlock);
@@ -143,9 +128,102 @@ public static class BatchNormOp
         }
     }
 
-    internal static uint Affine(BatchNormState state) => state.Gamma is null ? 0u : 1u;
+    /// <summary>
+    /// Training backward. dy: gradient of y; x, mean, invStd as in the forward pass; y: its output where <paramref name="mask"/> is FromOutput.
+    /// Writes dx (may be dy); dgamma, dbeta: [C] (null where not wanted), set or, with <paramref name="accumulateParameters"/>, added to.
+    /// With <paramref name="dresidual"/> (may be dy) the residual's gradient, dy where the ReLU was open, is written in the first pass over memory, or added with
+    /// <paramref name="accumulateResidual"/> (then it may not be dy); written, it spares the second pass the mask.
+    /// </summary>
+    public static void Backward(Recorder gpu, Tensor dy, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor dx, ReluMask mask, Tensor? y = null,
+        Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null, bool accumulateResidual = false)
+    {
+        var (m, c) = RowWork.Require2D(x);
+        RequireVectors(c, state, mean, invStd);
+        RequireBackward(x, [dy, dx, y ?? x, dresidual ?? x], mask, y, dresidual, dresidual == dy && accumulateResidual);
+        var pass = new BackwardPass(state, mean, invStd, RowWork.Flat(x), mask == ReluMask.FromOutput ? RowWork.Flat(y!) : RowWork.Flat(x), c);
+        var partials = ReduceBlocks(gpu, pass, RowWork.Flat(dy), mask, dresidual is null ? null : RowWork.Flat(dresidual), accumulateResidual);
+        var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
+        // What was written to the residual is masked already.
+        var masked = dresidual is not null && !accumulateResidual;
+        WriteDx(gpu, pass, RowWork.Flat(masked ? dresidual! : dy), masked ? ReluMask.None : mask, sums, RowWork.Flat(dx));
+    }
 
-    internal static void RequireVectors(int c, BatchNormState state, Tensor mean, Tensor spread)
+    private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C)
+    {
+        public uint Quads => (uint)C / 4;
+        public Tensor Gamma => State.Gamma ?? Mean;
+        public Tensor Beta => State.Beta ?? Mean;
+    }
+
+    private static Tensor ReduceBlocks(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor? dresidual, bool accumulate)
+    {
+        var m = p.X.Shape[0];
+        var rowsPerBlock = RowWork.RowsPerBlock(gpu, m, p.Quads);
+        var partials = gpu.NewTensor($"{p.X.Name}.gradient_sums", new Shape((int)CeilDiv(m, rowsPerBlock), 2, p.C), MemoryCategory.Workspace);
+        var kernel = dresidual is null ? RowWork.Pick(gpu, Reduce, ReduceWord) : RowWork.Pick(gpu, Residual, ResidualWord);
+        var streams = 2 + (mask == ReluMask.FromOutput ? 1 : 0) + (dresidual is null ? 0 : accumulate ? 2 : 1);
+        foreach (var (start, count) in RowWork.Runs(gpu, rowsPerBlock, p.X, p.Y, dy, dresidual ?? dy))
+        {
+            BufferView[] writes = dresidual is null ? [partials] : [partials, dresidual.Rows(start, count)];
+            gpu.Dispatch(kernel.With((uint)mask), RowWork.Groups(gpu, count, p.Quads, rowsPerBlock),
+                new((uint)count, p.Quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), Affine(p.State), accumulate ? 1u : 0u),
+                reads: [dy.Rows(start, count), p.X.Rows(start, count), p.Y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd], writes,
+                new DispatchCost(6.0 * count * p.C, 4L * streams * count * p.C), $"{count}x{p.C}");
+        }
+        return partials;
+    }
+
+    private static Tensor SumBlocks(Recorder gpu, Tensor partials, Tensor? dgamma, Tensor? dbeta, bool accumulate)
+    {
+        var (blocks, c) = (partials.Shape[0], partials.Shape[2]);
+        var sums = gpu.NewTensor("sums", new Shape(2, c), MemoryCategory.Workspace);
+        // A gradient that nobody wants goes to scratch memory, which nothing reads.
+        var gamma = dgamma ?? gpu.NewTensor("dgamma", new Shape(c), MemoryCategory.Workspace);
+        var beta = dbeta ?? gpu.NewTensor("dbeta", new Shape(c), MemoryCategory.Workspace);
+        Shape.Require([c], gamma);
+        Shape.Require([c], beta);
+        gpu.Dispatch(RowWork.Pick(gpu, Sum, SumWord), RowWork.MergeGroups(gpu, c / 4), new((uint)c / 4, (uint)blocks, accumulate ? 1u : 0u),
+            reads: [partials], writes: [sums, gamma, beta], new DispatchCost(2.0 * blocks * c), $"{blocks}x2x{c}");
+        return sums;
+    }
+
+    private static void WriteDx(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor sums, Tensor dx)
+    {
+        var streams = mask == ReluMask.FromOutput ? 4 : 3;
+        var kernel = RowWork.Pick(gpu, Bwd, BwdWord).With((uint)mask);
+        var y = mask == ReluMask.FromOutput ? p.Y : p.X;
+        foreach (var (start, count) in gpu.RowRuns(p.X, y, dy, dx))
+        {
+            var rows = RowWork.RowsPerLane(gpu, count, p.Quads);
+            gpu.Dispatch(kernel, RowWork.Groups(gpu, count, p.Quads, rows), new((uint)count, p.Quads, rows, Affine(p.State), 1f / p.X.Shape[0]),
+                reads: [dy.Rows(start, count), p.X.Rows(start, count), y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd, sums], writes: [dx.Rows(start, count)],
+                new DispatchCost(7.0 * count * p.C, 4L * streams * count * p.C), $"{count}x{p.C}");
+        }
+    }
+
+    private static void RequireBackward(Tensor x, ReadOnlySpan<Tensor> images, ReluMask mask, Tensor? y, Tensor? dresidual, bool addsToItself)
+    {
+        foreach (var image in images)
+        {
+            Shape.Require(x.Shape.Dims, image);
+        }
+        if (mask == ReluMask.FromOutput && y is null)
+        {
+            throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y.");
+        }
+        if (mask == ReluMask.Recomputed && dresidual is not null)
+        {
+            throw new ShapeException($"Batch normalisation of '{x.Name}': with a residual the ReLU's sign comes from the output, not from x alone.");
+        }
+        if (addsToItself)
+        {
+            throw new ShapeException($"Batch normalisation of '{x.Name}': the residual's gradient cannot be added to dy itself.");
+        }
+    }
+
+    private static uint Affine(BatchNormState state) => state.Gamma is null ? 0u : 1u;
+
+    private static void RequireVectors(int c, BatchNormState state, Tensor mean, Tensor spread)
     {
         if (state.Gamma is null != state.Beta is null)
         {

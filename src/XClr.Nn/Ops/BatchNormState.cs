@@ -1,0 +1,27 @@
+namespace XClr.Nn.Ops;
+
+/// <summary>Parameters and running statistics of a batch normalisation, all [C]. Gamma and Beta are both null without affine parameters.</summary>
+public sealed record BatchNormState(Tensor? Gamma, Tensor? Beta, Tensor RunningMean, Tensor RunningVar)
+{
+    /// <summary>Added to the variance; dimensionless.</summary>
+    public float Eps { get; init; } = 1e-5f;
+
+    /// <summary>Share of the new value in a running statistic (torch's sense).</summary>
+    public float Momentum { get; init; } = 0.1f;
+}
+
+/// <summary>Statistics of blocks of rows: Values [B,2,C] holds mean and M2 (sum of squared deviations) of RowsPerBlock rows each; the last block has the rest.</summary>
+public sealed record RowStatistics(Tensor Values, int RowsPerBlock);
+
+/// <summary>Where a fused ReLU's backward finds the sign of its output.</summary>
+public enum ReluMask
+{
+    /// <summary>No ReLU was fused.</summary>
+    None,
+
+    /// <summary>From the saved output (needed where a residual was added before the ReLU).</summary>
+    FromOutput,
+
+    /// <summary>Recomputed from the input, to the bit as the forward pass: the output need not be kept.</summary>
+    Recomputed,
+}
