@@ -1,0 +1,118 @@
+using XClr.Gpu;
+using Xunit;
+
+namespace XClr.Gpu.Tests;
+
+/// <summary>The compiler of plans alone: caps are made up, no device is touched.</summary>
+public class PlanLayoutTests
+{
+    private readonly record struct NoParams(uint Zero);
+
+    private static readonly Kernel<NoParams> Produce = new("test/produce", reads: 0, writes: 1);
+    private static readonly Kernel<NoParams> Copy = new("test/copy", reads: 1, writes: 1);
+
+    internal static DeviceCaps Caps { get; } = new()
+    {
+        Name = "paper", DriverName = "", DriverInfo = "", VendorId = 0, DeviceId = 0, DriverVersion = 0, DeviceUuid = Guid.Empty, DriverUuid = Guid.Empty,
+        ApiVersion = new Version(1, 2, 0), Kind = GpuKind.Discrete, SubgroupSize = 32, MinSubgroupSize = 32, MaxSubgroupSize = 32, MaxStorageBufferRange = 1 << 27,
+        MinStorageBufferOffsetAlignment = 64, MaxMemoryAllocationSize = 1 << 30, DeviceLocalBytes = 1L << 32, MaxPushConstantsSize = 128, MaxComputeSharedMemorySize = 32768,
+        MaxComputeWorkGroupInvocations = 256, MaxComputeWorkGroupCount = 65535, ShaderFloat16 = true, StorageBuffer16Bit = true, ShaderInt64 = true, BufferDeviceAddress = false,
+        SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 1, TimestampValidBits = 64, CpuKernels = false,
+    };
+
+    [Fact]
+    public void A_chain_alternates_between_two_places()
+    {
+        var gpu = new Recorder(Caps);
+        var tensors = Enumerable.Range(0, 10).Select(i => gpu.Transient($"t{i}", 1 << 20, MemoryCategory.Activations)).ToList();
+        gpu.Dispatch(Produce, 1, new NoParams(), reads: [], writes: [tensors[0]]);
+        for (var i = 1; i < tensors.Count; i++)
+        {
+            gpu.Dispatch(Copy, 1, new NoParams(), reads: [tensors[i - 1]], writes: [tensors[i]]);
+        }
+        var layout = PlanLayout.Create(gpu.Dispatches, Caps);
+        Assert.Equal(2 << 20, layout.TransientPeakBytes);
+        Assert.Equal(10 << 20, layout.TransientSumBytes);
+        Assert.Equal([false, .. Enumerable.Repeat(true, 9)], layout.BarrierBefore);
+    }
+
+    [Fact]
+    public void Random_lifetimes_never_overlap_and_stay_near_the_lower_bound()
+    {
+        var random = new Random(7);
+        for (var round = 0; round < 20; round++)
+        {
+            var planner = new ArenaPlanner(256, 1 << 30, shareMemory: true);
+            var placed = new List<(int Block, long Start, long End, int First, int Last)>();
+            for (var i = 0; i < 120; i++)
+            {
+                var (first, bytes) = (random.Next(100), (long)random.Next(1, 1 << 20));
+                var last = first + random.Next(20);
+                var (block, offset) = planner.Place($"b{i}", bytes, first, last);
+                Assert.Equal(0, offset % 256);
+                Assert.DoesNotContain(placed, p => p.Block == block && p.First <= last && first <= p.Last && p.Start < offset + bytes && offset < p.End);
+                placed.Add((block, offset, offset + bytes, first, last));
+            }
+            var bound = Enumerable.Range(0, 120).Max(t => placed.Where(p => p.First <= t && t <= p.Last).Sum(p => p.End - p.Start));
+            Assert.InRange(planner.BlockBytes.Sum(), bound, 2 * bound);
+        }
+    }
+
+    [Fact]
+    public void A_block_ends_at_the_allocation_limit()
+    {
+        var planner = new ArenaPlanner(256, 1000 * 256, shareMemory: true);
+        var first = planner.Place("a", 600 * 256, 0, 9);
+        var second = planner.Place("b", 600 * 256, 0, 9);
+        Assert.NotEqual(first.Block, second.Block);
+        var error = Assert.Throws<GpuException>(() => planner.Place("huge", 1001 * 256, 0, 0));
+        Assert.Contains("huge", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Barriers_stand_where_memory_conflicts_and_nowhere_else()
+    {
+        var gpu = new Recorder(Caps);
+        using var data = new GpuBuffer("data", 4096, MemoryCategory.Inputs);
+        using var left = new GpuBuffer("left", 1024, MemoryCategory.Outputs);
+        using var right = new GpuBuffer("right", 1024, MemoryCategory.Outputs);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [data], writes: [left]);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [data], writes: [right]);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [left], writes: [data.Slice(0, 1024)]);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [left], writes: [data.Slice(1024, 1024)]);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [left], writes: [data.Slice(1024, 1024)]);
+        Assert.Equal([false, false, true, false, true], PlanLayout.Create(gpu.Dispatches, Caps).BarrierBefore);
+    }
+
+    [Fact]
+    public void Submits_are_bounded_in_operations()
+    {
+        var gpu = new Recorder(Caps);
+        using var data = new GpuBuffer("data", 4096, MemoryCategory.Inputs);
+        foreach (var flops in new[] { 4e9, 4e9, 4e9, 20e9, 1e9 })
+        {
+            gpu.Dispatch(Produce, 1, new NoParams(), reads: [], writes: [data], new DispatchCost(flops));
+        }
+        Assert.Equal([0, 2, 3, 4], PlanLayout.Create(gpu.Dispatches, Caps, new PlanOptions { MaxFlopsPerSubmit = 10e9 }).SegmentStarts);
+    }
+
+    [Fact]
+    public void Reading_a_transient_that_nothing_wrote_is_refused()
+    {
+        var gpu = new Recorder(Caps);
+        var never = gpu.Transient("never", 256, MemoryCategory.Workspace);
+        using var target = new GpuBuffer("target", 256, MemoryCategory.Outputs);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [never], writes: [target]);
+        var error = Assert.Throws<GpuException>(() => PlanLayout.Create(gpu.Dispatches, Caps));
+        Assert.Contains("never", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, 65535, 1, 1, 1)]
+    [InlineData(65536, 65535, 65535, 2, 1)]
+    [InlineData(5000, 64, 64, 64, 2)]
+    public void Flat_grids_fit_the_axes(long groups, long limit, uint x, uint y, uint z) => Assert.Equal((x, y, z), Plan.Grid(groups, limit));
+
+    [Fact]
+    public void A_grid_beyond_three_axes_is_refused() => Assert.Throws<GpuException>(() => Plan.Grid(64 * 64 * 64 + 1, 64));
+}
