@@ -32,12 +32,25 @@ vec3 turn_hue(vec3 rgb, float turns) {
        : sextant == 3u ? vec3(p, q, v) : sextant == 4u ? vec3(t, p, v) : vec3(v, p, q);
 }
 
-// One step of the colour jitter. A factor of exactly 1 (hue: 0) means that the step is absent: it does not even clip.
-vec3 jitter_step(Entry e, uint step, vec3 rgb, float mean_grey) {
-  if (step == HUE) return e.hue == 0.0 ? rgb : turn_hue(rgb, e.hue);
-  float factor = step == BRIGHTNESS ? e.brightness : step == CONTRAST ? e.contrast : e.saturation;
-  float other = step == BRIGHTNESS ? 0.0 : step == CONTRAST ? mean_grey : grey_of(rgb);
-  return factor == 1.0 ? rgb : clamp(factor * rgb + (1.0 - factor) * other, 0.0, 1.0);
+// Jitter steps in order until the hue's or `stop` comes; returns the order of those left, which ends at the marker 1. Each step blends with
+// black, the image's mean grey or the pixel's grey. A factor of exactly 1 (hue: 0) means that the step is absent: it does not even clip.
+uint blend_steps(Entry e, uint order, uint stop, float mean_grey, inout vec3 rgb) {
+  for (; order != 1u && (order & 3u) != HUE && (order & 3u) != stop; order >>= 2) {
+    uint step = order & 3u;
+    float factor = step == BRIGHTNESS ? e.brightness : step == CONTRAST ? e.contrast : e.saturation;
+    float other = step == BRIGHTNESS ? 0.0 : step == CONTRAST ? mean_grey : grey_of(rgb);
+    rgb = factor == 1.0 ? rgb : clamp(factor * rgb + (1.0 - factor) * other, 0.0, 1.0);
+  }
+  return order;
+}
+
+// The jitter's steps before `stop`; 4 = all. The hue has one place in the code: CPU drivers compute both sides of every branch.
+vec3 jitter_steps(Entry e, uint stop, float mean_grey, vec3 rgb) {
+  uint order = blend_steps(e, e.jitter_order | 0x100u, stop, mean_grey, rgb);
+  if (order == 1u || (order & 3u) != HUE) return rgb;
+  if (e.hue != 0.0) rgb = turn_hue(rgb, e.hue);
+  blend_steps(e, order >> 2, stop, mean_grey, rgb);
+  return rgb;
 }
 
 // The last steps: solarise, then normalise; the padding channel is zero.

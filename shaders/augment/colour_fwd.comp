@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 // Colour jitter in the drawn order and greyscale, in place; then, unless the image goes on to the blur, solarise and normalise:
 //   y = (solarise(grey(jitter(y))) - mean) / std
-// table [*], partial [N,ceil(S*S/2048)] (grey_fwd), y [N,S,S,4]. Dispatch: a group of 64 per 256 pixels. Traffic: y twice.
+// table [*], partial [N,ceil(S*S/2048)] (grey_fwd), y [N,S,S,4]. Dispatch: a group of 64 per 1024 pixels. Traffic: y twice.
 #include "grid.glsl"
 #include "augment.glsl"
 layout(local_size_x = 64) in;
@@ -12,7 +12,7 @@ layout(std430, binding = 2) buffer Y { vec4 y[]; };
 layout(push_constant) uniform Params { uint first, n, size, radius; float mean_r, mean_g, mean_b, std_r, std_g, std_b; };
 
 void main() {
-  uint pixels = size * size, per_image = (pixels + 255u) / 256u, chunks = (pixels + 2047u) / 2048u;
+  uint pixels = size * size, per_image = (pixels + 1023u) / 1024u, chunks = (pixels + 2047u) / 2048u;
   uint image = flat_group() / per_image, chunk = flat_group() % per_image;
   if (image >= n) return;
   Entry e = table[first + image];
@@ -23,12 +23,11 @@ void main() {
   }
 
   vec3 mean = vec3(mean_r, mean_g, mean_b), std = vec3(std_r, std_g, std_b);
-  uint end = min(chunk * 256u + 256u, pixels);
-  for (uint p = chunk * 256u + gl_LocalInvocationIndex; p < end; p += 64u) {
+  uint end = min(chunk * 1024u + 1024u, pixels);
+  for (uint p = chunk * 1024u + gl_LocalInvocationIndex; p < end; p += 64u) {
     uint at = image * pixels + p;
     vec3 rgb = y[at].rgb;
-    if (e.jitter != 0u)
-      for (uint order = e.jitter_order, s = 0u; s < 4u; order >>= 2, s++) rgb = jitter_step(e, order & 3u, rgb, mean_grey);
+    if (e.jitter != 0u) rgb = jitter_steps(e, 4u, mean_grey, rgb);
     if (e.grey != 0u) rgb = vec3(grey_of(rgb));
     y[at] = e.blur != 0u && radius != 0u ? vec4(rgb, 0.0) : finish(e, rgb, mean, std);
   }

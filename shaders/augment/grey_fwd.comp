@@ -22,9 +22,7 @@ void main() {
   float sum = 0.0;
   uint end = min(chunk * 2048u + 2048u, pixels);
   for (uint p = chunk * 2048u + gl_LocalInvocationIndex; p < end; p += 64u) {
-    vec3 rgb = x[image * pixels + p].rgb;
-    for (uint order = e.jitter_order, s = 0u; s < 4u && (order & 3u) != CONTRAST; order >>= 2, s++) rgb = jitter_step(e, order & 3u, rgb, 0.0);
-    sum += grey_of(rgb);
+    sum += grey_of(jitter_steps(e, CONTRAST, 0.0, x[image * pixels + p].rgb));
   }
   sums[gl_LocalInvocationIndex] = sum;
   barrier();

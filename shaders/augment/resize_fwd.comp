@@ -14,6 +14,7 @@ layout(std430, binding = 1) readonly buffer Table { Entry table[]; };
 layout(std430, binding = 2) writeonly buffer Y { vec4 y[]; };
 layout(push_constant) uniform Params { uint first, n, size; };
 const int ROWS = 8;
+const float TAPS = BICUBIC ? 2.0 : 1.0;
 
 float filter_weight(float x) {
   x = abs(x);
@@ -23,27 +24,26 @@ float filter_weight(float x) {
   return x < 1.0 ? inner : x < 2.0 ? outer : 0.0;
 }
 
-// Centre of output i in source pixels as whole and fraction: exact, where a float would lose a large image's fraction.
-int centre_whole(uint i, uint from, uint to) { return int((2u * i + 1u) * from / (2u * to)); }
-float centre_fraction(uint i, uint from, uint to) { return float((2u * i + 1u) * from % (2u * to)) / float(2u * to); }
+// Centre of output pixel i, less a half, in source pixels: whole part and fraction, exact where one float would lose a large image's fraction.
+struct Centre { int whole; float fraction; };
+Centre centre_of(uint i, uint from, uint to) {
+  uint twice = (2u * i + 1u) * from;
+  return Centre(int(twice / (2u * to)), float(twice % (2u * to)) / float(2u * to) - 0.5);
+}
 
-// First and one past the last source pixel closer to the centre than the support, inside the box.
-int first_tap(int whole, float fraction, float support) { return max(whole + int(ceil(fraction - support - 0.5)), 0); }
-int end_tap(int whole, float fraction, float support, uint from) { return min(whole + int(ceil(fraction + support - 0.5)), int(from)); }
-
-struct Columns { int begin, end; float centre, inv_scale; uint channels; };
+struct Columns { int count; float centre, inv_scale; uint channels; };
 
 // Horizontal sum over one source row, in units of 1/255. `address`: byte of the first tap. One load per tap: of a pixel that straddles
 // two words, the first word is the one that the pixel before it ended in.
 vec3 filter_row(Columns c, uint address) {
   vec3 sum = vec3(0.0);
   uint before = ring[address >> 2];
-  for (int x = c.begin; x < c.end; x++) {
+  for (int k = 0; k < c.count; k++) {
     uint last = (address + c.channels - 1u) >> 2;
     uint word = ring[last], shift = 8u * (address & 3u);
     uint bits = (address >> 2) == last ? word >> shift : before >> shift | word << (32u - shift);
     if (c.channels == 1u) bits = (bits & 255u) * 0x10101u;
-    sum += filter_weight((float(x - c.begin) - c.centre) * c.inv_scale) * vec3(bits & 255u, bits >> 8 & 255u, bits >> 16 & 255u);
+    sum += filter_weight((float(k) - c.centre) * c.inv_scale) * vec3(bits & 255u, bits >> 8 & 255u, bits >> 16 & 255u);
     before = word;
     address += c.channels;
   }
@@ -55,42 +55,34 @@ void main() {
   uint image = flat_group() / per_image, item = flat_group() % per_image * 64u + gl_LocalInvocationIndex;
   if (image >= n || item >= strips * size) return;
   Entry e = table[first + image];
-  uint top = item / size * ROWS, column = item % size;
+  uint top = item / size * ROWS, column = item % size, rows = min(size - top, ROWS);
 
-  uint i = (e.flip != 0u ? size - 1u - column : column) + e.window_x;
-  float scale = max(float(e.crop_w) / float(e.resize_w), 1.0), support = (BICUBIC ? 2.0 : 1.0) * scale;
-  int whole = centre_whole(i, e.crop_w, e.resize_w);
-  float fraction = centre_fraction(i, e.crop_w, e.resize_w);
-  Columns c = Columns(first_tap(whole, fraction, support), end_tap(whole, fraction, support, e.crop_w), 0.0, 1.0 / scale, e.channels);
-  c.centre = float(whole - c.begin) + fraction - 0.5;
+  float step = float(e.crop_w) / float(e.resize_w), scale = max(step, 1.0), support = TAPS * scale;
+  Centre x0 = centre_of((e.flip != 0u ? size - 1u - column : column) + e.window_x, e.crop_w, e.resize_w);
+  int begin = max(x0.whole + int(ceil(x0.fraction - support)), 0), end = min(x0.whole + int(ceil(x0.fraction + support)), int(e.crop_w));
+  Columns c = Columns(end - begin, float(x0.whole - begin) + x0.fraction, 1.0 / scale, e.channels);
   float weight_x = 0.0;
-  for (int x = c.begin; x < c.end; x++) weight_x += filter_weight((float(x - c.begin) - c.centre) * c.inv_scale);
+  for (int k = 0; k < c.count; k++) weight_x += filter_weight((float(k) - c.centre) * c.inv_scale);
+  uint address = e.source_offset + e.crop_y * e.stride + (e.crop_x + begin) * e.channels;
 
-  scale = max(float(e.crop_h) / float(e.resize_h), 1.0);
-  support = (BICUBIC ? 2.0 : 1.0) * scale;
-  float centre[ROWS], weight_y[ROWS];
+  step = float(e.crop_h) / float(e.resize_h);
+  scale = max(step, 1.0);
+  support = TAPS * scale;
+  Centre y0 = centre_of(top + e.window_y, e.crop_h, e.resize_h);
+  begin = max(y0.whole + int(ceil(y0.fraction - support)), 0);
+  end = min(y0.whole + int(ceil(y0.fraction + float(rows - 1u) * step + support)), int(e.crop_h));
+  float inv_scale = 1.0 / scale, weight_y[ROWS];
   vec3 sum[ROWS];
-  int begin = 0, end = 0, origin = centre_whole(top + e.window_y, e.crop_h, e.resize_h);
-  for (int r = 0; r < ROWS; r++) {
-    uint row = min(top + r, size - 1u) + e.window_y;
-    whole = centre_whole(row, e.crop_h, e.resize_h);
-    fraction = centre_fraction(row, e.crop_h, e.resize_h);
-    if (r == 0) begin = first_tap(whole, fraction, support);
-    end = end_tap(whole, fraction, support, e.crop_h);
-    centre[r] = float(whole - origin) + fraction - 0.5;
-    weight_y[r] = 0.0;
-    sum[r] = vec3(0.0);
-  }
-  float inv_scale = 1.0 / scale;
+  for (int r = 0; r < ROWS; r++) weight_y[r] = 0.0, sum[r] = vec3(0.0);
   for (int source = begin; source < end; source++) {
-    vec3 h = filter_row(c, e.source_offset + (e.crop_y + source) * e.stride + (e.crop_x + c.begin) * e.channels);
+    vec3 h = filter_row(c, address + source * e.stride);
     for (int r = 0; r < ROWS; r++) {
-      float w = filter_weight((float(source - origin) - centre[r]) * inv_scale);
+      float w = filter_weight((float(source - y0.whole) - (y0.fraction + float(r) * step)) * inv_scale);
       sum[r] += w * h;
       weight_y[r] += w;
     }
   }
   uint at = (image * size + top) * size + column;
   for (int r = 0; r < ROWS; r++)
-    if (top + r < size) y[at + r * size] = vec4(sum[r] / (255.0 * weight_x * weight_y[r]), 0.0);
+    if (r < rows) y[at + r * size] = vec4(sum[r] / (255.0 * weight_x * weight_y[r]), 0.0);
 }

@@ -8,22 +8,21 @@ namespace XClr.Nn.Ops;
 /// </summary>
 public static class AugmentOp
 {
-    private const int ResizeRows = 8;
+    private const int StripRows = 8;
     private const int GreyChunk = 2048;
-    private const int ColourChunk = 256;
+    private const int ColourChunk = 1024;
     private const int Lanes = 64;
 
     private readonly record struct ImageParams(uint First, uint N, uint Size);
 
-    private readonly record struct BlurParams(uint First, uint N, uint Size, uint Radius);
+    private readonly record struct ColourParams(uint First, uint N, uint Size, uint Radius, float MeanR, float MeanG, float MeanB, float StdR, float StdG, float StdB);
 
-    private readonly record struct FinishParams(uint First, uint N, uint Size, uint Radius, float MeanR, float MeanG, float MeanB, float StdR, float StdG, float StdB);
+    private readonly record struct BlurParams(ColourParams Colour, uint Last);
 
     private static readonly Kernel<ImageParams> Resize = new("augment/resize_fwd", reads: 2, writes: 1);
     private static readonly Kernel<ImageParams> Grey = new("augment/grey_fwd", reads: 2, writes: 1);
-    private static readonly Kernel<FinishParams> Colour = new("augment/colour_fwd", reads: 2, writes: 1);
-    private static readonly Kernel<BlurParams> BlurHorizontal = new("augment/blur_horizontal_fwd", reads: 2, writes: 1);
-    private static readonly Kernel<FinishParams> BlurVertical = new("augment/blur_vertical_fwd", reads: 2, writes: 1);
+    private static readonly Kernel<ColourParams> Colour = new("augment/colour_fwd", reads: 2, writes: 1);
+    private static readonly Kernel<BlurParams> Blur = new("augment/blur_fwd", reads: 2, writes: 1);
 
     /// <summary>
     /// Makes the views. The rows of the table must have passed <see cref="AugmentEntry.Require(long, AugmentSpec)"/>: shaders do not check.
@@ -51,30 +50,30 @@ public static class AugmentOp
         var (n, s, pixels) = (y.Shape[0], spec.Size, (long)spec.Size * spec.Size);
         var detail = $"{n}x{s}x{s}";
         var image = new ImageParams(first, (uint)n, (uint)s);
-        var finish = new FinishParams(first, (uint)n, (uint)s, (uint)spec.BlurRadius, spec.Mean.X, spec.Mean.Y, spec.Mean.Z, spec.Std.X, spec.Std.Y, spec.Std.Z);
+        var colour = new ColourParams(first, (uint)n, (uint)s, (uint)spec.BlurRadius, spec.Mean.X, spec.Mean.Y, spec.Mean.Z, spec.Std.X, spec.Std.Y, spec.Std.Z);
 
         var taps = spec.Filter == ResizeFilter.Bicubic ? 4 : 2;
         var resize = Resize.With(spec.Filter == ResizeFilter.Bicubic ? 1u : 0u);
-        var strips = OpMath.CeilDiv(s, ResizeRows);
-        gpu.Dispatch(resize, n * OpMath.CeilDiv(strips * s, Lanes), image, reads: [ring, table], writes: [y],
+        var groups = n * OpMath.CeilDiv(OpMath.CeilDiv(s, StripRows) * s, Lanes);
+        gpu.Dispatch(resize, groups, image, reads: [ring, table], writes: [y],
             new DispatchCost(ResizeFlops(n * pixels, taps), y.Bytes + 3 * n * pixels), detail);
 
         var chunks = OpMath.CeilDiv(pixels, GreyChunk);
         var grey = gpu.NewTensor("grey_sums", new Shape(n, (int)chunks), MemoryCategory.Workspace);
         gpu.Dispatch(Grey, n * chunks, image, reads: [table, y], writes: [grey], new DispatchCost(30.0 * n * pixels), detail);
-        gpu.Dispatch(Colour, n * OpMath.CeilDiv(pixels, ColourChunk), finish, reads: [table, grey], writes: [y], new DispatchCost(60.0 * n * pixels, 2 * y.Bytes), detail);
+        gpu.Dispatch(Colour, n * OpMath.CeilDiv(pixels, ColourChunk), colour, reads: [table, grey], writes: [y], new DispatchCost(60.0 * n * pixels, 2 * y.Bytes), detail);
         if (spec.BlurRadius > 0)
         {
-            var (groups, cost) = (n * OpMath.CeilDiv(pixels, Lanes), new DispatchCost(10.0 * spec.BlurRadius * n * pixels, 2 * y.Bytes));
-            var blurred = gpu.NewTensor("blurred_rows", y.Shape, MemoryCategory.Workspace);
-            gpu.Dispatch(BlurHorizontal, groups, new BlurParams(first, (uint)n, (uint)s, (uint)spec.BlurRadius), reads: [table, y], writes: [blurred], cost, detail);
-            gpu.Dispatch(BlurVertical, groups, finish, reads: [table, blurred], writes: [y], cost, detail);
+            var cost = new DispatchCost(6.0 * (StripRows + 2 * spec.BlurRadius) * n * pixels, 2 * y.Bytes);
+            var blurred = gpu.NewTensor("blurred_columns", y.Shape, MemoryCategory.Workspace);
+            gpu.Dispatch(Blur, groups, new BlurParams(colour, Last: 0), reads: [table, y], writes: [blurred], cost, detail);
+            gpu.Dispatch(Blur, groups, new BlurParams(colour, Last: 1), reads: [table, blurred], writes: [y], cost, detail);
         }
     }
 
     // For a box twice the view's side: horizontal sums (8 per pixel of weight and three channels) for 2.5 rows per output row, and 8 vertical
     // weights for each of those.
-    private static double ResizeFlops(long pixels, int taps) => pixels * 2.5 * (2 * taps * 12 + ResizeRows * 12);
+    private static double ResizeFlops(long pixels, int taps) => pixels * 2.5 * (2 * taps * 12 + StripRows * 12);
 
     private static void RequireOneBinding(Recorder gpu, Tensor tensor, string remedy)
     {
