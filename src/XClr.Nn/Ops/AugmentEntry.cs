@@ -151,8 +151,12 @@ public readonly record struct AugmentEntry
         Require((ulong)WindowY + size <= ResizeH && 2ul * ResizeH * CropH <= int.MaxValue, nameof(ResizeH), ResizeH, $"at least {WindowY} + {size} and at most 2^30 / {CropH}");
         Require(Jitter == 0 || (Brightness >= 0 && Contrast >= 0 && Saturation >= 0), nameof(Brightness), Brightness, "at least 0, like contrast and saturation");
         Require(Jitter == 0 || Math.Abs(Hue) <= 0.5f, nameof(Hue), Hue, "in [-0.5, 0.5]");
+        Require(Jitter == 0 || IsPermutation(JitterOrder), nameof(JitterOrder), JitterOrder, "the operations 0 to 3, each once, two bits each");
         Require(Blur == 0 || (spec.Blur && BlurSigma > 0), nameof(BlurSigma), BlurSigma, "above 0, and only where the spec says that views are blurred");
     }
+
+    private static bool IsPermutation(uint order) =>
+        order < 256 && ((1 << (int)(order & 3)) | (1 << (int)(order >> 2 & 3)) | (1 << (int)(order >> 4 & 3)) | (1 << (int)(order >> 6))) == 15;
 
     private static void Require<T>(bool holds, string field, T value, string expected)
     {

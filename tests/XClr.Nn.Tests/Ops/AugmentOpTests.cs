@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Numerics;
 using XClr.Bench.Cases;
 using XClr.Nn.Ops;
 using XClr.TestKit;
@@ -36,5 +36,88 @@ public sealed class AugmentOpTests
             row.Require(views.Ring.Length, views.Spec);
         }
         OpRunner.Check(device, views.ToOpCase(), _ => new Dictionary<string, double[]> { ["y"] = AugmentReference.Forward(views.Ring, views.Table, views.Spec) }, Tolerance);
+    }
+
+    // Pixels that are exactly on, just below and above the threshold, unresized: the comparison is exact and its side is checked.
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void SolariseInvertsFromItsThresholdOn(string device)
+    {
+        byte[] ring = [63, 64, 65, 0, 255, 200, 64, 64, 63, 100, 1, 254];
+        var entry = AugmentEntry.Box(0, 2, 2, 3, (0, 0, 2, 2), 2) with { Solarise = 1, SolariseThreshold = 64f / 255 };
+        var y = RunOne(device, ring, entry, new AugmentSpec(2, ResizeFilter.Bilinear, Vector3.Zero, Vector3.One));
+        double[] want = [.. ring.Select(b => b >= 64 ? 1 - b / 255.0 : b / 255.0)];
+        for (var i = 0; i < want.Length; i++)
+        {
+            // 2e-7: a rounding or two of values below 1. A pixel on the wrong side would be off by half.
+            Assert.InRange(y[i / 3 * 4 + i % 3], want[i] - 2e-7, want[i] + 2e-7);
+        }
+    }
+
+    // An unresized, unnormalised view shows the source's bytes exactly, flipped where asked; the padding channel stays zero.
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void PlainBoxShowsTheSourceBytes(string device)
+    {
+        var ring = new byte[3 + 7 * 17];
+        new Random(3).NextBytes(ring);
+        var spec = new AugmentSpec(3, ResizeFilter.Bicubic, AugmentSpec.ImageNetMean, AugmentSpec.ImageNetStd);
+        var entry = AugmentEntry.Box(3, 5, 7, 3, (1, 2, 3, 3), 3) with { Stride = 17, Flip = 1 };
+        var y = RunOne(device, ring, entry, spec);
+        var rgb = spec.ToRgb8(y);
+        for (var i = 0; i < 27; i++)
+        {
+            Assert.Equal(ring[3 + (2 + i / 9) * 17 + (1 + 2 - i / 3 % 3) * 3 + i % 3], rgb[i]);
+        }
+        Assert.All(Enumerable.Range(0, 9), p => Assert.Equal(0, y[p * 4 + 3]));
+    }
+
+    [Theory]
+    [InlineData(224, 500, 375, 341, 256, 58, 16)]
+    [InlineData(224, 375, 500, 256, 341, 16, 58)]
+    [InlineData(32, 28, 28, 37, 37, 2, 2)]
+    [InlineData(64, 97, 41, 172, 73, 54, 4)]
+    public void EvaluationTakesTheCentreAsTorchvisionDoes(int size, int width, int height, int resizeW, int resizeH, int windowX, int windowY)
+    {
+        var entry = AugmentEntry.Evaluation(0, width, height, 3, size);
+        Assert.Equal(((uint)resizeW, (uint)resizeH, (uint)windowX, (uint)windowY), (entry.ResizeW, entry.ResizeH, entry.WindowX, entry.WindowY));
+    }
+
+    public static TheoryData<string, AugmentEntry> BadEntries()
+    {
+        var good = AugmentEntry.Box(8, 10, 6, 3, (0, 0, 10, 6), 4);
+        return new()
+        {
+            { "SourceOffset", good with { SourceOffset = 9 } },
+            { "Channels", good with { Channels = 2 } },
+            { "Stride", good with { Stride = 29 } },
+            { "CropW", good with { CropX = 1 } },
+            { "CropW", good with { CropX = uint.MaxValue } },
+            { "CropH", good with { CropH = 0 } },
+            { "ResizeW", good with { WindowX = 1 } },
+            { "ResizeH", good with { ResizeH = uint.MaxValue } },
+            { "JitterOrder", good with { Jitter = 1, JitterOrder = 0 } },
+            { "Hue", good with { Jitter = 1, Hue = float.NaN } },
+            { "BlurSigma", good with { Blur = 1, BlurSigma = 0 } },
+        };
+    }
+
+    [Theory]
+    [MemberData(nameof(BadEntries))]
+    public void UnsafeEntriesAreRefusedByField(string field, AugmentEntry entry)
+    {
+        var spec = new AugmentSpec(4, ResizeFilter.Bilinear, Vector3.Zero, Vector3.One);
+        AugmentEntry.Box(8, 10, 6, 3, (0, 0, 10, 6), 4).Require(188, spec);
+        var error = Assert.Throws<ArgumentException>(() => entry.Require(188, spec));
+        Assert.StartsWith($"AugmentEntry.{field} is ", error.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string> Devices() => [.. TestDevices.All];
+
+    private static float[] RunOne(string device, byte[] ring, AugmentEntry entry, AugmentSpec spec)
+    {
+        entry.Require(ring.Length, spec);
+        var op = new AugmentCase("one view", spec, ring, [entry]).ToOpCase();
+        return OpRunner.Run(TestDevices.Get(device), op, OpRunner.Inputs(op))["y"];
     }
 }

@@ -1,0 +1,23 @@
+using XClr.Nn;
+
+namespace XClr.TestKit;
+
+/// <summary>Opens the committed golden files of tests/Golden/data.</summary>
+public static class GoldenFile
+{
+    /// <summary>Opens a golden file by its path below tests/Golden/data.</summary>
+    /// <exception cref="SafetensorsException">It is missing: goldens belong to the repository, so this is an error, not a reason to skip.</exception>
+    public static SafetensorsFile Open(string path) => SafetensorsFile.Open(Path.Combine(RepositoryRoot(), "tests", "Golden", "data", path));
+
+    private static string RepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "XClr.Vulkan.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+        throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} holds XClr.Vulkan.sln.");
+    }
+}
