@@ -65,6 +65,8 @@ static void on_error(j_common_ptr common) {
   char text[JMSG_LENGTH_MAX];
   common->err->format_message(common, text);
   int32_t status = status_of(common->err->msg_code);
+  if (common->err->msg_code == JERR_NO_BACKING_STORE)
+    snprintf(text, sizeof text, "needs more memory than the limit of %ld bytes", common->mem->max_memory_to_use);
   fail(d, status == XCLR_CORRUPT && d->hit_end ? XCLR_TRUNCATED : status, text);
 }
 

@@ -1,0 +1,71 @@
+using System.Buffers;
+
+namespace XClr.Data;
+
+/// <summary>
+/// An upright RGB8 image, [Height, Width, 3] bytes without row padding, in a pooled buffer that <see cref="Dispose"/> gives
+/// back. One owner; not thread safe.
+/// </summary>
+public sealed class DecodedImage : IDisposable
+{
+    private byte[]? _buffer;
+
+    private DecodedImage(byte[] buffer, int width, int height)
+    {
+        _buffer = buffer;
+        Width = width;
+        Height = height;
+        OriginalWidth = width;
+        OriginalHeight = height;
+    }
+
+    /// <summary>Pixels.</summary>
+    public int Width { get; }
+
+    /// <summary>Pixels.</summary>
+    public int Height { get; }
+
+    /// <summary>Width of the file's image, upright, before any scaling.</summary>
+    public int OriginalWidth { get; internal init; }
+
+    /// <summary>Height of the file's image, upright, before any scaling.</summary>
+    public int OriginalHeight { get; internal init; }
+
+    /// <summary>Whether it is smaller than the file's image.</summary>
+    public bool Scaled => Width != OriginalWidth || Height != OriginalHeight;
+
+    /// <summary>Whether <see cref="DecodeOptions.MaxBytes"/> made it smaller than was asked for.</summary>
+    public bool Reduced { get; internal init; }
+
+    /// <summary>Size in bytes: Width x Height x 3.</summary>
+    public int ByteCount => Width * Height * 3;
+
+    /// <summary>The pixels, [Height, Width, 3].</summary>
+    /// <exception cref="ObjectDisposedException">The buffer was given back.</exception>
+    public ReadOnlySpan<byte> Pixels => Buffer.AsSpan(0, ByteCount);
+
+    internal Span<byte> Writable => Buffer.AsSpan(0, ByteCount);
+
+    private byte[] Buffer => _buffer ?? throw new ObjectDisposedException(nameof(DecodedImage));
+
+    /// <summary>Gives the buffer back; the pixels may not be read afterwards. A second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _buffer, null) is { } buffer)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>An image with undefined pixels.</summary>
+    internal static DecodedImage Allocate(int width, int height) =>
+        new(ArrayPool<byte>.Shared.Rent(checked(width * height * 3)), width, height);
+
+    internal static DecodedImage Allocate(int width, int height, int originalWidth, int originalHeight, bool reduced) =>
+        new(ArrayPool<byte>.Shared.Rent(checked(width * height * 3)), width, height)
+        {
+            OriginalWidth = originalWidth,
+            OriginalHeight = originalHeight,
+            Reduced = reduced,
+        };
+}

@@ -1,0 +1,147 @@
+namespace XClr.Data;
+
+/// <summary>
+/// Image files (in memory) to upright RGB8: JPEG by libjpeg-turbo through the native library, everything else by Skia. The
+/// format is told by the bytes, never by a name. Thread safe.
+/// </summary>
+public static class ImageDecoder
+{
+    // A progressive file costs one pass over the whole picture per scan: what a scan-heavy file may ask for is bounded.
+    private const long MaxScanPixels = 2_000_000_000;
+    private const int MinScanLimit = 24;
+    private const int MaxScanLimit = 256;
+    private const long MaxDecoderMemory = 1L << 30;
+
+    /// <summary>Reads the header alone.</summary>
+    /// <exception cref="ImageDecodeException">Not a readable image; <see cref="ImageDecodeException.Cause"/> says why.</exception>
+    public static ImageInfo ReadInfo(ReadOnlySpan<byte> file)
+    {
+        RequireBytes(file);
+        return IsJpeg(file) ? NativeJpeg.ReadInfo(file) : SkiaImage.ReadInfo(file);
+    }
+
+    /// <summary>
+    /// Decodes. Greyscale, palette, 16-bit, CMYK and YCCK become RGB without colour management; alpha is dropped (the colours
+    /// under it are kept); the EXIF orientation is applied. Files with more than one picture give the first.
+    /// </summary>
+    /// <exception cref="ImageDecodeException">Not decodable in whole; <see cref="ImageDecodeException.Cause"/> says why.</exception>
+    public static DecodedImage Decode(ReadOnlySpan<byte> file, DecodeOptions? options = null)
+    {
+        options ??= DecodeOptions.Default;
+        RequireBytes(file);
+        if (IsJpeg(file))
+        {
+            return DecodeJpeg(file, options);
+        }
+        var (info, stored) = SkiaImage.Decode(file, options.MaxPixels);
+        return FitInto(TurnUpright(stored, info), options.MaxBytes);
+    }
+
+    internal static void RequirePixels(ImageInfo info, long maxPixels)
+    {
+        // 500 million pixels of 4 bytes are as much as one array holds.
+        maxPixels = Math.Min(maxPixels, 500_000_000);
+        if ((long)info.Width * info.Height > maxPixels)
+        {
+            throw new ImageDecodeException(
+                SampleFault.TooLarge, $"{info.Width} x {info.Height} pixels, above the limit of {maxPixels}");
+        }
+    }
+
+    /// <summary>The size at which a file with this header will be decoded.</summary>
+    internal static (int Width, int Height) PlanSize(ImageInfo info, DecodeOptions options)
+    {
+        var (width, height) = (info.Width, info.Height);
+        if (info.IsJpeg)
+        {
+            var (scale, _) = ScaleFor(info, options);
+            (width, height) = (NativeJpeg.Scaled(width, scale), NativeJpeg.Scaled(height, scale));
+        }
+        var factor = options.MaxBytes > 0 ? ImageTransforms.ReductionFor(width, height, options.MaxBytes) : 1;
+        return (ImageTransforms.Reduced(width, factor), ImageTransforms.Reduced(height, factor));
+    }
+
+    private static bool IsJpeg(ReadOnlySpan<byte> file) => file.StartsWith<byte>([0xFF, 0xD8]);
+
+    private static void RequireBytes(ReadOnlySpan<byte> file)
+    {
+        if (file.IsEmpty)
+        {
+            throw new ImageDecodeException(SampleFault.Empty, "the file has no bytes");
+        }
+    }
+
+    private static (int Scale, bool Reduced) ScaleFor(ImageInfo info, DecodeOptions options)
+    {
+        var wanted = NativeJpeg.ScaleFor(info.Width, info.Height, options.MinWidth, options.MinHeight);
+        var scale = wanted;
+        while (scale > 1 && options.MaxBytes > 0 && ScaledBytes(info, scale) > options.MaxBytes)
+        {
+            scale /= 2;
+        }
+        return (scale, scale != wanted);
+    }
+
+    private static long ScaledBytes(ImageInfo info, int scale) =>
+        (long)NativeJpeg.Scaled(info.Width, scale) * NativeJpeg.Scaled(info.Height, scale) * 3;
+
+    private static DecodedImage DecodeJpeg(ReadOnlySpan<byte> file, DecodeOptions options)
+    {
+        var info = NativeJpeg.ReadInfo(file);
+        RequirePixels(info, options.MaxPixels);
+        var (scale, reduced) = ScaleFor(info, options);
+        var stored = DecodedImage.Allocate(
+            NativeJpeg.Scaled(info.StoredWidth, scale), NativeJpeg.Scaled(info.StoredHeight, scale),
+            info.StoredWidth, info.StoredHeight, reduced);
+        var limits = new NativeJpeg.Limits
+        {
+            MaxPixels = options.MaxPixels,
+            MaxMemory = MaxDecoderMemory,
+            MaxScans = (int)Math.Clamp(MaxScanPixels / ((long)info.Width * info.Height), MinScanLimit, MaxScanLimit),
+        };
+        try
+        {
+            NativeJpeg.Decode(file, scale, limits, stored.Writable);
+        }
+        catch
+        {
+            stored.Dispose();
+            throw;
+        }
+        return FitInto(TurnUpright(stored, info), options.MaxBytes);
+    }
+
+    // Takes `stored` over: returns it, or disposes of it.
+    private static DecodedImage TurnUpright(DecodedImage stored, ImageInfo info)
+    {
+        if (info.Orientation == 1)
+        {
+            return stored;
+        }
+        using (stored)
+        {
+            var (width, height) = info.Transposed ? (stored.Height, stored.Width) : (stored.Width, stored.Height);
+            var upright = DecodedImage.Allocate(width, height, info.Width, info.Height, stored.Reduced);
+            ImageTransforms.TurnUpright(stored.Pixels, stored.Width, stored.Height, info.Orientation, upright.Writable);
+            return upright;
+        }
+    }
+
+    // Takes `image` over: returns it, or disposes of it.
+    private static DecodedImage FitInto(DecodedImage image, long maxBytes)
+    {
+        if (maxBytes <= 0 || image.ByteCount <= maxBytes)
+        {
+            return image;
+        }
+        using (image)
+        {
+            var factor = ImageTransforms.ReductionFor(image.Width, image.Height, maxBytes);
+            var reduced = DecodedImage.Allocate(
+                ImageTransforms.Reduced(image.Width, factor), ImageTransforms.Reduced(image.Height, factor),
+                image.OriginalWidth, image.OriginalHeight, reduced: true);
+            ImageTransforms.Reduce(image.Pixels, image.Width, image.Height, factor, reduced.Writable);
+            return reduced;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Buffers;
+using SkiaSharp;
+
+namespace XClr.Data;
+
+/// <summary>PNG, WebP, GIF, BMP and the rest, decoded by Skia: first frame, no colour management, alpha dropped.</summary>
+internal static unsafe class SkiaImage
+{
+    /// <summary>Reads the header. Throws <see cref="ImageDecodeException"/>.</summary>
+    public static ImageInfo ReadInfo(ReadOnlySpan<byte> file)
+    {
+        fixed (byte* data = file)
+        {
+            using var codec = Open(data, file.Length);
+            return InfoOf(codec);
+        }
+    }
+
+    /// <summary>Decodes the stored pixels into RGB8, not yet upright. Throws <see cref="ImageDecodeException"/>.</summary>
+    public static (ImageInfo Info, DecodedImage Stored) Decode(ReadOnlySpan<byte> file, long maxPixels)
+    {
+        fixed (byte* data = file)
+        {
+            using var codec = Open(data, file.Length);
+            var info = InfoOf(codec);
+            ImageDecoder.RequirePixels(info, maxPixels);
+            return (info, ReadPixels(codec, info));
+        }
+    }
+
+    private static ImageInfo InfoOf(SKCodec codec) =>
+        ImageInfo.FromStored(codec.Info.Width, codec.Info.Height, (int)codec.EncodedOrigin, isJpeg: false);
+
+    private static SKCodec Open(byte* data, int length)
+    {
+        // The stream refers to the caller's pinned bytes; the codec takes it over.
+        using var bytes = SKData.Create((nint)data, length);
+        var codec = SKCodec.Create(new SKMemoryStream(bytes), out var result);
+        if (codec is null && result == SKCodecResult.IncompleteInput && IsWholePng(new(data, length)))
+        {
+            // Skia calls a PNG header that it cannot use incomplete.
+            throw new ImageDecodeException(SampleFault.Corrupt, "invalid PNG header");
+        }
+        return codec ?? throw Failure(result, atHeader: true);
+    }
+
+    private static bool IsWholePng(ReadOnlySpan<byte> file) =>
+        file.StartsWith<byte>([0x89, (byte)'P', (byte)'N', (byte)'G']) && file.Length >= 12
+        && file[^8..^4].SequenceEqual("IEND"u8);
+
+    private static DecodedImage ReadPixels(SKCodec codec, ImageInfo info)
+    {
+        var (width, height) = (info.StoredWidth, info.StoredHeight);
+        var rgba = ArrayPool<byte>.Shared.Rent(checked(width * height * 4));
+        try
+        {
+            // No colour space on the target: values stay as stored, whatever profile or gamma the file names.
+            var target = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
+            if (codec.Info.AlphaType == SKAlphaType.Opaque)
+            {
+                target.AlphaType = SKAlphaType.Opaque;
+            }
+            fixed (byte* pixels = rgba)
+            {
+                var result = codec.GetPixels(target, (nint)pixels);
+                if (result != SKCodecResult.Success)
+                {
+                    throw Failure(result, atHeader: false);
+                }
+            }
+            var image = DecodedImage.Allocate(width, height);
+            DropAlpha(rgba, image.Writable);
+            return image;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rgba);
+        }
+    }
+
+    private static void DropAlpha(ReadOnlySpan<byte> rgba, Span<byte> rgb)
+    {
+        for (int from = 0, to = 0; to < rgb.Length; from += 4, to += 3)
+        {
+            rgb[to] = rgba[from];
+            rgb[to + 1] = rgba[from + 1];
+            rgb[to + 2] = rgba[from + 2];
+        }
+    }
+
+    private static ImageDecodeException Failure(SKCodecResult result, bool atHeader) => result switch
+    {
+        SKCodecResult.IncompleteInput => new(SampleFault.Truncated, "the file ends before its picture does"),
+        SKCodecResult.ErrorInInput => new(SampleFault.Corrupt, "damaged picture data"),
+        SKCodecResult.Unimplemented when atHeader => new(SampleFault.NotAnImage, "no known image format"),
+        SKCodecResult.Unimplemented or SKCodecResult.InvalidConversion => new(SampleFault.Unsupported, $"Skia says {result}"),
+        _ => new(SampleFault.Corrupt, $"Skia says {result}"),
+    };
+}
