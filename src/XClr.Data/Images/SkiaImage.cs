@@ -6,6 +6,8 @@ namespace XClr.Data;
 /// <summary>PNG, WebP, GIF, BMP and the rest, decoded by Skia: first frame, no colour management, alpha dropped.</summary>
 internal static unsafe class SkiaImage
 {
+    private static ReadOnlySpan<byte> PngSignature => [0x89, (byte)'P', (byte)'N', (byte)'G'];
+
     /// <summary>Reads the header. Throws <see cref="ImageDecodeException"/>.</summary>
     public static ImageInfo ReadInfo(ReadOnlySpan<byte> file)
     {
@@ -36,17 +38,26 @@ internal static unsafe class SkiaImage
         // The stream refers to the caller's pinned bytes; the codec takes it over.
         using var bytes = SKData.Create((nint)data, length);
         var codec = SKCodec.Create(new SKMemoryStream(bytes), out var result);
-        if (codec is null && result == SKCodecResult.IncompleteInput && IsWholePng(new(data, length)))
+        if (codec is not null)
         {
-            // Skia calls a PNG header that it cannot use incomplete.
-            throw new ImageDecodeException(SampleFault.Corrupt, "invalid PNG header");
+            return codec;
         }
-        return codec ?? throw Failure(result, atHeader: true);
+        var file = new ReadOnlySpan<byte>(data, length);
+        throw result switch
+        {
+            // Skia calls a PNG header that it cannot use incomplete, and everything short too.
+            SKCodecResult.IncompleteInput when IsWholePng(file) => new ImageDecodeException(SampleFault.Corrupt, "invalid PNG header"),
+            SKCodecResult.IncompleteInput or SKCodecResult.Unimplemented when !HasSignature(file) =>
+                new ImageDecodeException(SampleFault.NotAnImage, "no known image format"),
+            _ => Failure(result),
+        };
     }
 
+    private static bool HasSignature(ReadOnlySpan<byte> file) => file.StartsWith(PngSignature)
+        || file.StartsWith("RIFF"u8) || file.StartsWith("GIF8"u8) || file.StartsWith("BM"u8);
+
     private static bool IsWholePng(ReadOnlySpan<byte> file) =>
-        file.StartsWith<byte>([0x89, (byte)'P', (byte)'N', (byte)'G']) && file.Length >= 12
-        && file[^8..^4].SequenceEqual("IEND"u8);
+        file.Length >= 12 && file.StartsWith(PngSignature) && file[^8..^4].SequenceEqual("IEND"u8);
 
     private static DecodedImage ReadPixels(SKCodec codec, ImageInfo info)
     {
@@ -65,7 +76,7 @@ internal static unsafe class SkiaImage
                 var result = codec.GetPixels(target, (nint)pixels);
                 if (result != SKCodecResult.Success)
                 {
-                    throw Failure(result, atHeader: false);
+                    throw Failure(result);
                 }
             }
             var image = DecodedImage.Allocate(width, height);
@@ -88,11 +99,10 @@ internal static unsafe class SkiaImage
         }
     }
 
-    private static ImageDecodeException Failure(SKCodecResult result, bool atHeader) => result switch
+    private static ImageDecodeException Failure(SKCodecResult result) => result switch
     {
         SKCodecResult.IncompleteInput => new(SampleFault.Truncated, "the file ends before its picture does"),
         SKCodecResult.ErrorInInput => new(SampleFault.Corrupt, "damaged picture data"),
-        SKCodecResult.Unimplemented when atHeader => new(SampleFault.NotAnImage, "no known image format"),
         SKCodecResult.Unimplemented or SKCodecResult.InvalidConversion => new(SampleFault.Unsupported, $"Skia says {result}"),
         _ => new(SampleFault.Corrupt, $"Skia says {result}"),
     };

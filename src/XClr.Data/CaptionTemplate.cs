@@ -1,0 +1,23 @@
+namespace XClr.Data;
+
+/// <summary>Makes captions of class names: "a photo of a {class}".</summary>
+public sealed class CaptionTemplate
+{
+    private static readonly string[] Places = ["{class}", "{class name}", "{}"];
+
+    private readonly string _before, _after;
+
+    /// <param name="template">Text with one place for the class name: `{class}`, `{class name}` or `{}`.</param>
+    /// <exception cref="DataException">There is no place for the class name.</exception>
+    public CaptionTemplate(string template)
+    {
+        var place = Array.Find(Places, template.Contains) ?? throw new DataException(
+            $"The caption template '{template}' has no place for the class name; write for example \"a photo of a {{class}}\".");
+        var at = template.IndexOf(place, StringComparison.Ordinal);
+        _before = template[..at];
+        _after = template[(at + place.Length)..];
+    }
+
+    /// <summary>The caption of a class.</summary>
+    public string Fill(string className) => _before + className + _after;
+}

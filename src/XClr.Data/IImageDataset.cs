@@ -1,0 +1,35 @@
+namespace XClr.Data;
+
+/// <summary>The order in which one epoch is read. The order depends on these values alone.</summary>
+/// <param name="Shuffle">False: the files' own order.</param>
+/// <param name="Seed">The run's seed.</param>
+/// <param name="Epoch">Epoch, from 0.</param>
+/// <param name="BufferSize">
+/// Samples among which streamed sets (shards) draw the next one; sets that know all their samples shuffle them all.
+/// </param>
+/// <param name="BufferBytes">Bound on the image bytes that the buffer holds (compressed shards only; others hold none).</param>
+public readonly record struct ReadOrder(bool Shuffle, ulong Seed, int Epoch, int BufferSize = 10_000, long BufferBytes = 256L << 20)
+{
+    /// <summary>The files' own order, for evaluation.</summary>
+    public static ReadOrder Sequential { get; } = new(false, 0, 0);
+}
+
+/// <summary>A set of images with captions, labels or both. Reading is single threaded; several readings may run at once.</summary>
+public interface IImageDataset : IDisposable
+{
+    /// <summary>The path or specification it was opened with, for messages.</summary>
+    string Name { get; }
+
+    /// <summary>`webdataset`, `imagefolder`, `csv`, `tsv`, `jsonl` or `idx`.</summary>
+    string Format { get; }
+
+    /// <summary>Class names in index order; null where they are not known.</summary>
+    IReadOnlyList<string>? Classes { get; }
+
+    /// <summary>Number of raw samples, faulty ones included; a streamed set reads through its shards' headers the first time.</summary>
+    /// <exception cref="DataException">There is none; the message names the path.</exception>
+    long Count { get; }
+
+    /// <summary>One epoch of raw samples. Captions and labels are read, images are not.</summary>
+    IEnumerable<RawSample> Read(ReadOrder order);
+}

@@ -1,0 +1,47 @@
+namespace XClr.Data.Readers;
+
+/// <summary>One row of a table of images.</summary>
+internal sealed record TableRow(string? Path, string? Caption, IReadOnlyList<string> Captions, string? Label);
+
+/// <summary>How a table's rows are written.</summary>
+internal interface ITableFormat
+{
+    /// <summary>Whether the first row is names, not data.</summary>
+    bool HasHeader { get; }
+
+    /// <summary>Whether rows may carry labels.</summary>
+    bool HasLabels { get; }
+
+    /// <summary>One row, in UTF-8; null where it cannot be parsed.</summary>
+    TableRow? Parse(ReadOnlySpan<byte> row);
+}
+
+/// <summary>The column names that mean something, in order of preference; case does not count.</summary>
+internal static class ColumnNames
+{
+    public static readonly string[] Path = ["image", "path", "filepath", "file_path", "image_path", "file", "filename", "file_name", "img"];
+    public static readonly string[] Caption = ["caption", "text", "title", "description", "sentence"];
+    public static readonly string[] Label = ["label", "class", "cls", "category"];
+    public static readonly string[] Address = ["url", "image_url", "link"];
+
+    /// <summary>The index of the first of <paramref name="wanted"/> among <paramref name="columns"/>; -1 where none is.</summary>
+    public static int Find(IReadOnlyList<string> columns, string[] wanted)
+    {
+        foreach (var name in wanted)
+        {
+            for (var i = 0; i < columns.Count; i++)
+            {
+                if (string.Equals(columns[i].Trim(), name, StringComparison.OrdinalIgnoreCase))
+                {
+                    return i;
+                }
+            }
+        }
+        return -1;
+    }
+
+    /// <summary>The error for a table without a path column.</summary>
+    public static DataException NoPath(string table, IReadOnlyList<string> columns) => Find(columns, Address) >= 0
+        ? new($"The table '{table}' holds web addresses (columns {string.Join(", ", columns)}), not files. Fetch the images first, for example with img2dataset into WebDataset shards, and open those.")
+        : new($"The table '{table}' has no column that names image files: found {string.Join(", ", columns)}; name one {string.Join(", ", Path)}.");
+}

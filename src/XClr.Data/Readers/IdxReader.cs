@@ -1,0 +1,139 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+
+namespace XClr.Data.Readers;
+
+/// <summary>
+/// IDX files (MNIST's format), gzipped or not: greyscale images of one size and their class indices. The whole set is held in
+/// memory, one byte a pixel.
+/// </summary>
+public sealed class IdxReader : IndexedDataset
+{
+    private const string ImageMark = "images-idx3-ubyte";
+    private const string LabelMark = "labels-idx1-ubyte";
+
+    private readonly byte[] _pixels;
+    private readonly byte[] _labels;
+    private readonly string _file;
+    private readonly LabelCaptions _complete;
+
+    /// <param name="path">An images file, or a folder with train-images-idx3-ubyte and t10k-images-idx3-ubyte (or .gz).</param>
+    /// <param name="options">Split, classes, caption template.</param>
+    /// <exception cref="DataException">Files are missing, damaged or do not belong together.</exception>
+    public IdxReader(string path, DatasetOptions? options = null)
+    {
+        options ??= DatasetOptions.Default;
+        Name = path;
+        _file = Directory.Exists(path) ? FindImages(path, options.Split ?? "train") : path;
+        (_pixels, var sizes) = ReadIdx(_file, dimensions: 3);
+        (_labels, var counts) = ReadIdx(LabelFileOf(_file), dimensions: 1);
+        (Count, Height, Width) = (sizes[0], sizes[1], sizes[2]);
+        if (Count != counts[0])
+        {
+            throw new DataException($"'{_file}' has {Count} images and '{LabelFileOf(_file)}' {counts[0]} labels: they do not belong together.");
+        }
+        if (Count == 0 || Width == 0 || Height == 0)
+        {
+            throw new DataException($"'{_file}' holds no images ({Count} of {Width} x {Height} pixels).");
+        }
+        Classes = options.LoadClasses()?.Names ?? (FashionMnist.Is(_file, _labels) ? FashionMnist.ClassNames : null);
+        _complete = new(path, Classes, options.CaptionTemplate);
+    }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <inheritdoc/>
+    public override string Format => "idx";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string>? Classes { get; }
+
+    /// <inheritdoc/>
+    public override long Count { get; }
+
+    /// <summary>Width of every image, pixels.</summary>
+    public int Width { get; }
+
+    /// <summary>Height of every image, pixels.</summary>
+    public int Height { get; }
+
+    /// <summary>Whether a folder holds IDX image files.</summary>
+    public static bool IsFolder(string folder) => Directory.EnumerateFiles(folder).Any(IsImages);
+
+    /// <summary>Whether a file's name is that of IDX images.</summary>
+    public static bool IsImages(string path) => Path.GetFileName(path).Contains(ImageMark, StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override RawSample Get(int index)
+    {
+        var size = Width * Height;
+        return _complete.Complete(new RawSample
+        {
+            Key = index.ToString("D6"),
+            Source = _file,
+            Image = new GreySource(_pixels.AsMemory(index * size, size), Width, Height),
+            Label = _labels[index],
+        });
+    }
+
+    private static string FindImages(string folder, string split)
+    {
+        string[] prefixes = split switch
+        {
+            "train" => ["train-"],
+            "test" or "t10k" or "val" => ["t10k-", "test-"],
+            _ => throw new DataException($"'{folder}': IDX files have the splits train and test, not '{split}'."),
+        };
+        var candidates = prefixes.SelectMany(p => new[] { $"{p}{ImageMark}", $"{p}{ImageMark}.gz" }).ToList();
+        return candidates.Select(c => Path.Combine(folder, c)).FirstOrDefault(File.Exists) ?? throw new DataException(
+            $"'{folder}' has no {string.Join(" or ", candidates)}; found {DatasetFactory.Describe(folder)}.");
+    }
+
+    private static string LabelFileOf(string images)
+    {
+        var name = Path.GetFileName(images).Replace(ImageMark, LabelMark, StringComparison.Ordinal);
+        var path = Path.Combine(Path.GetDirectoryName(images) ?? "", name);
+        var other = name.EndsWith(".gz", StringComparison.Ordinal) ? path[..^3] : path + ".gz";
+        return File.Exists(path) ? path : File.Exists(other) ? other : throw new DataException($"'{images}' has no label file '{path}' beside it.");
+    }
+
+    private static (byte[] Data, int[] Sizes) ReadIdx(string path, int dimensions)
+    {
+        var bytes = ReadAll(path);
+        var header = 4 + 4 * dimensions;
+        if (bytes.Length < header || bytes[0] != 0 || bytes[1] != 0 || bytes[2] != 8 || bytes[3] != dimensions)
+        {
+            throw new DataException(
+                $"'{path}' is no IDX file of unsigned bytes with {dimensions} dimension(s): it starts with {Convert.ToHexString(bytes.AsSpan(0, Math.Min(4, bytes.Length)))}, " +
+                $"expected 000008{dimensions:X2}.");
+        }
+        var sizes = new int[dimensions];
+        var expected = 1L;
+        for (var i = 0; i < dimensions; i++)
+        {
+            var size = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4 + 4 * i));
+            sizes[i] = size <= int.MaxValue ? (int)size : throw new DataException($"'{path}' names an impossible size of {size}.");
+            expected = checked(expected * sizes[i]);
+        }
+        return bytes.Length - header >= expected
+            ? (bytes[header..], sizes)
+            : throw new DataException($"'{path}' is truncated: {bytes.Length - header} bytes of data, {expected} expected; fetch it again.");
+    }
+
+    private static byte[] ReadAll(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            using var stream = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;
+            using var memory = new MemoryStream();
+            stream.CopyTo(memory);
+            return memory.ToArray();
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new DataException($"'{path}' cannot be read: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+namespace XClr.Data.Readers;
+
+/// <summary>
+/// A folder per class: root/class/**/*.jpg. Classes are the folders' names in ordinal order, or the lines of a classes file
+/// that gives each folder (a wnid or a name) its index.
+/// </summary>
+public sealed class ImageFolderReader : IndexedDataset
+{
+    private static readonly string[] Suffixes = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"];
+
+    private readonly string _root;
+    private readonly string[] _files;
+    private readonly int[] _labels;
+    private readonly LabelCaptions _complete;
+
+    /// <param name="root">The folder.</param>
+    /// <param name="options">Split (a subfolder), classes, caption template.</param>
+    /// <exception cref="DataException">No class folders, no images, or a folder that the classes file does not know.</exception>
+    public ImageFolderReader(string root, DatasetOptions? options = null)
+    {
+        options ??= DatasetOptions.Default;
+        Name = root;
+        _root = options.Split is null ? root : Path.Combine(root, options.Split);
+        var folders = ClassFolders(_root, root);
+        var list = options.LoadClasses();
+        Classes = list?.Names ?? [.. folders];
+        var (files, labels) = (new List<string>(), new List<int>());
+        for (var i = 0; i < folders.Count; i++)
+        {
+            var label = list is null ? i : list.Find(folders[i]) ?? throw new DataException(
+                $"The folder '{Path.Combine(_root, folders[i])}' is no class of '{list.Path}' ({list.Names.Count} classes, first '{list.Names[0]}').");
+            foreach (var file in ImagesBelow(Path.Combine(_root, folders[i])))
+            {
+                files.Add(Path.GetRelativePath(_root, file));
+                labels.Add(label);
+            }
+        }
+        (_files, _labels) = ([.. files], [.. labels]);
+        if (_files.Length == 0)
+        {
+            throw new DataException($"'{_root}' has {folders.Count} class folders and no images ({string.Join(" ", Suffixes)}) in them.");
+        }
+        _complete = new(root, Classes, options.CaptionTemplate);
+    }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <inheritdoc/>
+    public override string Format => "imagefolder";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string>? Classes { get; }
+
+    /// <inheritdoc/>
+    public override long Count => _files.Length;
+
+    /// <inheritdoc/>
+    public override RawSample Get(int index) => _complete.Complete(new RawSample
+    {
+        Key = _files[index],
+        Source = _root,
+        Image = new FileSource(Path.Combine(_root, _files[index])),
+        Label = _labels[index],
+    });
+
+    /// <summary>Whether a file's name is that of an image.</summary>
+    internal static bool IsImage(string path) => Suffixes.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+
+    private static List<string> ClassFolders(string root, string given)
+    {
+        if (!Directory.Exists(root))
+        {
+            throw new DataException($"The folder '{root}' does not exist; '{given}' has {DatasetFactory.Describe(given)}.");
+        }
+        var folders = Directory.EnumerateDirectories(root).Select(d => Path.GetFileName(d)).Where(d => d[0] != '.')
+            .Order(StringComparer.Ordinal).ToList();
+        if (folders.Count == 0)
+        {
+            throw new DataException(
+                $"'{root}' has no class folders, found {DatasetFactory.Describe(root)}; an image folder is root/class/image.jpg. Images with captions come as a CSV, TSV or JSONL file of paths and captions.");
+        }
+        return folders.Contains("train") && folders.Exists(f => f is "val" or "test" or "validation")
+            ? throw new DataException($"'{root}' holds splits ({string.Join(", ", folders)}), not classes; name '{Path.Combine(root, "train")}' or one of the others.")
+            : folders;
+    }
+
+    private static IEnumerable<string> ImagesBelow(string folder) => Directory
+        .EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsImage).Order(StringComparer.Ordinal);
+}

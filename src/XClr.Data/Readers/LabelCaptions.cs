@@ -1,0 +1,42 @@
+namespace XClr.Data.Readers;
+
+/// <summary>Checks labels against the classes, and makes captions of them where a template asks for it.</summary>
+internal sealed class LabelCaptions
+{
+    private readonly IReadOnlyList<string>? _classes;
+    private readonly IReadOnlyList<string>? _captions;
+
+    public LabelCaptions(string name, IReadOnlyList<string>? classes, string? template)
+    {
+        _classes = classes;
+        if (template is null)
+        {
+            return;
+        }
+        if (classes is null)
+        {
+            throw new DataException(
+                $"'{name}' has no class names, which the caption template '{template}' needs; give a classes file (a name a line, in index order).");
+        }
+        var filled = new CaptionTemplate(template);
+        _captions = [.. classes.Select(filled.Fill)];
+    }
+
+    /// <summary>The sample with its label checked and its caption made; a sample that has a fault stays as it is.</summary>
+    public RawSample Complete(RawSample sample)
+    {
+        if (sample.Fault is not null || sample.Label is not { } label)
+        {
+            return sample;
+        }
+        if (label < 0 || (_classes is not null && label >= _classes.Count))
+        {
+            return sample with
+            {
+                Fault = SampleFault.BadLabel,
+                FaultDetail = $"class {label} of {_classes?.Count.ToString() ?? "unknown"} classes",
+            };
+        }
+        return _captions is null ? sample : sample with { Caption = _captions[label], Captions = [_captions[label]] };
+    }
+}

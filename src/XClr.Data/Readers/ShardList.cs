@@ -1,0 +1,93 @@
+using System.IO.Enumeration;
+
+namespace XClr.Data.Readers;
+
+/// <summary>Expands what names shards: brace ranges, `::` between parts, `*` and `?`, folders.</summary>
+public static class ShardList
+{
+    private const int MaxShards = 1_000_000;
+
+    /// <summary>Whether a file name is a shard's.</summary>
+    public static bool IsShard(string path) =>
+        path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || IsCompressed(path);
+
+    internal static bool IsCompressed(string path) =>
+        path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The shards' paths: the parts in the order given, the files of a folder or pattern in ordinal order.</summary>
+    /// <exception cref="DataException">A part names nothing, or a listed shard does not exist.</exception>
+    public static IReadOnlyList<string> Expand(string specification)
+    {
+        var shards = new List<string>();
+        foreach (var part in specification.Split("::", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            if (part.Contains("://", StringComparison.Ordinal) || part.StartsWith("pipe:", StringComparison.Ordinal))
+            {
+                throw new DataException($"'{part}' is not a local path; shards are read from local files: download them first.");
+            }
+            foreach (var path in ExpandBraces(part))
+            {
+                shards.AddRange(ExpandPath(path));
+            }
+        }
+        var missing = shards.Where(s => !File.Exists(s)).ToList();
+        if (missing.Count > 0)
+        {
+            throw new DataException(
+                $"{missing.Count} of {shards.Count} shards of '{specification}' do not exist: {string.Join(", ", missing.Take(3))}" +
+                $"{(missing.Count > 3 ? ", ..." : "")}. Check the folder and the range in braces.");
+        }
+        return shards;
+    }
+
+    /// <summary>`a{0..2}b` and `{x,y}`, several of them too; a range keeps its leading zeros.</summary>
+    internal static IEnumerable<string> ExpandBraces(string text)
+    {
+        var open = text.IndexOf('{');
+        var close = open < 0 ? -1 : text.IndexOf('}', open);
+        if (close < 0)
+        {
+            return [text];
+        }
+        var (before, inside) = (text[..open], text[(open + 1)..close]);
+        var tails = ExpandBraces(text[(close + 1)..]).ToList();
+        return Alternatives(inside).SelectMany(middle => tails.Select(tail => before + middle + tail));
+    }
+
+    private static IEnumerable<string> Alternatives(string inside)
+    {
+        if (inside.Split("..") is not [var first, var last])
+        {
+            return inside.Contains(',') ? inside.Split(',') : ["{" + inside + "}"];
+        }
+        if (!int.TryParse(first, out var from) || !int.TryParse(last, out var to) || from < 0 || to < from || to - from >= MaxShards)
+        {
+            throw new DataException($"'{{{inside}}}' is no range of shards; write for example {{0000..0575}}.");
+        }
+        return Enumerable.Range(from, to - from + 1).Select(i => i.ToString().PadLeft(first.Length, '0'));
+    }
+
+    private static IEnumerable<string> ExpandPath(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            return Require(path, Directory.EnumerateFiles(path).Where(IsShard), "no .tar, .tar.gz or .tgz files");
+        }
+        var name = Path.GetFileName(path);
+        if (name.AsSpan().IndexOfAny('*', '?') < 0)
+        {
+            return [path];
+        }
+        var folder = Path.GetDirectoryName(path) is { Length: > 0 } given ? given : ".";
+        var matches = Directory.Exists(folder)
+            ? Directory.EnumerateFiles(folder).Where(f => FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false))
+            : throw new DataException($"The folder '{folder}' of '{path}' does not exist.");
+        return Require(path, matches, "no file matches");
+    }
+
+    private static List<string> Require(string path, IEnumerable<string> files, string what)
+    {
+        var list = files.Order(StringComparer.Ordinal).ToList();
+        return list.Count > 0 ? list : throw new DataException($"'{path}': {what}.");
+    }
+}

@@ -1,0 +1,108 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace XClr.Data.Readers;
+
+/// <summary>Where the rows of a text table start, 12 bytes a row. A CSV row ends at the first line end outside quotes.</summary>
+internal sealed class TableIndex
+{
+    private const int MaxRow = 1 << 20;
+
+    private readonly List<long> _starts = [];
+    private readonly List<int> _lengths = [];
+    private int _first;
+
+    /// <summary>Rows, blank ones not counted.</summary>
+    public int Count => _starts.Count - _first;
+
+    /// <summary>Scans a file once. A row longer than 1 MiB (a quote that never closes) is cut at its first line end.</summary>
+    public static TableIndex Build(SafeFileHandle file, bool quoted)
+    {
+        var index = new TableIndex();
+        var buffer = new byte[2 * MaxRow];
+        var (held, start) = (0, 0L);
+        while (true)
+        {
+            held += Fill(file, buffer.AsSpan(held), start + held);
+            if (held == 0)
+            {
+                return index;
+            }
+            var used = 0;
+            if (start == 0 && buffer.AsSpan(0, held).StartsWith<byte>([0xEF, 0xBB, 0xBF]))
+            {
+                used = 3;
+            }
+            var whole = held < buffer.Length;
+            while (used < held && (whole || held - used > MaxRow))
+            {
+                var row = buffer.AsSpan(used, Math.Min(MaxRow, held - used));
+                var length = RowLength(row, quoted, isLast: whole && used + row.Length == held);
+                index.Add(start + used, row[..length]);
+                used += length;
+            }
+            buffer.AsSpan(used, held - used).CopyTo(buffer);
+            (held, start) = (held - used, start + used);
+        }
+    }
+
+    /// <summary>The bytes of a row, without its line end.</summary>
+    public byte[] Read(SafeFileHandle file, int row)
+    {
+        var bytes = new byte[_lengths[_first + row]];
+        return Fill(file, bytes, _starts[_first + row]) == bytes.Length
+            ? bytes
+            : throw new IOException("The table became shorter while it was being read.");
+    }
+
+    /// <summary>Leaves out the header row.</summary>
+    public void DropFirst() => _first++;
+
+    private void Add(long start, ReadOnlySpan<byte> row)
+    {
+        var length = row.TrimEnd("\r\n"u8).Length;
+        if (length > 0)
+        {
+            _starts.Add(start);
+            _lengths.Add(length);
+        }
+    }
+
+    // The length of the first row in `text`, its line end included.
+    private static int RowLength(ReadOnlySpan<byte> text, bool quoted, bool isLast)
+    {
+        var lineEnd = text.IndexOf((byte)'\n');
+        var firstLine = lineEnd < 0 ? text.Length : lineEnd + 1;
+        if (!quoted || !text[..firstLine].Contains((byte)'"'))
+        {
+            return firstLine;
+        }
+        var (inQuotes, fieldStart) = (false, true);
+        for (var i = 0; i < text.Length; i++)
+        {
+            var c = text[i];
+            if (c == '"' && (inQuotes || fieldStart))
+            {
+                inQuotes = !inQuotes;
+                // A doubled quote inside a quoted field closes and opens again.
+                fieldStart = !inQuotes && i + 1 < text.Length && text[i + 1] == '"';
+                continue;
+            }
+            if (c == '\n' && !inQuotes)
+            {
+                return i + 1;
+            }
+            fieldStart = c == ',' && !inQuotes;
+        }
+        return isLast && !inQuotes ? text.Length : firstLine;
+    }
+
+    private static int Fill(SafeFileHandle file, Span<byte> buffer, long offset)
+    {
+        var done = 0;
+        while (done < buffer.Length && RandomAccess.Read(file, buffer[done..], offset + done) is > 0 and var count)
+        {
+            done += count;
+        }
+        return done;
+    }
+}

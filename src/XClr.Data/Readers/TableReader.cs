@@ -1,0 +1,161 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace XClr.Data.Readers;
+
+/// <summary>
+/// CSV, TSV or JSONL files whose rows name an image file (relative to the table's folder) and a caption, a label or both. Only
+/// the rows' positions are held in memory.
+/// </summary>
+public sealed class TableReader : IndexedDataset
+{
+    private const int MaxLabels = 100_000;
+
+    private readonly SafeFileHandle _file;
+    private readonly TableIndex _index;
+    private readonly ITableFormat _format;
+    private readonly string _folder;
+    private readonly Dictionary<string, int>? _labels;
+    private readonly ClassList? _classList;
+    private readonly LabelCaptions _complete;
+
+    /// <param name="path">The table.</param>
+    /// <param name="format">`csv`, `tsv` or `jsonl`.</param>
+    /// <param name="options">Classes, caption template.</param>
+    /// <exception cref="DataException">No rows, no path column, or paths that are web addresses.</exception>
+    public TableReader(string path, string format, DatasetOptions? options = null)
+    {
+        options ??= DatasetOptions.Default;
+        (Name, Format) = (path, format);
+        if (!File.Exists(path))
+        {
+            throw new DataException($"The table '{path}' does not exist.");
+        }
+        _folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        _file = File.OpenHandle(path);
+        try
+        {
+            _index = TableIndex.Build(_file, quoted: format == "csv");
+            _format = Open(format);
+            if (_index.Count == 0)
+            {
+                throw new DataException($"The table '{path}' ({RandomAccess.GetLength(_file)} bytes) has no rows.");
+            }
+            RequireLocalPaths();
+            _classList = options.LoadClasses();
+            _labels = _classList is null ? NamedLabels() : null;
+            Classes = _classList?.Names ?? _labels?.Keys.Order(StringComparer.Ordinal).ToList();
+            _complete = new(path, Classes, options.CaptionTemplate);
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <inheritdoc/>
+    public override string Format { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string>? Classes { get; }
+
+    /// <inheritdoc/>
+    public override long Count => _index.Count;
+
+    /// <inheritdoc/>
+    public override RawSample Get(int index)
+    {
+        var row = Row(index);
+        var key = row?.Path ?? $"row {index + 1}";
+        if (row is null)
+        {
+            return RawSample.Broken(key, Name, SampleFault.BadRow, $"row {index + 1} of the data in '{Name}' cannot be parsed");
+        }
+        if (row.Path is null)
+        {
+            return RawSample.Broken(key, Name, SampleFault.NoImage, "the row has no path");
+        }
+        if (IsAddress(row.Path))
+        {
+            return RawSample.Broken(key, Name, SampleFault.NoImage, "the path is a web address");
+        }
+        return Labelled(row, new RawSample
+        {
+            Key = key,
+            Source = Name,
+            Image = new FileSource(Path.Combine(_folder, row.Path)),
+            Caption = row.Caption,
+            Captions = row.Captions,
+        });
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _file.Dispose();
+
+    private static bool IsAddress(string path) =>
+        path.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || path.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+
+    private ITableFormat Open(string format)
+    {
+        if (_index.Count == 0)
+        {
+            return new JsonTable();
+        }
+        var first = _index.Read(_file, 0);
+        ITableFormat opened = format == "jsonl"
+            ? JsonTable.Open(first, Name)
+            : DelimitedTable.Open(first, format == "csv" ? ',' : '\t', Name, _folder);
+        if (opened.HasHeader)
+        {
+            _index.DropFirst();
+        }
+        return opened;
+    }
+
+    private void RequireLocalPaths()
+    {
+        for (var i = 0; i < Math.Min(10, _index.Count); i++)
+        {
+            if (Row(i)?.Path is { } path && IsAddress(path))
+            {
+                throw new DataException(
+                    $"The table '{Name}' holds web addresses (row {i + 1}: '{path}'), not files. Fetch the images first, for example with img2dataset into WebDataset shards, and open those.");
+            }
+        }
+    }
+
+    // Labels that are not all numbers are class names: the classes are the distinct ones, in ordinal order.
+    private Dictionary<string, int>? NamedLabels()
+    {
+        if (!_format.HasLabels)
+        {
+            return null;
+        }
+        var names = new SortedSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < _index.Count; i++)
+        {
+            if (Row(i)?.Label is { } label && names.Add(label) && names.Count > MaxLabels)
+            {
+                throw new DataException($"The label column of '{Name}' has more than {MaxLabels} different values; is it one?");
+            }
+        }
+        return names.All(n => int.TryParse(n, out _)) ? null : names.Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i);
+    }
+
+    private TableRow? Row(int index) => _format.Parse(_index.Read(_file, index));
+
+    private RawSample Labelled(TableRow row, RawSample sample)
+    {
+        if (row.Label is not { } text)
+        {
+            return sample;
+        }
+        int? label = _labels is not null ? _labels[text] : int.TryParse(text, out var number) ? number : _classList?.Find(text);
+        return label is null
+            ? sample with { Fault = SampleFault.BadLabel, FaultDetail = $"'{text}' is no class" }
+            : _complete.Complete(sample with { Label = label });
+    }
+}

@@ -1,0 +1,149 @@
+using System.Text;
+using System.Text.Json;
+
+namespace XClr.Data.Readers;
+
+/// <summary>Collects the members of one key into a sample.</summary>
+internal sealed class WebSampleBuilder(string shard, bool compressed, bool withText)
+{
+    private const int MaxText = 1 << 20;
+    private static readonly HashSet<string> ImageKeys = new(StringComparer.Ordinal) { "jpg", "jpeg", "png", "webp" };
+
+    private readonly HashSet<string> _extensions = [];
+    private string? _key;
+    private ImageSource? _image;
+    private string? _text, _cls;
+    private JsonText _json = JsonText.None;
+    private RawSample? _finished;
+
+    /// <summary>Adds a member; the sample before it is finished where the key changes.</summary>
+    public void Add(TarReader tar, TarMember member)
+    {
+        var (key, extension) = SplitName(member.Name);
+        if (key is null)
+        {
+            return;
+        }
+        if (key != _key || !_extensions.Add(extension))
+        {
+            Finish();
+            _key = key;
+            _extensions.Add(extension);
+        }
+        tar.RequireWhole(member);
+        if (ImageKeys.Contains(extension))
+        {
+            _image ??= withText && compressed
+                ? new MemorySource(tar.ReadBytes(member))
+                : new FileSource(shard, member.Offset, member.Size);
+        }
+        else if (withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
+        {
+            AddText(extension, tar.ReadBytes(member));
+        }
+    }
+
+    /// <summary>Ends the current sample, so that <see cref="TakeFinished"/> gives it.</summary>
+    public void Finish()
+    {
+        if (_key is not null)
+        {
+            _finished = Build(_key);
+        }
+        Drop();
+    }
+
+    /// <summary>Forgets the current sample.</summary>
+    public void Drop()
+    {
+        (_key, _image, _text, _cls, _json) = (null, null, null, null, JsonText.None);
+        _extensions.Clear();
+    }
+
+    /// <summary>The sample that was finished last, once.</summary>
+    public RawSample? TakeFinished()
+    {
+        var finished = _finished;
+        _finished = null;
+        return finished;
+    }
+
+    // The key is the path up to the first dot of the file's name; the rest, in lower case, says what the member is.
+    private static (string? Key, string Extension) SplitName(string name)
+    {
+        var fileStart = name.LastIndexOf('/') + 1;
+        var dot = name.IndexOf('.', fileStart);
+        return dot <= fileStart ? (null, "") : (name[..dot], name[(dot + 1)..].ToLowerInvariant());
+    }
+
+    private void AddText(string extension, byte[] bytes)
+    {
+        switch (extension)
+        {
+            case "txt":
+                _text = CaptionText.Clean(bytes);
+                break;
+            case "cls":
+                _cls = Encoding.UTF8.GetString(bytes).Trim();
+                break;
+            default:
+                _json = JsonText.Parse(bytes);
+                break;
+        }
+    }
+
+    private RawSample Build(string key)
+    {
+        var caption = _text ?? _json.Caption ?? (_json.Captions.Count > 0 ? _json.Captions[0] : null);
+        var captions = caption is null ? [] : _json.Captions.Contains(caption) ? _json.Captions : [caption, .. _json.Captions];
+        var sample = new RawSample
+        {
+            Key = key,
+            Source = shard,
+            Image = _image,
+            Caption = caption,
+            Captions = captions,
+            Label = int.TryParse(_cls, out var label) ? label : _cls is null ? _json.Label : null,
+        };
+        if (_image is null)
+        {
+            return sample with { Fault = SampleFault.NoImage, FaultDetail = $"members: {string.Join(", ", _extensions)}" };
+        }
+        return _cls is not null && sample.Label is null
+            ? sample with { Fault = SampleFault.BadLabel, FaultDetail = $"'{_cls}' is no class index" }
+            : sample;
+    }
+}
+
+/// <summary>What a sample's json says: `caption`, `captions`, an integer `label`.</summary>
+internal sealed record JsonText(string? Caption, IReadOnlyList<string> Captions, int? Label)
+{
+    public static JsonText None { get; } = new(null, [], null);
+
+    /// <summary>Reads UTF-8 json, invalid bytes replaced; what is not a valid object says nothing.</summary>
+    public static JsonText Parse(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(Encoding.UTF8.GetString(utf8).TrimStart('\uFEFF'));
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement) : None;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: an escape that is half a surrogate pair.
+            return None;
+        }
+    }
+
+    private static JsonText Read(JsonElement root)
+    {
+        var caption = root.TryGetProperty("caption", out var one) && one.ValueKind == JsonValueKind.String
+            ? CaptionText.Clean(one.GetString()) : null;
+        var captions = root.TryGetProperty("captions", out var all) && all.ValueKind == JsonValueKind.Array
+            ? all.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.String).Select(e => CaptionText.Clean(e.GetString())).OfType<string>().ToList()
+            : [];
+        int? label = root.TryGetProperty("label", out var cls) && cls.ValueKind == JsonValueKind.Number && cls.TryGetInt32(out var index)
+            ? index : null;
+        return new(caption, captions, label);
+    }
+}

@@ -1,0 +1,126 @@
+using System.Buffers;
+
+namespace XClr.Data;
+
+/// <summary>What a worker does with one raw sample: read, draw the views, decode.</summary>
+internal sealed class SampleLoader(SampleStreamOptions options)
+{
+    private const long MaxFileBytes = 1L << 30;
+
+    /// <summary>
+    /// Reads and decodes. <paramref name="reserve"/> is called with the decoded size in bytes before the buffer is taken.
+    /// </summary>
+    /// <exception cref="ImageDecodeException">The sample is bad.</exception>
+    public Sample Load(RawSample raw, int epoch, long index, Action<long> reserve)
+    {
+        if (raw.Fault is { } fault)
+        {
+            throw new ImageDecodeException(fault, raw.FaultDetail ?? "");
+        }
+        if (options.RequireCaption && raw.Caption is null)
+        {
+            throw new ImageDecodeException(SampleFault.NoCaption, "the sample has no caption");
+        }
+        if (options.RequireLabel && raw.Label is null)
+        {
+            throw new ImageDecodeException(SampleFault.NoLabel, "the sample has no label");
+        }
+        var (image, views) = LoadImage(raw.Image!, epoch, index, reserve);
+        return new Sample
+        {
+            Key = raw.Key,
+            Source = raw.Source,
+            Image = image,
+            Caption = raw.Caption,
+            Captions = raw.Captions,
+            Label = raw.Label,
+            Epoch = epoch,
+            Index = index,
+            Views = views,
+        };
+    }
+
+    private (DecodedImage, AugmentParams[]) LoadImage(ImageSource source, int epoch, long index, Action<long> reserve)
+    {
+        var bytes = Array.Empty<byte>();
+        try
+        {
+            var length = source.Length;
+            if (length > MaxFileBytes)
+            {
+                throw new ImageDecodeException(SampleFault.TooLarge, $"a file of {length} bytes");
+            }
+            bytes = ArrayPool<byte>.Shared.Rent((int)length);
+            var file = bytes.AsSpan(0, (int)length);
+            source.Read(file);
+            return source.GreyPixels is { } size
+                ? Grey(file, size.Width, size.Height, epoch, index, reserve)
+                : Decode(file, epoch, index, reserve);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageDecodeException(SampleFault.Unreadable, e.Message);
+        }
+        finally
+        {
+            if (bytes.Length > 0)
+            {
+                ArrayPool<byte>.Shared.Return(bytes);
+            }
+        }
+    }
+
+    private (DecodedImage, AugmentParams[]) Grey(ReadOnlySpan<byte> grey, int width, int height, int epoch, long index, Action<long> reserve)
+    {
+        reserve((long)grey.Length * 3);
+        var image = DecodedImage.Allocate(width, height);
+        var rgb = image.Writable;
+        for (int i = 0, to = 0; i < grey.Length; i++, to += 3)
+        {
+            rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[i];
+        }
+        return (image, Draw(epoch, index, width, height));
+    }
+
+    private (DecodedImage, AugmentParams[]) Decode(ReadOnlySpan<byte> file, int epoch, long index, Action<long> reserve)
+    {
+        var info = ImageDecoder.ReadInfo(file);
+        var views = Draw(epoch, index, info.Width, info.Height);
+        var decode = options.Augment is null ? options.Decode : options.Decode with
+        {
+            MinWidth = MinSide(info.Width, views, v => v.CropW),
+            MinHeight = MinSide(info.Height, views, v => v.CropH),
+        };
+        var (width, height) = ImageDecoder.PlanSize(info, decode);
+        ImageDecoder.RequirePixels(info, decode.MaxPixels);
+        reserve((long)width * height * 3);
+        var image = ImageDecoder.Decode(file, decode);
+        for (var i = 0; i < views.Length; i++)
+        {
+            views[i] = views[i].Rescaled(info.Width, info.Height, image.Width, image.Height);
+        }
+        return (image, views);
+    }
+
+    // The parameters are drawn on the file's own size, so that they do not depend on the scale of decoding.
+    private AugmentParams[] Draw(int epoch, long index, int width, int height)
+    {
+        if (options.Augment is not { } settings)
+        {
+            return [];
+        }
+        var views = new AugmentParams[options.Views];
+        for (var v = 0; v < views.Length; v++)
+        {
+            views[v] = AugmentParams.Draw(settings, options.Seed, epoch, index, v, width, height);
+        }
+        return views;
+    }
+
+    // The side that the whole image needs so that its smallest crop keeps OutputSize pixels, one for rounding included.
+    private int MinSide(int side, AugmentParams[] views, Func<AugmentParams, int> crop)
+    {
+        var smallest = views.Min(crop);
+        return options.OutputSize == 0 ? 0 : (int)Math.Min(int.MaxValue, Math.Ceiling((options.OutputSize + 1.0) * side / smallest));
+    }
+}

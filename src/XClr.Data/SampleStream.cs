@@ -1,0 +1,318 @@
+using System.Runtime.ExceptionServices;
+
+namespace XClr.Data;
+
+/// <summary>
+/// Decoded samples of one or more epochs, read ahead on worker threads. Their order and contents depend on the data, the seed
+/// and the options alone, never on the number of workers. Bad samples are skipped, counted and listed. One consumer.
+/// </summary>
+public sealed class SampleStream : IDisposable
+{
+    private const int FewestForBadFraction = 1000;
+
+    private readonly IImageDataset _dataset;
+    private readonly SampleStreamOptions _options;
+    private readonly SampleLoader _loader;
+    private readonly object _gate = new();
+    private readonly Queue<Job> _ordered = new();
+    private readonly Queue<Job> _todo = new();
+    private readonly List<Thread> _threads = [];
+    private readonly Dictionary<SampleFault, long> _skipped = [];
+
+    // Guarded by _gate.
+    private long _bytesWaiting;
+    private bool _stopped, _readerDone;
+
+    private long _goodInEpoch, _badInEpoch, _good;
+
+    /// <summary>Starts reading ahead.</summary>
+    /// <param name="dataset">Stays open as long as the stream; the caller disposes of it.</param>
+    /// <param name="options">See there.</param>
+    public SampleStream(IImageDataset dataset, SampleStreamOptions options)
+    {
+        _dataset = dataset;
+        _options = options.Validated();
+        _loader = new(_options);
+        Position = options.StartAt;
+        Start("read", Read);
+        for (var i = 0; i < options.Workers; i++)
+        {
+            Start($"decode-{i}", Work);
+        }
+    }
+
+    /// <summary>
+    /// How far the consumer is: after each delivered sample, the raw samples of its epoch up to and including it. Given as
+    /// <see cref="SampleStreamOptions.StartAt"/>, a new stream goes on with the next sample.
+    /// </summary>
+    public StreamPosition Position { get; private set; }
+
+    /// <summary>Samples delivered by this stream.</summary>
+    public long Delivered => _good;
+
+    /// <summary>Delivered samples that <see cref="DecodeOptions.MaxBytes"/> made smaller than was asked for.</summary>
+    public long ReducedCount { get; private set; }
+
+    /// <summary>Skipped samples by cause, up to <see cref="Position"/>.</summary>
+    public IReadOnlyDictionary<SampleFault, long> Skipped => _skipped;
+
+    /// <summary>Number of skipped samples.</summary>
+    public long SkippedCount => _skipped.Values.Sum();
+
+    /// <summary>The next sample, which the caller owns; null after the last epoch.</summary>
+    /// <exception cref="DataException">
+    /// The set is empty, an epoch holds no good sample, or more samples are bad than <see cref="SampleStreamOptions.MaxBadFraction"/>.
+    /// </exception>
+    public Sample? Next()
+    {
+        while (true)
+        {
+            if (TakeJob() is not { } job)
+            {
+                return null;
+            }
+            job.Error?.Throw();
+            if (job.EndsEpoch)
+            {
+                EndEpoch(job);
+                continue;
+            }
+            Position = new(job.Epoch, job.Index + 1);
+            if (job.Result is { } sample)
+            {
+                _good++;
+                _goodInEpoch++;
+                ReducedCount += sample.Image.Reduced ? 1 : 0;
+                return sample;
+            }
+            Skip(job);
+        }
+    }
+
+    /// <summary>All samples up to the end of the last epoch; each is the caller's.</summary>
+    public IEnumerable<Sample> ReadAll()
+    {
+        while (Next() is { } sample)
+        {
+            yield return sample;
+        }
+    }
+
+    /// <summary>Stops the threads and gives every waiting buffer back.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopped = true;
+            Monitor.PulseAll(_gate);
+        }
+        foreach (var thread in _threads)
+        {
+            thread.Join();
+        }
+        while (_ordered.TryDequeue(out var job))
+        {
+            job.Result?.Dispose();
+        }
+    }
+
+    private void Start(string name, ThreadStart body)
+    {
+        var thread = new Thread(body) { IsBackground = true, Name = $"xclr-{name}" };
+        _threads.Add(thread);
+        thread.Start();
+    }
+
+    // What reader or worker throws reaches the consumer in its place in the order.
+    private void Read()
+    {
+        try
+        {
+            ReadEpochs();
+        }
+        catch (Exception e)
+        {
+            Enqueue(new() { Done = true, Error = ExceptionDispatchInfo.Capture(e) });
+        }
+        lock (_gate)
+        {
+            _readerDone = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void ReadEpochs()
+    {
+        for (var epoch = _options.StartAt.Epoch; epoch < _options.EndEpoch; epoch++)
+        {
+            var start = epoch == _options.StartAt.Epoch ? _options.StartAt.Index : 0;
+            var index = 0L;
+            foreach (var raw in _dataset.Read(new(_options.Shuffle, _options.Seed, epoch, _options.ShuffleBuffer)))
+            {
+                if (index >= start && !Enqueue(new() { Raw = raw, Epoch = epoch, Index = index }))
+                {
+                    return;
+                }
+                index++;
+            }
+            if (!Enqueue(new() { EndsEpoch = true, Done = true, Epoch = epoch, Index = index }))
+            {
+                return;
+            }
+        }
+    }
+
+    private bool Enqueue(Job job)
+    {
+        lock (_gate)
+        {
+            while (!_stopped && _ordered.Count >= _options.Prefetch)
+            {
+                Monitor.Wait(_gate);
+            }
+            if (_stopped)
+            {
+                return false;
+            }
+            _ordered.Enqueue(job);
+            if (!job.Done)
+            {
+                _todo.Enqueue(job);
+            }
+            Monitor.PulseAll(_gate);
+            return true;
+        }
+    }
+
+    private void Work()
+    {
+        while (TakeWork() is { } job)
+        {
+            try
+            {
+                job.Result = _loader.Load(job.Raw!, job.Epoch, job.Index, bytes => Reserve(job, bytes));
+            }
+            catch (ImageDecodeException e)
+            {
+                job.Fault = e;
+            }
+            catch (Exception e)
+            {
+                job.Error = ExceptionDispatchInfo.Capture(e);
+            }
+            lock (_gate)
+            {
+                job.Done = true;
+                Monitor.PulseAll(_gate);
+            }
+        }
+    }
+
+    private Job? TakeWork()
+    {
+        lock (_gate)
+        {
+            while (!_stopped && _todo.Count == 0 && !_readerDone)
+            {
+                Monitor.Wait(_gate);
+            }
+            return _stopped ? null : _todo.TryDequeue(out var job) ? job : null;
+        }
+    }
+
+    // The job that the consumer waits for is never held back, so that this cannot deadlock.
+    private void Reserve(Job job, long bytes)
+    {
+        lock (_gate)
+        {
+            while (!_stopped && _bytesWaiting + bytes > _options.PrefetchBytes && _ordered.TryPeek(out var head) && head != job)
+            {
+                Monitor.Wait(_gate);
+            }
+            job.Bytes = bytes;
+            _bytesWaiting += bytes;
+        }
+    }
+
+    private Job? TakeJob()
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                ObjectDisposedException.ThrowIf(_stopped, this);
+                if (_ordered.TryPeek(out var head) && head.Done)
+                {
+                    _ordered.Dequeue();
+                    _bytesWaiting -= head.Bytes;
+                    Monitor.PulseAll(_gate);
+                    return head;
+                }
+                if (_readerDone && _ordered.Count == 0)
+                {
+                    return null;
+                }
+                Monitor.Wait(_gate);
+            }
+        }
+    }
+
+    private void Skip(Job job)
+    {
+        var fault = job.Fault!;
+        _badInEpoch++;
+        _skipped[fault.Cause] = _skipped.GetValueOrDefault(fault.Cause) + 1;
+        _options.SkipLog?.Add(job.Raw!.Key, job.Raw.Source, fault.Cause, fault.Detail, job.Epoch, job.Index);
+        if (_goodInEpoch + _badInEpoch >= FewestForBadFraction)
+        {
+            RequireFewBad();
+        }
+    }
+
+    private void RequireFewBad()
+    {
+        var all = _goodInEpoch + _badInEpoch;
+        if (_options.MaxBadFraction is { } max && _badInEpoch > max * all)
+        {
+            throw new DataException(
+                $"'{_dataset.Name}': {_badInEpoch} of {all} samples are bad ({SampleFaults.Describe(_skipped)}), more than the allowed share of {max}.");
+        }
+    }
+
+    private void EndEpoch(Job end)
+    {
+        if (end.Index == 0)
+        {
+            throw new DataException($"'{_dataset.Name}' ({_dataset.Format}) holds no samples.");
+        }
+        RequireFewBad();
+        if (_goodInEpoch == 0 && _badInEpoch == end.Index)
+        {
+            throw new DataException($"'{_dataset.Name}': none of {end.Index} samples can be used: {SampleFaults.Describe(_skipped)}.");
+        }
+        (_goodInEpoch, _badInEpoch) = (0, 0);
+        Position = new(end.Epoch + 1, 0);
+    }
+
+    // Result, Fault and Error are written by one worker before Done is set under the lock, and read after.
+    private sealed class Job
+    {
+        public RawSample? Raw { get; init; }
+
+        public int Epoch { get; init; }
+
+        public long Index { get; init; }
+
+        public bool EndsEpoch { get; init; }
+
+        public bool Done { get; set; }
+
+        public long Bytes { get; set; }
+
+        public Sample? Result { get; set; }
+
+        public ImageDecodeException? Fault { get; set; }
+
+        public ExceptionDispatchInfo? Error { get; set; }
+    }
+}

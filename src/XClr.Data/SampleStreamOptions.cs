@@ -1,0 +1,87 @@
+namespace XClr.Data;
+
+/// <summary>A place in a stream: <paramref name="Index"/> raw samples of <paramref name="Epoch"/> were consumed.</summary>
+public readonly record struct StreamPosition(int Epoch, long Index)
+{
+    /// <summary>The beginning.</summary>
+    public static StreamPosition Start => default;
+}
+
+/// <summary>How a <see cref="SampleStream"/> reads, decodes and augments.</summary>
+public sealed record SampleStreamOptions
+{
+    /// <summary>Seed of order and augmentation.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Whether each epoch is shuffled; false: the files' own order, for evaluation.</summary>
+    public bool Shuffle { get; init; } = true;
+
+    /// <summary>See <see cref="ReadOrder"/>.</summary>
+    public int ShuffleBuffer { get; init; } = 10_000;
+
+    /// <summary>Where to begin; what was consumed before is passed over without being read or decoded.</summary>
+    public StreamPosition StartAt { get; init; }
+
+    /// <summary>The epoch that is not read any more: epochs StartAt.Epoch to EndEpoch - 1 are.</summary>
+    public int EndEpoch { get; init; } = 1;
+
+    /// <summary>Decoding threads.</summary>
+    public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount);
+
+    /// <summary>Samples that may be read ahead, decoded or not.</summary>
+    public int Prefetch { get; init; } = 128;
+
+    /// <summary>Decoded bytes that may wait for the consumer; one image more is let through where none waits.</summary>
+    public long PrefetchBytes { get; init; } = 512L << 20;
+
+    /// <summary>Full size, or the smallest that is needed; with <see cref="Augment"/> the minimum follows from each sample's crops.</summary>
+    public DecodeOptions Decode { get; init; } = DecodeOptions.Default;
+
+    /// <summary>Draws <see cref="Views"/> sets of parameters per sample; null: none, and whole images.</summary>
+    public AugmentSettings? Augment { get; init; }
+
+    /// <summary>Views per sample.</summary>
+    public int Views { get; init; } = 2;
+
+    /// <summary>
+    /// Side of a view in pixels. With <see cref="Augment"/>, a JPEG is decoded at the smallest scale at which every view's crop
+    /// still has this many pixels a side. 0: always full size.
+    /// </summary>
+    public int OutputSize { get; init; }
+
+    /// <summary>Samples without a caption are skipped (no-caption).</summary>
+    public bool RequireCaption { get; init; }
+
+    /// <summary>Samples without a label are skipped (no-label).</summary>
+    public bool RequireLabel { get; init; }
+
+    /// <summary>
+    /// The share of bad samples, 0 to 1, above which the stream ends with an error (asked from the epoch's 1,000th sample on and
+    /// at its end); null: never.
+    /// </summary>
+    public double? MaxBadFraction { get; init; }
+
+    /// <summary>Lists the skipped samples; null: they are only counted.</summary>
+    public SkipLog? SkipLog { get; init; }
+
+    internal SampleStreamOptions Validated()
+    {
+        Require(Workers >= 1, nameof(Workers), Workers, "at least 1");
+        Require(Prefetch >= 1, nameof(Prefetch), Prefetch, "at least 1");
+        Require(ShuffleBuffer >= 1, nameof(ShuffleBuffer), ShuffleBuffer, "at least 1");
+        Require(Views is >= 1 and <= 256, nameof(Views), Views, "1 to 256");
+        Require(OutputSize >= 0, nameof(OutputSize), OutputSize, "0 or more");
+        Require(StartAt is { Epoch: >= 0, Index: >= 0 }, nameof(StartAt), StartAt, "0 or more");
+        Require(MaxBadFraction is null or (>= 0 and <= 1), nameof(MaxBadFraction), MaxBadFraction ?? 0, "0 to 1");
+        Augment?.Validated();
+        return this;
+    }
+
+    private static void Require(bool holds, string name, object value, string expected)
+    {
+        if (!holds)
+        {
+            throw new ArgumentException($"SampleStreamOptions.{name} is {value}; expected {expected}.");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace XClr.Data;
+
+/// <summary>
+/// Appends skipped samples to a file, an object a line: key, source, cause, message, epoch, index. Written through at every
+/// line. Where the file cannot be written (a full disk) the log stops and says so in <see cref="Failure"/>; the run goes on.
+/// </summary>
+public sealed class SkipLog : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly ArrayBufferWriter<byte> _line = new();
+    private FileStream? _file;
+
+    /// <param name="path">The file, such as RUN/skipped.jsonl; appended to where it exists.</param>
+    /// <exception cref="DataException">It cannot be opened for writing.</exception>
+    public SkipLog(string path)
+    {
+        try
+        {
+            _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DataException($"The list of skipped samples '{path}' cannot be written: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Why the log stopped; null while it works.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Adds a line. Thread safe.</summary>
+    public void Add(string key, string source, SampleFault cause, string message, int epoch, long index)
+    {
+        lock (_gate)
+        {
+            if (_file is null)
+            {
+                return;
+            }
+            _line.ResetWrittenCount();
+            using (var json = new Utf8JsonWriter(_line))
+            {
+                json.WriteStartObject();
+                json.WriteString("key", key);
+                json.WriteString("source", source);
+                json.WriteString("cause", cause.Name());
+                json.WriteString("message", message);
+                json.WriteNumber("epoch", epoch);
+                json.WriteNumber("index", index);
+                json.WriteEndObject();
+            }
+            _line.Write("\n"u8);
+            Write(_line.WrittenSpan);
+        }
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _file?.Dispose();
+            _file = null;
+        }
+    }
+
+    private void Write(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            _file!.Write(line);
+        }
+        catch (IOException e)
+        {
+            Failure = e.Message;
+            _file!.Dispose();
+            _file = null;
+        }
+    }
+}

@@ -1,0 +1,317 @@
+using System.Text.Json;
+using XClr.Data.Readers;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+public class SampleStreamTests
+{
+    private static readonly AugmentSettings Simclr = AugmentSettings.Preset("simclr");
+
+    // Four shards of 60 samples; in each, one image is cut short, one is empty, and one sample has no caption.
+    private static WebDatasetReader Dataset(TempFolder folder, string suffix = ".tar")
+    {
+        for (var shard = 0; shard < 4; shard++)
+        {
+            var members = TempFolder.Samples(60, shard * 60).ToList();
+            members[3 * 7] = (members[3 * 7].Item1, members[3 * 7].Item2[..200]);
+            members[3 * 21] = (members[3 * 21].Item1, []);
+            members.RemoveAt(3 * 40 + 1);
+            folder.Shard($"{shard:D5}{suffix}", members);
+        }
+        return new(folder);
+    }
+
+    private static SampleStreamOptions Options(int workers = 2) => new()
+    {
+        Seed = 5, Workers = workers, EndEpoch = 2, ShuffleBuffer = 50, RequireCaption = true, Augment = Simclr, OutputSize = 8,
+    };
+
+    private static List<string> Run(IImageDataset data, SampleStreamOptions options, out SampleStream stream, int most = int.MaxValue)
+    {
+        var seen = new List<string>();
+        using (stream = new SampleStream(data, options))
+        {
+            while (seen.Count < most && stream.Next() is { } sample)
+            {
+                using (sample)
+                {
+                    var pixels = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(sample.Image.Pixels));
+                    seen.Add($"{sample.Epoch} {sample.Index} {sample.Key} {sample.Caption} {sample.Label} {string.Join(" ", sample.Views)} {pixels}");
+                }
+            }
+        }
+        return seen;
+    }
+
+    [Fact]
+    public void Order_DoesNotDependOnTheNumberOfWorkers()
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        var one = Run(data, Options(1), out var stream);
+        Assert.Equal(2 * 4 * 57, one.Count);
+        Assert.Equal(one, Run(data, Options(2), out _));
+        Assert.Equal(one, Run(data, Options(5) with { Prefetch = 3, PrefetchBytes = 2000 }, out _));
+        Assert.NotEqual(one, Run(data, Options(2) with { Seed = 6 }, out _));
+        Assert.Equal(new StreamPosition(2, 0), stream.Position);
+    }
+
+    [Fact]
+    public void EveryEpoch_IsAnotherOrderOfTheSameSamples()
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        using var stream = new SampleStream(data, Options());
+        var epochs = new List<string>[] { [], [] };
+        foreach (var sample in stream.ReadAll())
+        {
+            epochs[sample.Epoch].Add(sample.Key);
+            sample.Dispose();
+        }
+        Assert.NotEqual(epochs[0], epochs[1]);
+        Assert.Equal(epochs[0].Order(), epochs[1].Order());
+        Assert.Equal(4 * 57, epochs[0].Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData(0), InlineData(1), InlineData(100), InlineData(228), InlineData(300), InlineData(456)]
+    public void Resume_GoesOnAsIfUnbroken(int delivered)
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        var whole = Run(data, Options(), out _);
+        var first = Run(data, Options(3), out var stream, most: delivered);
+        var second = Run(data, Options() with { StartAt = stream.Position }, out _);
+        Assert.Equal(whole, first.Concat(second));
+    }
+
+    [Fact]
+    public void BadSamples_AreCountedAndListedOnce_AcrossAResume()
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        var path = Path.Combine(folder, "skipped.jsonl");
+        StreamPosition position;
+        using (var log = new SkipLog(path))
+        {
+            Run(data, Options() with { EndEpoch = 1, SkipLog = log }, out var stream, most: 100);
+            position = stream.Position;
+        }
+        using (var log = new SkipLog(path))
+        {
+            Run(data, Options() with { EndEpoch = 1, SkipLog = log, StartAt = position }, out _);
+        }
+        var causes = new List<string>();
+        var keys = new HashSet<string>();
+        foreach (var line in File.ReadLines(path))
+        {
+            using var json = JsonDocument.Parse(line);
+            causes.Add(json.RootElement.GetProperty("cause").GetString()!);
+            Assert.True(keys.Add(json.RootElement.GetProperty("key").GetString()!));
+            Assert.EndsWith(".tar", json.RootElement.GetProperty("source").GetString());
+            Assert.NotEmpty(json.RootElement.GetProperty("message").GetString()!);
+        }
+        Assert.Equal(new[] { "empty", "no-caption", "truncated" }.SelectMany(c => Enumerable.Repeat(c, 4)), causes.Order());
+    }
+
+    [Fact]
+    public void Skipped_CountsExactly()
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        Run(data, Options() with { Shuffle = false }, out var stream);
+        Assert.Equal(24, stream.SkippedCount);
+        Assert.Equal(2 * 4 * 57, stream.Delivered);
+        Assert.Equal(
+            [(SampleFault.Empty, 8L), (SampleFault.Truncated, 8L), (SampleFault.NoCaption, 8L)],
+            stream.Skipped.OrderBy(s => s.Key).Select(s => (s.Key, s.Value)));
+    }
+
+    [Fact]
+    public void Sequential_KeepsTheFilesOrder_AndWholeImages()
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        using var stream = new SampleStream(data, new() { Shuffle = false, Workers = 3 });
+        var last = "";
+        var count = 0;
+        foreach (var sample in stream.ReadAll())
+        {
+            Assert.True(string.CompareOrdinal(last, sample.Key) < 0);
+            Assert.Equal((16, 12, 0), (sample.Image.Width, sample.Image.Height, sample.Views.Count));
+            Assert.InRange(sample.Image.Pixels[0], int.Parse(sample.Key) % 256 - 3, int.Parse(sample.Key) % 256 + 3);
+            Assert.Equal(int.Parse(sample.Key) % 10, sample.Label);
+            last = sample.Key;
+            count++;
+            sample.Dispose();
+        }
+        Assert.Equal(4 * 58, count);
+    }
+
+    [Fact]
+    public void MaxBadFraction_EndsTheRunWithCountsAndCause()
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        Run(data, Options() with { MaxBadFraction = 0.05 }, out _);
+        var e = Assert.Throws<DataException>(() => Run(data, Options() with { MaxBadFraction = 0.04 }, out _));
+        Assert.Contains("12 of 240", e.Message);
+        Assert.Contains("4 truncated", e.Message);
+        Assert.Contains(folder, e.Message);
+    }
+
+    [Fact]
+    public void ASetWithoutAnyGoodSample_IsAnError_NotAnEndlessLoop()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar", [("1.jpg", [1, 2, 3]), ("2.jpg", [])]);
+        using var data = new WebDatasetReader(folder);
+        var e = Assert.Throws<DataException>(() => Run(data, Options() with { EndEpoch = int.MaxValue, RequireCaption = false }, out _));
+        Assert.Contains("1 empty", e.Message);
+        Assert.Contains("1 not-an-image", e.Message);
+    }
+
+    [Fact]
+    public void AConsumerThatStopsEarly_LeavesNoThreads()
+    {
+        using var folder = new TempFolder();
+        using var data = Dataset(folder);
+        for (var i = 0; i < 20; i++)
+        {
+            using var stream = new SampleStream(data, Options(3) with { Prefetch = 1 + i, EndEpoch = int.MaxValue, PrefetchBytes = 1000 });
+            for (var k = 0; k < i; k++)
+            {
+                stream.Next()!.Dispose();
+            }
+        }
+    }
+
+    [Fact]
+    public void AnErrorInAThread_ReachesTheConsumer()
+    {
+        using var data = new FailingDataset();
+        using var stream = new SampleStream(data, new() { Workers = 2, Shuffle = false });
+        stream.Next()!.Dispose();
+        Assert.Equal("the reader broke", Assert.Throws<InvalidOperationException>(() => stream.Next()).Message);
+    }
+
+    [Fact]
+    public void ReadingAhead_IsBoundedInSamplesAndBytes()
+    {
+        using var data = new CountingDataset(1000);
+        using var stream = new SampleStream(data, new() { Workers = 2, Shuffle = false, Prefetch = 10 });
+        stream.Next()!.Dispose();
+        Thread.Sleep(200);
+        Assert.InRange(data.Given, 10, 13);
+
+        using var large = new CountingDataset(1000);
+        using var bytes = new SampleStream(large, new() { Workers = 2, Shuffle = false, Prefetch = 1000, PrefetchBytes = 16 * 12 * 3 * 20 });
+        bytes.Next()!.Dispose();
+        Thread.Sleep(200);
+        // 20 decoded ones wait, and each worker holds one that it has read and not decoded.
+        Assert.InRange(large.Loaded, 15, 24);
+    }
+
+    [Fact]
+    public void Crops_KeepTheOutputSize_HoweverMuchSmallerTheImageIsDecoded()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar", Enumerable.Range(0, 60).Select(i => ($"{i:D3}.jpg", TempFolder.Image(i, 800, 600))));
+        using var data = new WebDatasetReader(folder);
+        using var stream = new SampleStream(data, new() { Augment = Simclr, OutputSize = 64, Shuffle = false });
+        var scaled = 0;
+        foreach (var sample in stream.ReadAll())
+        {
+            using (sample)
+            {
+                scaled += sample.Image.Scaled ? 1 : 0;
+                Assert.Equal((800, 600), (sample.Image.OriginalWidth, sample.Image.OriginalHeight));
+                for (var v = 0; v < 2; v++)
+                {
+                    var view = sample.Views[v];
+                    Assert.True(view.CropW >= 64 && view.CropH >= 64, $"{view} of {sample.Image.Width} x {sample.Image.Height}");
+                    Assert.InRange(view.CropX + view.CropW, 1, sample.Image.Width);
+                    Assert.InRange(view.CropY + view.CropH, 1, sample.Image.Height);
+                    var full = AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, 800, 600);
+                    Assert.InRange(full.CropX * sample.Image.Width / 800.0 - view.CropX, -1, 1);
+                    Assert.Equal(full.Hue, view.Hue);
+                }
+            }
+        }
+        Assert.InRange(scaled, 20, 60);
+    }
+
+    [Fact]
+    public void MaxBytes_ReducesAndCounts()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar", [("1.jpg", TempFolder.Image(9, 400, 300)), ("2.png", TempFolder.Image(9, 400, 300, SkiaSharp.SKEncodedImageFormat.Png)), ("3.jpg", TempFolder.Image(9))]);
+        using var data = new WebDatasetReader(folder);
+        using var stream = new SampleStream(data, new() { Decode = new() { MaxBytes = 40_000 }, Shuffle = false });
+        using var jpeg = stream.Next()!;
+        using var png = stream.Next()!;
+        using var small = stream.Next()!;
+        Assert.Equal((100, 75, true), (jpeg.Image.Width, jpeg.Image.Height, jpeg.Image.Reduced));
+        Assert.Equal((100, 75, true), (png.Image.Width, png.Image.Height, png.Image.Reduced));
+        Assert.Equal((16, 12, false), (small.Image.Width, small.Image.Height, small.Image.Reduced));
+        Assert.InRange(png.Image.Pixels[0], 9, 9);
+        Assert.Equal(2, stream.ReducedCount);
+    }
+
+    private sealed class FailingDataset : FakeDataset
+    {
+        public override IEnumerable<RawSample> Read(ReadOrder order)
+        {
+            yield return new RawSample { Key = "a", Source = "fake", Image = new MemorySource(TempFolder.Image(1)) };
+            throw new InvalidOperationException("the reader broke");
+        }
+    }
+
+    private sealed class CountingDataset(int count) : FakeDataset
+    {
+        private readonly byte[] _file = TempFolder.Image(1);
+        private int _given, _loaded;
+
+        public int Given => Volatile.Read(ref _given);
+
+        public int Loaded => Volatile.Read(ref _loaded);
+
+        public override IEnumerable<RawSample> Read(ReadOrder order)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                Interlocked.Increment(ref _given);
+                yield return new RawSample { Key = $"{i}", Source = "fake", Image = new Source(this) };
+            }
+        }
+
+        private sealed class Source(CountingDataset owner) : ImageSource
+        {
+            public override long Length => owner._file.Length;
+
+            public override void Read(Span<byte> destination)
+            {
+                Interlocked.Increment(ref owner._loaded);
+                owner._file.CopyTo(destination);
+            }
+        }
+    }
+
+    private abstract class FakeDataset : IImageDataset
+    {
+        public string Name => "fake";
+
+        public string Format => "fake";
+
+        public IReadOnlyList<string>? Classes => null;
+
+        public long Count => 1;
+
+        public abstract IEnumerable<RawSample> Read(ReadOrder order);
+
+        public void Dispose()
+        {
+        }
+    }
+}
