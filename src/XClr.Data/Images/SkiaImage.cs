@@ -6,7 +6,7 @@ namespace XClr.Data;
 /// <summary>PNG, WebP, GIF, BMP and the rest, decoded by Skia: first frame, no colour management, alpha dropped.</summary>
 internal static unsafe class SkiaImage
 {
-    private static ReadOnlySpan<byte> PngSignature => [0x89, (byte)'P', (byte)'N', (byte)'G'];
+    private static ReadOnlySpan<byte> PngSignature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
     /// <summary>Reads the header. Throws <see cref="ImageDecodeException"/>.</summary>
     public static ImageInfo ReadInfo(ReadOnlySpan<byte> file)

@@ -1,0 +1,229 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using XClr.Data.Readers;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+/// <summary>Image folders, tables and IDX files; finding out which is which.</summary>
+public class ReaderTests
+{
+    private static List<RawSample> ReadAll(string path, string format, DatasetOptions? options = null)
+    {
+        using var data = DatasetFactory.Open(path, options: options);
+        Assert.Equal(format, data.Format);
+        var samples = data.Read(ReadOrder.Sequential).ToList();
+        Assert.Equal(samples.Count, data.Count);
+        return samples;
+    }
+
+    private static string Error(string path, DatasetOptions? options = null) =>
+        Assert.Throws<DataException>(() => DatasetFactory.Open(path, options: options)).Message;
+
+    [Fact]
+    public void ImageFolder_GivesClassesInOrder()
+    {
+        using var folder = new TempFolder();
+        folder.File("train/n02/b.JPEG", TempFolder.Image(2));
+        folder.File("train/n02/a.jpg", TempFolder.Image(1));
+        folder.File("train/n01/deep/c.png", TempFolder.Image(3));
+        folder.File("train/n01/notes.txt", "no image");
+        folder.File("val/n01/d.jpg", TempFolder.Image(4));
+        var s = ReadAll(folder.Path + "/train", "imagefolder");
+        Assert.Equal(["n01/deep/c.png", "n02/a.jpg", "n02/b.JPEG"], s.Select(x => x.Key));
+        Assert.Equal([0, 1, 1], s.Select(x => x.Label));
+        Assert.Single(ReadAll(folder, "imagefolder", new() { Split = "val" }));
+        Assert.Contains("holds splits (train, val)", Error(folder));
+
+        var classes = folder.File("classes.txt", "n05\tother\nn02\tcat, tabby\nn01\tdog\n");
+        s = ReadAll(folder.Path + "/train", "imagefolder", new() { ClassesFile = classes, CaptionTemplate = "a photo of a {class name}" });
+        Assert.Equal([2, 1, 1], s.Select(x => x.Label));
+        Assert.Equal("a photo of a cat", s[1].Caption);
+        Assert.Contains("n01' is no class", Error(folder.Path + "/train", new() { ClassesFile = folder.File("few.txt", "n02\tcat") }));
+        Assert.Contains("does not exist", Error(folder.Path + "/train", new() { ClassesFile = "/nowhere/classes.txt" }));
+        Assert.Contains("line 2", Error(folder.Path + "/train", new() { ClassesFile = folder.File("gap.txt", "a\n\nb") }));
+    }
+
+    [Fact]
+    public void IndexedSets_ShuffleAllTheirSamples()
+    {
+        using var folder = new TempFolder();
+        for (var i = 0; i < 300; i++)
+        {
+            folder.File($"{(i < 150 ? "a" : "b")}/{i:D3}.jpg", [1]);
+        }
+        using var data = DatasetFactory.Open(folder);
+        List<string> Order(ulong seed, int epoch) => [.. data.Read(new(true, seed, epoch, BufferSize: 2)).Select(s => s.Key)];
+        Assert.Equal(Order(1, 0), Order(1, 0));
+        Assert.NotEqual(Order(1, 0), Order(1, 1));
+        Assert.NotEqual(Order(1, 0), Order(2, 0));
+        Assert.Equal(300, Order(1, 0).Distinct().Count());
+        // Class a fills half of the first hundred: 50 expected, standard deviation 4.1.
+        Assert.InRange(Order(1, 0).Take(100).Count(k => k[0] == 'a'), 30, 70);
+    }
+
+    [Fact]
+    public void Csv_FollowsRfc4180()
+    {
+        using var folder = new TempFolder();
+        var path = folder.File("table.csv",
+            "\uFEFFid,FilePath,Caption\r\n1,a.jpg,\"a dog, \"\"Rex\"\",\r\n\r\nruns\"\r\n\r\n2,b.jpg,5\" pipe\n3,\"sub/c, d.jpg\",\n4,e.jpg\n5,f.jpg,\"un\"closed\n6,g.jpg,last");
+        var s = ReadAll(path, "csv");
+        Assert.Equal(["a.jpg", "b.jpg", "sub/c, d.jpg", "row 4", "row 5", "g.jpg"], s.Select(x => x.Key));
+        Assert.Equal(["a dog, \"Rex\", runs", "5\" pipe", null, null, null, "last"], s.Select(x => x.Caption));
+        Assert.Equal([null, null, null, SampleFault.BadRow, SampleFault.BadRow, null], s.Select(x => x.Fault));
+    }
+
+    [Fact]
+    public void AQuoteThatNeverCloses_CostsOneRow()
+    {
+        using var folder = new TempFolder();
+        var rows = Enumerable.Range(0, 60_000).Select(i => $"{i}.jpg,{(i == 100 ? "\"open" : $"caption number {i}")}");
+        var s = ReadAll(folder.File("t.csv", "image,text\n" + string.Join("\n", rows) + "\n"), "csv");
+        Assert.Equal(60_000, s.Count);
+        Assert.Equal(["row 101"], s.Where(x => x.Fault == SampleFault.BadRow).Select(x => x.Key));
+        Assert.Equal("caption number 59999", s[^1].Caption);
+    }
+
+    [Fact]
+    public void Tsv_WithAndWithoutHeader()
+    {
+        using var folder = new TempFolder();
+        folder.File("pics/a.bin", TempFolder.Image(7));
+        var s = ReadAll(folder.File("h.tsv", "title\timage\tlabel\n\"quoted \"\"x\"\"\"\tpics/a.bin\tcat\nsay \"hi\tb.jpg\tant\n"), "tsv");
+        Assert.Equal(["quoted \"x\"", "say \"hi"], s.Select(x => x.Caption));
+        Assert.Equal([1, 0], s.Select(x => x.Label));
+        s = ReadAll(folder.File("n.tsv", "pics/a.bin\tfirst\nmissing.jpg\tsecond\n"), "tsv");
+        Assert.Equal(["first", "second"], s.Select(x => x.Caption));
+        s = ReadAll(folder.File("r.tsv", "caption here\ta.jpg\nother\tb.jpg\n"), "tsv");
+        Assert.Equal(["a.jpg", "b.jpg"], s.Select(x => x.Key));
+
+        using var data = DatasetFactory.Open(folder.Path + "/n.tsv");
+        using var stream = new SampleStream(data, new() { Shuffle = false });
+        using var sample = stream.Next()!;
+        Assert.InRange(sample.Image.Pixels[0], 5, 9);
+        Assert.Null(stream.Next());
+        Assert.Equal(1, stream.Skipped[SampleFault.Unreadable]);
+    }
+
+    [Fact]
+    public void Jsonl_TakesNamesNumbersAndLists()
+    {
+        using var folder = new TempFolder();
+        var path = folder.File("t.jsonl",
+            "{\"file_name\": \"a.jpg\", \"text\": \"one\", \"label\": 3}\n\n{\"file_name\": \"b.jpg\", \"captions\": [\"x\", \"y\"], \"label\": \"1\"}\nnot json\n{\"text\": \"no path\"}\n");
+        var s = ReadAll(path, "jsonl");
+        Assert.Equal(["one", "x", null, null], s.Select(x => x.Caption));
+        Assert.Equal(["x", "y"], s[1].Captions);
+        Assert.Equal([3, 1, null, null], s.Select(x => x.Label));
+        Assert.Equal([null, null, SampleFault.BadRow, SampleFault.NoImage], s.Select(x => x.Fault));
+    }
+
+    [Fact]
+    public void TablesThatCannotServe_AreRefusedWithARemedy()
+    {
+        using var folder = new TempFolder();
+        Assert.Contains("img2dataset", Error(folder.File("cc3m.tsv", "a dog\thttps://example.org/1.jpg\nb\thttp://example.org/2.jpg\n")));
+        Assert.Contains("img2dataset", Error(folder.File("u.csv", "url,caption\nhttps://example.org/1.jpg,x\n")));
+        Assert.Contains("img2dataset", Error(folder.File("i.csv", "image,caption\nhttps://example.org/1.jpg,x\n")));
+        Assert.Contains("img2dataset", Error(folder.File("u.jsonl", "{\"url\": \"https://example.org/1.jpg\", \"caption\": \"x\"}\n")));
+        Assert.Contains("found id, words", Error(folder.File("n.csv", "id,words\n1,x\n")));
+        Assert.Contains("has no rows", Error(folder.File("e.csv", "")));
+        Assert.Contains("has no rows", Error(folder.File("h.csv", "image,caption\n")));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(".gz")]
+    public void Idx_GivesGreyPixelsAsRgb(string suffix)
+    {
+        using var folder = new TempFolder();
+        WriteIdx(folder, "train", suffix, 5, 4, 3);
+        WriteIdx(folder, "t10k", suffix, 2, 4, 3);
+        var s = ReadAll(folder, "idx");
+        Assert.Equal([0, 1, 2, 3, 4], s.Select(x => x.Label));
+        Assert.Equal(2, ReadAll(folder, "idx", new() { Split = "test" }).Count);
+        using var data = DatasetFactory.Open(folder);
+        Assert.Null(data.Classes);
+        using var stream = new SampleStream(data, new() { Shuffle = false, Augment = AugmentSettings.Preset("light"), OutputSize = 4 });
+        stream.Next()!.Dispose();
+        using var sample = stream.Next()!;
+        Assert.Equal((3, 4), (sample.Image.Width, sample.Image.Height));
+        Assert.Equal([12, 12, 12, 13, 13, 13], sample.Image.Pixels[..6].ToArray());
+        Assert.Equal(2, sample.Views.Count);
+    }
+
+    [Fact]
+    public void Idx_DamageIsNamed()
+    {
+        using var folder = new TempFolder();
+        WriteIdx(folder, "train", "", 5, 4, 3);
+        var images = Path.Combine(folder, "train-images-idx3-ubyte");
+        var labels = Path.Combine(folder, "train-labels-idx1-ubyte");
+        Assert.Contains("t10k-images-idx3-ubyte", Error(folder, new() { Split = "test" }));
+        var bytes = File.ReadAllBytes(images);
+        File.WriteAllBytes(images, bytes[..^1]);
+        Assert.Contains("59 bytes of data, 60 expected", Error(folder));
+        File.WriteAllBytes(images, [.. new byte[] { 0, 0, 13, 3 }, .. bytes[4..]]);
+        Assert.Contains("00000D03", Error(folder));
+        File.WriteAllBytes(images, []);
+        Assert.Contains(images, Error(folder));
+        File.WriteAllBytes(images, bytes);
+        File.Delete(labels);
+        Assert.Contains("no label file", Error(folder));
+        WriteIdx(folder, "train", "", 0, 4, 3);
+        Assert.Contains("holds no images", Error(folder));
+        folder.File("train-images-idx3-ubyte", []);
+        File.WriteAllText(Path.Combine(folder, "train-images-idx3-ubyte.gz"), "not gzip");
+        Assert.Contains("cannot be read", Error(Path.Combine(folder, "train-images-idx3-ubyte.gz")));
+    }
+
+    [Fact]
+    public void UnknownPaths_SayWhatWasFoundThere()
+    {
+        using var folder = new TempFolder();
+        Assert.Contains("found nothing", Error(folder));
+        folder.File("a.jpg", [1]);
+        folder.File("b.jpg", [1]);
+        Assert.Contains("2 .jpg", Error(folder));
+        Assert.Contains("does not exist", Error(folder.Path + "/none/here"));
+        Assert.Contains("2 .jpg", Error(folder.Path + "/none/here"));
+        Assert.Contains("Parquet", Error(folder.File("x.parquet", [1])));
+        Assert.Contains("no known kind", Error(folder.File("x.zip", [1])));
+        Assert.Contains("no data format 'mnist'", Assert.Throws<DataException>(() => DatasetFactory.Open(folder, "mnist")).Message);
+        Directory.CreateDirectory(folder.Path + "/sub");
+        Assert.Contains("no images", Error(folder));
+    }
+
+    private static void WriteIdx(TempFolder folder, string prefix, string suffix, int count, int height, int width)
+    {
+        var images = new byte[16 + count * height * width];
+        BinaryPrimitives.WriteUInt32BigEndian(images, 0x803);
+        BinaryPrimitives.WriteInt32BigEndian(images.AsSpan(4), count);
+        BinaryPrimitives.WriteInt32BigEndian(images.AsSpan(8), height);
+        BinaryPrimitives.WriteInt32BigEndian(images.AsSpan(12), width);
+        var labels = new byte[8 + count];
+        BinaryPrimitives.WriteUInt32BigEndian(labels, 0x801);
+        BinaryPrimitives.WriteInt32BigEndian(labels.AsSpan(4), count);
+        for (var i = 0; i < images.Length - 16; i++)
+        {
+            images[16 + i] = (byte)i;
+        }
+        for (var i = 0; i < count; i++)
+        {
+            labels[8 + i] = (byte)(i % 10);
+        }
+        folder.File($"{prefix}-images-idx3-ubyte{suffix}", suffix == "" ? images : Gzip(images));
+        folder.File($"{prefix}-labels-idx1-ubyte{suffix}", suffix == "" ? labels : Gzip(labels));
+    }
+
+    private static byte[] Gzip(byte[] bytes)
+    {
+        using var memory = new MemoryStream();
+        using (var gzip = new GZipStream(memory, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(bytes);
+        }
+        return memory.ToArray();
+    }
+}

@@ -1,0 +1,207 @@
+using System.Formats.Tar;
+using XClr.Data.Readers;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+public class WebDatasetReaderTests
+{
+    private static List<RawSample> ReadAll(string path, DatasetOptions? options = null)
+    {
+        using var data = DatasetFactory.Open(path, options: options);
+        Assert.Equal("webdataset", data.Format);
+        var samples = data.Read(ReadOrder.Sequential).ToList();
+        Assert.Equal(samples.Count, data.Count);
+        return samples;
+    }
+
+    private static byte[] Bytes(RawSample sample)
+    {
+        var bytes = new byte[sample.Image!.Length];
+        sample.Image.Read(bytes);
+        return bytes;
+    }
+
+    [Theory]
+    [InlineData("00000.tar", TarEntryFormat.Ustar)]
+    [InlineData("00000.tar", TarEntryFormat.Gnu)]
+    [InlineData("00000.tar", TarEntryFormat.Pax)]
+    [InlineData("00000.tar.gz", TarEntryFormat.Ustar)]
+    [InlineData("00000.tgz", TarEntryFormat.Gnu)]
+    public void EveryKindOfTar_GivesKeysCaptionsLabelsAndBytes(string name, TarEntryFormat format)
+    {
+        using var folder = new TempFolder();
+        // Longer than the 100 (155 + 100) characters of an old header.
+        var longKey = format == TarEntryFormat.Ustar ? "folder/short" : "folder/" + string.Concat(Enumerable.Repeat("läng/", 60)) + "000001";
+        folder.Shard(name,
+        [
+            ("000000.jpg", TempFolder.Image(1)), ("000000.txt", "one"u8.ToArray()), ("000000.cls", "3\n"u8.ToArray()),
+            (longKey + ".JPEG", TempFolder.Image(2)), (longKey + ".txt", "two"u8.ToArray()),
+        ], format);
+        var samples = ReadAll(folder);
+        Assert.Equal(["000000", longKey], samples.Select(s => s.Key));
+        Assert.Equal(["one", "two"], samples.Select(s => s.Caption));
+        Assert.Equal([3, null], samples.Select(s => s.Label));
+        Assert.Equal(TempFolder.Image(1), Bytes(samples[0]));
+        Assert.Equal(TempFolder.Image(2), Bytes(samples[1]));
+    }
+
+    [Fact]
+    public void Captions_ComeFromTextOrJson_CleanAndComplete()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar",
+        [
+            ("1.png", [1]), ("1.txt", "  a dog\r\n\tin  the\u00A0park \U0001F415\n"u8.ToArray()),
+            ("2.webp", [1]), ("2.json", """{"caption": "from json", "captions": ["x", "from json"]}"""u8.ToArray()),
+            ("3.jpg", [1]), ("3.json", """{"captions": ["only", "these"], "label": 4}"""u8.ToArray()),
+            ("4.jpg", [1]), ("4.txt", [0x61, 0xFF, 0xFE, 0x62]),
+            ("5.jpg", [1]), ("5.txt", " \n"u8.ToArray()), ("5.json", """{"caption": null}"""u8.ToArray()),
+            ("6.jpg", [1]), ("6.json", "{broken"u8.ToArray()),
+            ("7.jpg", [1]), ("7.json", """{"caption": "half \ud83d a pair"}"""u8.ToArray()),
+            ("8.jpg", [1]), ("8.txt", "first"u8.ToArray()), ("8.json", """{"captions": ["second"]}"""u8.ToArray()),
+        ]);
+        var s = ReadAll(folder);
+        Assert.Equal(["a dog in the park \U0001F415", "from json", "only", "a\uFFFD\uFFFDb", null, null, null, "first"], s.Select(x => x.Caption));
+        Assert.Equal(["x", "from json"], s[1].Captions);
+        Assert.Equal(["only", "these"], s[2].Captions);
+        Assert.Equal(4, s[2].Label);
+        Assert.Empty(s[4].Captions);
+        Assert.Equal(["first", "second"], s[7].Captions);
+        Assert.All(s, x => Assert.Null(x.Fault));
+    }
+
+    [Fact]
+    public void MembersThatAreNoSample_AreIgnored_AndFaultsAreNamed()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar",
+        [
+            (".hidden", [1]), ("folder/._1.jpg", [1]), ("README", [1]),
+            ("1.txt", "no picture"u8.ToArray()), ("1.npy", [1]),
+            ("2.jpg", [1]), ("2.cls", "cat"u8.ToArray()),
+            ("3.jpg", [1]), ("3.seg.png", [2]),
+        ]);
+        var s = ReadAll(folder);
+        Assert.Equal(["1", "2", "3"], s.Select(x => x.Key));
+        Assert.Equal([SampleFault.NoImage, SampleFault.BadLabel, null], s.Select(x => x.Fault));
+        Assert.Contains("npy", s[0].FaultDetail);
+        Assert.Contains("'cat'", s[1].FaultDetail);
+    }
+
+    [Theory]
+    [InlineData(".tar")]
+    [InlineData(".tar.gz")]
+    public void ATruncatedShard_IsReported_AndTheNextGoesOn(string suffix)
+    {
+        using var folder = new TempFolder();
+        var path = folder.Shard("0" + suffix, TempFolder.Samples(10));
+        folder.Shard("1" + suffix, TempFolder.Samples(2, 10));
+        var whole = File.ReadAllBytes(path);
+        var counts = new HashSet<int>();
+        for (var cut = 0; cut < whole.Length - (suffix == ".tar" ? 1100 : 20); cut += whole.Length / 60)
+        {
+            File.WriteAllBytes(path, whole[..cut]);
+            var samples = ReadAll(folder);
+            var broken = samples.Where(s => s.Fault is not null).ToList();
+            // A cut between members looks like the end of the archive; one elsewhere is one fault.
+            Assert.InRange(broken.Count, 0, 1);
+            Assert.All(broken, b => Assert.Equal(SampleFault.BrokenShard, b.Fault));
+            Assert.All(broken, b => Assert.Contains(path, b.FaultDetail));
+            Assert.Equal(["00010", "00011"], samples.TakeLast(2).Select(s => s.Key));
+            Assert.All(samples.Where(s => s.Fault is null), s => Assert.Equal(TempFolder.Image(int.Parse(s.Key)), Bytes(s)));
+            counts.Add(samples.Count - broken.Count);
+        }
+        Assert.True(counts.Count > 5, "the cuts left always the same samples");
+    }
+
+    [Fact]
+    public void DamagedHeaders_EndTheirShardOnly()
+    {
+        using var folder = new TempFolder();
+        var path = folder.Shard("0.tar", TempFolder.Samples(10));
+        folder.Shard("1.tar", TempFolder.Samples(1, 10));
+        var bytes = File.ReadAllBytes(path);
+        var at = bytes.AsSpan().IndexOf("00004.jpg"u8);
+        bytes[at + 3] = (byte)'x';
+        File.WriteAllBytes(path, bytes);
+        var samples = ReadAll(folder);
+        Assert.Equal(SampleFault.BrokenShard, samples.Single(s => s.Fault is not null).Fault);
+        Assert.Equal("00010", samples[^1].Key);
+        Assert.InRange(samples.Count, 5, 6);
+
+        File.WriteAllBytes(path, [.. Enumerable.Repeat((byte)'?', 5000)]);
+        Assert.Equal([SampleFault.BrokenShard, null], ReadAll(folder).Select(s => s.Fault));
+    }
+
+    [Fact]
+    public void ShardsAreNamedByRangeListPatternAndFolder()
+    {
+        using var folder = new TempFolder();
+        for (var i = 8; i < 12; i++)
+        {
+            folder.Shard($"a-{i:D3}.tar", TempFolder.Samples(1, i));
+        }
+        folder.Shard("b.tgz", TempFolder.Samples(1, 50));
+        string[] Keys(string path) => [.. ReadAll(path).Select(s => s.Key)];
+        Assert.Equal(["00009", "00010", "00011"], Keys($"{folder.Path}/a-{{009..011}}.tar"));
+        Assert.Equal(["00050", "00008"], Keys($"{folder.Path}/b.tgz::{folder.Path}/a-008.tar"));
+        Assert.Equal(["00008", "00011"], Keys($"{folder.Path}/a-0{{08,11}}.tar"));
+        Assert.Equal(["00010", "00011"], Keys($"{folder.Path}/a-01?.tar"));
+        Assert.Equal(["00008", "00009", "00010", "00011", "00050"], Keys(folder));
+        Assert.Equal(4, ShardList.ExpandBraces("{0..1}/{a,b}").Count());
+
+        string Error(string path) => Assert.Throws<DataException>(() => DatasetFactory.Open(path)).Message;
+        Assert.Contains("2 of 3 shards", Error($"{folder.Path}/a-{{011..013}}.tar"));
+        Assert.Contains("a-012.tar", Error($"{folder.Path}/a-{{011..013}}.tar"));
+        Assert.Contains("no file matches", Error($"{folder.Path}/z*.tar"));
+        Assert.Contains("no range", Error($"{folder.Path}/a-{{5..1}}.tar"));
+        Assert.Contains("download", Error("https://example.org/{0..3}.tar"));
+    }
+
+    [Fact]
+    public void EmptyShards_AreAnErrorThatNamesThePath()
+    {
+        using var folder = new TempFolder();
+        folder.File("0.tar", []);
+        using var data = DatasetFactory.Open(folder);
+        Assert.Contains(folder, Assert.Throws<DataException>(() => data.Count).Message);
+        using var stream = new SampleStream(data, new());
+        Assert.Contains(folder, Assert.Throws<DataException>(() => stream.Next()).Message);
+    }
+
+    [Fact]
+    public void ClassesAndTemplate_MakeCaptions()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("0.tar", TempFolder.Samples(12));
+        var classes = folder.File("classes.txt", "n01\ttench, Tinca tinca\nn02\tgoldfish\n" + string.Join("\n", Enumerable.Range(2, 7).Select(i => $"n0{i + 1}\tc{i}")) + "\n");
+        var s = ReadAll(folder, new() { ClassesFile = classes, CaptionTemplate = "a photo of a {class}." });
+        Assert.Equal("a photo of a tench.", s[0].Caption);
+        Assert.Equal(["a photo of a goldfish."], s[1].Captions);
+        // Nine classes; sample 9 says class 9.
+        Assert.Equal(SampleFault.BadLabel, s[9].Fault);
+        Assert.Contains("9", s[9].FaultDetail);
+        Assert.Contains("classes file", Assert.Throws<DataException>(() => DatasetFactory.Open(folder, options: new() { CaptionTemplate = "a {}" })).Message);
+        Assert.Contains("no place", Assert.Throws<DataException>(() => DatasetFactory.Open(folder, options: new() { ClassesFile = classes, CaptionTemplate = "a photo" })).Message);
+    }
+
+    [Fact]
+    public void CompressedShards_AreShuffledWithinTheirBound()
+    {
+        var samples = Enumerable.Range(0, 200).Select(i => new RawSample { Key = $"{i}", Source = "s", Image = new MemorySource(new byte[1000]) });
+        var order = new ReadOrder(true, 1, 0, BufferSize: 100, BufferBytes: 10_000);
+        var (taken, most) = (0, 0);
+        var given = 0;
+        var keys = new List<string>();
+        foreach (var s in ShuffleBuffer.Shuffle(samples.Select(x => { given++; return x; }), order))
+        {
+            taken++;
+            most = Math.Max(most, given - taken);
+            keys.Add(s.Key);
+        }
+        Assert.InRange(most, 9, 11);
+        Assert.Equal(200, keys.Distinct().Count());
+        Assert.NotEqual(keys, keys.OrderBy(int.Parse));
+    }
+}
