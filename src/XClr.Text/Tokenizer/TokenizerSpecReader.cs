@@ -13,12 +13,20 @@ internal sealed class TokenizerSpecReader
         "all-MiniLM-L6-v2, all-mpnet-base-v2 or the built-in static-minilm-128, for example.";
     private const int MaxTokenId = 10_000_000;
 
+    // Special tokens by role, with what the two families call them where no file does.
+    private static readonly (string Key, string? Bert, string? Mpnet)[] Roles =
+    [
+        ("unk_token", "[UNK]", "[UNK]"), ("sep_token", "[SEP]", "</s>"), ("pad_token", "[PAD]", "<pad>"), ("cls_token", "[CLS]", "<s>"),
+        ("mask_token", "[MASK]", "<mask>"), ("bos_token", null, "<s>"), ("eos_token", null, "</s>"),
+    ];
+
     private readonly ModelDirectory _directory;
     private readonly JsonFile? _fast;
     private readonly JsonFile? _config;
     private readonly JsonFile? _specialMap;
     private readonly Dictionary<string, int> _vocabulary;
     private readonly string _vocabularyFile;
+    private readonly bool _isBert;
 
     private TokenizerSpecReader(ModelDirectory directory)
     {
@@ -28,6 +36,8 @@ internal sealed class TokenizerSpecReader
         _specialMap = JsonFile.ReadIfPresent(directory.Find("special_tokens_map.json"));
         RefuseOtherModels();
         (_vocabulary, _vocabularyFile) = ReadVocabulary();
+        // MPNet's vocabulary has all of BERT's tokens besides its own.
+        _isBert = IdOf("<s>") is null;
     }
 
     public static TokenizerSpec Read(ModelDirectory directory) => new TokenizerSpecReader(directory).Read();
@@ -48,7 +58,7 @@ internal sealed class TokenizerSpecReader
             Added = ReadAdded(),
             Prefix = prefix,
             Suffix = suffix,
-            PadId = SpecialToken("pad_token") is { } pad ? RequireToken(pad) : IdOf("[PAD]") ?? IdOf("<pad>") ?? 0,
+            PadId = SpecialToken("pad_token") is { } pad ? RequireToken(pad) : IdOf(_isBert ? "[PAD]" : "<pad>") ?? 0,
             UnknownToken = unknown,
             ContinuationPrefix = _fast?.Text(model, "continuing_subword_prefix") ?? "##",
             MaxWordLength = _fast?.Whole(model, "max_input_chars_per_word") ?? 100,
@@ -113,8 +123,8 @@ internal sealed class TokenizerSpecReader
     private (int[] Prefix, int[] Suffix) ReadTemplate()
     {
         if (_fast?.Get("post_processor") is { } processor && ReadProcessor(processor) is { } template) return template;
-        var begin = SpecialToken("cls_token") ?? (IdOf("[CLS]") is not null ? "[CLS]" : "<s>");
-        var end = SpecialToken("sep_token") ?? (IdOf("[SEP]") is not null ? "[SEP]" : "</s>");
+        var begin = SpecialToken("cls_token") ?? (_isBert ? "[CLS]" : "<s>");
+        var end = SpecialToken("sep_token") ?? (_isBert ? "[SEP]" : "</s>");
         return ([RequireToken(begin)], [RequireToken(end)]);
     }
 
@@ -179,9 +189,9 @@ internal sealed class TokenizerSpecReader
         {
             foreach (var token in extra.Root.EnumerateObject()) added.TryAdd(token.Name, new AddedToken(token.Name, TokenId(extra, token.Name, token.Value)));
         }
-        foreach (var key in (string[])["unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "bos_token", "eos_token"])
+        foreach (var (key, bert, mpnet) in Roles)
         {
-            if (SpecialToken(key) is { } content && (IdOf(content) ?? (added.TryGetValue(content, out var known) ? known.Id : null)) is { } id)
+            if ((SpecialToken(key) ?? (_isBert ? bert : mpnet)) is { } content && (IdOf(content) ?? (added.TryGetValue(content, out var known) ? known.Id : null)) is { } id)
                 added.TryAdd(content, new AddedToken(content, id));
         }
         return [.. added.Values];

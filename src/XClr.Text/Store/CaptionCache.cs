@@ -1,0 +1,138 @@
+namespace XClr.Text;
+
+/// <summary>Where and how a CaptionCache keeps its embeddings.</summary>
+public sealed record CacheOptions
+{
+    /// <summary>The folder of the stores; null: $XCLR_CACHE, else $XDG_CACHE_HOME/xclr, else ~/.cache/xclr.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>fp32, or fp16 at half the size.</summary>
+    public EmbeddingType Type { get; init; } = EmbeddingType.Float32;
+}
+
+/// <summary>
+/// An embedder behind its store: captions met before, in this run or any other, come from the store, and only the others are embedded
+/// and added. The ONNX session opens with the first caption that is missing. Safe for concurrent use.
+/// </summary>
+public sealed class CaptionCache : IDisposable
+{
+    private const int SliceCaptions = 4096;
+
+    private readonly CaptionEmbedder _embedder;
+    private readonly EmbeddingStore _store;
+    private readonly Lock _gate = new();
+    private long _embedded;
+    private long _reused;
+
+    private CaptionCache(CaptionEmbedder embedder, EmbeddingStore store)
+    {
+        _embedder = embedder;
+        _store = store;
+    }
+
+    /// <summary>D, numbers per embedding.</summary>
+    public int Dimension => _store.Dimension;
+
+    public CaptionEmbedder Embedder => _embedder;
+
+    public EmbeddingStore Store => _store;
+
+    /// <summary>Captions that the model has embedded so far.</summary>
+    public long Embedded => Interlocked.Read(ref _embedded);
+
+    /// <summary>Captions answered without the model so far: from the store, or repeated within one call.</summary>
+    public long Reused => Interlocked.Read(ref _reused);
+
+    /// <summary>Why embeddings are no longer added to the store (a full disk, say); null while all is well. Embedding goes on without.</summary>
+    public string? StoreFailure { get; private set; }
+
+    /// <summary>Opens an encoder (a directory or built-in name) with its store, made where there is none.</summary>
+    /// <exception cref="TextException">The encoder or its store cannot be used.</exception>
+    public static CaptionCache Open(string nameOrDirectory, EmbedderOptions? embedding = null, CacheOptions? cache = null)
+    {
+        cache ??= new CacheOptions();
+        var embedder = CaptionEmbedder.Open(nameOrDirectory, embedding);
+        try
+        {
+            var path = StorePath(embedder, cache);
+            var dimension = File.Exists(path) ? ReadDimension(path) : embedder.Dimension;
+            return new CaptionCache(embedder, EmbeddingStore.OpenOrCreate(path, dimension, cache.Type, embedder.Fingerprint));
+        }
+        catch
+        {
+            embedder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The store's file of an embedder.</summary>
+    public static string StorePath(CaptionEmbedder embedder, CacheOptions cache) => Path.Combine(cache.Folder ?? CacheFolder.Default, "embeddings",
+        $"{embedder.Fingerprint}-{(cache.Type == EmbeddingType.Float32 ? "fp32" : "fp16")}.xemb");
+
+    /// <summary>Embeds captions. embeddings: [N,D] row by row, L2-normalised; a zero vector stays zero.</summary>
+    /// <exception cref="ArgumentException">embeddings does not hold N*D numbers.</exception>
+    public void Embed(IReadOnlyList<string> captions, Span<float> embeddings)
+    {
+        var d = Dimension;
+        if (embeddings.Length != (long)captions.Count * d)
+            throw new ArgumentException($"{captions.Count} captions of {d} numbers need {(long)captions.Count * d} numbers, not {embeddings.Length}.", nameof(embeddings));
+        var missing = new Dictionary<string, int>(StringComparer.Ordinal);
+        var repeated = new List<int>();
+        for (var i = 0; i < captions.Count; i++)
+        {
+            if (missing.ContainsKey(captions[i])) repeated.Add(i);
+            else if (!_store.TryGet(captions[i], embeddings.Slice(i * d, d))) missing.Add(captions[i], i);
+        }
+        EmbedMissing([.. missing.Keys], [.. missing.Values], embeddings);
+        foreach (var i in repeated) embeddings.Slice(missing[captions[i]] * d, d).CopyTo(embeddings.Slice(i * d, d));
+        Interlocked.Add(ref _embedded, missing.Count);
+        Interlocked.Add(ref _reused, captions.Count - missing.Count);
+    }
+
+    public void Dispose()
+    {
+        _embedder.Dispose();
+        _store.Dispose();
+    }
+
+    /// <summary>In slices, each on disk before the next: a killed run loses one at most. rows[i]: where text i's embedding belongs.</summary>
+    private void EmbedMissing(string[] texts, int[] rows, Span<float> embeddings)
+    {
+        if (texts.Length == 0) return;
+        var d = Dimension;
+        if (_embedder.Dimension != d)
+            throw new TextException($"{_store.Path} holds embeddings of {d} numbers, the encoder gives {_embedder.Dimension}. Delete the file: its captions will be embedded again.");
+        var slice = new float[Math.Min(SliceCaptions, texts.Length) * d];
+        for (var at = 0; at < texts.Length; at += SliceCaptions)
+        {
+            var part = new ArraySegment<string>(texts, at, Math.Min(SliceCaptions, texts.Length - at));
+            var found = slice.AsSpan(0, part.Count * d);
+            _embedder.Embed(part, found);
+            Keep(part, found);
+            for (var i = 0; i < part.Count; i++) found.Slice(i * d, d).CopyTo(embeddings.Slice(rows[at + i] * d, d));
+        }
+    }
+
+    /// <summary>A store that cannot be written must not end a run that can go on without.</summary>
+    private void Keep(IReadOnlyList<string> texts, ReadOnlySpan<float> embeddings)
+    {
+        lock (_gate)
+        {
+            if (StoreFailure is not null) return;
+            try
+            {
+                _store.Append(texts, embeddings);
+            }
+            catch (IOException e)
+            {
+                StoreFailure = e.Message;
+            }
+        }
+    }
+
+    private static int ReadDimension(string path)
+    {
+        using var store = EmbeddingStore.Open(path);
+        return store.Dimension;
+    }
+}

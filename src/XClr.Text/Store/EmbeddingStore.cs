@@ -1,0 +1,230 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+
+namespace XClr.Text;
+
+/// <summary>
+/// Embeddings by caption in one memory-mapped file. Opening takes no longer for a large store than for a small one. Several processes may
+/// read and append at once (appends take turns); whatever ends a writer, the file stays readable and keeps what was committed.
+/// Safe for concurrent use.
+/// </summary>
+public sealed class EmbeddingStore : IDisposable
+{
+    private const int AppendBytes = 32 << 20;
+
+    private readonly StoreFormat _format;
+    private readonly SafeFileHandle _file;
+    private readonly Lock _reading = new();
+    private readonly Lock _writing = new();
+    private StoreMap _map;
+
+    private EmbeddingStore(string path, StoreFormat format, SafeFileHandle file, StoreMap map)
+    {
+        Path = path;
+        _format = format;
+        _file = file;
+        _map = map;
+    }
+
+    public string Path { get; }
+
+    /// <summary>D, numbers per embedding.</summary>
+    public int Dimension => _format.Dimension;
+
+    public EmbeddingType Type => _format.Type;
+
+    /// <summary>The fingerprint (64 hex digits) of the embedder whose embeddings these are.</summary>
+    public string Fingerprint => _format.Fingerprint;
+
+    /// <summary>Records committed, as last seen: other processes' appends are noticed when a caption is not found.</summary>
+    public long Count
+    {
+        get { lock (_reading) return _map.Commit.Records; }
+    }
+
+    /// <summary>Opens a store that exists.</summary>
+    /// <exception cref="TextException">It is missing, not a store, or its header is corrupt.</exception>
+    public static EmbeddingStore Open(string path)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        SafeFileHandle? file = null;
+        try
+        {
+            file = StoreFile.Open(path);
+            var format = StoreFormat.ReadHeader(path, StoreFile.ReadHeader(file));
+            var map = StoreFile.Map(file, format) ?? StoreRecovery.Rebuild(path, file, format);
+            return new EmbeddingStore(path, format, file, map);
+        }
+        catch (Exception e)
+        {
+            file?.Dispose();
+            if (e is IOException or UnauthorizedAccessException)
+                throw new TextException($"The embedding store {path} cannot be opened ({e.Message}). Check the folder, or choose another one with XCLR_CACHE.", e);
+            throw;
+        }
+    }
+
+    /// <summary>Opens a store, made empty where there is none. fingerprint: CaptionEmbedder.Fingerprint (64 hex digits).</summary>
+    /// <exception cref="TextException">It is not a store, is corrupt, or holds something else than asked for.</exception>
+    public static EmbeddingStore OpenOrCreate(string path, int dimension, EmbeddingType type, string fingerprint)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1);
+        if (fingerprint.Length != 64) throw new ArgumentException($"A fingerprint has 64 hex digits, not \"{fingerprint}\".", nameof(fingerprint));
+        var format = new StoreFormat(dimension, type, fingerprint.ToLowerInvariant());
+        path = System.IO.Path.GetFullPath(path);
+        if (!File.Exists(path)) StoreFile.Create(path, format);
+        var store = Open(path);
+        if (store._format == format) return store;
+        var found = store._format;
+        store.Dispose();
+        throw new TextException($"{path} holds embeddings of dimension {found.Dimension}, {found.Type}, by the embedder {found.Fingerprint}; " +
+                                $"asked for are dimension {dimension}, {type}, by {format.Fingerprint}. Delete the file, or name another one.");
+    }
+
+    /// <summary>Copies a caption's embedding [D] out of the store; false, and nothing written, where it has none.</summary>
+    public bool TryGet(string caption, Span<float> embedding)
+    {
+        if (embedding.Length < Dimension) throw new ArgumentException($"An embedding has {Dimension} numbers, the span holds {embedding.Length}.", nameof(embedding));
+        var key = CaptionKey.Of(caption);
+        lock (_reading)
+        {
+            var offset = _map.Find(key);
+            if (offset == 0 && _map.IsStale && Remap()) offset = _map.Find(key);
+            if (offset == 0) return false;
+            _format.ReadRow(_map.Record(offset), embedding);
+            return true;
+        }
+    }
+
+    /// <summary>Adds captions with their embeddings [N,D] (normalised, or zero); those already there are left as they are. Returns how many
+    /// were new. On disk when it returns.</summary>
+    /// <exception cref="ArgumentException">embeddings does not hold N*D numbers, or one is not finite.</exception>
+    /// <exception cref="IOException">The disk is full or the file cannot be written; what was committed before is kept.</exception>
+    public int Append(IReadOnlyList<string> captions, ReadOnlySpan<float> embeddings)
+    {
+        if (embeddings.Length != (long)captions.Count * Dimension)
+            throw new ArgumentException($"{captions.Count} captions of {Dimension} numbers need {(long)captions.Count * Dimension} numbers, not {embeddings.Length}.", nameof(embeddings));
+        for (var i = 0; i < embeddings.Length; i++)
+        {
+            if (!float.IsFinite(embeddings[i]))
+                throw new ArgumentException($"The embedding of \"{captions[i / Dimension]}\" has {embeddings[i]} in it.", nameof(embeddings));
+        }
+        if (captions.Count == 0) return 0;
+        lock (_writing)
+        {
+            try
+            {
+                using var held = StoreLock.Acquire(Path);
+                return AppendAll(captions, embeddings);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new IOException($"{Path}: {captions.Count} embeddings could not be added ({e.Message}). The store keeps what it had; free some space, or choose another folder with XCLR_CACHE.", e);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_writing)
+        lock (_reading)
+        {
+            _map.Dispose();
+            _file.Dispose();
+        }
+    }
+
+    private int AppendAll(IReadOnlyList<string> captions, ReadOnlySpan<float> embeddings)
+    {
+        if (!Remap()) throw new IOException("the file was cut short while it was open; open it again to repair it");
+        var added = 0;
+        var seen = new HashSet<CaptionKey>();
+        var records = new List<(CaptionKey Key, int Row)>();
+        for (var i = 0; i < captions.Count; i++)
+        {
+            var key = CaptionKey.Of(captions[i]);
+            if (_map.Find(key) == 0 && seen.Add(key)) records.Add((key, i));
+            var full = (records.Count + 1L) * _format.Stride > AppendBytes;
+            if (records.Count == 0 || (!full && i < captions.Count - 1)) continue;
+            AppendChunk(records, embeddings);
+            added += records.Count;
+            records.Clear();
+        }
+        return added;
+    }
+
+    /// <summary>Writes one chunk of records, points the table at them, and commits. The order keeps every earlier state readable.</summary>
+    private void AppendChunk(List<(CaptionKey Key, int Row)> records, ReadOnlySpan<float> embeddings)
+    {
+        var before = _map.Commit;
+        try
+        {
+            var after = before with { Sequence = before.Sequence + 1, Records = before.Records + records.Count, End = WriteRecords(before.End, records, embeddings) };
+            // What a commit points to must be on disk before it.
+            RandomAccess.FlushToDisk(_file);
+            if (StoreTable.IsFull(before.TableBits, after.Records) || !PointSlots(before.End, records))
+            {
+                after = WriteLargerTable(after, before.End, records);
+                RandomAccess.FlushToDisk(_file);
+            }
+            StoreFile.Write(_file, after.Write(), StoreFormat.CommitOffset(after.Sequence));
+        }
+        catch (IOException)
+        {
+            StoreFile.TryTruncate(_file, before.End);
+            throw;
+        }
+        Remap();
+    }
+
+    /// <summary>Returns the chunk's end.</summary>
+    private long WriteRecords(long chunk, List<(CaptionKey Key, int Row)> records, ReadOnlySpan<float> embeddings)
+    {
+        var stride = _format.Stride;
+        var bytes = new byte[ChunkHeader.Bytes + records.Count * stride];
+        new ChunkHeader(ChunkKind.Records, (long)records.Count * stride, chunk).Write().CopyTo(bytes, 0);
+        for (var i = 0; i < records.Count; i++)
+            _format.WriteRecord(bytes.AsSpan(ChunkHeader.Bytes + i * stride, stride), records[i].Key, embeddings.Slice(records[i].Row * Dimension, Dimension));
+        StoreFile.Write(_file, bytes, chunk);
+        return chunk + bytes.Length;
+    }
+
+    /// <summary>Fills the table's free slots; the map shows each as soon as it is written, so that the next record finds the next one. False:
+    /// there are none left (slots that killed writers filled are not counted among the records).</summary>
+    private bool PointSlots(long chunk, List<(CaptionKey Key, int Row)> records)
+    {
+        var slot = new byte[16];
+        for (var i = 0; i < records.Count; i++)
+        {
+            var at = _map.FindFree(records[i].Key);
+            if (at < 0) return false;
+            BinaryPrimitives.WriteUInt64LittleEndian(slot, records[i].Key.Hash);
+            BinaryPrimitives.WriteInt64LittleEndian(slot.AsSpan(8), RecordOffset(chunk, i));
+            StoreFile.Write(_file, slot, _map.Commit.Table + ChunkHeader.Bytes + 16 * at);
+        }
+        return true;
+    }
+
+    private Commit WriteLargerTable(Commit after, long chunk, List<(CaptionKey Key, int Row)> records)
+    {
+        var table = new StoreTable(Math.Max(after.TableBits + 1, StoreTable.BitsFor(after.Records)));
+        table.AddAll(_map);
+        for (var i = 0; i < records.Count; i++) table.Add(records[i].Key.Hash, RecordOffset(chunk, i));
+        table.Write(_file, after.End);
+        return after with { Table = after.End, TableBits = table.Bits, End = after.End + StoreTable.ChunkBytes(table.Bits) };
+    }
+
+    private long RecordOffset(long chunk, int index) => chunk + ChunkHeader.Bytes + (long)index * _format.Stride;
+
+    /// <summary>Moves to the newest commit; false, and the old map kept, where that does not fit the file.</summary>
+    private bool Remap()
+    {
+        lock (_reading)
+        {
+            if (StoreFile.Map(_file, _format) is not { } map) return false;
+            _map.Dispose();
+            _map = map;
+            return true;
+        }
+    }
+}

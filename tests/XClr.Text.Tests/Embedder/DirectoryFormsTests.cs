@@ -1,0 +1,171 @@
+namespace XClr.Text.Tests;
+
+/// <summary>Sentence-transformer directories in every form they come in.</summary>
+public class DirectoryFormsTests
+{
+    private static readonly string[] Captions = ["a photo of a sneaker", "two dogs playing in the snow", "", "Café Zürich, naïve", "a photo of a sneaker"];
+
+    // A table for six tokens: [PAD] [UNK] [CLS] [SEP] a cat
+    private static readonly float[][] Table = [[0, 0, 7], [1, 1, 1], [2, 0, 0], [0, 3, 0], [1, 0, 2], [0, 1, 5]];
+    private const string Vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\ncat\n";
+
+    private static float[] Embed(string model, IReadOnlyList<string> captions, int batchSize = 32)
+    {
+        using var embedder = CaptionEmbedder.Open(model, new EmbedderOptions { Threads = 1, BatchSize = batchSize });
+        var embeddings = new float[captions.Count * embedder.Dimension];
+        embedder.Embed(captions, embeddings);
+        return embeddings;
+    }
+
+    private static TempFolder Tiny(byte[] model, string pooling = """{"pooling_mode": "mean"}""", string file = "onnx/model.onnx")
+    {
+        var folder = new TempFolder().Write("vocab.txt", Vocabulary).Write("sentence_bert_config.json", """{"max_seq_length": 6}""").Write(file, "");
+        if (pooling.Length > 0) folder.Write("1_Pooling/config.json", pooling);
+        File.WriteAllBytes(folder[file], model);
+        return folder;
+    }
+
+    private static float[] Unit(params float[] vector)
+    {
+        Vectors.Normalize(vector);
+        return vector;
+    }
+
+    private static void AssertClose(float[] expected, float[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-6f);
+    }
+
+    [Theory]
+    [InlineData("last_hidden_state", new string[0], false, false)]
+    [InlineData("last_hidden_state", new[] { "token_type_ids" }, false, false)]
+    [InlineData("token_embeddings", new[] { "token_type_ids", "position_ids" }, false, true)]
+    [InlineData("token_embeddings", new string[0], true, false)]
+    [InlineData("sentence_embedding", new[] { "token_type_ids" }, false, false)]
+    [InlineData("sentence_embedding", new string[0], true, true)]
+    public void EveryFormOfInputsAndOutputs(string output, string[] extra, bool int32, bool openWidth)
+    {
+        using var folder = Tiny(OnnxBuilder.Encoder(Table, output, extra, int32, openWidth), output == "sentence_embedding" ? "" : """{"pooling_mode": "mean"}""");
+        var expected = (float[])[.. Unit(3, 4, 7), .. Unit(2, 3, 0), .. Unit(3, 3, 2)];
+        AssertClose(expected, Embed(folder.Path, ["A cat", "", "a"]));
+        AssertClose(expected, Embed(folder.Path, ["A cat", "", "a"], batchSize: 1));
+    }
+
+    [Fact]
+    public void TheModelMayLieAtTheRoot()
+    {
+        using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", []), file: "model.onnx");
+        AssertClose(Unit(3, 3, 2), Embed(folder.Path, ["a"]));
+    }
+
+    [Theory]
+    [InlineData("last_hidden_state")]
+    [InlineData("sentence_embedding")]
+    public void ALiteralPadTokenCounts(string output)
+    {
+        using var folder = Tiny(OnnxBuilder.Encoder(Table, output, []));
+        AssertClose([.. Unit(3, 3, 9), .. Unit(3, 4, 7)], Embed(folder.Path, ["[PAD] a", "a cat"]));
+    }
+
+    [Fact]
+    public void CaptionsAreCutAtTheLimit()
+    {
+        using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", []));
+        AssertClose(Unit(2 + 4, 3, 8), Embed(folder.Path, ["a a a a cat cat"]));
+    }
+
+    [Theory]
+    [InlineData("""{"pooling_mode": "cls"}""")]
+    [InlineData("""{"pooling_mode": ["cls"]}""")]
+    [InlineData("""{"word_embedding_dimension": 3, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}""")]
+    public void ClsPooling(string config)
+    {
+        using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", []), config);
+        AssertClose([1, 0, 0], Embed(folder.Path, ["a cat"]));
+    }
+
+    [Theory]
+    [InlineData("""{"pooling_mode": "mean", "embedding_dimension": 128}""")]
+    [InlineData("""{"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false, "pooling_mode_max_tokens": false}""")]
+    [InlineData("""{"pooling_mode_mean_sqrt_len_tokens": true}""")]
+    public void MeanPoolingOldAndNew(string config)
+    {
+        using var folder = TempFolder.WithStaticModel().Write("1_Pooling/config.json", config);
+        AssertClose(Embed(CaptionEmbedder.Default, Captions), Embed(folder.Path, Captions));
+    }
+
+    [Theory]
+    [InlineData("""{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": false}""", "max_tokens")]
+    [InlineData("""{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true}""", "max_tokens")]
+    [InlineData("""{"pooling_mode": "weightedmean"}""", "weightedmean")]
+    [InlineData("""{"pooling_mode": 3}""", "pooling_mode")]
+    [InlineData("""{"pooling_mode_mean_tokens": "yes"}""", "pooling_mode_mean_tokens")]
+    [InlineData("{}", "no pooling")]
+    [InlineData("[]", "object")]
+    [InlineData("{", "JSON")]
+    public void OtherPoolingIsRefusedByName(string config, string what)
+    {
+        using var folder = TempFolder.WithStaticModel().Write("1_Pooling/config.json", config);
+        var error = Assert.Throws<TextException>(() => Embed(folder.Path, Captions));
+        Assert.Contains(what, error.Message);
+        Assert.Contains(Path.Combine("1_Pooling", "config.json"), error.Message);
+    }
+
+    [Fact]
+    public void WithoutModulesJsonItIsTheSame()
+    {
+        using var folder = TempFolder.WithStaticModel("modules.json", "config.json");
+        AssertClose(Embed(CaptionEmbedder.Default, Captions), Embed(folder.Path, Captions));
+    }
+
+    [Fact]
+    public void ModulesMayMoveTheFiles()
+    {
+        using var folder = new TempFolder();
+        folder.Write("modules.json", """
+            [{"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+             {"idx": 1, "name": "1", "path": "pool", "type": "sentence_transformers.sentence_transformer.modules.pooling.Pooling"}]
+            """).Write("0_Transformer/vocab.txt", Vocabulary).Write("0_Transformer/sentence_bert_config.json", """{"max_seq_length": 6}""")
+            .Write("pool/config.json", """{"pooling_mode": "cls"}""").Write("onnx/model.onnx", "");
+        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, "last_hidden_state", []));
+        AssertClose([1, 0, 0], Embed(folder.Path, ["a cat"]));
+    }
+
+    [Fact]
+    public void AZeroVectorStaysZero()
+    {
+        var embeddings = Embed(CaptionEmbedder.Default, ["", "a cat", "   "]);
+        Assert.All(embeddings[..128].Concat(embeddings[256..]), x => Assert.Equal(0, x));
+        Assert.Equal(1, embeddings[128..256].Sum(x => (double)x * x), 1e-6);
+    }
+
+    [Fact]
+    public void AnEmptyListIsNothing() => Assert.Empty(Embed(CaptionEmbedder.Default, []));
+
+    [Fact]
+    public void LoneSurrogatesDoNotThrow()
+    {
+        var embeddings = Embed(CaptionEmbedder.Default, ["a \uD800cat", "a cat"]);
+        AssertClose(embeddings[..128], embeddings[128..]);
+    }
+
+    [Fact]
+    public void TheFingerprintIsOfTheFiles()
+    {
+        using var same = TempFolder.WithStaticModel();
+        using var pooling = TempFolder.WithStaticModel().Write("1_Pooling/config.json", """{"pooling_mode": "cls"}""");
+        using var limit = TempFolder.WithStaticModel().Write("sentence_bert_config.json", """{"max_seq_length": 64}""");
+        using var weights = TempFolder.WithStaticModel().Write("onnx/model.onnx_data", "x");
+        var all = new[] { CaptionEmbedder.Default, same.Path, pooling.Path, limit.Path, weights.Path }.Select(Fingerprint).ToArray();
+        Assert.Equal(all[0], all[1]);
+        Assert.Equal(4, all.Distinct().Count());
+        Assert.All(all, f => Assert.Matches("^[0-9a-f]{64}$", f));
+
+        static string Fingerprint(string model)
+        {
+            using var embedder = CaptionEmbedder.Open(model);
+            return embedder.Fingerprint;
+        }
+    }
+}

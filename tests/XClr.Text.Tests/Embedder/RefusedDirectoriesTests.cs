@@ -1,0 +1,121 @@
+namespace XClr.Text.Tests;
+
+/// <summary>Directories and options that cannot be used, and the errors that say why.</summary>
+public class RefusedDirectoriesTests
+{
+    private static readonly float[][] Table = [[0, 0], [1, 1], [2, 0], [0, 3]];
+
+    private static string Refusal(string model, EmbedderOptions? options = null) => Assert.Throws<TextException>(() =>
+    {
+        using var embedder = CaptionEmbedder.Open(model, options);
+        return embedder.Dimension;
+    }).Message;
+
+    [Fact]
+    public void NoSuchDirectory() => Assert.Contains("static-minilm-128", Refusal("/no/such/encoder"));
+
+    [Fact]
+    public void AFileIsNotADirectory()
+    {
+        using var folder = TempFolder.WithStaticModel();
+        Assert.Contains("is a file", Refusal(folder["vocab.txt"]));
+    }
+
+    [Theory]
+    [InlineData("onnx/model.onnx", "model.onnx")]
+    [InlineData("vocab.txt", "vocab.txt")]
+    [InlineData("1_Pooling/config.json", "1_Pooling")]
+    public void AMissingFileIsNamed(string missing, string what)
+    {
+        using var folder = TempFolder.WithStaticModel(missing);
+        var message = Refusal(folder.Path);
+        Assert.Contains(what, message);
+        Assert.Contains(folder.Path, message);
+        Assert.Contains("ownload", message);
+    }
+
+    [Fact]
+    public void OtherOnnxFilesAreOffered()
+    {
+        using var folder = TempFolder.WithStaticModel("onnx/model.onnx").Write("onnx/model_O2.onnx", "x");
+        Assert.Contains("model_O2.onnx", Refusal(folder.Path));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("this is not a model")]
+    public void ACorruptModelIsNamed(string content)
+    {
+        using var folder = TempFolder.WithStaticModel().Write("onnx/model.onnx", content);
+        Assert.Contains(Path.Combine("onnx", "model.onnx"), Refusal(folder.Path));
+    }
+
+    [Fact]
+    public void AGitLfsPointerIsRecognised()
+    {
+        using var folder = TempFolder.WithStaticModel().Write("onnx/model.onnx", "version spec/v1\noid sha256:00\nsize 5\n");
+        Assert.Contains("git lfs pull", Refusal(folder.Path));
+    }
+
+    [Theory]
+    [InlineData("{", "JSON")]
+    [InlineData("{}", "list of modules")]
+    [InlineData("""[{"path": "../..", "type": "sentence_transformers.models.Transformer"}]""", "leads out")]
+    [InlineData("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "Dense")]
+    public void ModulesThatCannotBeRunAreNamed(string modules, string what)
+    {
+        using var folder = TempFolder.WithStaticModel().Write("modules.json", modules);
+        var message = Refusal(folder.Path);
+        Assert.Contains(what, message);
+        Assert.Contains("modules.json", message);
+    }
+
+    [Theory]
+    [InlineData("logits", new string[0], "logits")]
+    [InlineData("last_hidden_state", new[] { "pixel_values" }, "pixel_values")]
+    public void GraphsOfAnotherKindAreRefused(string output, string[] inputs, string what)
+    {
+        using var folder = TempFolder.WithStaticModel();
+        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, output, inputs));
+        Assert.Contains(what, Refusal(folder.Path));
+    }
+
+    [Fact]
+    public void ATableTooSmallForTheVocabularyIsAnErrorOfTheModel()
+    {
+        using var folder = TempFolder.WithStaticModel();
+        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, "last_hidden_state", []));
+        using var embedder = CaptionEmbedder.Open(folder.Path);
+        var embeddings = new float[embedder.Dimension];
+        Assert.Contains("model.onnx", Assert.Throws<TextException>(() => embedder.Embed(["a cat"], embeddings)).Message);
+    }
+
+    [Fact]
+    public void NumbersThatAreNotFiniteAreRefused()
+    {
+        using var folder = new TempFolder().Write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n").Write("1_Pooling/config.json", """{"pooling_mode": "mean"}""").Write("model.onnx", "");
+        File.WriteAllBytes(folder["model.onnx"], OnnxBuilder.Encoder([[0], [float.NaN], [0], [0]], "last_hidden_state", []));
+        using var embedder = CaptionEmbedder.Open(folder.Path);
+        Assert.Contains("not finite", Assert.Throws<TextException>(() => embedder.Embed(["what"], new float[1])).Message);
+    }
+
+    [Theory]
+    [InlineData("cuda", "-p:OnnxRuntimePackage=Microsoft.ML.OnnxRuntime.Gpu")]
+    [InlineData("TensorRT:1", "-p:OnnxRuntimePackage=Microsoft.ML.OnnxRuntime.Gpu")]
+    [InlineData("dml", "-p:OnnxRuntimePackage=Microsoft.ML.OnnxRuntime.DirectML")]
+    [InlineData("abacus", "cpu, cuda")]
+    [InlineData("cuda:x", "cuda:0")]
+    public void AMissingProviderNamesItsPackage(string provider, string what) =>
+        Assert.Contains(what, Refusal(CaptionEmbedder.Default, new EmbedderOptions { Provider = provider }));
+
+    [Fact]
+    public void WrongArgumentsAreRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => CaptionEmbedder.Open(CaptionEmbedder.Default, new EmbedderOptions { BatchSize = 0 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => CaptionEmbedder.Open(CaptionEmbedder.Default, new EmbedderOptions { Threads = -1 }));
+        using var embedder = CaptionEmbedder.Open(CaptionEmbedder.Default);
+        Assert.Throws<ArgumentException>(() => embedder.Embed(["a"], new float[5]));
+        embedder.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => embedder.Dimension);
+    }
+}

@@ -1,0 +1,45 @@
+namespace XClr.Text.Tests;
+
+/// <summary>The child process of the store's tests: XClr.Text.Tests append STORE NAME BATCHES BATCH. Prints a line after each batch.</summary>
+internal static class Program
+{
+    public const int Dimension = 8;
+
+    public static readonly string Fingerprint = new('5', 64);
+
+    private static int Main(string[] args)
+    {
+        if (args is not ["append", var path, var name, var batches, var batch]) return 2;
+        using var store = EmbeddingStore.OpenOrCreate(path, Dimension, EmbeddingType.Float32, Fingerprint);
+        for (var i = 0; i < int.Parse(batches); i++)
+        {
+            var captions = Captions(name, i, int.Parse(batch));
+            try
+            {
+                store.Append(captions, Rows(captions, Dimension));
+            }
+            catch (IOException e)
+            {
+                Console.WriteLine("failed " + e.Message);
+                return 1;
+            }
+            Console.WriteLine($"appended {i}");
+        }
+        return 0;
+    }
+
+    public static string[] Captions(string name, int batch, int count) => [.. Enumerable.Range(0, count).Select(i => $"{name} {batch} {i}")];
+
+    /// <summary>Normalised rows [N,dimension] that depend on the captions alone.</summary>
+    public static float[] Rows(IReadOnlyList<string> captions, int dimension)
+    {
+        var rows = new float[captions.Count * dimension];
+        for (var i = 0; i < captions.Count; i++)
+        {
+            var random = new Random((int)CaptionKey.Of(captions[i]).Hash);
+            for (var j = 0; j < dimension; j++) rows[i * dimension + j] = random.NextSingle() - 0.5f;
+            Vectors.Normalize(rows.AsSpan(i * dimension, dimension));
+        }
+        return rows;
+    }
+}

@@ -1,0 +1,152 @@
+namespace XClr.Text.Tests;
+
+/// <summary>Tokenizer files in each form they come in, and those that are refused.</summary>
+public class TokenizerFormsTests
+{
+    private const string MpnetVocabulary = "<s>\n<pad>\n</s>\n<unk>\n[UNK]\na\ncat\n##s\n<\n>\nmask\n<mask>\n[CLS]\n[SEP]\n[PAD]\n";
+    private const string FastModel =
+        """ "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {"<s>": 0, "<pad>": 1, "</s>": 2, "[UNK]": 4, "a": 5, "cat": 6, "##s": 7, "<mask>": 11, "Cat": 12, "É": 13, "é": 14, "e": 15}} """;
+    private const string Roberta = """ "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": true} """;
+    private const string Limit = """{"max_seq_length": 16}""";
+
+    [Theory]
+    [InlineData("\"<mask>\"")]
+    [InlineData("""{"content": "<mask>", "lstrip": true, "normalized": false, "rstrip": false, "single_word": false}""")]
+    public void MpnetFromVocabTxt(string mask)
+    {
+        using var folder = new TempFolder();
+        folder.Write("vocab.txt", MpnetVocabulary).Write("sentence_bert_config.json", Limit).Write("special_tokens_map.json",
+            $$"""{"cls_token": "<s>", "sep_token": {"content": "</s>"}, "pad_token": "<pad>", "unk_token": "[UNK]", "mask_token": {{mask}}}""");
+        var tokenizer = CaptionTokenizer.Open(folder.Path);
+        Assert.Equal([0, 5, 11, 6, 7, 4, 2], tokenizer.Encode("A <mask>cats zebra"));
+        Assert.Equal(1, tokenizer.PadId);
+        Assert.Equal(16, tokenizer.MaxLength);
+    }
+
+    [Fact]
+    public void MpnetFromVocabTxtAlone()
+    {
+        using var folder = new TempFolder();
+        var tokenizer = CaptionTokenizer.Open(folder.Write("vocab.txt", MpnetVocabulary).Path);
+        Assert.Equal([0, 5, 11, 6, 4, 4, 4, 2], tokenizer.Encode("a<mask>cat[CLS]"));
+        Assert.Equal((1, 512), (tokenizer.PadId, tokenizer.MaxLength));
+    }
+
+    [Fact]
+    public void BertFromVocabTxtAlone()
+    {
+        using var folder = new TempFolder();
+        var tokenizer = CaptionTokenizer.Open(folder.Write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\ncat\r\n").Path);
+        Assert.Equal([2, 5, 4, 0, 3], tokenizer.Encode("cat[MASK] [PAD]"));
+        Assert.Equal((0, 512), (tokenizer.PadId, tokenizer.MaxLength));
+    }
+
+    [Fact]
+    public void MpnetFromTokenizerJsonAlone()
+    {
+        using var folder = new TempFolder();
+        folder.Write("tokenizer.json", $$"""
+            {"truncation": {"max_length": 3}, "padding": {"strategy": {"Fixed": 3} },
+             "added_tokens": [{"id": 11, "content": "<mask>", "lstrip": true, "normalized": false, "single_word": false}, {"id": 1, "content": "<pad>"}],
+             "normalizer": {"type": "BertNormalizer", "lowercase": true}, "pre_tokenizer": {"type": "BertPreTokenizer"}, {{Roberta}}, {{FastModel}} }
+            """).Write("tokenizer_config.json", """{"model_max_length": 12}""");
+        var tokenizer = CaptionTokenizer.Open(folder.Path);
+        Assert.Equal([0, 5, 11, 6, 7, 4, 2], tokenizer.Encode("A <mask>cats zebra"));
+        Assert.Equal(12, tokenizer.MaxLength);
+        Assert.Equal(1, tokenizer.PadId);
+    }
+
+    [Fact]
+    public void PositionsOfTheModelBoundTheLength()
+    {
+        using var folder = new TempFolder();
+        folder.Write("vocab.txt", MpnetVocabulary).Write("config.json", """{"model_type": "mpnet", "max_position_embeddings": 514}""")
+            .Write("tokenizer_config.json", """{"model_max_length": 1000000000000000019884624838656, "pad_token": "<pad>"}""");
+        Assert.Equal(512, CaptionTokenizer.Open(folder.Path).MaxLength);
+    }
+
+    [Theory]
+    [InlineData("true", "null", new[] { 0, 6, 15, 2 })]
+    [InlineData("true", "false", new[] { 0, 6, 14, 2 })]
+    [InlineData("false", "null", new[] { 0, 12, 13, 2 })]
+    [InlineData("false", "true", new[] { 0, 12, 4, 2 })]
+    public void CaseAndAccentsFollowTokenizerConfig(string lower, string strip, int[] ids)
+    {
+        using var folder = new TempFolder();
+        folder.Write("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": true}, {{Roberta}}, {{FastModel}} }""")
+            .Write("tokenizer_config.json", $$"""{"do_lower_case": {{lower}}, "strip_accents": {{strip}}, "model_max_length": 8}""");
+        Assert.Equal(ids, CaptionTokenizer.Open(folder.Path).Encode("Cat É"));
+    }
+
+    [Fact]
+    public void AddedTokensMayBeNormalisedOrStandAlone()
+    {
+        using var folder = new TempFolder();
+        folder.Write("tokenizer.json", $$"""
+            {"added_tokens": [{"id": 20, "content": "Rare Word", "normalized": true}, {"id": 21, "content": "ca", "single_word": true}], {{Roberta}}, {{FastModel}} }
+            """).Write("sentence_bert_config.json", Limit);
+        Assert.Equal([0, 5, 20, 6, 21, 2], CaptionTokenizer.Open(folder.Path).Encode("a rare word cat ca"));
+    }
+
+    [Fact]
+    public void ASequenceOfProcessorsIsSearched()
+    {
+        using var folder = new TempFolder();
+        folder.Write("tokenizer.json", $$"""
+            {"post_processor": {"type": "Sequence", "processors": [{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0} },
+             {"Sequence": {"id": "A", "type_id": 0} }, {"SpecialToken": {"id": "</s>", "type_id": 0} }], "special_tokens": {"<s>": {"ids": [0]}, "</s>": {"ids": [2]} } }] }, {{FastModel}} }
+            """).Write("sentence_bert_config.json", Limit);
+        Assert.Equal([0, 6, 2], CaptionTokenizer.Open(folder.Path).Encode("cat"));
+    }
+
+    [Theory]
+    [InlineData("tokenizer.json", """{"model": {"type": "BPE", "vocab": {}, "merges": []}}""", "BPE")]
+    [InlineData("tokenizer.json", """{"model": {"type": "Unigram", "vocab": []}}""", "Unigram")]
+    [InlineData("tokenizer.json", """{"model": {"vocab": {"a": 0}, "merges": []}}""", "BPE")]
+    [InlineData("sentencepiece.bpe.model", "x", "SentencePiece")]
+    [InlineData("spiece.model", "x", "SentencePiece")]
+    [InlineData("merges.txt", "x", "BPE")]
+    public void OtherTokenizersAreRefusedByName(string file, string text, string kind)
+    {
+        using var folder = new TempFolder();
+        var error = Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Write(file, text).Path));
+        Assert.Contains(kind, error.Message);
+        Assert.Contains(folder[file], error.Message);
+        Assert.Contains("static-minilm-128", error.Message);
+    }
+
+    [Theory]
+    [InlineData("vocab.txt", "")]
+    [InlineData("vocab.txt", "a\nb\n")]
+    [InlineData("tokenizer.json", "{")]
+    [InlineData("tokenizer.json", "{}")]
+    [InlineData("tokenizer.json", """{"model": {"type": "WordPiece", "vocab": {"[UNK]": -1}}}""")]
+    [InlineData("tokenizer.json", """{"model": {"type": "WordPiece", "vocab": {"[UNK]": 0}}}""")]
+    [InlineData("tokenizer.json", """{"normalizer": {"type": "NFC"}, "model": {"type": "WordPiece", "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}}}""")]
+    public void CorruptFilesAreNamed(string file, string text)
+    {
+        using var folder = new TempFolder();
+        folder.Write(file, text);
+        Assert.Contains(folder[file], Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Path)).Message);
+    }
+
+    [Theory]
+    [InlineData("tokenizer_config.json", """{"do_lower_case": "yes"}""", "do_lower_case")]
+    [InlineData("tokenizer_config.json", "nonsense", "not valid JSON")]
+    [InlineData("special_tokens_map.json", """{"pad_token": 5}""", "pad_token")]
+    [InlineData("special_tokens_map.json", """{"pad_token": "<nowhere>"}""", "<nowhere>")]
+    [InlineData("sentence_bert_config.json", """{"max_seq_length": -3}""", "max_seq_length")]
+    [InlineData("sentence_bert_config.json", """{"max_seq_length": 2}""", "max_seq_length")]
+    public void WrongValuesAreNamed(string file, string text, string what)
+    {
+        using var folder = TempFolder.WithStaticModel();
+        Assert.Contains(what, Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Write(file, text).Path)).Message);
+    }
+
+    [Fact]
+    public void NoVocabularyAtAllIsAnError()
+    {
+        using var folder = TempFolder.WithStaticModel("vocab.txt");
+        Assert.Contains("vocab.txt", Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Path)).Message);
+    }
+}
