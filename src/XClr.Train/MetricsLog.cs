@@ -1,0 +1,148 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace XClr.Train;
+
+/// <summary>
+/// RUN/metrics.jsonl: an object per log interval, and one per evaluation ({"step": n, "eval": {...}}). Each line is written through at once.
+/// A full disk costs lines and one warning, never the run. One writer: the holder of the run folder's lock.
+/// </summary>
+public sealed class MetricsLog : IDisposable
+{
+    private readonly FileStream file;
+    private readonly Action<string> warn;
+    private readonly ArrayBufferWriter<byte> line = new();
+    private bool warned;
+
+    private MetricsLog(FileStream file, Action<string> warn) => (this.file, this.warn) = (file, warn);
+
+    /// <summary>
+    /// Opens the log to go on after <paramref name="step"/> steps: lines of later steps (written after the checkpoint that a run resumes from)
+    /// and a last line that a crash cut off are removed. Step 0 keeps nothing but an evaluation before training.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be opened or rewritten.</exception>
+    public static MetricsLog Open(string path, long step, Action<string> warn)
+    {
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        try
+        {
+            Keep(file, step);
+            return new MetricsLog(file, warn);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Appends an interval's figures.</summary>
+    public void Write(StepMetrics m) => Append(json =>
+    {
+        json.WriteNumber("step", m.Step);
+        Number(json, "epoch", m.Epoch);
+        Number(json, "loss", m.Loss);
+        Number(json, "lr", m.LearningRate);
+        Number(json, "grad_norm", m.GradNorm);
+        Number(json, "embedding_std", m.EmbeddingStd);
+        Number(json, "target_entropy", m.TargetEntropy);
+        Number(json, "target_own_view", m.TargetOwnView);
+        Number(json, "images_per_s", m.ImagesPerSecond);
+        Number(json, "gpu_ms", m.GpuMs);
+        Number(json, "data_wait", m.DataWait);
+        json.WriteNumber("skipped", m.Skipped);
+    });
+
+    /// <summary>Appends an evaluation's results.</summary>
+    public void Write(EvalMetrics m) => Append(json =>
+    {
+        json.WriteNumber("step", m.Step);
+        json.WriteStartObject("eval");
+        foreach (var (name, value) in m.Values)
+            Number(json, name, value);
+        json.WriteEndObject();
+    });
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => file.Dispose();
+
+    /// <summary>JSON has no NaN and no infinity: null stands for them, and for what was not measured.</summary>
+    private static void Number(Utf8JsonWriter json, string name, double? value)
+    {
+        if (value is { } number && double.IsFinite(number))
+            json.WriteNumber(name, number);
+        else
+            json.WriteNull(name);
+    }
+
+    private void Append(Action<Utf8JsonWriter> fields)
+    {
+        line.ResetWrittenCount();
+        using (var json = new Utf8JsonWriter(line))
+        {
+            json.WriteStartObject();
+            fields(json);
+            json.WriteEndObject();
+        }
+        line.Write("\n"u8);
+        var start = file.Position;
+        try
+        {
+            file.Write(line.WrittenSpan);
+        }
+        catch (IOException e)
+        {
+            DropPartOf(start);
+            if (!warned)
+                warn($"{file.Name}: lines are being lost: {e.Message} The run goes on.");
+            warned = true;
+        }
+    }
+
+    /// <summary>A line that was written in part would spoil the next one.</summary>
+    private void DropPartOf(long start)
+    {
+        try
+        {
+            file.SetLength(start);
+        }
+        catch (IOException)
+        {
+            // The warning about the write says all there is to say; the next opening drops a torn line.
+        }
+    }
+
+    private static void Keep(FileStream file, long step)
+    {
+        var bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        var kept = new ArrayBufferWriter<byte>(bytes.Length + 1);
+        var rest = bytes.AsSpan();
+        for (var end = rest.IndexOf((byte)'\n'); end >= 0; end = rest.IndexOf((byte)'\n'))
+        {
+            if (StepOf(rest[..end]) is { } at && at <= step)
+                kept.Write(rest[..(end + 1)]);
+            rest = rest[(end + 1)..];
+        }
+        if (kept.WrittenCount == bytes.Length)
+            return;
+        file.Position = 0;
+        file.Write(kept.WrittenSpan);
+        file.SetLength(kept.WrittenCount);
+    }
+
+    private static long? StepOf(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json);
+            using var document = JsonDocument.ParseValue(ref reader);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("step", out var value) && value.TryGetInt64(out var step) ? step : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

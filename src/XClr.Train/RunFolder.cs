@@ -1,0 +1,123 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using XClr.Nn;
+
+namespace XClr.Train;
+
+/// <summary>
+/// A run's folder, held by one process at a time: config.json (the effective configuration), metrics.jsonl, skipped.jsonl, checkpoints/,
+/// and `lock`. The operating system frees the lock when its holder ends, however it ends.
+/// </summary>
+public sealed class RunFolder : IDisposable
+{
+    private const string LockName = "lock";
+    private const string OwnerName = "lock.owner";
+
+    private readonly FileStream handle;
+
+    private RunFolder(string path, FileStream handle) => (Path, this.handle) = (path, handle);
+
+    /// <summary>The folder, absolute.</summary>
+    public string Path { get; }
+
+    /// <summary>The effective configuration.</summary>
+    public string ConfigFile => System.IO.Path.Combine(Path, "config.json");
+
+    /// <summary>See <see cref="MetricsLog"/>.</summary>
+    public string MetricsFile => System.IO.Path.Combine(Path, "metrics.jsonl");
+
+    /// <summary>Skipped samples, a line each.</summary>
+    public string SkippedFile => System.IO.Path.Combine(Path, "skipped.jsonl");
+
+    /// <summary>Where the checkpoints lie.</summary>
+    public string CheckpointsFolder => System.IO.Path.Combine(Path, "checkpoints");
+
+    /// <summary>
+    /// Opens (or makes) the folder of a run and takes its lock. A folder that holds a checkpoint is refused unless the run resumes, so that no
+    /// run is overwritten by mistake.
+    /// </summary>
+    /// <param name="config">RunDir: the folder, null for a new one under runs/. Resume: null refuses a folder with checkpoints.</param>
+    /// <exception cref="UsageException">Another process holds it, or it holds a run and nothing is to be resumed.</exception>
+    /// <exception cref="IOException">It cannot be made or written.</exception>
+    public static RunFolder Open(TrainConfig config)
+    {
+        var path = System.IO.Path.GetFullPath(config.RunDir ?? NewName(config));
+        Directory.CreateDirectory(path);
+        var folder = new RunFolder(path, Lock(path));
+        if (config.Resume is null && CheckpointPath.Exists(path))
+        {
+            folder.Dispose();
+            throw new UsageException($"--run-dir {path}: holds a run already; go on with it by --resume auto, or name another folder.");
+        }
+        return folder;
+    }
+
+    /// <summary>
+    /// Saves the effective configuration. Returns the options whose values differ from the one saved before, as "name: old -> new"; empty in a
+    /// new folder.
+    /// </summary>
+    /// <exception cref="IOException">The disk is full or not writable.</exception>
+    public IReadOnlyList<string> SaveConfig(TrainConfig config)
+    {
+        var changes = File.Exists(ConfigFile) ? Changes(config) : [];
+        var json = config.ToJson();
+        DurableFile.Write(ConfigFile, stream =>
+        {
+            using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
+            json.WriteTo(writer);
+        });
+        return changes;
+    }
+
+    /// <summary>The arguments that go on with this run.</summary>
+    public string ResumeArguments => $"train --config {Quote(ConfigFile)} --run-dir {Quote(Path)} --resume auto";
+
+    /// <summary>Frees the lock.</summary>
+    public void Dispose() => handle.Dispose();
+
+    private IReadOnlyList<string> Changes(TrainConfig config)
+    {
+        TrainConfig before;
+        try
+        {
+            before = TrainConfigJson.Apply(new TrainConfig(), TrainConfigJson.ReadFile(ConfigFile));
+        }
+        catch (UsageException e)
+        {
+            return [$"the earlier configuration cannot be compared: {e.Message}"];
+        }
+        return [.. TrainOptions.All
+            .Where(o => o.Name is not "resume" and not "run-dir" && o.Get(before) != o.Get(config))
+            .Select(o => $"{o.Name}: {o.Get(before) ?? "unset"} -> {o.Get(config) ?? "unset"}")];
+    }
+
+    private static string NewName(TrainConfig config)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"{DateTime.Now:yyyyMMdd-HHmmss}-{config.Arch}-{config.Loss}").ToLowerInvariant();
+        var path = System.IO.Path.Combine("runs", name);
+        for (var n = 2; Directory.Exists(path); n++)
+            path = System.IO.Path.Combine("runs", $"{name}-{n}");
+        return path;
+    }
+
+    private static FileStream Lock(string path)
+    {
+        var owner = System.IO.Path.Combine(path, OwnerName);
+        FileStream handle;
+        try
+        {
+            // FileShare.None is an exclusive flock: it ends with the process, so a killed run leaves nothing to clear up.
+            handle = new FileStream(System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException) when (File.Exists(System.IO.Path.Combine(path, LockName)))
+        {
+            var who = File.Exists(owner) ? $" ({File.ReadAllText(owner).Trim()})" : "";
+            throw new UsageException($"--run-dir {path}: another process{who} is writing there; wait for its end, or name another folder.");
+        }
+        File.WriteAllText(owner, $"process {Environment.ProcessId} on {Environment.MachineName}\n", Encoding.UTF8);
+        return handle;
+    }
+
+    private static string Quote(string path) => path.All(c => char.IsLetterOrDigit(c) || "/._-+=:@,".Contains(c)) ? path : $"'{path.Replace("'", "'\\''")}'";
+}
