@@ -1,3 +1,4 @@
+using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Text;
@@ -27,7 +28,7 @@ public static class ExitCode
     public static int Of(Exception failure) => failure switch
     {
         UsageException => Usage,
-        TextException or CheckpointException or SafetensorsException => Data,
+        DataException or TextException or CheckpointException or SafetensorsException => Data,
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or IOException => Data,
         GpuException => Device,
         DivergedException => Diverged,

@@ -167,7 +167,7 @@ public static class TrainOptions
             OptionValues.OptionalText, c => c.Device, (c, v) => c with { Device = v });
     }
 
-    private static OptionValue<double> Probability { get; } = OptionValues.Number(0, 1);
+    private static OptionValue<double> Probability => OptionValues.Number(0, 1);
 
     private static OptionValue<double> Positive(double max) => OptionValues.Number(0, max, aboveMin: true);
 

@@ -1,0 +1,103 @@
+using System.Text.Json;
+using Xunit;
+
+namespace XClr.Train.Tests;
+
+public sealed class MetricsLogTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-metrics-").FullName;
+    private readonly List<string> warnings = [];
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private string Log => Path.Combine(folder, "metrics.jsonl");
+
+    private static StepMetrics Metrics(long step, double loss = 4.5) => new()
+    {
+        Step = step,
+        TotalSteps = 100,
+        Epoch = 1.25,
+        Loss = loss,
+        LearningRate = 0.06,
+        GradNorm = 2,
+        EmbeddingStd = 0.08,
+        TargetEntropy = 3,
+        ImagesPerSecond = 12.5,
+        GpuMs = 80,
+        DataWait = 0.01,
+        Skipped = 2,
+        Eta = TimeSpan.FromSeconds(5),
+    };
+
+    private long[] Steps() => [.. File.ReadAllLines(Log).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("step").GetInt64())];
+
+    private void Write(long resumedAt, params long[] steps)
+    {
+        using var log = MetricsLog.Open(Log, resumedAt, warnings.Add);
+        foreach (var step in steps)
+            log.Write(Metrics(step));
+    }
+
+    [Fact]
+    public void ALineHoldsTheKeysOfTheFormatAndIsOnDiskAtOnce()
+    {
+        using var log = MetricsLog.Open(Log, 0, warnings.Add);
+        log.Write(Metrics(10));
+        string[] keys =
+        [
+            "step", "epoch", "loss", "lr", "grad_norm", "embedding_std", "target_entropy", "target_own_view", "images_per_s", "gpu_ms",
+            "data_wait", "skipped",
+        ];
+        using var stream = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var line = JsonDocument.Parse(new StreamReader(stream).ReadLine()!).RootElement;
+        Assert.Equal(keys, line.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(1.25, line.GetProperty("epoch").GetDouble());
+        Assert.Equal(JsonValueKind.Null, line.GetProperty("target_own_view").ValueKind);
+    }
+
+    [Fact]
+    public void NumbersThatAreNoneAreNull()
+    {
+        using (var log = MetricsLog.Open(Log, 0, warnings.Add))
+        {
+            log.Write(Metrics(1, double.NaN));
+            log.Write(new EvalMetrics(1, new Dictionary<string, double> { ["knn_top1"] = 0.5, ["fidelity"] = double.PositiveInfinity }));
+        }
+        var lines = File.ReadAllLines(Log).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Equal(JsonValueKind.Null, lines[0].GetProperty("loss").ValueKind);
+        Assert.Equal(0.5, lines[1].GetProperty("eval").GetProperty("knn_top1").GetDouble());
+        Assert.Equal(JsonValueKind.Null, lines[1].GetProperty("eval").GetProperty("fidelity").ValueKind);
+    }
+
+    [Fact]
+    public void AResumedRunDropsLinesAfterItsCheckpointAndATornOne()
+    {
+        Write(0, 10, 20, 30);
+        File.AppendAllText(Log, "{\"step\": 40, \"lo");
+        Write(20, 30, 40);
+        Assert.Equal([10, 20, 30, 40], Steps());
+        Assert.Empty(warnings);
+    }
+
+    [Fact]
+    public void AnUntouchedLogGoesOnByteForByte()
+    {
+        Write(0, 10, 20);
+        var before = File.ReadAllText(Log);
+        Write(20, 30);
+        Assert.StartsWith(before, File.ReadAllText(Log));
+        Assert.Equal([10, 20, 30], Steps());
+    }
+
+    /// <summary>/dev/full refuses every write with "no space left on device".</summary>
+    [SkippableFact]
+    public void AFullDiskWarnsOnceAndNeverThrows()
+    {
+        Skip.IfNot(File.Exists("/dev/full"), "needs /dev/full");
+        File.CreateSymbolicLink(Log, "/dev/full");
+        using var log = MetricsLog.Open(Log, 0, warnings.Add);
+        log.Write(Metrics(1));
+        log.Write(Metrics(2));
+        Assert.Contains("lines are being lost", Assert.Single(warnings));
+    }
+}

@@ -1,0 +1,57 @@
+using XClr.Nn;
+using Xunit;
+
+namespace XClr.Train.Tests;
+
+public sealed class RunFolderTests : IDisposable
+{
+    private readonly string parent = Directory.CreateTempSubdirectory("xclr-run-").FullName;
+
+    public void Dispose() => Directory.Delete(parent, recursive: true);
+
+    private string Run => Path.Combine(parent, "run");
+
+    private TrainConfig Config => new() { Data = "d", RunDir = Run };
+
+    [Fact]
+    public void ASecondWriterIsRefusedUntilTheFirstEnds()
+    {
+        using (RunFolder.Open(Config))
+        {
+            var message = Assert.Throws<UsageException>(() => RunFolder.Open(Config)).Message;
+            Assert.Contains(Run, message);
+            Assert.Contains($"process {Environment.ProcessId}", message);
+        }
+        using var again = RunFolder.Open(Config);
+        Assert.Equal(Run, again.Path);
+    }
+
+    [Fact]
+    public void AFolderWithACheckpointIsRefusedUnlessTheRunResumes()
+    {
+        Directory.CreateDirectory(Path.Combine(Run, "checkpoints", "step-00000010"));
+        foreach (var name in new[] { "model.safetensors", "state.json" })
+            File.WriteAllText(Path.Combine(Run, "checkpoints", "step-00000010", name), "");
+        Assert.Contains("--resume auto", Assert.Throws<UsageException>(() => RunFolder.Open(Config)).Message);
+        RunFolder.Open(Config with { Resume = "auto" }).Dispose();
+        using var afterRefusal = RunFolder.Open(Config with { Resume = "auto" });
+        Assert.True(CheckpointPath.Exists(afterRefusal.Path));
+    }
+
+    [Fact]
+    public void TheEffectiveConfigurationIsSavedAndChangesAreNamed()
+    {
+        using var run = RunFolder.Open(Config);
+        Assert.Empty(run.SaveConfig(Config));
+        Assert.Equal(Config, TrainConfig.Resolve(null, run.ConfigFile, []));
+        var changes = run.SaveConfig(Config with { Lr = 0.5, Resume = "auto", ClipNorm = 1 });
+        Assert.Equal(["lr: 0.3 -> 0.5", "clip-norm: 0 -> 1"], changes);
+    }
+
+    [Fact]
+    public void TheResumeCommandNamesFolderAndConfig()
+    {
+        using var run = RunFolder.Open(new TrainConfig { RunDir = Path.Combine(parent, "my run") });
+        Assert.Equal($"train --config '{parent}/my run/config.json' --run-dir '{parent}/my run' --resume auto", run.ResumeArguments);
+    }
+}

@@ -1,0 +1,248 @@
+using System.Text.Json;
+using XClr.Data;
+using XClr.Nn.Optim;
+using Xunit;
+
+namespace XClr.Train.Tests;
+
+public sealed class TrainConfigTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-config-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private static KeyValuePair<string, string>[] Given(params string[] namesAndValues) =>
+        [.. namesAndValues.Chunk(2).Select(p => new KeyValuePair<string, string>(p[0], p[1]))];
+
+    private static TrainConfig From(params string[] namesAndValues) => TrainConfig.Resolve(null, null, Given(namesAndValues));
+
+    private static string Refusal(Func<TrainConfig> make) => Assert.Throws<UsageException>(make).Message;
+
+    private string File(string json)
+    {
+        var path = Path.Combine(folder, "run.json");
+        System.IO.File.WriteAllText(path, json);
+        return path;
+    }
+
+    [Fact]
+    public void EveryOptionOfTheIssueIsThereOnce()
+    {
+        string[] asked =
+        [
+            "data", "val-data", "data-format", "classes", "caption-template", "arch", "stem", "width", "projector", "loss", "tau", "tau-s",
+            "text-encoder", "batch-size", "epochs", "steps", "image-size", "optimizer", "lr", "lr-scaling", "warmup-epochs", "schedule",
+            "weight-decay", "momentum", "clip-norm", "seed", "workers", "run-dir", "save-every", "keep", "eval-every", "log-every", "max-time",
+            "init-weights", "resume", "device", "precision", "augment", "max-bad-fraction", "text-provider",
+        ];
+        var names = TrainOptions.All.Select(o => o.Name).ToList();
+        Assert.Empty(asked.Except(names));
+        Assert.Equal(names.Count, names.Distinct().Count());
+        Assert.All(TrainOptions.All, o => Assert.Contains("(default: ", o.Describe()));
+        Assert.All(TrainOptions.All, o => Assert.True(o.Form == OptionForm.Switch || o.Unit.Length > 0, $"{o.Name} has no unit"));
+    }
+
+    /// <summary>
+    /// A wrong pair of getter and setter in the table would show here: every option is changed, and only it differs. Two are left out:
+    /// augment sets all strengths on purpose, and precision has one value.
+    /// </summary>
+    [Fact]
+    public void EachOptionSetsItsOwnValueOnly()
+    {
+        var start = new TrainConfig { Epochs = null };
+        foreach (var option in TrainOptions.All.Where(o => o.Name is not "augment" and not "precision"))
+        {
+            var before = option.Get(start);
+            var text = Other(option, before);
+            var changed = option.Set(start, text);
+            Assert.Equal(text, option.Get(changed));
+            Assert.NotEqual(before, text);
+            Assert.All(TrainOptions.All.Where(o => o != option), o => Assert.Equal(o.Get(start), o.Get(changed)));
+        }
+    }
+
+    private static string Other(TrainOption option, string? value) => option switch
+    {
+        { Form: OptionForm.Switch } => value == "true" ? "false" : "true",
+        { Form: OptionForm.Number } => new[] { "0.25", "8", "9" }.First(t => t != value && Accepts(option, t)),
+        { Name: "max-time" } => "2h30m",
+        _ when option.Allowed.Contains('|') => option.Allowed.Split('|').First(t => t != value),
+        _ => "other",
+    };
+
+    private static bool Accepts(TrainOption option, string text)
+    {
+        try
+        {
+            option.Set(new TrainConfig(), text);
+            return true;
+        }
+        catch (UsageException)
+        {
+            return false;
+        }
+    }
+
+    [Fact]
+    public void CommandLineBeatsFileBeatsRecipeBeatsDefaults()
+    {
+        var file = File("""{ "batch-size": 48, "lr": 0.5 }""");
+        var config = TrainConfig.Resolve("imagenet-xclr-r50", file, Given("lr", "0.7"));
+        Assert.Equal(0.7, config.Lr);
+        Assert.Equal(48, config.BatchSize);
+        Assert.Equal(LrScaling.Sqrt, config.LrScaling);
+        Assert.Equal(10, config.LogEvery);
+    }
+
+    [Fact]
+    public void AFileMayNameARecipeAndTheCommandLineAnother()
+    {
+        var file = File("""{ "recipe": "demo", "seed": 5 }""");
+        Assert.Equal(Stem.ImageNet, TrainConfig.Resolve("cc3m-xclr-r50", file, []).Stem);
+        var config = TrainConfig.Resolve(null, file, []);
+        Assert.Equal(DataFormat.Idx, config.DataFormat);
+        Assert.Equal(5ul, config.Seed);
+    }
+
+    [Fact]
+    public void JsonHoldsEveryOptionAndReadsBackEqual()
+    {
+        var config = From("data", "shards/{0..3}.tar", "lr", "1e-3", "seed", "18446744073709551615", "steps", "7", "max-time", "90m", "nesterov", "true",
+            "optimizer", "sgd", "augment", "light", "hue", "0.05", "caption-template", "a \"photo\" of {class}");
+        var json = config.ToJson();
+        Assert.Equal(TrainOptions.All.Select(o => o.Name).Order(), json.EnumerateObject().Select(p => p.Name).Order());
+        Assert.Equal(JsonValueKind.Number, json.GetProperty("lr").ValueKind);
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("epochs").ValueKind);
+        Assert.Equal(JsonValueKind.True, json.GetProperty("nesterov").ValueKind);
+        Assert.Equal(config, TrainConfig.FromJson(json, "saved"));
+        Assert.Equal(config, TrainConfig.Resolve("cc3m-xclr-r50", File(json.GetRawText()), []));
+    }
+
+    [Fact]
+    public void UnknownKeysAreRefusedWithTheNearest()
+    {
+        var message = Refusal(() => TrainConfig.Resolve(null, File("""{ "batchsize": 3 }"""), []));
+        Assert.Contains("run.json: there is no option 'batchsize'", message);
+        Assert.Contains("'batch-size'", message);
+        Assert.DoesNotContain("mean", Refusal(() => From("qqqqqqqqqqqq", "1")));
+    }
+
+    [Theory]
+    [InlineData("batch-size", "0", "--batch-size '0' is not accepted; allowed: a whole number from 1 to 1048576")]
+    [InlineData("batch-size", "1.5", "a whole number")]
+    [InlineData("loss", "triplet", "xclr|simclr|supcon|clip|supervised")]
+    [InlineData("loss", "1", "xclr|simclr")]
+    [InlineData("tau", "0", "a number from 0.0001 to 100")]
+    [InlineData("lr", "NaN", "a number from 0")]
+    [InlineData("lr", "0,1", "a number from 0")]
+    [InlineData("hue", "0.6", "a number from 0 to 0.5")]
+    [InlineData("max-time", "10", "90s, 150m")]
+    [InlineData("max-time", "1m1h", "90s, 150m")]
+    [InlineData("nesterov", "yes", "true|false")]
+    [InlineData("text-encoder", "", "any text")]
+    [InlineData("precision", "fp64", "fp32")]
+    public void AValueOutOfRangeIsRefusedWithWhatIsAllowed(string name, string value, string expected) =>
+        Assert.Contains(expected, Refusal(() => From(name, value)));
+
+    [Theory]
+    [InlineData("""{ "lr": "0.1" }""", "lr must be a number, not \"0.1\"")]
+    [InlineData("""{ "data": 3 }""", "data must be a string, not 3")]
+    [InlineData("""{ "nesterov": 1 }""", "nesterov must be true or false, not 1")]
+    [InlineData("""{ "lr": 0.1, "lr": 0.2 }""", "'lr' is given 2 times")]
+    [InlineData("""{ "steps": 3, "epochs": 1 }""", "give one of them")]
+    [InlineData("""[1]""", "one object")]
+    [InlineData("""{ "lr": """, "no valid JSON")]
+    [InlineData("""{ "tau": 0 }""", "run.json: tau '0' is not accepted")]
+    public void AMalformedFileIsRefusedByName(string json, string expected) =>
+        Assert.Contains(expected, Refusal(() => TrainConfig.Resolve(null, File(json), [])));
+
+    [Fact]
+    public void AMissingFileAndAnUnknownRecipeAreUsageErrors()
+    {
+        Assert.Contains("nowhere.json", Refusal(() => TrainConfig.Resolve(null, Path.Combine(folder, "nowhere.json"), [])));
+        Assert.Contains("there are: cc3m-xclr-r50, demo, imagenet-xclr-r50", Refusal(() => TrainConfig.Resolve("imagenet", null, [])));
+    }
+
+    [Fact]
+    public void StepsAndEpochsReplaceEachOther()
+    {
+        var steps = TrainConfig.Resolve("cc3m-xclr-r50", null, Given("steps", "30"));
+        Assert.Null(steps.Epochs);
+        Assert.Equal(30, steps.TotalSteps(stepsPerEpoch: 1000));
+        var epochs = TrainConfig.Resolve("demo", null, Given("epochs", "0.5"));
+        Assert.Null(epochs.Steps);
+        Assert.Equal(500, epochs.TotalSteps(stepsPerEpoch: 1000));
+    }
+
+    [Fact]
+    public void NamingAPresetResetsTheStrengthsAndThoseBesideItApplyWhereverTheyStand()
+    {
+        var file = File("""{ "hue": 0.05, "augment": "light", "crop-area-min": 0.3 }""");
+        var config = TrainConfig.Resolve(null, file, Given("grey-p", "0"));
+        Assert.Equal(AugmentSettings.Preset("light") with { Hue = 0.05, AreaMin = 0.3, GreyP = 0 }, config.AugmentStrengths);
+        Assert.Equal(AugmentSettings.Preset("none"), TrainConfig.Resolve(null, file, Given("augment", "none")).AugmentStrengths);
+    }
+
+    [Fact]
+    public void DefaultStrengthsAreThePresetsAndEveryPresetIsKnownToTheData()
+    {
+        Assert.Equal(AugmentSettings.PresetNames, Enum.GetNames<AugmentPreset>().Select(n => n.ToLowerInvariant()));
+        Assert.Equal(DatasetFactory.Formats, Enum.GetNames<DataFormat>().Select(n => n.ToLowerInvariant()));
+        Assert.Equal(AugmentSettings.Preset("simclr"), new TrainConfig().AugmentStrengths);
+    }
+
+    [Theory]
+    [InlineData("--data is missing")]
+    [InlineData("--caption-template 'a photo'", "caption-template", "a photo")]
+    [InlineData("--eval-every 5 needs a --val-data", "eval-every", "5")]
+    [InlineData("--batch-size 1", "batch-size", "1")]
+    [InlineData("--crop-area-min 0.5 is above --crop-area-max 0.25", "crop-area-min", "0.5", "crop-area-max", "0.25")]
+    [InlineData("--warmup-epochs 3 is longer", "warmup-epochs", "3", "epochs", "2")]
+    [InlineData("--schedule step needs --milestones", "schedule", "step")]
+    [InlineData("'30' is no epoch above", "schedule", "step", "milestones", "30,30")]
+    [InlineData("--milestones 3 is for --schedule step", "milestones", "3")]
+    [InlineData("--nesterov needs --optimizer sgd", "nesterov", "true")]
+    [InlineData("Neither --epochs nor --steps", "epochs", "")]
+    [InlineData("--resume auto and --init-weights w", "resume", "auto", "init-weights", "w")]
+    public void ValuesThatDoNotFitTogetherAreRefused(string expected, params string[] values)
+    {
+        string[] data = expected.StartsWith("--data", StringComparison.Ordinal) ? [] : ["data", "d"];
+        Assert.Contains(expected, Refusal(() => From([.. data, .. values]).Validated()));
+    }
+
+    [Fact]
+    public void EveryRecipeIsValidAndTheXclrRecipesAreTheDocumentedOnes()
+    {
+        foreach (var name in TrainRecipes.Names)
+            TrainConfig.Resolve(name, null, Given("data", "d")).Validated();
+        foreach (var (name, rate) in new[] { ("cc3m-xclr-r50", 0.3 * 1024 / 256), ("imagenet-xclr-r50", 0.075 * 32) })
+        {
+            var config = TrainConfig.Resolve(name, null, []);
+            var schedule = config.CreateSchedule(stepsPerEpoch: 100);
+            Assert.Equal((10_000, 1_000), (schedule.TotalSteps, schedule.WarmupSteps));
+            Assert.Equal(rate, schedule.BaseRate, precision: 12);
+            Assert.Equal((OptimizerKind.Lars, 1e-6, 1024, Arch.ResNet50, 224), (config.Optimizer, config.WeightDecay, config.BatchSize, config.Arch, config.ImageSize));
+        }
+    }
+
+    [Fact]
+    public void WarmUpIsATenthUnlessAskedAndMustFitTheRun()
+    {
+        Assert.Equal(3, From("steps", "30").CreateSchedule(100).WarmupSteps);
+        Assert.Equal(50, From("warmup-epochs", "0.5").CreateSchedule(100).WarmupSteps);
+        var tooLong = From("steps", "30", "warmup-epochs", "1");
+        Assert.Contains("that is 100 steps, and the run has 30", Assert.Throws<UsageException>(() => tooLong.CreateSchedule(100)).Message);
+        Assert.Equal([300, 600], From("schedule", "step", "milestones", "3, 6").CreateSchedule(100).Milestones);
+    }
+
+    [Theory]
+    [InlineData("90s", 90, "1m30s")]
+    [InlineData("150m", 9000, "2h30m")]
+    [InlineData("1D2h", 93600, "1d2h")]
+    public void DurationsParseAndPrint(string text, double seconds, string canonical)
+    {
+        Assert.True(OptionText.TryParseDuration(text, out var time));
+        Assert.Equal(seconds, time!.Value.TotalSeconds);
+        Assert.Equal(canonical, OptionText.FormatDuration(time));
+    }
+}
