@@ -113,6 +113,20 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
+    public void AFileWrittenByNumpyIsRead()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "XClr.Vulkan.sln")))
+            root = root.Parent ?? throw new InvalidOperationException("the tests run outside the repository");
+        using var file = SafetensorsFile.Open(Path.Combine(root.FullName, "tests", "Golden", "data", "optimizer", "sgd.safetensors"));
+        file.Require("conv.weight", 5, 3, 3, 3);
+        Assert.Equal([3L], file.ReadInt64("step"));
+        // The scale runs into its clamp, ln 100, in this golden.
+        Assert.Equal(Math.Log(100), file.ReadFloat64("clip.logit_scale")[0], 1e-12);
+        Assert.StartsWith("--optimizer sgd", file.Metadata["options"]);
+    }
+
+    [Fact]
     public void TensorsLongerThanOneChunkReadWhole()
     {
         var values = Enumerable.Range(0, 600_001).Select(i => i * 0.5).ToArray();
