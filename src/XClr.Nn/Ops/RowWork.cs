@@ -36,6 +36,9 @@ internal static class RowWork
     /// <summary>Workgroups of a kernel that merges blocks: four quads a group, eight lanes of a quad each on a CPU.</summary>
     public static long MergeGroups(Recorder gpu, long quads) => OpMath.CeilDiv(quads, gpu.Caps.CpuKernels ? 8 : 4);
 
+    /// <summary>Workgroups of a kernel that reduces along rows: one row a group, eight rows of a lane each on a CPU.</summary>
+    public static long RowGroups(Recorder gpu, long rows) => gpu.Caps.CpuKernels ? OpMath.CeilDiv(rows, 8) : rows;
+
     /// <summary>Runs of rows as <see cref="RecorderExtensions.RowRuns"/> cuts them, every run but the last a multiple of <paramref name="block"/> rows.</summary>
     public static IEnumerable<(int Start, int Count)> Runs(Recorder gpu, int block, params Tensor[] tensors)
     {

@@ -1,0 +1,16 @@
+// dx[n,pixel,c] = dy[n,c] / pixels. dy: [N,4*quads], dx: [N,pixels,4*quads].
+// Dispatch: one lane per quad of dy, writing a quad of every pixel. Traffic: writes dx once.
+#include "grid.glsl"
+#include "quad.glsl"
+layout(local_size_x = LANES) in;
+layout(push_constant) uniform Params { uint N; uint pixels; uint quads; };
+layout(std430, set = 0, binding = 0) readonly buffer Dy { QUAD dy[]; };
+layout(std430, set = 0, binding = 1) writeonly buffer Dx { QUAD dx[]; };
+
+void main() {
+  uint i = flat_invocation();
+  if (i >= N * quads) return;
+  uint at = i / quads * pixels * quads + i % quads;
+  QUAD share = pack_quad(unpack_quad(dy[i]) / float(pixels));
+  for (uint p = 0; p < pixels; p++) dx[at + p * quads] = share;
+}

@@ -1,0 +1,17 @@
+// y[n,c] = mean of x[n,pixel,c] over an image's pixels. x: [N,pixels,4*quads], y: [N,4*quads].
+// Dispatch: one lane per quad of y. Traffic: reads x once.
+#include "grid.glsl"
+#include "quad.glsl"
+layout(local_size_x = LANES) in;
+layout(push_constant) uniform Params { uint N; uint pixels; uint quads; };
+layout(std430, set = 0, binding = 0) readonly buffer X { QUAD x[]; };
+layout(std430, set = 0, binding = 1) writeonly buffer Y { QUAD y[]; };
+
+void main() {
+  uint i = flat_invocation();
+  if (i >= N * quads) return;
+  uint at = i / quads * pixels * quads + i % quads;
+  vec4 sum = vec4(0);
+  for (uint p = 0; p < pixels; p++) sum += unpack_quad(x[at + p * quads]);
+  y[i] = pack_quad(sum / float(pixels));
+}

@@ -1,0 +1,34 @@
+using XClr.Gpu;
+using static XClr.Nn.Ops.OpMath;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>Mean over an image's pixels. x: [N,H,W,C], y: [N,C], C a multiple of 4, fp32.</summary>
+public static class GlobalAvgPoolOp
+{
+    private readonly record struct PoolParams(uint N, uint Pixels, uint Quads);
+
+    private static readonly Kernel<PoolParams> Fwd = new("pool/globalavgpool_fwd", reads: 1, writes: 1);
+    private static readonly Kernel<PoolParams> FwdWord = new("pool/globalavgpool_fwd_word", reads: 1, writes: 1);
+    private static readonly Kernel<PoolParams> Bwd = new("pool/globalavgpool_bwd", reads: 1, writes: 1);
+    private static readonly Kernel<PoolParams> BwdWord = new("pool/globalavgpool_bwd_word", reads: 1, writes: 1);
+
+    /// <summary>y[n] = mean of x[n] over its pixels.</summary>
+    public static void Forward(Recorder gpu, Tensor x, Tensor y) => Dispatch(gpu, RowWork.Pick(gpu, Fwd, FwdWord), x, y, image => ([image.Image], [image.Vector]));
+
+    /// <summary>dx[n] = dy[n] / (H W) at every pixel.</summary>
+    public static void Backward(Recorder gpu, Tensor dy, Tensor dx) => Dispatch(gpu, RowWork.Pick(gpu, Bwd, BwdWord), dx, dy, image => ([image.Vector], [image.Image]));
+
+    private static void Dispatch(Recorder gpu, Kernel<PoolParams> kernel, Tensor image, Tensor vector, Func<(Tensor Image, Tensor Vector), (BufferView[] Reads, BufferView[] Writes)> bind)
+    {
+        var (n, h, w, c) = image.Shape.AsNhwc();
+        RowWork.Require2D(image);
+        Shape.Require([n, c], vector);
+        foreach (var (start, count) in gpu.RowRuns(image, vector))
+        {
+            var (reads, writes) = bind((image.Rows(start, count), vector.Rows(start, count)));
+            gpu.Dispatch(kernel, CeilDiv((long)count * (c / 4), RowWork.Lanes(gpu)), new((uint)count, (uint)(h * w), (uint)c / 4),
+                reads, writes, new DispatchCost((double)count * h * w * c), $"{count}x{h}x{w}x{c}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using XClr.Bench.Cases;
+using XClr.Gpu;
+using XClr.Nn.Ops;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+
+namespace XClr.Nn.Tests.Ops;
+
+public class PointwiseOpTests
+{
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    // Copies and zeros: exact.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void ReluMatchesReference(string device)
+    {
+        foreach (var op in ReluCases.All)
+        {
+            OpRunner.Check(device, op, t => t.ContainsKey("dy") ? PointwiseReference.ReluGradient(t) : PointwiseReference.Relu(t), 0);
+        }
+    }
+
+    [SkippableFact]
+    public void ReluKeepsNan()
+    {
+        var op = ReluCases.Forward([1, 4]);
+        var y = OpRunner.Run(TestDevices.Get(TestDevices.Lavapipe), op, new() { ["x"] = [float.NaN, -1, 2, float.NegativeInfinity] })["y"];
+        Assert.Equal([float.NaN, 0, 2, 0], y);
+    }
+
+    // One rounding of 6e-8 of a sum up to five times the rms.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void AddMatchesReference(string device)
+    {
+        foreach (var op in AddCases.All)
+        {
+            OpRunner.Check(device, op, t => new Dictionary<string, double[]> { [op.Outputs[0].Name] = PointwiseReference.Add(t) }, 3e-7);
+        }
+    }
+
+    // Blocks of at most 512 rows, then up to 1,024 sums: each rounds by 6e-8 of a partial sum of the result's size; they add up like a random walk.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void ColumnSumsMatchReference(string device)
+    {
+        foreach (var op in ReduceCases.All)
+        {
+            OpRunner.Check(device, op, PointwiseReference.ColumnSums, 3e-6);
+        }
+    }
+
+    [SkippableFact]
+    public void ChannelsMustComeInFours()
+    {
+        var recorder = new Recorder(TestDevices.Get(TestDevices.Lavapipe).Caps);
+        Tensor New() => recorder.NewTensor("odd", new Shape(2, 3));
+        Assert.Contains("multiple of 4", Assert.Throws<ShapeException>(() => ReluOp.Forward(recorder, New(), New())).Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,62 @@
+using XClr.Bench.Cases;
+using XClr.Nn.Ops;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+
+namespace XClr.Nn.Tests.Ops;
+
+public class PoolOpTests
+{
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    // The forward pass copies (exact); the backward pass adds at most R S values, each sum rounded by 6e-8 of values up to six times the rms.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void MaxPoolMatchesReference(string device)
+    {
+        foreach (var (op, window) in MaxPoolCases.All.Zip(MaxPoolCases.Windows))
+        {
+            var image = op.Inputs[0].Shape;
+            OpRunner.Check(device, op, t => t.ContainsKey("dy") ? PoolReference.MaxGradient(t, image, window) : PoolReference.Max(t, image, window), op.Inputs.Count > 1 ? 2e-6 : 0);
+        }
+    }
+
+    // Values from {-1, 0, 1} tie in nearly every window; the gradient must go to the first maximum in row-major order.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void TiesGoToTheFirst(string device)
+    {
+        int[] image = [2, 9, 7, 8];
+        OpRunner.Check(device, MaxPoolCases.Backward(image, MaxPoolCases.Stem), t => PoolReference.MaxGradient(t, new Shape(image), MaxPoolCases.Stem), 2e-6,
+            t => t["x"] = [.. t["x"].Select(v => (float)Math.Round(Math.Clamp(v, -1, 1)))]);
+    }
+
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void AllMinusInfinityAndNanArePooledAsInTorch(string device)
+    {
+        int[] image = [1, 2, 2, 4];
+        var op = MaxPoolCases.Forward(image, new(2, 2, 2, 0));
+        const float Low = float.NegativeInfinity;
+        float[] x = [Low, 1, 1, 1, Low, float.NaN, 2, 1, Low, 3, Low, 1, Low, 2, 0, 1];
+        Assert.Equal([Low, float.NaN, 2, 1], OpRunner.Run(TestDevices.Get(device), op, new() { ["x"] = x })["y"]);
+    }
+
+    // Sums of up to 2,440 pixels: a random walk of roundings of 6e-8 each, of a mean that is a fiftieth of the values.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void GlobalAveragePoolMatchesReference(string device)
+    {
+        foreach (var op in GlobalAvgPoolCases.All)
+        {
+            var backward = op.Inputs[0].Name == "dy";
+            var image = (backward ? op.Outputs : op.Inputs)[0].Shape;
+            OpRunner.Check(device, op, t => backward ? PoolReference.AverageGradient(t, image) : PoolReference.Average(t, image), backward ? 1e-6 : 1e-5);
+        }
+    }
+
+    [Theory]
+    [InlineData(3, 3, 2, 2)]
+    [InlineData(17, 17, 1, 0)]
+    [InlineData(9, 1, 1, 0)]
+    [InlineData(3, 3, 0, 1)]
+    public void UnsuitableWindowsAreRefused(int r, int s, int stride, int pad) =>
+        Assert.Contains("does not suit", Assert.Throws<ShapeException>(() => new PoolWindow(r, s, stride, pad).Pooled(new Shape(1, 8, 8, 4))).Message, StringComparison.Ordinal);
+}

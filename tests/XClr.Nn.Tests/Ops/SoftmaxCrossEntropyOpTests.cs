@@ -1,0 +1,67 @@
+using XClr.Bench;
+using XClr.Bench.Cases;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+
+namespace XClr.Nn.Tests.Ops;
+
+public class SoftmaxCrossEntropyOpTests
+{
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    // exp is allowed 3 + 2|x| units in the last place, |x| up to 8 here: 1e-6 of a probability; label entries of dlogits reach thirty times the rms at 1,000 classes, rounded to 6e-8.
+    private const double Rounding = 1e-5;
+
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void MatchesReference(string device)
+    {
+        foreach (var op in SoftmaxCrossEntropyCases.All)
+        {
+            OpRunner.Check(device, op, t => SoftmaxCrossEntropyReference.Forward(t, Classes(op), SoftmaxCrossEntropyCases.Scale), Rounding);
+        }
+    }
+
+    // Logits of 1,000 overflow exp unless the maximum is taken off first; differences of whole numbers keep them exact.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void LargeLogitsStayFinite(string device)
+    {
+        var op = SoftmaxCrossEntropyCases.Forward(13, 10, 12);
+        OpRunner.Check(device, op, t => SoftmaxCrossEntropyReference.Forward(t, 10, SoftmaxCrossEntropyCases.Scale), Rounding, t => t["logits"] = [.. t["logits"].Select(v => 1000 + MathF.Round(4 * v))]);
+    }
+
+    // Whole numbers from -1 to 1 tie often: only the first of the largest logits counts as the prediction.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void TiedPredictionsCountForTheFirst(string device)
+    {
+        var op = SoftmaxCrossEntropyCases.Forward(127, 7, 8);
+        OpRunner.Check(device, op, t => SoftmaxCrossEntropyReference.Forward(t, 7, SoftmaxCrossEntropyCases.Scale), Rounding, t => t["logits"] = [.. t["logits"].Select(v => MathF.Round(Math.Clamp(v, -1, 1)))]);
+    }
+
+    [SkippableFact]
+    public void AnUnknownLabelMakesTheLossNan()
+    {
+        var op = SoftmaxCrossEntropyCases.Forward(3, 10, 12, i => i == 1 ? 10u : 0u);
+        Assert.True(float.IsNaN(OpRunner.Run(TestDevices.Get(TestDevices.Lavapipe), op, OpRunner.Inputs(op))["loss"][0]));
+    }
+
+    // Central differences in double precision, step 1e-5.
+    [Fact]
+    public void ReferenceGradientMatchesFiniteDifferences()
+    {
+        var t = OpRunner.Inputs(SoftmaxCrossEntropyCases.Forward(3, 6, 8)).ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray());
+        double Loss() => SoftmaxCrossEntropyReference.Forward(t, 6, 1)["loss"][0];
+        var want = SoftmaxCrossEntropyReference.Forward(t, 6, 1)["dlogits"];
+        for (var i = 0; i < want.Length; i++)
+        {
+            var at = t["logits"][i];
+            t["logits"][i] = at + 1e-5;
+            var up = Loss();
+            t["logits"][i] = at - 1e-5;
+            Assert.Equal((up - Loss()) / 2e-5, want[i], 1e-9);
+            t["logits"][i] = at;
+        }
+    }
+
+    private static int Classes(OpCase op) => int.Parse(op.Name.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture);
+}
