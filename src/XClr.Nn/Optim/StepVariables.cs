@@ -5,7 +5,7 @@ namespace XClr.Nn.Optim;
 
 /// <summary>
 /// What changes from step to step while the recorded plan stays the same: written to the device before each step, read by kernels as eight
-/// 32-bit words in this order (shaders/optim/step.glsl).
+/// 32-bit words in this order (shaders/common/step.glsl).
 /// </summary>
 /// <param name="LearningRate">The step's learning rate, scaling and schedule applied.</param>
 /// <param name="LossScale">Gradients hold LossScale times the gradient of the loss; the optimiser divides. 1 in fp32.</param>
