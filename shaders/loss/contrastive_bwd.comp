@@ -12,10 +12,10 @@ layout(std430, binding = 2) readonly buffer ZCols1 { vec4 zCols1[]; };
 layout(std430, binding = 3) readonly buffer ZCols2 { vec4 zCols2[]; };
 layout(std430, binding = 4) readonly buffer TextRows { vec4 textRows[]; };
 layout(std430, binding = 5) readonly buffer TextCols { vec4 textCols[]; };
-layout(std430, binding = 6) readonly buffer Similarity { float similarity[]; };
-layout(std430, binding = 7) readonly buffer Labels { uint labels[]; };
-layout(std430, binding = 8) readonly buffer StateRows { vec4 stateRows[]; };
-layout(std430, binding = 9) readonly buffer StateCols { vec4 stateCols[]; };
+layout(std430, binding = 6) readonly buffer StateRows { vec4 stateRows[]; };
+layout(std430, binding = 7) readonly buffer StateCols { vec4 stateCols[]; };
+layout(std430, binding = 8) readonly buffer Similarity { float similarity[]; };
+layout(std430, binding = 9) readonly buffer Labels { uint labels[]; };
 layout(std430, binding = 10) readonly buffer Step { uint step_words[]; };
 layout(std430, binding = 11) writeonly buffer Slab { vec2 slab[]; };
 #include "step.glsl"

@@ -47,6 +47,7 @@ public static class ContrastiveLoss
     public const int StateWidth = 4;
 
     private const int Tile = 32;
+    private const int WordTile = 4;
     private const int MomentRows = 128;
 
     private readonly record struct TileParams(
@@ -60,12 +61,12 @@ public static class ContrastiveLoss
     private readonly record struct StatsParams(uint Samples, uint Chunks, uint Dims);
 
     private static readonly Kernel<TileParams> Fwd = new("loss/contrastive_fwd", reads: 8, writes: 1);
-    private static readonly Kernel<TileParams> FwdWord = new("loss/contrastive_fwd_word", reads: 8, writes: 1);
+    private static readonly Kernel<TileParams> FwdWord = new("loss/contrastive_fwd_word", reads: 8, writes: 1, texels: 6);
     private static readonly Kernel<MergeParams> Merge = new("loss/contrastive_merge_fwd", reads: 1, writes: 2);
     private static readonly Kernel<MomentParams> Moments = new("loss/embedding_std_fwd", reads: 1, writes: 1);
     private static readonly Kernel<StatsParams> Stats = new("loss/contrastive_stats_fwd", reads: 2, writes: 2);
     private static readonly Kernel<TileParams> Bwd = new("loss/contrastive_bwd", reads: 11, writes: 1);
-    private static readonly Kernel<TileParams> BwdWord = new("loss/contrastive_bwd_word", reads: 11, writes: 1);
+    private static readonly Kernel<TileParams> BwdWord = new("loss/contrastive_bwd_word", reads: 11, writes: 1, texels: 8);
 
     /// <summary>Computes the loss of the local rows.</summary>
     /// <param name="gpu">Records the dispatches.</param>
@@ -84,7 +85,7 @@ public static class ContrastiveLoss
         Shape.Require([z.Local, StateWidth], state);
         Shape.Require([1], loss);
         Shape.Require([4], stats);
-        var (rowTile, lanes) = gpu.Caps.CpuKernels ? (8, 8) : (Tile, 16);
+        var (rowTile, lanes) = gpu.Caps.CpuKernels ? (WordTile, 8) : (Tile, 16);
         var terms = gpu.NewTensor("contrastive_terms", new Shape(z.Local, 4), MemoryCategory.Workspace);
         var mostCols = MostSamples(gpu.Caps, z.Columns, targets, z.Total, Tile);
         var mostRows = MostSamples(gpu.Caps, z.Rows, targets, z.Local, Tile);
@@ -114,7 +115,7 @@ public static class ContrastiveLoss
         Require(gpu.Caps, z, targets, tau);
         Shape.Require([z.Total, StateWidth], allStates);
         Shape.Require(z.Rows.Shape.Dims, dz);
-        var rowTile = gpu.Caps.CpuKernels ? 8 : Tile;
+        var rowTile = gpu.Caps.CpuKernels ? WordTile : Tile;
         var mostCols = Math.Min(MostSamples(gpu.Caps, z.Columns, targets, z.Total, Tile), SlabSamples);
         var pitch = (int)OpMath.CeilDiv(Math.Min(mostCols, z.Total), Tile) * Tile;
         var mostRows = (int)Math.Min(MostSamples(gpu.Caps, z.Rows, targets, z.Local, Tile), gpu.Caps.MaxStorageBufferRange / (pitch * 16L) / Tile * Tile);
@@ -125,7 +126,7 @@ public static class ContrastiveLoss
                 var tiles = (int)OpMath.CeilDiv(cols, Tile);
                 var slab = gpu.NewTensor("contrastive_slab", new Shape(2 * rows, 2 * tiles * Tile), MemoryCategory.Workspace);
                 var p = TileOf(gpu.Caps, z, targets, tau, (row, rows), (col, cols), out var reads) with { Splits = (uint)tiles, StateRowAt = (uint)(z.FirstSample + row) };
-                gpu.Dispatch((gpu.Caps.CpuKernels ? BwdWord : Bwd).With(targets.Kind), OpMath.CeilDiv(rows, rowTile) * tiles, p, [.. reads, allStates, allStates, stepVariables], writes: [slab],
+                gpu.Dispatch((gpu.Caps.CpuKernels ? BwdWord : Bwd).With(targets.Kind), OpMath.CeilDiv(rows, rowTile) * tiles, p, [.. reads[..6], allStates, allStates, .. reads[6..], stepVariables], writes: [slab],
                     new DispatchCost(PairFlops(z, targets) * rows * cols), $"{rows}x{cols}");
                 var columns = new SlabColumns(z.Columns, col, cols, z.Total + col);
                 SlabRows.Add(gpu, slab.Rows(0, rows), columns, dz, row, add: col > 0);

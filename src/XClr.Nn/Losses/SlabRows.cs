@@ -12,7 +12,7 @@ internal static class SlabRows
     private readonly record struct RowsParams(uint Rows, uint Words, uint Cols1, uint Cols2, uint Pitch, uint Cols2At, uint Col1At, uint Col2At, uint OutAt, uint Add);
 
     private static readonly Kernel<RowsParams> Bwd = new("loss/contrastive_rows_bwd", reads: 3, writes: 1);
-    private static readonly Kernel<RowsParams> BwdWord = new("loss/contrastive_rows_bwd_word", reads: 3, writes: 1);
+    private static readonly Kernel<RowsParams> BwdWord = new("loss/contrastive_rows_bwd_word", reads: 3, writes: 1, texels: 3);
 
     /// <summary>Slab: [rows, padded columns of the first window, then of the second]; dz: [.., P], written from <paramref name="row"/> on.</summary>
     public static void Add(Recorder gpu, Tensor slab, SlabColumns columns, Tensor dz, int row, bool add)
