@@ -1,0 +1,17 @@
+// Rows of the weight gradient are four input channels each: row4 q = (tap, c4), tap = r*S + s. The pixels to sum over are split into parts.
+layout(constant_id = 0) const uint PROLOGUE = 0u;  // 1: x * scale[c] + shift[c]; 2: the same, then ReLU
+layout(push_constant) uniform Params {
+  int N, P, Q;      // pixels of dy
+  int H, W, C4;     // pixels of x, channels / 4
+  int K4;           // output channels / 4
+  int stride, pad;
+  int R, S;
+  int parts;        // of the sum over pixels; part i writes dw at i * R*S*C*K
+  int firstPart;    // index of this dispatch's first part in dw
+};
+
+vec4 prologue(vec4 a, vec4 scale, vec4 shift) {
+  if (PROLOGUE == 0u) return a;
+  a = a * scale + shift;
+  return PROLOGUE == 2u ? max(a, vec4(0)) : a;
+}

@@ -1,0 +1,34 @@
+// One convolution as rows x columns: row m is the pixel (n, p, q) of a grid [N,P,Q], columns are output channels.
+//   out[n, p*OUT_STRIDE + out_y, q*OUT_STRIDE + out_x, k] = sum over tap (r, s) and channel c of in[n, p*stride + y0 + r, q*stride + x0 + s, c] * w[tap, c, k]
+// Forward: the grid is the output. Data gradient: in = dy, w = transposed weights, one such convolution per residue class of the input pixels.
+layout(constant_id = 0) const bool PADDED = true;       // some taps fall outside of `in` and read as zero
+layout(constant_id = 1) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
+layout(constant_id = 2) const bool ACCUMULATE = false;  // adds to out
+layout(constant_id = 3) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
+layout(push_constant) uniform Params {
+  int M, P, Q;          // rows, and the grid of one image
+  int H, W, C4;         // input image, channels / 4
+  int K4;               // output channels / 4
+  int stride, y0, x0;   // where a row's first tap lies
+  int R, S;             // taps
+  int outH, outW, outStride, outY, outX;
+  int firstBlock;       // index of this dispatch's first block of rows in `partials`
+};
+
+struct Pixel { int n, p, q; };
+
+Pixel pixel_of(int m) {
+  int t = m / Q;
+  return Pixel(t / P, t % P, m % Q);
+}
+
+// The following row; stays where the next row is past the end.
+Pixel next_pixel(Pixel a, bool more) {
+  int q = a.q + (more ? 1 : 0);
+  bool wrapQ = q == Q;
+  int p = a.p + (wrapQ ? 1 : 0);
+  bool wrapP = p == P;
+  return Pixel(a.n + (wrapP ? 1 : 0), wrapP ? 0 : p, wrapQ ? 0 : q);
+}
+
+int out_texel(Pixel a) { return ((a.n * outH + a.p * outStride + outY) * outW + a.q * outStride + outX) * K4; }

@@ -1,0 +1,88 @@
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Ops;
+
+namespace XClr.Bench.Cases;
+
+/// <summary>Direction of a convolution case.</summary>
+public enum ConvPass
+{
+    Forward,
+    BackwardData,
+    BackwardWeight,
+}
+
+/// <summary>One convolution in one direction, with the slots that are in use.</summary>
+/// <param name="Pass">Direction.</param>
+/// <param name="Geometry">Shapes, stride and padding.</param>
+/// <param name="Prologue">x passes through scale and shift as it is loaded.</param>
+/// <param name="Relu">ReLU follows scale and shift.</param>
+/// <param name="Epilogue">Statistics of y are written.</param>
+/// <param name="Accumulate">The result is added to what is there.</param>
+public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prologue = false, bool Relu = false, bool Epilogue = false, bool Accumulate = false)
+{
+    /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 relu".</summary>
+    public string Name => string.Join(' ', new[]
+    {
+        $"conv2d_{Pass switch { ConvPass.Forward => "fwd", ConvPass.BackwardData => "bwd_data", _ => "bwd_weight" }} {Geometry}",
+        Relu ? "relu" : Prologue ? "affine" : "", Epilogue ? "stats" : "", Accumulate ? "acc" : "",
+    }.Where(s => s.Length > 0));
+
+    /// <summary>The case for a device (the shape of the statistics depends on its kernels).</summary>
+    public OpCase ToOpCase(DeviceCaps caps)
+    {
+        var g = Geometry;
+        OpTensor x = new("x", g.X), w = new("w", g.Weights), dy = new("dy", g.Y);
+        List<OpTensor> slots = Prologue ? [new("scale", new Shape(g.C)), new("shift", new Shape(g.C))] : [];
+        ConvPrologue? Slot(IReadOnlyDictionary<string, Tensor> t) => Prologue ? new(t["scale"], t["shift"], Relu) : null;
+        switch (Pass)
+        {
+            case ConvPass.Forward:
+                OpTensor y = new("y", g.Y), partials = new("partials", ConvEpilogue.PartialsShape(caps, g));
+                return new OpCase(Name, [x, w, .. slots, .. Accumulate ? [y] : (OpTensor[])[]], [y, .. Epilogue ? [partials] : (OpTensor[])[]], (gpu, t) =>
+                    Conv2dOp.Forward(gpu, t["x"], t["w"], t["y"], g, Slot(t), Epilogue ? new(t["partials"]) : null, Accumulate));
+            case ConvPass.BackwardData:
+                OpTensor dx = new("dx", g.X);
+                return new OpCase(Name, [dy, w, .. Accumulate ? [dx] : (OpTensor[])[]], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, Accumulate));
+            default:
+                return new OpCase(Name, [x, dy, .. slots], [new("dw", g.Weights)], (gpu, t) => Conv2dOp.BackwardWeight(gpu, t["x"], t["dy"], t["dw"], g, Slot(t)));
+        }
+    }
+}
+
+/// <summary>Convolutions of every kind at small, ragged shapes.</summary>
+public static class Conv2dCases
+{
+    /// <summary>Kernel sizes, strides, paddings and channel counts off every tile size; images of one pixel; pixels that no output reaches.</summary>
+    public static IReadOnlyList<ConvGeometry> Geometries { get; } =
+    [
+        new(2, 9, 7, 8, 20, 3, 3, 2, 1),
+        new(1, 7, 7, 4, 64, 7, 7, 2, 3),
+        new(3, 5, 5, 12, 132, 3, 3, 1, 1),
+        new(5, 13, 1, 4, 4, 5, 1, 3, 2),
+        new(1, 1, 1, 32, 8, 3, 3, 1, 1),
+        new(2, 9, 8, 16, 8, 1, 1, 2, 0),
+        new(2, 6, 5, 64, 12, 3, 2, 3, 1),
+        new(7, 3, 3, 68, 68, 1, 1, 1, 0),
+        new(1, 127, 1, 4, 4, 1, 1, 1, 0),
+        new(2, 8, 8, 16, 64, 3, 3, 1, 0),
+    ];
+
+    public static IEnumerable<Conv2dCase> All =>
+    [
+        .. Enum.GetValues<ConvPass>().SelectMany(pass => Geometries.Select(g => new Conv2dCase(pass, g))),
+        new(ConvPass.Forward, Geometries[0], Prologue: true, Relu: true, Epilogue: true),
+        new(ConvPass.Forward, Geometries[2], Prologue: true, Epilogue: true),
+        new(ConvPass.Forward, Geometries[7], Prologue: true, Relu: true, Epilogue: true),
+        new(ConvPass.Forward, Geometries[4], Epilogue: true),
+        new(ConvPass.Forward, Geometries[0], Accumulate: true),
+        new(ConvPass.BackwardData, Geometries[0], Accumulate: true),
+        new(ConvPass.BackwardData, Geometries[5], Accumulate: true),
+        new(ConvPass.BackwardWeight, Geometries[0], Prologue: true, Relu: true),
+        new(ConvPass.BackwardWeight, Geometries[6], Prologue: true),
+        // Larger than one binding at the portable floor (1 MiB): runs of images, parts of the weight gradient added across runs.
+        new(ConvPass.Forward, new(8, 64, 48, 16, 4, 3, 3, 2, 1), Epilogue: true),
+        new(ConvPass.BackwardData, new(8, 64, 48, 16, 4, 3, 3, 2, 1)),
+        new(ConvPass.BackwardWeight, new(8, 64, 48, 16, 4, 3, 3, 2, 1), Prologue: true, Relu: true),
+    ];
+}

@@ -1,0 +1,67 @@
+using XClr.Gpu;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>
+/// Shapes of one 2-D convolution. x: [N,H,W,C], w: [R,S,C,K], y: [N,OH,OW,K]; C and K are multiples of 4. Stride and padding (in pixels, zeros on every side)
+/// are the same in both directions.
+/// </summary>
+public readonly record struct ConvGeometry(int N, int H, int W, int C, int K, int R, int S, int Stride, int Pad)
+{
+    /// <summary>Output height in pixels.</summary>
+    public int OH => (H + 2 * Pad - R) / Stride + 1;
+
+    /// <summary>Output width in pixels.</summary>
+    public int OW => (W + 2 * Pad - S) / Stride + 1;
+
+    /// <summary>Output pixels: the rows of the implicit product.</summary>
+    public long M => (long)N * OH * OW;
+
+    /// <summary>Floating-point operations of any of the three directions.</summary>
+    public double Flops => 2.0 * M * K * R * S * C;
+
+    public Shape X => new(N, H, W, C);
+    public Shape Weights => new(R, S, C, K);
+    public Shape Y => new(N, OH, OW, K);
+
+    public override string ToString() => $"{N}x{H}x{W}x{C} k{K} {R}x{S} s{Stride} p{Pad}";
+
+    /// <summary>Throws unless the geometry describes a convolution that the kernels compute.</summary>
+    /// <exception cref="ShapeException">A dimension is not positive, channels are no multiple of 4, or the kernel exceeds the padded image.</exception>
+    public void Require()
+    {
+        if (Math.Min(Math.Min(Math.Min(N, H), Math.Min(W, C)), Math.Min(Math.Min(K, R), Math.Min(S, Stride))) <= 0 || Pad < 0)
+        {
+            throw new ShapeException($"Convolution {this}: dimensions and stride must be positive, padding must not be negative.");
+        }
+        if (C % 4 != 0 || K % 4 != 0)
+        {
+            throw new ShapeException($"Convolution {this}: C = {C} and K = {K} must be multiples of 4 (pad channels with zeros).");
+        }
+        if (H + 2 * Pad < R || W + 2 * Pad < S)
+        {
+            throw new ShapeException($"Convolution {this}: the kernel is larger than the padded image {H + 2 * Pad}x{W + 2 * Pad}.");
+        }
+    }
+}
+
+/// <summary>
+/// What is applied to x where a convolution loads it: x * Scale[c] + Shift[c], then ReLU if asked for. Scale, Shift: [C]. The padding stays zero.
+/// </summary>
+public sealed record ConvPrologue(Tensor Scale, Tensor Shift, bool Relu);
+
+/// <summary>
+/// Statistics of y for the batch normalisation that follows, from the values as stored: Partials [B,2,K] holds per block of <see cref="RowsPerBlock"/> rows
+/// (the last one has the rest) and channel the mean and M2, the sum of squared deviations from that mean.
+/// </summary>
+public sealed record ConvEpilogue(Tensor Partials)
+{
+    /// <summary>Rows (pixels of y) of one block: the rows of one workgroup's tile.</summary>
+    public static int RowsPerBlock(DeviceCaps caps) => caps.CpuKernels ? Conv2dKernels.WordRows : Conv2dKernels.TileRows;
+
+    /// <summary>[B,2,K] for a convolution on a device.</summary>
+    public static Shape PartialsShape(DeviceCaps caps, ConvGeometry g) => new(checked((int)OpMath.CeilDiv(g.M, RowsPerBlock(caps))), 2, g.K);
+
+    /// <summary>The partials as <see cref="BatchNormOp"/> takes them.</summary>
+    public RowStatistics ToStatistics(DeviceCaps caps) => new(Partials, RowsPerBlock(caps));
+}

@@ -1,0 +1,77 @@
+using XClr.Gpu;
+using static XClr.Nn.Ops.OpMath;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>The kernels of the convolution and their launch: tiles, specialisation, choice of variant.</summary>
+internal static class Conv2dKernels
+{
+    /// <summary>Rows and columns of a workgroup's tile: portable, and for CPU drivers.</summary>
+    public const int TileRows = 64, WordRows = 16, TileColumns = 64;
+
+    /// <summary>Fields of shaders/conv/conv2d_params.glsl.</summary>
+    public readonly record struct RowParams(int M, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
+        int OutH, int OutW, int OutStride, int OutY, int OutX, int FirstBlock)
+    {
+        /// <summary>True where some tap of some row lies outside of the input.</summary>
+        public bool IsPadded => Y0 < 0 || X0 < 0 || (P - 1) * Stride + Y0 + R > H || (Q - 1) * Stride + X0 + S > W;
+    }
+
+    /// <summary>Fields of shaders/conv/conv2d_bwd_weight_params.glsl.</summary>
+    public readonly record struct WeightParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Pad, int R, int S, int Parts, int FirstPart);
+
+    private readonly record struct TapsParams(int R, int S, int FirstR, int FirstS, int Stride, int KernelS, int C4, int K4);
+
+    private static readonly Kernel<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2);
+    private static readonly Kernel<RowParams> FwdWord = new("conv/conv2d_fwd_word", reads: 4, writes: 2, texels: 4);
+    private static readonly Kernel<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2);
+    private static readonly Kernel<RowParams> BwdDataWord = new("conv/conv2d_bwd_data_word", reads: 4, writes: 2, texels: 4);
+    private static readonly Kernel<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1);
+    private static readonly Kernel<TapsParams> TapsWord = new("conv/conv2d_bwd_data_taps_word", reads: 1, writes: 1, texels: 1);
+    private static readonly Kernel<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1);
+    private static readonly Kernel<WeightParams> BwdWeightWord = new("conv/conv2d_bwd_weight_word", reads: 4, writes: 1, texels: 4);
+
+    /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail) =>
+        Rows(gpu, gpu.Caps.CpuKernels ? FwdWord : Fwd, x, w, y, p, prologue, partials, accumulate, detail);
+
+    /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, string detail) =>
+        Rows(gpu, gpu.Caps.CpuKernels ? BwdDataWord : BwdData, dy, taps, dx, p, null, null, accumulate, detail);
+
+    private static void Rows(Recorder gpu, Kernel<RowParams> kernel, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
+    {
+        var rows = gpu.Caps.CpuKernels ? WordRows : TileRows;
+        var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, TileColumns);
+        // An unused slot binds a tensor that is there anyway.
+        gpu.Dispatch(kernel.With(p.IsPadded ? 1u : 0u, PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u), groups, p,
+            reads: [x, w, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y, partials ?? y],
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16), detail);
+    }
+
+    /// <summary>Taps first, first - stride, ... of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C].</summary>
+    public static Tensor TransposeTaps(Recorder gpu, Tensor w, int rows, int columns, int firstR, int firstS, int stride)
+    {
+        var (c, k) = (w.Shape[2], w.Shape[3]);
+        var taps = gpu.NewTensor($"{w.Name}.taps", new Shape(rows * columns, k, c), MemoryCategory.Workspace);
+        gpu.Dispatch(gpu.Caps.CpuKernels ? TapsWord : Taps, CeilDiv((long)rows * columns * (c / 4) * (k / 4), 64),
+            new(rows, columns, firstR, firstS, stride, w.Shape[1], c / 4, k / 4), reads: [w], writes: [taps], detail: $"{rows}x{columns}x{c}x{k}");
+        return taps;
+    }
+
+    /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, ConvPrologue? prologue, string detail)
+    {
+        var word = gpu.Caps.CpuKernels;
+        var kind = PrologueKind(prologue);
+        var kernel = word ? BwdWeightWord.With(kind, 4 * p.C4 % WordRows == 0 ? 1u : 0u) : BwdWeight.With(kind);
+        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, p.R * p.S * p.C4 * 4, p.K4 * 4) * p.Parts, p,
+            reads: [x, dy, prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
+            new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16), detail);
+    }
+
+    /// <summary>Workgroups of one part of a weight gradient of [rows,k].</summary>
+    public static long WeightTiles(DeviceCaps caps, int rows, int k) => CeilDiv(rows, caps.CpuKernels ? WordRows : TileRows) * CeilDiv(k, TileColumns);
+
+    private static uint PrologueKind(ConvPrologue? prologue) => prologue switch { null => 0u, { Relu: false } => 1u, _ => 2u };
+}

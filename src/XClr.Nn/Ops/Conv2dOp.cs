@@ -1,0 +1,150 @@
+using XClr.Gpu;
+using static XClr.Nn.Ops.OpMath;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>
+/// 2-D convolution as an implicit matrix product, fp32: any kernel size, stride and zero padding; no dilation, no groups.
+/// x, dx: [N,H,W,C], w, dw: [R,S,C,K], y, dy: [N,OH,OW,K]; C and K multiples of 4.
+/// </summary>
+public static class Conv2dOp
+{
+    /// <summary>Workgroups that fill a device, towards which the weight gradient's sum is split.</summary>
+    private const int CpuGroups = 16, GpuGroups = 512;
+
+    /// <summary>Pixels below which a part of the weight gradient's sum does not pay.</summary>
+    private const int PixelsPerPart = 64;
+
+    /// <summary>
+    /// y[n,p,q,k] = sum over r, s, c of x[n, p*stride - pad + r, q*stride - pad + s, c] * w[r,s,c,k], plus y with <paramref name="accumulate"/>.
+    /// <paramref name="prologue"/> is applied to x as it is loaded; <paramref name="epilogue"/> receives statistics of y.
+    /// </summary>
+    /// <exception cref="ShapeException">Shapes do not fit the geometry, or images per run cannot be whole blocks of statistics.</exception>
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, ConvGeometry g, ConvPrologue? prologue = null, ConvEpilogue? epilogue = null, bool accumulate = false)
+    {
+        Require(g, x, w, y, prologue);
+        if (epilogue is not null)
+        {
+            Shape.Require(ConvEpilogue.PartialsShape(gpu.Caps, g).Dims, epilogue.Partials);
+        }
+        var rowsPerBlock = ConvEpilogue.RowsPerBlock(gpu.Caps);
+        var imageRows = g.OH * g.OW;
+        foreach (var (start, count) in ImageRuns(gpu, epilogue is null ? 1 : rowsPerBlock, imageRows, x, y))
+        {
+            var p = new Conv2dKernels.RowParams(count * imageRows, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
+                g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
+            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, prologue, epilogue?.Partials, accumulate, $"{g with { N = count }}");
+        }
+    }
+
+    /// <summary>
+    /// dx[n,h,w,c] = sum over r, s, k of dy[n, (h + pad - r) / stride, (w + pad - s) / stride, k] * w[r,s,c,k] where the divisions are exact; every element of
+    /// dx is written (zero where no output reaches), or added to with <paramref name="accumulate"/>. One dispatch per residue class of pixels mod stride.
+    /// </summary>
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, bool accumulate = false)
+    {
+        Require(g, dx, w, dy, null);
+        for (var y = 0; y < Math.Min(g.Stride, g.H); y++)
+        {
+            for (var x = 0; x < Math.Min(g.Stride, g.W); x++)
+            {
+                BackwardClass(gpu, dy, w, dx, g, y, x, accumulate);
+            }
+        }
+    }
+
+    // Pixels h = stride*p + y: taps r = (y + pad) mod stride, + stride, ... reach them, from row p + (y + pad - r) / stride of dy; mirrored, that is a
+    // convolution of dy with stride 1.
+    private static void BackwardClass(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, int y, int x, bool accumulate)
+    {
+        var (tapsR, firstR) = ClassTaps(g.R, y + g.Pad, g.Stride);
+        var (tapsS, firstS) = ClassTaps(g.S, x + g.Pad, g.Stride);
+        if (tapsR * tapsS == 0)
+        {
+            if (accumulate)
+            {
+                return;
+            }
+            (tapsR, tapsS) = (0, 0);
+        }
+        var taps = tapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, tapsR, tapsS, firstR, firstS, g.Stride);
+        var (rows, columns) = ((int)CeilDiv(g.H - y, g.Stride), (int)CeilDiv(g.W - x, g.Stride));
+        foreach (var (start, count) in gpu.RowRuns(dy, dx))
+        {
+            var p = new Conv2dKernels.RowParams(count * rows * columns, rows, columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
+                tapsR == 0 ? 0 : (y + g.Pad - firstR) / g.Stride, tapsR == 0 ? 0 : (x + g.Pad - firstS) / g.Stride, tapsR, tapsS, g.H, g.W, g.Stride, y, x, 0);
+            Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, accumulate, $"{g with { N = count }} {y},{x}");
+        }
+    }
+
+    // Taps r < size with r = offset mod stride: how many, and the last of them, which comes first in the mirrored order.
+    private static (int Count, int Last) ClassTaps(int size, int offset, int stride)
+    {
+        var first = offset % stride;
+        var count = first < size ? (size - 1 - first) / stride + 1 : 0;
+        return (count, first + (count - 1) * stride);
+    }
+
+    /// <summary>
+    /// dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], with <paramref name="prologue"/> applied to x as it is
+    /// loaded. The sum is split over the pixels where [R,S,C,K] alone does not fill the device, and the parts are added in a fixed order.
+    /// </summary>
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, ConvPrologue? prologue = null)
+    {
+        Require(g, x, dw, dy, prologue);
+        foreach (var (start, count) in gpu.RowRuns(x, dy))
+        {
+            var run = g with { N = count };
+            var partCount = PartCount(gpu.Caps, run);
+            var direct = start == 0 && partCount == 1;
+            var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
+            var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount, 0);
+            Conv2dKernels.BackwardWeight(gpu, x.Rows(start, count), dy.Rows(start, count), parts, p, prologue, $"{run} parts {partCount}");
+            if (!direct)
+            {
+                SumPartsOp.Forward(gpu, parts, dw, accumulate: start > 0);
+            }
+        }
+    }
+
+    private static int PartCount(DeviceCaps caps, ConvGeometry g)
+    {
+        var tiles = Conv2dKernels.WeightTiles(caps, g.R * g.S * g.C, g.K);
+        var wanted = CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, tiles);
+        var bindable = caps.MaxStorageBufferRange / (g.Weights.Count * sizeof(float));
+        return (int)Math.Clamp(Math.Min(wanted, bindable), 1, CeilDiv(g.M, PixelsPerPart));
+    }
+
+    // Runs of images as RowRuns cuts them; with statistics, every run but the last is a whole number of blocks.
+    private static IEnumerable<(int Start, int Count)> ImageRuns(Recorder gpu, int rowsPerBlock, int imageRows, Tensor x, Tensor y)
+    {
+        var images = x.Shape[0];
+        var longest = gpu.RowRuns(x, y).First().Count;
+        if (longest < images)
+        {
+            var step = Enumerable.Range(1, longest).FirstOrDefault(i => (long)i * imageRows % rowsPerBlock == 0 && Aligned(gpu, x, i) && Aligned(gpu, y, i));
+            longest = step > 0
+                ? longest - longest % step
+                : throw new ShapeException($"'{y.Name}' {y.Shape}: whole blocks of {rowsPerBlock} rows need more images than the {longest} that the device's maxStorageBufferRange of {gpu.Caps.MaxStorageBufferRange} holds; compute the statistics separately.");
+        }
+        for (var start = 0; start < images; start += longest)
+        {
+            yield return (start, Math.Min(longest, images - start));
+        }
+    }
+
+    private static bool Aligned(Recorder gpu, Tensor t, int rows) => rows * t.RowBytes % gpu.Caps.MinStorageBufferOffsetAlignment == 0;
+
+    private static void Require(ConvGeometry g, Tensor x, Tensor w, Tensor y, ConvPrologue? prologue)
+    {
+        g.Require();
+        Shape.Require(g.X.Dims, x);
+        Shape.Require(g.Weights.Dims, w);
+        Shape.Require(g.Y.Dims, y);
+        if (prologue is not null)
+        {
+            Shape.Require([g.C], prologue.Scale);
+            Shape.Require([g.C], prologue.Shift);
+        }
+    }
+}

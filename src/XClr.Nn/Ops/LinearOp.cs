@@ -1,0 +1,75 @@
+using XClr.Gpu;
+using static XClr.Nn.Ops.OpMath;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>
+/// Linear layer y = x w + bias, fp32. x, dx: [M,C], w, dw: [C,K] (a 1x1 convolution's weights: K fastest), bias, dbias: [K], y, dy: [M,K]; C and K multiples of 4.
+/// The products are 1x1 convolutions over M images of one pixel.
+/// </summary>
+public static class LinearOp
+{
+    private readonly record struct BiasParams(uint M, uint K4);
+    private readonly record struct BwdBiasParams(uint M, uint K4, uint Blocks, uint FirstBlock);
+
+    private static readonly Kernel<BiasParams> BiasFwd = new("gemm/linear_bias_fwd", reads: 1, writes: 1);
+    private static readonly Kernel<BwdBiasParams> BwdBias = new("gemm/linear_bwd_bias", reads: 1, writes: 1);
+
+    /// <summary>y = x w, plus bias where it is given.</summary>
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor? bias, Tensor y)
+    {
+        var g = Geometry(x, w, y);
+        if (bias is not null)
+        {
+            Shape.Require([g.K], bias);
+            foreach (var (start, count) in gpu.RowRuns(y))
+            {
+                gpu.Dispatch(BiasFwd, CeilDiv((long)count * g.K / 4, 64), new((uint)count, (uint)g.K / 4), reads: [bias], writes: [y.Rows(start, count)], detail: $"{count}x{g.K}");
+            }
+        }
+        Conv2dOp.Forward(gpu, Pixels(x), Taps(w), Pixels(y), g, accumulate: bias is not null);
+    }
+
+    /// <summary>dx = dy w^T, added to dx with <paramref name="accumulate"/>.</summary>
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, bool accumulate = false) =>
+        Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), Geometry(dx, w, dy), accumulate);
+
+    /// <summary>dw = x^T dy.</summary>
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw) =>
+        Conv2dOp.BackwardWeight(gpu, Pixels(x), Pixels(dy), Taps(dw), Geometry(x, dw, dy));
+
+    /// <summary>dbias[k] = sum of dy[m,k] over m, in two passes of a fixed order.</summary>
+    public static void BackwardBias(Recorder gpu, Tensor dy, Tensor dbias)
+    {
+        var (_, k) = dy.Shape.As2D();
+        Shape.Require([k], dbias);
+        Shape.Require([-1, k], dy);
+        var runs = gpu.RowRuns(dy).Select(r => (r.Start, r.Count, Blocks: (int)CeilDiv(r.Count, RowsPerBlock))).ToList();
+        var parts = gpu.NewTensor($"{dbias.Name}.parts", new Shape(runs.Sum(r => r.Blocks), k), MemoryCategory.Workspace);
+        var first = 0;
+        foreach (var (start, count, blocks) in runs)
+        {
+            gpu.Dispatch(BwdBias, CeilDiv((long)blocks * k / 4, 64), new((uint)count, (uint)k / 4, (uint)blocks, (uint)first),
+                reads: [dy.Rows(start, count)], writes: [parts], new DispatchCost((double)count * k), $"{count}x{k}");
+            first += blocks;
+        }
+        SumPartsOp.Forward(gpu, parts, dbias, accumulate: false);
+    }
+
+    /// <summary>Rows that one invocation of the bias gradient adds.</summary>
+    private const int RowsPerBlock = 32;
+
+    private static ConvGeometry Geometry(Tensor x, Tensor w, Tensor y)
+    {
+        var (m, c) = x.Shape.As2D();
+        var (_, k) = w.Shape.As2D();
+        Shape.Require([m, c], x);
+        Shape.Require([c, k], w);
+        Shape.Require([m, k], y);
+        return new ConvGeometry(m, 1, 1, c, k, 1, 1, 1, 0);
+    }
+
+    private static Tensor Pixels(Tensor x) => x.Reshape(x.Shape[0], 1, 1, x.Shape[1]);
+
+    private static Tensor Taps(Tensor w) => w.Reshape(1, 1, w.Shape[0], w.Shape[1]);
+}

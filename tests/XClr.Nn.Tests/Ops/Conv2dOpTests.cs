@@ -1,0 +1,100 @@
+using XClr.Bench.Cases;
+using XClr.Gpu;
+using XClr.Nn.Ops;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+
+namespace XClr.Nn.Tests.Ops;
+
+public sealed class Conv2dOpTests
+{
+    // Sums of up to 13,000 fp32 products rounded one by one: their error grows as sqrt(terms) * 6e-8 relative to the sum's own rms, 7e-6 at most; the worst of
+    // some 10,000 elements lies at 4 standard deviations.
+    private const double Tolerance = 3e-5;
+
+    public static TheoryData<string, string> Cases()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var device in TestDevices.All)
+        {
+            foreach (var c in Conv2dCases.All)
+            {
+                data.Add(device, c.Name);
+            }
+        }
+        return data;
+    }
+
+    /// <summary>All directions and slots; the gradients of L = sum(u*y) with random u are BackwardData and BackwardWeight of dy = u.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void MatchesReference(string device, string name)
+    {
+        var c = Conv2dCases.All.Single(c => c.Name == name);
+        var caps = TestDevices.Get(device).Caps;
+        OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance);
+    }
+
+    /// <summary>Statistics of values with mean / std = 1,000: M2 must keep its digits, which a sum of squares would lose.</summary>
+    [SkippableTheory]
+    [InlineData(TestDevices.Lavapipe)]
+    [InlineData(TestDevices.Floor)]
+    [InlineData(TestDevices.SwiftShader)]
+    public void StatisticsSurviveALargeMean(string device)
+    {
+        var c = new Conv2dCase(ConvPass.Forward, new ConvGeometry(3, 5, 5, 4, 8, 1, 1, 1, 0), Epilogue: true);
+        var gpu = TestDevices.Get(device);
+        var op = c.ToOpCase(gpu.Caps);
+        var inputs = OpRunner.Inputs(op);
+        // Channel 0 carries the mean of 1,000, channels 1 to 3 the spread of about 1 through weights of 1/sqrt(3).
+        var (x, w) = (inputs["x"], inputs["w"]);
+        for (var i = 0; i < x.Length; i += 4)
+        {
+            x[i] = 1000;
+        }
+        for (var i = 0; i < w.Length; i++)
+        {
+            w[i] = i < 8 ? 1 : 0.577f;
+        }
+        var outputs = OpRunner.Run(gpu, op, inputs);
+        var want = Conv2dReference.Partials([.. outputs["y"].Select(v => (double)v)], 8, ConvEpilogue.RowsPerBlock(gpu.Caps));
+        var rows = new[] { "mean", "M2" };
+        for (var kind = 0; kind < 2; kind++)
+        {
+            double[] Pick(IEnumerable<double> values) => [.. values.Where((_, i) => i / 8 % 2 == kind)];
+            // Against the stored values the only error is that of the sums: mean to 1e-7 of itself; M2 of about 16 to 64 terms around a mean that is off by
+            // up to 6e-5 (half a unit of 1,000), which adds n * 4e-9, plus rounding of 6e-8 per term.
+            OpRunner.RequireClose($"{rows[kind]} on {device}", [.. Pick(outputs["partials"].Select(v => (double)v)).Select(v => (float)v)], Pick(want), 1e-5);
+        }
+    }
+
+    [Fact]
+    public void RefusesWhatItCannotCompute()
+    {
+        Assert.Contains("multiples of 4", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 8, 8, 3, 8, 3, 3, 1, 1).Require()).Message);
+        Assert.Contains("larger than the padded image", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 2, 2, 4, 8, 5, 5, 1, 1).Require()).Message);
+        Assert.Contains("must be positive", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 8, 8, 4, 8, 3, 3, 0, 1).Require()).Message);
+    }
+
+    private static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t)
+    {
+        var g = c.Geometry;
+        double[] X() => c.Prologue ? Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], c.Relu) : t["x"];
+        double[] Added(double[] result, string name) => c.Accumulate ? [.. result.Zip(t[name], (a, b) => a + b)] : result;
+        switch (c.Pass)
+        {
+            case ConvPass.Forward:
+                var outputs = new Dictionary<string, double[]> { ["y"] = Added(Conv2dReference.Forward(g, X(), t["w"]), "y") };
+                if (c.Epilogue)
+                {
+                    outputs["partials"] = Conv2dReference.Partials(outputs["y"], g.K, ConvEpilogue.RowsPerBlock(caps));
+                }
+                return outputs;
+            case ConvPass.BackwardData:
+                return new() { ["dx"] = Added(Conv2dReference.BackwardData(g, t["dy"], t["w"]), "dx") };
+            default:
+                return new() { ["dw"] = Conv2dReference.BackwardWeight(g, X(), t["dy"]) };
+        }
+    }
+}
