@@ -1,10 +1,10 @@
 namespace XClr.Gpu;
 
-/// <summary>A storage buffer of a shader, in binding order.</summary>
-public sealed record ShaderBinding(int Binding, bool NonWritable, bool NonReadable);
+/// <summary>A storage buffer, or a uniform texel buffer, of a shader, in binding order.</summary>
+public sealed record ShaderBinding(int Binding, bool NonWritable, bool NonReadable, bool IsTexels);
 
 /// <summary>
-/// What a compiled shader expects of its caller, read from the SPIR-V: storage buffers (set 0), bytes of push constants, local size
+/// What a compiled shader expects of its caller, read from the SPIR-V: storage and texel buffers (set 0), bytes of push constants, local size
 /// (null where a specialisation constant decides), ids of specialisation constants. Source: the SPIR-V specification, section 3.
 /// </summary>
 public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int PushBytes, (int X, int Y, int Z)? LocalSize, IReadOnlyList<int> SpecializationIds)
@@ -37,7 +37,7 @@ public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int 
         private const uint OpTypeInt = 21, OpTypeFloat = 22, OpTypeVector = 23, OpTypeArray = 28, OpTypeStruct = 30, OpTypePointer = 32, OpConstant = 43, OpVariable = 59;
         private const uint OpDecorate = 71, OpMemberDecorate = 72, OpExecutionMode = 16, OpExecutionModeId = 331;
         private const uint SpecId = 1, BuiltIn = 11, NonWritable = 24, NonReadable = 25, Binding = 33, Offset = 35, WorkgroupSize = 25, LocalSizeMode = 17;
-        private const uint StoragePushConstant = 9, StorageBuffer = 12;
+        private const uint StorageUniformConstant = 0, StoragePushConstant = 9, StorageBuffer = 12;
         private readonly Dictionary<uint, uint> bindingOf = [];
         private readonly HashSet<(uint Id, uint Flag)> flags = [];
         private readonly HashSet<(uint Type, uint Member, uint Flag)> memberFlags = [];
@@ -96,8 +96,10 @@ public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int 
 
         public ShaderInterface Result()
         {
-            var buffers = variables.Where(v => v.Storage == StorageBuffer && bindingOf.ContainsKey(v.Id))
-                .Select(v => new ShaderBinding((int)bindingOf[v.Id], Has(v, NonWritable), Has(v, NonReadable))).OrderBy(b => b.Binding).ToList();
+            var buffers = variables.Where(v => v.Storage is StorageBuffer or StorageUniformConstant && bindingOf.ContainsKey(v.Id))
+                .Select(v => v.Storage == StorageUniformConstant
+                    ? new ShaderBinding((int)bindingOf[v.Id], NonWritable: true, NonReadable: false, IsTexels: true)
+                    : new ShaderBinding((int)bindingOf[v.Id], Has(v, NonWritable), Has(v, NonReadable), IsTexels: false)).OrderBy(b => b.Binding).ToList();
             var push = variables.Where(v => v.Storage == StoragePushConstant).Select(v => SizeOf(pointees[v.Pointer])).FirstOrDefault();
             specIds.Sort();
             return new ShaderInterface(buffers, push, specialisedSize ? null : local, specIds);

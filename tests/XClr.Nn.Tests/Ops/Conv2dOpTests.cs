@@ -63,9 +63,9 @@ public sealed class Conv2dOpTests
         for (var kind = 0; kind < 2; kind++)
         {
             double[] Pick(IEnumerable<double> values) => [.. values.Where((_, i) => i / 8 % 2 == kind)];
-            // Against the stored values the only error is that of the sums: mean to 1e-7 of itself; M2 of about 16 to 64 terms around a mean that is off by
-            // up to 6e-5 (half a unit of 1,000), which adds n * 4e-9, plus rounding of 6e-8 per term.
-            OpRunner.RequireClose($"{rows[kind]} on {device}", [.. Pick(outputs["partials"].Select(v => (double)v)).Select(v => (float)v)], Pick(want), 1e-5);
+            // Against the stored values: a mean of 1,000 is rounded to 3e-5; blocks of 64 merge 8 groups, whose means differ by about 0.35, so M2 (of about 42)
+            // is off by up to 8 * 2 * 0.35 * 3e-5 * 8 = 1.3e-3.
+            OpRunner.RequireClose($"{rows[kind]} on {device}", [.. Pick(outputs["partials"].Select(v => (double)v)).Select(v => (float)v)], Pick(want), 4e-5);
         }
     }
 
