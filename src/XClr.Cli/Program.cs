@@ -1,1 +1,8 @@
-return 0;
+using XClr.Cli;
+using XClr.Cli.Commands;
+
+return VerbRunner.Run(
+    args,
+    typeof(DevicesCommand),
+    typeof(EmbedTextCommand),
+    typeof(InspectCommand));

@@ -1,0 +1,22 @@
+using CommandLine;
+using XClr.Data;
+
+namespace XClr.Cli.Commands;
+
+/// <summary>How verbs beside `train` open a data set.</summary>
+public abstract class DatasetCommand : Command
+{
+    [Option("data-format", Default = "auto", HelpText = "Form of the data: auto|webdataset|imagefolder|csv|tsv|jsonl|idx.")]
+    public string DataFormat { get; set; } = "auto";
+
+    [Option("classes", HelpText = "Class names, line = index: 'name' or 'wnid<TAB>name, synonyms' [path].")]
+    public string? Classes { get; set; }
+
+    [Option("caption-template", HelpText = "Caption of a labelled image, such as 'a photo of a {class}' [text with {class}].")]
+    public string? CaptionTemplate { get; set; }
+
+    /// <summary>Opens the set.</summary>
+    /// <exception cref="DataException">There is none.</exception>
+    protected IImageDataset OpenDataset(string path) =>
+        DatasetFactory.Open(path, DataFormat, new DatasetOptions { ClassesFile = Classes, CaptionTemplate = CaptionTemplate });
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using XClr.Data;
+
+namespace XClr.Cli.Commands;
+
+/// <summary>What `inspect` says of a data set, after decoding every sample that it looked at.</summary>
+internal sealed record DatasetReport
+{
+    public required string Name { get; init; }
+    public required string Format { get; init; }
+
+    /// <summary>Raw samples in the set, bad ones included.</summary>
+    public required long Count { get; init; }
+
+    /// <summary>Samples that were looked at, good and bad.</summary>
+    public required long Examined { get; init; }
+    public required long Good { get; init; }
+
+    /// <summary>Bad samples by cause.</summary>
+    public required IReadOnlyDictionary<string, long> Bad { get; init; }
+    public required long WithCaption { get; init; }
+
+    /// <summary>Share of the captions that occurred before, 0 to 1.</summary>
+    public required double RepeatedCaptions { get; init; }
+    public required long WithLabel { get; init; }
+
+    /// <summary>Distinct labels seen.</summary>
+    public required int Labels { get; init; }
+    public required int? Classes { get; init; }
+    public required Range? Width { get; init; }
+    public required Range? Height { get; init; }
+    public required IReadOnlyList<Row> FirstSamples { get; init; }
+
+    /// <summary>Least, median and greatest, in pixels.</summary>
+    public sealed record Range(int Min, int Median, int Max)
+    {
+        public static Range? Of(List<int> values)
+        {
+            values.Sort();
+            return values.Count == 0 ? null : new(values[0], values[values.Count / 2], values[^1]);
+        }
+    }
+
+    /// <summary>A sample.</summary>
+    public sealed record Row(string Key, int Width, int Height, int? Label, string? Caption);
+
+    /// <summary>Decodes <paramref name="limit"/> samples (0: all) in the set's own order.</summary>
+    /// <exception cref="DataException">The set is empty, or none of its samples is good.</exception>
+    public static DatasetReport Create(IImageDataset dataset, long limit, int first)
+    {
+        var (widths, heights, rows) = (new List<int>(), new List<int>(), new List<Row>());
+        var (captions, labels) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<int>());
+        long withCaption = 0, withLabel = 0;
+        using var stream = new SampleStream(dataset, new SampleStreamOptions { Shuffle = false });
+        while ((limit == 0 || stream.Position is { Epoch: 0 } p && p.Index < limit) && stream.Next() is { } sample)
+        {
+            using var owned = sample;
+            widths.Add(sample.Image.OriginalWidth);
+            heights.Add(sample.Image.OriginalHeight);
+            if (sample.Caption is { } caption && ++withCaption > 0)
+                captions.Add(caption);
+            if (sample.Label is { } label && ++withLabel > 0)
+                labels.Add(label);
+            if (rows.Count < first)
+                rows.Add(new(sample.Key, sample.Image.OriginalWidth, sample.Image.OriginalHeight, sample.Label, sample.Caption));
+        }
+        return new()
+        {
+            Name = dataset.Name,
+            Format = dataset.Format,
+            Count = dataset.Count,
+            Examined = stream.Delivered + stream.SkippedCount,
+            Good = stream.Delivered,
+            Bad = stream.Skipped.ToDictionary(s => s.Key.Name(), s => s.Value),
+            WithCaption = withCaption,
+            RepeatedCaptions = withCaption == 0 ? 0 : 1 - captions.Count / (double)withCaption,
+            WithLabel = withLabel,
+            Labels = labels.Count,
+            Classes = dataset.Classes?.Count,
+            Width = Range.Of(widths),
+            Height = Range.Of(heights),
+            FirstSamples = rows,
+        };
+    }
+
+    /// <summary>Prints it to standard output.</summary>
+    public void Print(bool json)
+    {
+        if (json)
+        {
+            Output.Json(this);
+            return;
+        }
+        static string Text(Range? r) => r is null ? "unknown" : $"{r.Min} to {r.Max}, median {r.Median}";
+        Output.WriteFacts(
+        [
+            ("data set", $"{Name} ({Format})"),
+            ("samples", Examined < Count ? $"{Count}, of which {Examined} were looked at" : $"{Count}"),
+            ("good", $"{Good}"),
+            ("bad", Bad.Count == 0 ? "none" : string.Join(", ", Bad.OrderByDescending(b => b.Value).Select(b => $"{b.Value} {b.Key}"))),
+            ("width", Text(Width)),
+            ("height", Text(Height)),
+            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}")),
+            ("labels", $"{WithLabel}{(WithLabel > 0 ? $", {Labels} different" : "")}{(Classes is { } n ? $"; {n} class names" : "")}"),
+        ]);
+        var table = Output.Table("key", "size", "label", "caption");
+        foreach (var row in FirstSamples)
+            table.Row(row.Key, $"{row.Width}x{row.Height}", row.Label?.ToString(CultureInfo.InvariantCulture) ?? "", row.Caption ?? "");
+        Output.Results.Write(table);
+    }
+}

@@ -1,0 +1,42 @@
+using System.Globalization;
+using CommandLine;
+using XClr.Gpu;
+
+namespace XClr.Cli.Commands;
+
+[Verb("devices", HelpText = "List the Vulkan devices and what they can do; * is the one that runs by default.")]
+public sealed class DevicesCommand : Command
+{
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        var devices = GpuDevice.List();
+        var chosen = DeviceSelector.Pick(devices, Environment.GetEnvironmentVariable(DeviceSelector.Variable));
+        if (Json)
+            Output.Json(new { devices = devices.Select(d => new { d.Index, chosen = d == chosen, d.Caps }) });
+        else
+            Print(devices, chosen);
+        return Train.ExitCode.Success;
+    }
+
+    private static void Print(IReadOnlyList<DeviceInfo> devices, DeviceInfo chosen)
+    {
+        var table = Output.Table("", "index", "name", "kind", "driver", "memory", "subgroup", "fp16", "matrices", "UUID");
+        foreach (var device in devices)
+        {
+            var caps = device.Caps;
+            table.Row(
+                device == chosen ? "*" : "",
+                device.Index.ToString(CultureInfo.InvariantCulture),
+                caps.Name,
+                caps.Kind.ToString().ToLowerInvariant(),
+                $"{caps.DriverName} {caps.DriverInfo}".Trim(),
+                string.Create(CultureInfo.InvariantCulture, $"{caps.DeviceLocalBytes / (double)(1L << 30):F1} GiB"),
+                caps.MinSubgroupSize == caps.MaxSubgroupSize ? $"{caps.SubgroupSize}" : $"{caps.MinSubgroupSize} to {caps.MaxSubgroupSize}",
+                caps.ShaderFloat16 ? "yes" : "no",
+                caps.CooperativeMatrix ? string.Join(' ', caps.CooperativeMatrixShapes.Select(s => $"{s.M}x{s.N}x{s.K}").Distinct()) : "no",
+                caps.DeviceUuid.ToString());
+        }
+        Output.Results.Write(table);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using CommandLine;
+using XClr.Data;
+using XClr.Nn;
+using XClr.Text;
+
+namespace XClr.Cli.Commands;
+
+[Verb("embed-text", HelpText = "Embed captions with a frozen encoder: writes 'embeddings', float32 [N,D], in the order of the captions.")]
+public sealed class EmbedTextCommand : DatasetCommand
+{
+    /// <summary>Captions held at a time between encoder and file.</summary>
+    private const int Chunk = 4096;
+
+    [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "A built-in encoder, or a sentence-transformer directory with an ONNX model [name or path].")]
+    public string TextEncoder { get; set; } = CaptionEmbedder.Default;
+
+    [Option("text-provider", Default = "cpu", HelpText = "Where the encoder runs: cpu, cuda, ... [name[:index]].")]
+    public string TextProvider { get; set; } = "cpu";
+
+    [Option("captions", Required = true, HelpText = "A .txt (a caption a line), a .jsonl (a string or {\"caption\": ...} a line), or a data set [path].")]
+    public string Captions { get; set; } = "";
+
+    [Option("out", Required = true, HelpText = "The .safetensors file to write [path].")]
+    public string Out { get; set; } = "";
+
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        var time = Stopwatch.StartNew();
+        var (captions, left) = ReadCaptions();
+        using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
+        var d = cache.Dimension;
+        var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
+        SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions))], metadata);
+        if (Json)
+            Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, seconds = time.Elapsed.TotalSeconds });
+        else
+            Console.Out.WriteLine($"{Out}: embeddings [{captions.Count},{d}] in {time.Elapsed.TotalSeconds:F1} s{(left > 0 ? $"; {left} samples have no caption and no row" : "")}");
+        return Train.ExitCode.Success;
+    }
+
+    private (IReadOnlyList<string> Captions, long Left) ReadCaptions()
+    {
+        if (CaptionFile.Is(Captions))
+            return (CaptionFile.Read(Captions), 0);
+        using var dataset = OpenDataset(Captions);
+        var found = new List<string>();
+        long left = 0;
+        foreach (var sample in dataset.Read(ReadOrder.Sequential))
+        {
+            if (sample.Caption is { } caption)
+                found.Add(caption);
+            else
+                left++;
+        }
+        return found.Count > 0
+            ? (found, left)
+            : throw new DataException($"'{Captions}' has no captions ({left} samples without); for a labelled set pass --caption-template, such as 'a photo of a {{class}}'.");
+    }
+
+    private static void Write(Stream stream, CaptionCache cache, IReadOnlyList<string> captions)
+    {
+        foreach (var chunk in captions.Chunk(Chunk))
+        {
+            var rows = new float[chunk.Length * cache.Dimension];
+            cache.Embed(chunk, rows);
+            stream.Write(MemoryMarshal.AsBytes(rows.AsSpan()));
+        }
+    }
+}

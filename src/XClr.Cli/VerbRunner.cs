@@ -1,0 +1,103 @@
+using CommandLine;
+using CommandLine.Text;
+using XClr.Train;
+
+namespace XClr.Cli;
+
+/// <summary>Parses the command line, runs the verb, and turns failures into messages on standard error and exit codes.</summary>
+public static class VerbRunner
+{
+    /// <summary>Set to 1, failures show their stack traces.</summary>
+    public const string DebugVariable = "XCLR_DEBUG";
+
+    private const string Program = "xclr";
+
+    /// <summary>Runs the verb that the arguments name. Returns the exit code.</summary>
+    public static int Run(IReadOnlyList<string> args, params Type[] verbs)
+    {
+        try
+        {
+            var types = verbs.Select(OptionTableType.Extend).ToArray();
+            using var parser = new Parser(s =>
+            {
+                s.HelpWriter = null;
+                s.AutoVersion = true;
+                s.MaximumDisplayWidth = 120;
+            });
+            var result = parser.ParseArguments(SwitchValues.Insert(args), types);
+            return result is Parsed<object> { Value: Command command } ? command.Run() : NotParsed((NotParsed<object>)result, verbs);
+        }
+        catch (Exception e)
+        {
+            return Failed(e);
+        }
+    }
+
+    private static int Failed(Exception e)
+    {
+        var code = ExitCode.Of(e);
+        var prefix = code == ExitCode.Unexpected ? $"unexpected {e.GetType().Name}: " : "";
+        var cause = e is AggregateException { InnerExceptions: [var only] } ? only : e;
+        Console.Error.WriteLine($"{Program}: {prefix}{cause.Message}");
+        if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+            Console.Error.WriteLine(e);
+        else if (code == ExitCode.Unexpected)
+            Console.Error.WriteLine($"{Program}: {DebugVariable}=1 shows where it happened.");
+        return code;
+    }
+
+    private static int NotParsed(NotParsed<object> result, Type[] verbs)
+    {
+        var errors = result.Errors.ToList();
+        if (errors.Exists(e => e is VersionRequestedError))
+        {
+            Console.Out.WriteLine($"{Program} {typeof(VerbRunner).Assembly.GetName().Version?.ToString(3)}");
+            return ExitCode.Success;
+        }
+        if (errors.Exists(e => e is HelpRequestedError or HelpVerbRequestedError))
+        {
+            Console.Out.WriteLine(Help(result));
+            return ExitCode.Success;
+        }
+        foreach (var error in errors)
+            Console.Error.WriteLine($"{Program}: {Describe(error, result, verbs)}");
+        var verb = result.TypeInfo.Current.GetCustomAttributes(typeof(VerbAttribute), inherit: true).OfType<VerbAttribute>().FirstOrDefault()?.Name;
+        Console.Error.WriteLine($"{Program}: '{Program}{(verb is null ? "" : " " + verb)} --help' lists what there is.");
+        return ExitCode.Usage;
+    }
+
+    private static HelpText Help(NotParsed<object> result) => HelpText.AutoBuild(result, h =>
+    {
+        h.Heading = $"{Program}: trains ResNets with X-CLR on any Vulkan device";
+        h.Copyright = "";
+        h.AddNewLineBetweenHelpSections = false;
+        h.AdditionalNewLineAfterOption = false;
+        h.AddDashesToOption = true;
+        h.MaximumDisplayWidth = 120;
+        h.AutoVersion = false;
+        return h;
+    }, e => e, verbsIndex: true);
+
+    private static string Describe(Error error, NotParsed<object> result, Type[] verbs)
+    {
+        var verbNames = verbs.Select(v => ((VerbAttribute)v.GetCustomAttributes(typeof(VerbAttribute), inherit: true)[0]).Name).ToList();
+        return error switch
+        {
+            NoVerbSelectedError => $"no verb is given; there are: {string.Join(", ", verbNames)}.",
+            BadVerbSelectedError e => $"there is no verb '{e.Token}'; there are: {string.Join(", ", verbNames)}.{OptionText.Suggestion(e.Token, verbNames)}",
+            UnknownOptionError e => $"there is no option '--{e.Token}'.{OptionText.Suggestion(e.Token, OptionNames(result.TypeInfo.Current), "--")}",
+            MissingValueOptionError e => $"--{e.NameInfo.LongName} needs a value.",
+            MissingRequiredOptionError { NameInfo.LongName: { Length: > 0 } name } => $"--{name} is missing.",
+            MissingRequiredOptionError => "an argument is missing.",
+            RepeatedOptionError e => $"--{e.NameInfo.LongName} is given more than once.",
+            BadFormatConversionError { NameInfo.LongName: { Length: > 0 } name } => $"--{name}: the value is not of the kind that is expected.",
+            BadFormatTokenError e => $"'{e.Token}' is no argument.",
+            NamedError e => $"--{e.NameInfo.LongName}: {e.Tag}.",
+            TokenError e => $"'{e.Token}': {e.Tag}.",
+            _ => error.Tag.ToString(),
+        };
+    }
+
+    private static IEnumerable<string> OptionNames(Type type) =>
+        type.GetProperties().SelectMany(p => p.GetCustomAttributes(typeof(OptionAttribute), inherit: true).OfType<OptionAttribute>()).Select(o => o.LongName);
+}

@@ -1,0 +1,47 @@
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+public sealed class CaptionFileTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-captions-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private string Write(string name, string text)
+    {
+        var path = Path.Combine(folder, name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    [Fact]
+    public void ATextFileGivesItsLinesAsTheyStand() =>
+        Assert.Equal(["a dog", "", "  two  spaces", "\"quoted\""], CaptionFile.Read(Write("c.txt", "a dog\n\n  two  spaces\r\n\"quoted\"\n")));
+
+    [Fact]
+    public void AJsonlFileGivesStringsAndCaptions() =>
+        Assert.Equal(["a\nb", "c", ""], CaptionFile.Read(Write("c.JSONL", "\"a\\nb\"\n{\"id\": 3, \"caption\": \"c\"}\n\"\"\n")));
+
+    [Theory]
+    [InlineData("\"a\"\n3\n", "line 2: expected a string")]
+    [InlineData("{\"text\": \"a\"}", "line 1: expected a string")]
+    [InlineData("\"a\"\n\n\"b\"", "line 2: no valid JSON")]
+    [InlineData("\"\\ud83d\"", "line 1: no valid JSON text")]
+    public void ALineThatIsNoCaptionIsRefusedByNumber(string text, string expected)
+    {
+        var path = Write("c.jsonl", text);
+        var message = Assert.Throws<DataException>(() => CaptionFile.Read(path)).Message;
+        Assert.Contains(expected, message);
+        Assert.Contains("c.jsonl", message);
+    }
+
+    [Fact]
+    public void DataSetsAreNoCaptionFilesAndMissingOnesAreNamed()
+    {
+        Assert.False(CaptionFile.Is(folder));
+        Assert.False(CaptionFile.Is("a.tar"));
+        Assert.True(CaptionFile.Is("a.TXT"));
+        Assert.Contains("nowhere.txt", Assert.Throws<DataException>(() => CaptionFile.Read(Path.Combine(folder, "nowhere.txt"))).Message);
+    }
+}
