@@ -23,7 +23,7 @@ public sealed record Parameter(int Index, ParameterSpec Spec, long Offset)
 
 /// <summary>
 /// All trained tensors of a model in one contiguous fp32 buffer, in the order of declaration, each at a multiple of 256 bytes; gradients and optimiser
-/// states lie in buffers of the same layout. The gaps between tensors are never written or read. Tensors that are not trained (running mean and
+/// states lie in buffers of the same layout. The gaps between tensors mean nothing (kernels may overwrite them). Tensors that are not trained (running mean and
 /// variance) have a flat buffer of their own.
 /// </summary>
 public sealed class ParameterSet : IDisposable

@@ -1,0 +1,34 @@
+using XClr.Gpu;
+
+namespace XClr.Nn.Optim;
+
+/// <summary>SGD in torch's sense: v = momentum v + g, w -= lr v, or with Nesterov w -= lr (g + momentum v); g holds the weight decay.</summary>
+public sealed class Sgd : Optimizer
+{
+    private readonly record struct UpdateParams(uint FirstChunk, uint ChunkCount, float Momentum, float Decay, uint Nesterov);
+
+    private static readonly Kernel<UpdateParams> Update = new("optim/sgd_update", reads: 4, writes: 2);
+    private readonly float momentum;
+    private readonly float decay;
+    private readonly bool nesterov;
+
+    /// <exception cref="ArgumentException">A coefficient out of range, or Nesterov without momentum.</exception>
+    public Sgd(ParameterSet parameters, DeviceCaps caps, double momentum = 0.9, double weightDecay = 0, bool nesterov = false)
+        : base(parameters, caps, "momentum_buffer")
+    {
+        this.momentum = Within(momentum, 0, 1, "momentum");
+        decay = Within(weightDecay, 0, double.PositiveInfinity, "weight decay");
+        this.nesterov = !nesterov || momentum > 0 ? nesterov : throw new ArgumentException("Nesterov's step needs a momentum above 0.");
+    }
+
+    private protected override void RecordUpdate(Recorder gpu, Tensor stepVariables)
+    {
+        var velocity = States[0].Flat;
+        foreach (var range in Chunks.Ranges)
+        {
+            var p = new UpdateParams((uint)range.FirstChunk, (uint)range.Chunks, momentum, decay, nesterov ? 1u : 0u);
+            gpu.Dispatch(Update, range.Chunks, p, reads: [range.Of(Parameters.Gradients), Chunks.Chunks, Result, stepVariables], writes: [range.Of(Parameters.Values), range.Of(velocity)],
+                new DispatchCost(6.0 * range.Count, 20 * range.Count), $"{range.Count}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+using XClr.Gpu;
+using XClr.Nn.Optim;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+
+namespace XClr.Nn.Tests.Optim;
+
+/// <summary>Steps on the device against double precision: several updates, so that momentum, bias correction and the order of operations show.</summary>
+public sealed class OptimizerTests
+{
+    // Each of the seven steps rounds a value and its states once or twice (6e-8 each, relative), norms of up to 3e5 terms are summed to 2e-7.
+    private const double Tolerance = 1e-6;
+    private const int Steps = 7;
+    private const float LossScale = 4;
+
+    // 1-D tensors, lengths that are no multiple of 4 or 8,192, and one tensor larger than a binding at the floor (1 MiB).
+    private static readonly ParameterSpec[] Specs =
+    [
+        new("conv1.weight", new Shape(3, 3, 4, 8)), new("bn1.weight", new Shape(7)), new("bn1.bias", new Shape(1)), new("fc.weight", new Shape(601, 503)), new("zero.weight", new Shape(2, 5)),
+        new("wide.weight", new Shape(1, 8193)), new("scale", new Shape(1), Decay: false),
+    ];
+
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void Sgd_follows_torch(string device)
+    {
+        Compare(device, (p, caps) => new Sgd(p, caps, 0.9, 1e-2), (r, g, lr) => r.Sgd(g, lr, 0.9, 1e-2, false));
+        Compare(device, (p, caps) => new Sgd(p, caps, 0.8, 1e-2, nesterov: true), (r, g, lr) => r.Sgd(g, lr, 0.8, 1e-2, true), clip: 0.5);
+        Compare(device, (p, caps) => new Sgd(p, caps, 0, 0), (r, g, lr) => r.Sgd(g, lr, 0, 0, false), clip: 1e6);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void Lars_follows_its_definition(string device)
+    {
+        Compare(device, (p, caps) => new Lars(p, caps, 0.9, 1e-2, 0.02), (r, g, lr) => r.Lars(g, lr, 0.9, 1e-2, 0.02));
+        Compare(device, (p, caps) => new Lars(p, caps, 0.9, 0), (r, g, lr) => r.Lars(g, lr, 0.9, 0, 0.001), clip: 2);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void AdamW_follows_torch(string device)
+    {
+        Compare(device, (p, caps) => new AdamW(p, caps, 0.05), (r, g, lr) => r.AdamW(g, lr, 0.05));
+        Compare(device, (p, caps) => new AdamW(p, caps, 0, 0.8, 0.95, 1e-6), (r, g, lr) => r.AdamW(g, lr, 0, 0.8, 0.95, 1e-6), clip: 1);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void A_step_with_a_non_finite_gradient_is_skipped_and_its_tensor_named(string device)
+    {
+        var gpu = TestDevices.Get(device);
+        lock (TestDevices.Gate)
+        {
+            using var run = new Run(gpu, (p, caps) => new AdamW(p, caps));
+            run.Step(run.Gradients(0), 0.1f, 0);
+            var (before, moments) = (run.Download(run.Parameters.Values), run.Download(run.Optimizer.States[0].Flat));
+            var bad = run.Gradients(1);
+            bad[4][^1] = float.NegativeInfinity;
+            bad[5][8192] = float.NaN;
+            var result = run.Step(bad, 0.1f, 1);
+            Assert.Equal([4f, 0f], result[2..]);
+            Assert.Equal("zero.weight", run.Parameters.Parameters[(int)result[2]].Name);
+            Assert.Equal(before, run.Download(run.Parameters.Values));
+            Assert.Equal(moments, run.Download(run.Optimizer.States[0].Flat));
+            Assert.Equal([-1f, 1f], run.Step(run.Gradients(2), 0.1f, 1)[2..]);
+            Assert.Equal(2u, BitConverter.SingleToUInt32Bits(gpu.Transfer.Download(run.Optimizer.Updates, 1)[0]));
+            TestDevices.RequireSilence(gpu);
+        }
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void Clamp_keeps_values_in_their_interval(string device)
+    {
+        var gpu = TestDevices.Get(device);
+        lock (TestDevices.Gate)
+        {
+            var x = Tensor.Persistent("x", new Shape(3), MemoryCategory.Parameters);
+            using var buffer = x.View.Buffer;
+            gpu.Place([buffer]);
+            gpu.Transfer.Upload<float>(x, [-0.5f, 2.5f, 7f]);
+            var recorder = new Recorder(gpu.Caps);
+            Optimizer.Clamp(recorder, x, 0, (float)Math.Log(100));
+            using var plan = Plan.Build(gpu, recorder);
+            plan.Run();
+            Assert.Equal([0f, 2.5f, (float)Math.Log(100)], gpu.Transfer.Download(x, 3));
+        }
+    }
+
+    [Fact]
+    public void Coefficients_out_of_range_are_refused()
+    {
+        using var set = new ParameterSet([new("w", new Shape(2, 2))]);
+        var caps = new Recorder(CapsOf(1 << 20)).Caps;
+        Assert.Throws<ArgumentException>(() => new Sgd(set, caps, momentum: 1));
+        Assert.Throws<ArgumentException>(() => new Sgd(set, caps, momentum: 0, nesterov: true));
+        Assert.Throws<ArgumentException>(() => new Lars(set, caps, trust: 0));
+        Assert.Throws<ArgumentException>(() => new AdamW(set, caps, beta2: 1));
+        Assert.Throws<ShapeException>(() => new Sgd(set, CapsOf(1024)));
+    }
+
+    [Fact]
+    public void Ranges_cover_every_element_once_and_stay_within_a_binding()
+    {
+        using var set = new ParameterSet(Specs);
+        foreach (var limit in new[] { 32 << 10, 100_000, 1 << 20, 1 << 27 })
+        {
+            var chunks = new ParameterChunks(set, CapsOf(limit));
+            var covered = new int[set.FlatCount];
+            foreach (var range in chunks.Ranges)
+            {
+                Assert.InRange(range.Count * 4, 4, limit);
+                Assert.Equal(0, range.Offset * 4 % ParameterSet.Alignment);
+                foreach (var row in chunks.ChunkTable.ToArray().Chunk(4).Skip(range.FirstChunk).Take(range.Chunks))
+                {
+                    Assert.True((row[0] * 4) + row[1] <= range.Count);
+                    for (var i = 0; i < row[1]; i++)
+                    {
+                        covered[range.Offset + (row[0] * 4) + i]++;
+                    }
+                    Assert.Equal(Specs[row[2]].Decay ? 1u : 0u, row[3]);
+                }
+            }
+            foreach (var parameter in set.Parameters)
+            {
+                Assert.All(covered[(int)parameter.Offset..(int)(parameter.Offset + parameter.Count)], n => Assert.Equal(1, n));
+            }
+            Assert.Equal(set.Count, covered.Sum());
+        }
+    }
+
+    private static void Compare(string device, Func<ParameterSet, DeviceCaps, Optimizer> make, Action<OptimizerReference, double[][], double> reference, double clip = 0)
+    {
+        var gpu = TestDevices.Get(device);
+        lock (TestDevices.Gate)
+        {
+            using var run = new Run(gpu, make);
+            var want = new OptimizerReference([.. run.Initial.Select(v => v.Select(x => (double)x).ToArray())], [.. Specs.Select(s => s.Decay)]);
+            for (var step = 0; step < Steps; step++)
+            {
+                var lr = 0.1f / (1 + step);
+                var gradients = run.Gradients(step);
+                var result = run.Step(gradients, lr, (float)clip);
+                double[][] unscaled = [.. gradients.Select(g => g.Select(x => (double)x / LossScale).ToArray())];
+                var norm = OptimizerReference.Clip(unscaled, clip);
+                reference(want, unscaled, lr);
+                OpRunner.RequireClose($"{device} grad_norm", [result[0]], [norm], Tolerance);
+            }
+            foreach (var parameter in run.Parameters.Parameters)
+            {
+                Check(run, $"{device} {run.Optimizer.GetType().Name} {parameter.Name}", run.Parameters.Values, want.Values, parameter);
+                Check(run, $"{device} {parameter.Name} first state", run.Optimizer.States[0].Flat, want.First, parameter);
+                if (run.Optimizer.States.Count > 1)
+                {
+                    Check(run, $"{device} {parameter.Name} second state", run.Optimizer.States[1].Flat, want.Second, parameter);
+                }
+            }
+            TestDevices.RequireSilence(gpu);
+        }
+    }
+
+    private static void Check(Run run, string what, GpuBuffer flat, double[][] want, Parameter parameter)
+    {
+        var got = run.Device.Transfer.Download(run.Parameters.In(flat, parameter.Name), (int)parameter.Count);
+        var expected = want[parameter.Index];
+        var rms = Math.Sqrt(expected.Average(v => v * v));
+        for (var i = 0; i < got.Length; i++)
+        {
+            // Rounding is relative to the element, and for a small element to the terms that made it, of the tensor's size.
+            var allowed = Tolerance * Math.Max(Math.Abs(expected[i]), rms);
+            Assert.True(Math.Abs(got[i] - expected[i]) <= allowed, $"{what}: element {i} is {got[i]:g9}, expected {expected[i]:g12}, tensor's rms {rms:g3}");
+        }
+    }
+
+    private static DeviceCaps CapsOf(long range) => new()
+    {
+        Name = "none", DriverName = "", DriverInfo = "", VendorId = 0, DeviceId = 0, DriverVersion = 0, DeviceUuid = Guid.Empty, DriverUuid = Guid.Empty, ApiVersion = new Version(1, 2),
+        Kind = GpuKind.Other, SubgroupSize = 32, MinSubgroupSize = 32, MaxSubgroupSize = 32, MaxStorageBufferRange = range, MinStorageBufferOffsetAlignment = 256, MaxMemoryAllocationSize = 1 << 30,
+        DeviceLocalBytes = 1 << 30, MaxPushConstantsSize = 128, MaxComputeSharedMemorySize = 16384, MaxComputeWorkGroupInvocations = 256, MaxComputeWorkGroupCount = 65535, ShaderFloat16 = false,
+        StorageBuffer16Bit = false, ShaderInt64 = false, BufferDeviceAddress = false, SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 0,
+        TimestampValidBits = 0, CpuKernels = false, MaxTexelBufferBytes = 1 << 20,
+    };
+
+    /// <summary>Parameters, an optimiser and its compiled step on a device.</summary>
+    private sealed class Run : IDisposable
+    {
+        private readonly Tensor stepVariables = StepVariables.NewTensor();
+        private readonly Plan plan;
+        private uint steps;
+
+        public Run(GpuDevice device, Func<ParameterSet, DeviceCaps, Optimizer> make)
+        {
+            Device = device;
+            Parameters = new ParameterSet(Specs);
+            Optimizer = make(Parameters, device.Caps);
+            var random = new Random(5);
+            Initial = [.. Specs.Select(s => Normal(random, (int)s.Shape.Count, s.Name == "zero.weight" ? 0 : 1))];
+            device.Place([Parameters.Values, Parameters.Gradients, stepVariables.View.Buffer]);
+            Optimizer.Initialize(device);
+            Fill(Parameters.Values, Initial);
+            var recorder = new Recorder(device.Caps);
+            Optimizer.Record(recorder, stepVariables);
+            plan = Plan.Build(device, recorder, new PlanOptions { Poison = true });
+        }
+
+        public GpuDevice Device { get; }
+        public ParameterSet Parameters { get; }
+        public Optimizer Optimizer { get; }
+        public float[][] Initial { get; }
+
+        public float[][] Gradients(int step) => [.. Specs.Select((s, t) => Normal(new Random((100 * step) + t), (int)s.Shape.Count, 0.01 * LossScale))];
+
+        /// <summary>One step; returns the optimiser's result.</summary>
+        public float[] Step(float[][] gradients, float lr, float clip)
+        {
+            Fill(Parameters.Gradients, gradients);
+            Device.Transfer.Upload<byte>(stepVariables, new StepVariables(lr, LossScale, clip, steps++).ToBytes());
+            plan.Run();
+            return Device.Transfer.Download(Optimizer.Result, 4);
+        }
+
+        public float[] Download(GpuBuffer flat) => [.. Parameters.Parameters.SelectMany(p => Device.Transfer.Download(Parameters.In(flat, p.Name), (int)p.Count))];
+
+        public void Dispose()
+        {
+            plan.Dispose();
+            stepVariables.View.Buffer.Dispose();
+            Optimizer.Dispose();
+            Parameters.Dispose();
+        }
+
+        // What no tensor covers is NaN: nothing may depend on it.
+        private void Fill(GpuBuffer flat, float[][] tensors)
+        {
+            var all = new float[Parameters.FlatCount];
+            Array.Fill(all, float.NaN);
+            foreach (var parameter in Parameters.Parameters)
+            {
+                tensors[parameter.Index].CopyTo(all, parameter.Offset);
+            }
+            Device.Transfer.Upload<float>(flat, all);
+        }
+
+        private static float[] Normal(Random random, int count, double scale) =>
+            [.. Enumerable.Range(0, count).Select(_ => (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+    }
+}
