@@ -1,7 +1,7 @@
 // dx = gamma invStd (g - sums[0] / count - xhat sums[1] / count), with g = dy, zero where the ReLU was closed, xhat = (x - mean) invStd.
 // dy, x, y, dx: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; sums: [2, 4*quads] over all rows; inverseCount = 1 / count.
 // MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read). dx may be dy.
-// Dispatch: one lane per (rows rows, quad). Traffic: reads dy, x (and y), writes dx.
+// Dispatch: one share of rows per lane (rows.glsl). Traffic: reads dy, x (and y), writes dx.
 #include "grid.glsl"
 #include "quad.glsl"
 #include "rows.glsl"
@@ -22,18 +22,24 @@ layout(std430, set = 0, binding = 8) writeonly buffer Dx { QUAD dx[]; };
 void main() {
   Share s = share_of_rows(flat_invocation(), m, quads, rows);
   if (s.first >= s.end) return;
-  vec4 center = unpack_quad(mean[s.quad]), inverse = unpack_quad(invStd[s.quad]), scale = inverse, shift = vec4(0);
-  if (affine != 0) {
-    scale *= unpack_quad(gamma[s.quad]);
-    shift = unpack_quad(beta[s.quad]);
+  vec4 center[COLUMNS], scale[COLUMNS], shift[COLUMNS], average[COLUMNS], slope[COLUMNS];
+  for (uint k = 0; k < COLUMNS; k++) {
+    uint c = min(COLUMN(s, k), quads - 1);
+    vec4 inverse = unpack_quad(invStd[c]);
+    center[k] = unpack_quad(mean[c]);
+    scale[k] = affine != 0 ? inverse * unpack_quad(gamma[c]) : inverse;
+    shift[k] = affine != 0 ? unpack_quad(beta[c]) : vec4(0);
+    average[k] = unpack_quad(sums[c]) * inverseCount;
+    slope[k] = unpack_quad(sums[quads + c]) * inverseCount * inverse;
   }
-  vec4 average = unpack_quad(sums[s.quad]) * inverseCount;
-  vec4 slope = unpack_quad(sums[quads + s.quad]) * inverseCount * inverse;
   for (uint r = s.first; r < s.end; r += s.step) {
-    uint i = r * quads + s.quad;
-    vec4 g = unpack_quad(dy[i]), v = unpack_quad(x[i]);
-    if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0)));
-    if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center, scale, shift), vec4(0)));
-    dx[i] = pack_quad(scale * (g - average - (v - center) * slope));
+    for (uint k = 0; k < COLUMNS; k++) {
+      if (COLUMN(s, k) >= quads) continue;
+      uint i = r * quads + COLUMN(s, k);
+      vec4 g = unpack_quad(dy[i]), v = unpack_quad(x[i]);
+      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0)));
+      if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
+      dx[i] = pack_quad(scale[k] * (g - average[k] - (v - center[k]) * slope[k]));
+    }
   }
 }

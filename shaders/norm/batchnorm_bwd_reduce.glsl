@@ -2,9 +2,10 @@
 // and xhat = (x - mean) invStd. With RESIDUAL g is also the residual's gradient: dresidual = g, or += g with accumulate.
 // dy, x, y, dresidual: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; partials: [blocks, 2, 4*quads], written from firstBlock on.
 // MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read). dresidual may be dy.
-// Dispatch: one lane per (block, quad). Traffic: reads dy, x (and y, and dresidual to accumulate), writes dresidual.
+// Dispatch: one share of rows per block. Traffic: reads dy, x (and y, and dresidual to accumulate), writes dresidual.
 #include "grid.glsl"
 #include "quad.glsl"
+#include "rows.glsl"
 #include "batchnorm.glsl"
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const uint MASK = 0;
@@ -22,29 +23,35 @@ layout(std430, set = 0, binding = 8) buffer Dresidual { QUAD dresidual[]; };
 #endif
 
 void main() {
-  uint lane = flat_invocation();
-  uint block = lane / quads, quad = lane % quads;
-  uint first = block * rowsPerBlock;
-  if (first >= m) return;
-  uint end = min(m, first + rowsPerBlock);
-  vec4 center = unpack_quad(mean[quad]), inverse = unpack_quad(invStd[quad]), scale = inverse, shift = vec4(0);
-  if (affine != 0) {
-    scale *= unpack_quad(gamma[quad]);
-    shift = unpack_quad(beta[quad]);
+  Share s = share_of_block(flat_invocation(), m, quads, rowsPerBlock);
+  if (s.first >= s.end) return;
+  vec4 center[COLUMNS], inverse[COLUMNS], scale[COLUMNS], shift[COLUMNS], sum[COLUMNS], weighted[COLUMNS];
+  for (uint k = 0; k < COLUMNS; k++) {
+    uint c = min(COLUMN(s, k), quads - 1);
+    center[k] = unpack_quad(mean[c]);
+    inverse[k] = unpack_quad(invStd[c]);
+    scale[k] = affine != 0 ? inverse[k] * unpack_quad(gamma[c]) : inverse[k];
+    shift[k] = affine != 0 ? unpack_quad(beta[c]) : vec4(0);
+    sum[k] = weighted[k] = vec4(0);
   }
-  vec4 sum = vec4(0), weighted = vec4(0);
-  for (uint r = first; r < end; r++) {
-    uint i = r * quads + quad;
-    vec4 g = unpack_quad(dy[i]), v = unpack_quad(x[i]);
-    if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0)));
-    if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center, scale, shift), vec4(0)));
-    sum += g;
-    weighted += g * ((v - center) * inverse);
+  for (uint r = s.first; r < s.end; r++) {
+    for (uint k = 0; k < COLUMNS; k++) {
+      if (COLUMN(s, k) >= quads) continue;
+      uint i = r * quads + COLUMN(s, k);
+      vec4 g = unpack_quad(dy[i]), v = unpack_quad(x[i]);
+      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0)));
+      if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
+      sum[k] += g;
+      weighted[k] += g * ((v - center[k]) * inverse[k]);
 #ifdef RESIDUAL
-    dresidual[i] = pack_quad(accumulate != 0 ? unpack_quad(dresidual[i]) + g : g);
+      dresidual[i] = pack_quad(accumulate != 0 ? unpack_quad(dresidual[i]) + g : g);
 #endif
+    }
   }
-  uint o = (firstBlock + block) * 2 * quads + quad;
-  partials[o] = pack_quad(sum);
-  partials[o + quads] = pack_quad(weighted);
+  for (uint k = 0; k < COLUMNS; k++) {
+    if (COLUMN(s, k) >= quads) continue;
+    uint o = (firstBlock + s.slot) * 2 * quads + COLUMN(s, k);
+    partials[o] = pack_quad(sum[k]);
+    partials[o + quads] = pack_quad(weighted[k]);
+  }
 }

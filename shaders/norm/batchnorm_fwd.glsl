@@ -1,7 +1,7 @@
 // y = max(gamma (x - mean) invStd + beta [+ residual], lower), with lower = 0 for ReLU and -infinity for none; NaN stays NaN.
 // x, residual, y: [m, 4*quads]; gamma, beta, mean, spread: [4*quads]. spread is invStd, or with eps >= 0 the variance (inference).
 // affine = 0: gamma = 1, beta = 0 and the bindings are not read. y may be x or residual.
-// Dispatch: one lane per (rows rows, quad). Traffic: reads x (and residual), writes y.
+// Dispatch: one share of rows per lane (rows.glsl). Traffic: reads x (and residual), writes y.
 #include "grid.glsl"
 #include "quad.glsl"
 #include "rows.glsl"
@@ -20,16 +20,22 @@ layout(std430, set = 0, binding = 6) writeonly buffer Y { QUAD y[]; };
 void main() {
   Share s = share_of_rows(flat_invocation(), m, quads, rows);
   if (s.first >= s.end) return;
-  vec4 center = unpack_quad(mean[s.quad]), scale = unpack_quad(spread[s.quad]), shift = vec4(0);
-  if (eps >= 0) scale = 1 / sqrt(scale + eps);
-  if (affine != 0) {
-    scale *= unpack_quad(gamma[s.quad]);
-    shift = unpack_quad(beta[s.quad]);
+  vec4 center[COLUMNS], scale[COLUMNS], shift[COLUMNS];
+  for (uint k = 0; k < COLUMNS; k++) {
+    uint c = min(COLUMN(s, k), quads - 1);
+    center[k] = unpack_quad(mean[c]);
+    scale[k] = unpack_quad(spread[c]);
+    if (eps >= 0) scale[k] = 1 / sqrt(scale[k] + eps);
+    if (affine != 0) scale[k] *= unpack_quad(gamma[c]);
+    shift[k] = affine != 0 ? unpack_quad(beta[c]) : vec4(0);
   }
   for (uint r = s.first; r < s.end; r += s.step) {
-    uint i = r * quads + s.quad;
-    vec4 v = batchnorm(unpack_quad(x[i]), center, scale, shift);
-    if (RESIDUAL) v += unpack_quad(residual[i]);
-    y[i] = pack_quad(mix(v, vec4(lower), lessThan(v, vec4(lower))));
+    for (uint k = 0; k < COLUMNS; k++) {
+      if (COLUMN(s, k) >= quads) continue;
+      uint i = r * quads + COLUMN(s, k);
+      vec4 v = batchnorm(unpack_quad(x[i]), center[k], scale[k], shift[k]);
+      if (RESIDUAL) v += unpack_quad(residual[i]);
+      y[i] = pack_quad(mix(v, vec4(lower), lessThan(v, vec4(lower))));
+    }
   }
 }

@@ -1,6 +1,7 @@
 // dx = dy, zero where y <= 0 (the ReLU was closed). dy, y, dx: count quads. dx may be dy.
 // Dispatch: a workgroup takes LANES * reps neighbouring quads. Traffic: reads dy, y, writes dx.
 #include "grid.glsl"
+#include "flat.glsl"
 #include "quad.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint count; uint reps; };
@@ -9,9 +10,8 @@ layout(std430, set = 0, binding = 1) readonly buffer Y { QUAD y[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Dx { QUAD dx[]; };
 
 void main() {
-  uint first = flat_group() * LANES * reps + gl_LocalInvocationIndex;
-  uint end = min(count, flat_group() * LANES * reps + LANES * reps);
-  for (uint i = first; i < end; i += LANES) {
+  FlatShare s = flat_share(count, reps);
+  for (uint i = s.first; i < s.end; i += s.step) {
     dx[i] = pack_quad(mix(unpack_quad(dy[i]), vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0))));
   }
 }

@@ -21,7 +21,8 @@ internal static class FlatWork
         foreach (var (start, count) in gpu.RowRuns(flat))
         {
             var quads = (long)count * (c / 4);
-            var reps = RowWork.RowsPerLane(gpu, quads, 1);
+            // Many quads a lane on a CPU, as long as 16 workgroups remain; few on a GPU.
+            var reps = gpu.Caps.CpuKernels ? (uint)Math.Clamp(quads / (16 * lanes), 1, 64) : (uint)Math.Clamp(quads / 65536, 1, 4);
             BufferView[] views = [.. flat.Select(t => (BufferView)t.Rows(start, count))];
             gpu.Dispatch(RowWork.Pick(gpu, portable, word), OpMath.CeilDiv(quads, lanes * reps), new FlatParams((uint)quads, reps),
                 reads: views.AsSpan()[..^1], writes: views.AsSpan()[^1..], new DispatchCost((double)count * c), $"{count}x{c}");

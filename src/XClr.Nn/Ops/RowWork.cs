@@ -19,9 +19,9 @@ internal static class RowWork
         return c % 4 == 0 ? (m, c) : throw new ShapeException($"'{x.Name}' {x.Shape}: the last dimension must be a multiple of 4 (pad channels with zeros).");
     }
 
-    /// <summary>Rows of one lane of an element-wise kernel: many on a CPU, as long as 16 workgroups remain; few on a GPU.</summary>
+    /// <summary>Rows of one lane of a kernel over [M,C] (common/rows.glsl): many on a CPU, as long as 16 workgroups remain; few on a GPU.</summary>
     public static uint RowsPerLane(Recorder gpu, long m, long quads) =>
-        gpu.Caps.CpuKernels ? (uint)Math.Clamp(m * quads / (16 * 64), 1, 64) : (uint)Math.Clamp(m * quads / 65536, 1, 4);
+        gpu.Caps.CpuKernels ? (uint)Math.Clamp(m * quads / (16 * 64 * 4), 1, 64) : (uint)Math.Clamp(m * quads / 65536, 1, 4);
 
     /// <summary>
     /// Rows of one block of a reduction: about 2,048 blocks x quads on a CPU and 65,536 on a GPU, a multiple of 16 from 16 to 512.
@@ -30,8 +30,9 @@ internal static class RowWork
     public static int RowsPerBlock(Recorder gpu, long m, long quads) =>
         (int)Math.Clamp(m * quads / (gpu.Caps.CpuKernels ? 2048 : 65536) / 16 * 16, 16, 512);
 
-    /// <summary>Workgroups of a kernel with one lane per (share of rows, quad).</summary>
-    public static long Groups(Recorder gpu, long m, long quads, long rows) => OpMath.CeilDiv(OpMath.CeilDiv(m, rows) * quads, Lanes(gpu));
+    /// <summary>Workgroups of a kernel over [M,C] whose lanes take <paramref name="rows"/> rows each of one quad, or on a CPU of a fourth of a strip of 32 quads (common/rows.glsl).</summary>
+    public static long Groups(Recorder gpu, long m, long quads, long rows) =>
+        OpMath.CeilDiv(OpMath.CeilDiv(m, rows) * (gpu.Caps.CpuKernels ? OpMath.CeilDiv(quads, 32) * 8 : quads), Lanes(gpu));
 
     /// <summary>Workgroups of a kernel that merges blocks: four quads a group, eight lanes of a quad each on a CPU.</summary>
     public static long MergeGroups(Recorder gpu, long quads) => OpMath.CeilDiv(quads, gpu.Caps.CpuKernels ? 8 : 4);
