@@ -1,5 +1,6 @@
 using CommandLine;
 using XClr.Data;
+using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
@@ -15,8 +16,22 @@ public abstract class DatasetCommand : Command
     [Option("caption-template", HelpText = "Caption of a labelled image, such as 'a photo of a {class}' [text with {class}].")]
     public string? CaptionTemplate { get; set; }
 
+    /// <summary>--data-format in the terms of a configuration.</summary>
+    /// <exception cref="UsageException">There is no such format.</exception>
+    protected Train.DataFormat ParseFormat() => Enum.TryParse<Train.DataFormat>(DataFormat, ignoreCase: true, out var format) && DatasetFactory.Formats.Contains(DataFormat)
+        ? format
+        : throw new UsageException($"--data-format '{DataFormat}' is not accepted; allowed: {string.Join('|', DatasetFactory.Formats)}.");
+
+    /// <summary>Checks a value of the command line.</summary>
+    /// <exception cref="UsageException">It is not accepted.</exception>
+    protected static void Require(bool holds, string message)
+    {
+        if (!holds)
+            throw new UsageException(message);
+    }
+
     /// <summary>Opens the set.</summary>
     /// <exception cref="DataException">There is none.</exception>
     protected IImageDataset OpenDataset(string path) =>
-        DatasetFactory.Open(path, DataFormat, new DatasetOptions { ClassesFile = Classes, CaptionTemplate = CaptionTemplate });
+        DatasetFactory.Open(path, ParseFormat().ToString().ToLowerInvariant(), new DatasetOptions { ClassesFile = Classes, CaptionTemplate = CaptionTemplate });
 }

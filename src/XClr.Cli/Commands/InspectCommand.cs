@@ -33,10 +33,4 @@ public sealed class InspectCommand : DatasetCommand
     private static bool IsCheckpoint(string path) =>
         path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) || CheckpointPath.Exists(path)
         || new[] { "state.json", "model.safetensors", "latest" }.Any(n => File.Exists(System.IO.Path.Combine(path, n)));
-
-    private static void Require(bool holds, string message)
-    {
-        if (!holds)
-            throw new Train.UsageException(message);
-    }
 }

@@ -1,0 +1,60 @@
+using System.Globalization;
+using Spectre.Console;
+using XClr.Train;
+
+namespace XClr.Cli;
+
+/// <summary>Shows a run on standard error: a progress bar on a terminal, plain lines otherwise.</summary>
+internal sealed class ConsoleReporter : ITrainReporter
+{
+    private readonly ProgressTask? task;
+
+    private ConsoleReporter(ProgressTask? task) => this.task = task;
+
+    /// <summary>Runs the work with a reporter that suits standard error.</summary>
+    public static T Run<T>(Func<ITrainReporter, T> work)
+    {
+        if (Console.IsErrorRedirected || !Output.Messages.Profile.Capabilities.Interactive)
+            return work(new ConsoleReporter(null));
+        // Hiding the finished bar leaves the lines above it, which stay useful.
+        return Output.Messages.Progress().AutoClear(true).HideCompleted(false)
+            .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Start(context => work(new ConsoleReporter(context.AddTask("preparing", autoStart: true, maxValue: 1))));
+    }
+
+    /// <inheritdoc/>
+    public void Info(string line) => Write(line, Style.Plain);
+
+    /// <inheritdoc/>
+    public void Warn(string line) => Write("warning: " + line, new Style(Color.Yellow));
+
+    /// <inheritdoc/>
+    public void Step(StepMetrics metrics)
+    {
+        if (task is null)
+        {
+            Write(Line(metrics), Style.Plain);
+            return;
+        }
+        task.MaxValue = metrics.TotalSteps;
+        task.Value = metrics.Step;
+        task.Description = Markup.Escape(Line(metrics));
+    }
+
+    /// <inheritdoc/>
+    public void Eval(EvalMetrics metrics) => Write(
+        $"step {metrics.Step}: {string.Join(", ", metrics.Values.Select(v => string.Create(CultureInfo.InvariantCulture, $"{v.Key} {v.Value:0.####}")))}", Style.Plain);
+
+    /// <summary>step 20/100  epoch 0.02  loss 4.1  lr 0.06  12 images/s  data 3 %  eta 1m20s.</summary>
+    private static string Line(StepMetrics m) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"step {m.Step}/{m.TotalSteps}  epoch {m.Epoch:0.##}  loss {m.Loss:0.0000}  lr {m.LearningRate:0.####}  {m.ImagesPerSecond:0.0} images/s  data {100 * m.DataWait:0} %  eta {OptionText.FormatDuration(m.Eta)}");
+
+    private void Write(string text, Style style)
+    {
+        if (Console.IsErrorRedirected)
+            Console.Error.WriteLine(text);
+        else
+            Output.Messages.Write(new Spectre.Console.Text(text + Environment.NewLine, style));
+    }
+}

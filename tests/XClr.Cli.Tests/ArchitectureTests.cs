@@ -1,0 +1,62 @@
+using System.Xml.Linq;
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+/// <summary>Dependencies point one way: the projects' references are these and no others.</summary>
+public sealed class ArchitectureTests
+{
+    private static readonly HashSet<(string From, string To)> Allowed =
+    [
+        ("XClr.Nn", "XClr.Gpu"),
+        ("XClr.Train", "XClr.Nn"),
+        ("XClr.Train", "XClr.Data"),
+        ("XClr.Train", "XClr.Text"),
+        ("XClr.Bench", "XClr.Nn"),
+        ("XClr.Cli", "XClr.Train"),
+        ("XClr.Cli", "XClr.Bench"),
+        ("XClr.Plugin", "XClr.Train"),
+    ];
+
+    /// <summary>Packages that need reflection; the command line's alone.</summary>
+    private static readonly string[] ReflectionPackages = ["CommandLineParser", "Spectre.Console"];
+
+    private static IEnumerable<(string Name, XDocument Project)> Projects(string folder) =>
+        Directory.GetFiles(Path.Combine(CliProcess.Repository, folder), "*.csproj", SearchOption.AllDirectories)
+            .Select(f => (Path.GetFileNameWithoutExtension(f), XDocument.Load(f)));
+
+    private static IEnumerable<string> Includes(XDocument project, string element) =>
+        project.Descendants(element).Select(e => e.Attribute("Include")!.Value);
+
+    private static string NameOf(string reference) => Path.GetFileNameWithoutExtension(reference.Replace('\\', '/'));
+
+    [Fact]
+    public void SourceProjectsReferenceOnlyWhatIsBelowThem()
+    {
+        var edges = Projects("src").SelectMany(p => Includes(p.Project, "ProjectReference").Select(r => (From: p.Name, To: NameOf(r)))).ToList();
+        Assert.Contains(("XClr.Nn", "XClr.Gpu"), edges);
+        Assert.Empty(edges.Except(Allowed));
+    }
+
+    [Fact]
+    public void OnlyTheCommandLineUsesPackagesThatNeedReflectionAndTheRestIsAotCompatible()
+    {
+        foreach (var (name, project) in Projects("src").Where(p => p.Name != "XClr.Cli"))
+        {
+            Assert.Empty(Includes(project, "PackageReference").Intersect(ReflectionPackages));
+            Assert.True(project.Descendants("IsAotCompatible").Any(e => e.Value == "true"), $"{name} is not IsAotCompatible");
+        }
+    }
+
+    [Fact]
+    public void PackageVersionsAreCentral() => Assert.All(
+        Projects("src").Concat(Projects("tests")),
+        p => Assert.DoesNotContain(p.Project.Descendants("PackageReference"), e => e.Attribute("Version") is not null));
+
+    [Fact]
+    public void EveryProjectIsInTheSolution()
+    {
+        var solution = File.ReadAllText(Path.Combine(CliProcess.Repository, "XClr.Vulkan.sln"));
+        Assert.All(Projects("src").Concat(Projects("tests")), p => Assert.Contains($"\"{p.Name}\"", solution));
+    }
+}

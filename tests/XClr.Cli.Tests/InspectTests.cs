@@ -1,0 +1,67 @@
+using System.Buffers.Binary;
+using XClr.Nn;
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+public sealed class InspectTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    /// <summary>Four grey images of 5 x 3 pixels (IDX: magic, sizes in big-endian, bytes) with labels 0, 1, 0, 1.</summary>
+    private string IdxFolder()
+    {
+        Write("train-images-idx3-ubyte", [0x803, 4, 3, 5], [.. Enumerable.Range(0, 60).Select(i => (byte)i)]);
+        Write("train-labels-idx1-ubyte", [0x801, 4], [0, 1, 0, 1]);
+        return folder.Path;
+    }
+
+    private void Write(string name, int[] header, byte[] data)
+    {
+        var bytes = new byte[4 * header.Length + data.Length];
+        for (var i = 0; i < header.Length; i++)
+            BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(4 * i), header[i]);
+        data.CopyTo(bytes, 4 * header.Length);
+        File.WriteAllBytes(folder.File(name), bytes);
+    }
+
+    [Fact]
+    public void ADataSetIsCountedMeasuredAndShown()
+    {
+        var classes = folder.File("classes.txt", "cat\ndog\n");
+        var json = CliProcess.Run("inspect", IdxFolder(), "--classes", classes, "--caption-template", "a {class}", "--first", "2", "--json").Expect(0).Json;
+        Assert.Equal(4, json.GetProperty("good").GetInt64());
+        Assert.Equal(5, json.GetProperty("width").GetProperty("median").GetInt32());
+        Assert.Equal(3, json.GetProperty("height").GetProperty("max").GetInt32());
+        Assert.Equal(0.5, json.GetProperty("repeatedCaptions").GetDouble());
+        Assert.Equal((2, 2), (json.GetProperty("labels").GetInt32(), json.GetProperty("classes").GetInt32()));
+        Assert.Equal(["a cat", "a dog"], json.GetProperty("firstSamples").EnumerateArray().Select(s => s.GetProperty("caption").GetString()));
+    }
+
+    [Fact]
+    public void BadSamplesAreCountedByCauseAndALimitIsKept()
+    {
+        var table = folder.File("set.csv", "path,caption\ngone.jpg,a dog\nempty.png,a cat\nok.png,a bird\n");
+        File.WriteAllBytes(folder.File("empty.png"), []);
+        // A 1 x 1 PNG.
+        File.WriteAllBytes(folder.File("ok.png"), Convert.FromBase64String("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="));
+        var json = CliProcess.Run("inspect", table, "--json").Expect(0).Json;
+        Assert.Equal(3, json.GetProperty("examined").GetInt64());
+        Assert.Equal(1, json.GetProperty("good").GetInt64());
+        Assert.Equal(["empty", "unreadable"], json.GetProperty("bad").EnumerateObject().Select(b => b.Name).Order());
+        Assert.Contains("of which 2 were looked at", CliProcess.Run("inspect", IdxFolder(), "--limit", "2").Expect(0).Output);
+    }
+
+    [Fact]
+    public void ACheckpointShowsNamesAndShapes()
+    {
+        var path = folder.File("w.safetensors");
+        SafetensorsWriter.Write(path, [SafetensorsEntry.Float32("conv1.weight", [2, 3], new float[6])], new Dictionary<string, string> { ["format"] = "pt" });
+        Assert.Matches(@"conv1\.weight +F32 +\[2,3\]", CliProcess.Run("inspect", path).Expect(0).Output);
+        var file = CliProcess.Run("inspect", path, "--json").Expect(0).Json.GetProperty("files")[0];
+        Assert.Equal(6, file.GetProperty("elements").GetInt64());
+        Assert.Equal("pt", file.GetProperty("metadata").GetProperty("format").GetString());
+    }
+}

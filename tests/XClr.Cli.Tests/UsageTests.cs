@@ -1,0 +1,62 @@
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+public sealed class UsageTests
+{
+    [Theory]
+    [InlineData("no verb is given; there are: ")]
+    [InlineData("there is no verb 'devcies'; there are: ", "devcies")]
+    [InlineData("Did you mean 'devices'?", "devcies")]
+    [InlineData("there is no option '--jsn'. Did you mean '--json'?", "devices", "--jsn")]
+    [InlineData("--captions is missing.", "embed-text", "--out", "o")]
+    [InlineData("--out is missing.", "embed-text", "--captions", "c.txt")]
+    [InlineData("--json is given more than once.", "devices", "--json", "--json")]
+    [InlineData("an argument is missing.", "inspect")]
+    [InlineData("--limit -1: allowed: a whole number from 0 up.", "inspect", "x", "--limit", "-1")]
+    [InlineData("--limit: the value is not of the kind that is expected.", "inspect", "x", "--limit", "many")]
+    [InlineData("--data-format 'tar' is not accepted; allowed: auto|webdataset|", "inspect", "x", "--data-format", "tar")]
+    public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args)
+    {
+        var result = CliProcess.Run(args).Expect(2);
+        Assert.Contains(expected, result.Errors);
+        Assert.Empty(result.Output);
+    }
+
+    [Fact]
+    public void HelpListsTheVerbsAndEveryVerbsHelpItsOptions()
+    {
+        var help = CliProcess.Run("--help").Expect(0).Output;
+        var verbs = typeof(Command).Assembly.GetTypes()
+            .SelectMany(t => t.GetCustomAttributes(typeof(CommandLine.VerbAttribute), inherit: false).Cast<CommandLine.VerbAttribute>())
+            .Select(v => v.Name).ToList();
+        Assert.Contains("devices", verbs);
+        Assert.All(verbs, verb =>
+        {
+            Assert.Contains($"  {verb} ", help);
+            var own = CliProcess.Run(verb, "--help").Expect(0);
+            Assert.Contains("--json", own.Output);
+            Assert.Empty(own.Errors);
+        });
+    }
+
+    [Fact]
+    public void TheVersionIsPrinted() => Assert.Matches(@"^xclr \d+\.\d+\.\d+\n$", CliProcess.Run("--version").Expect(0).Output);
+
+    [Fact]
+    public void MissingDataAreNamedAndReturn3()
+    {
+        Assert.Contains("'/nowhere/a.tar", CliProcess.Run("inspect", "/nowhere/a.tar").Expect(3).Errors);
+        Assert.Contains("/nowhere.safetensors", CliProcess.Run("inspect", "/nowhere.safetensors").Expect(3).Errors);
+        Assert.Contains("/nowhere.txt", CliProcess.Run("embed-text", "--captions", "/nowhere.txt", "--out", "o").Expect(3).Errors);
+    }
+
+    [Fact]
+    public void AFailureShowsItsStackTraceOnlyWhenAsked()
+    {
+        string[] args = ["inspect", "/nowhere/a.tar"];
+        Assert.DoesNotContain("   at ", CliProcess.Run(args).Errors);
+        var debug = new Dictionary<string, string?> { ["XCLR_DEBUG"] = "1" };
+        Assert.Contains("   at XClr.", CliProcess.Run(CliProcess.Program, args, environment: debug).Expect(3).Errors);
+    }
+}
