@@ -30,6 +30,9 @@ public enum SampleFault
     /// <summary>The sample has no caption, and one is needed.</summary>
     NoCaption,
 
+    /// <summary>The caption has no word that the text encoder knows: it embeds to zero.</summary>
+    EmptyCaption,
+
     /// <summary>The sample has no label, and one is needed.</summary>
     NoLabel,
 
@@ -58,6 +61,7 @@ public static class SampleFaults
         SampleFault.Unreadable => "unreadable",
         SampleFault.NoImage => "no-image",
         SampleFault.NoCaption => "no-caption",
+        SampleFault.EmptyCaption => "empty-caption",
         SampleFault.NoLabel => "no-label",
         SampleFault.BadLabel => "bad-label",
         SampleFault.BrokenShard => "broken-shard",

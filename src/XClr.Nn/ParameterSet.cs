@@ -2,8 +2,11 @@ using XClr.Gpu;
 
 namespace XClr.Nn;
 
-/// <summary>A named tensor that a model declares. <paramref name="Decay"/>: weight decay and LARS's adaptation apply (weights yes; biases and batch norm no).</summary>
-public sealed record ParameterSpec(string Name, Shape Shape, bool Decay)
+/// <summary>
+/// A named tensor that a model declares. <paramref name="Decay"/>: weight decay and LARS's adaptation apply (weights yes; biases and batch norm no).
+/// <paramref name="Unpadded"/>: the dimensions that hold values, where channels were padded with zeros (which stay zero); null = all do.
+/// </summary>
+public sealed record ParameterSpec(string Name, Shape Shape, bool Decay, Shape? Unpadded = null)
 {
     /// <summary>The usual rule: tensors of more than one dimension decay, 1-D ones do not.</summary>
     public ParameterSpec(string name, Shape shape)

@@ -2,6 +2,8 @@ using System.Text.Json;
 using XClr.Data;
 using XClr.Nn.Optim;
 
+using XClr.Nn.Models;
+
 namespace XClr.Train;
 
 /// <summary>

@@ -1,22 +1,5 @@
 namespace XClr.Train;
 
-/// <summary>The backbones. A value's option text is its name in lower case, as with every enum here.</summary>
-public enum Arch
-{
-    ResNet18,
-    ResNet34,
-    ResNet50,
-    ResNet101,
-}
-
-/// <summary>First layers of the backbone: ImageNet's 7x7 stride 2 and pool; half: 3x3 stride 2; small: 3x3 stride 1 (32 to 64 pixels).</summary>
-public enum Stem
-{
-    ImageNet,
-    Half,
-    Small,
-}
-
 /// <summary>The projection head.</summary>
 public enum Projector
 {

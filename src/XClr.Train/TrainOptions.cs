@@ -1,6 +1,8 @@
 using XClr.Data;
 using XClr.Nn.Optim;
 
+using XClr.Nn.Models;
+
 namespace XClr.Train;
 
 /// <summary>

@@ -1,7 +1,7 @@
 namespace XClr.Text;
 
 /// <summary>Where caches lie: $XCLR_CACHE, else $XDG_CACHE_HOME/xclr, else ~/.cache/xclr.</summary>
-internal static class CacheFolder
+public static class CacheFolder
 {
     public static string Default
     {

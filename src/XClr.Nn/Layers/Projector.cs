@@ -1,0 +1,90 @@
+using XClr.Gpu;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+
+namespace XClr.Nn.Layers;
+
+/// <summary>
+/// Features to projections: `mlp` = Linear, BN, ReLU, Linear, BN without affine parameters (hidden width F); `linear` = one Linear. No biases.
+/// Names are those of a torch Sequential: projector.0 .. projector.4.
+/// </summary>
+internal sealed class Projector(ModelSpec spec, ParameterSet parameters)
+{
+    private readonly bool mlp = spec.Head == HeadKind.Mlp;
+    private Tensor? features, hidden, activated, output, hiddenMean, hiddenInvStd, outputMean, outputInvStd;
+
+    public static IEnumerable<ParameterSpec> Parameters(ModelSpec spec) => spec.Head == HeadKind.Mlp
+        ? [
+            ModelTensor.Linear("projector.0.weight", spec.FeatureWidth, spec.ProjectorHidden),
+            ModelTensor.Vector("projector.1.weight", spec.ProjectorHidden), ModelTensor.Vector("projector.1.bias", spec.ProjectorHidden),
+            ModelTensor.Linear("projector.3.weight", spec.ProjectorHidden, spec.ProjectionWidth),
+        ]
+        : [ModelTensor.Linear("projector.0.weight", spec.FeatureWidth, spec.ProjectionWidth)];
+
+    public static IEnumerable<ParameterSpec> Buffers(ModelSpec spec) => spec.Head == HeadKind.Mlp
+        ? [
+            ModelTensor.Vector("projector.1.running_mean", spec.ProjectorHidden), ModelTensor.Vector("projector.1.running_var", spec.ProjectorHidden),
+            ModelTensor.Vector("projector.4.running_mean", spec.ProjectionWidth), ModelTensor.Vector("projector.4.running_var", spec.ProjectionWidth),
+        ]
+        : [];
+
+    private BatchNormState HiddenNorm => new(parameters.Value("projector.1.weight"), parameters.Value("projector.1.bias"),
+        parameters.Buffer("projector.1.running_mean"), parameters.Buffer("projector.1.running_var"));
+
+    private BatchNormState OutputNorm => new(null, null, parameters.Buffer("projector.4.running_mean"), parameters.Buffer("projector.4.running_var"));
+
+    /// <summary>features: [M,F]; result: [M,P], not normalised.</summary>
+    public Tensor Forward(Recorder gpu, Tensor input, Mode mode)
+    {
+        using var layer = gpu.Layer("projector");
+        var m = input.Shape[0];
+        features = input;
+        var first = gpu.NewTensor("projector.0", new Shape(m, ModelSpec.Stored(mlp ? spec.ProjectorHidden : spec.ProjectionWidth)));
+        LinearOp.Forward(gpu, features, parameters.Value("projector.0.weight"), bias: null, first);
+        if (!mlp)
+        {
+            return first;
+        }
+        hidden = first;
+        activated = gpu.NewTensor("projector.2", hidden.Shape);
+        output = gpu.NewTensor("projector.3", new Shape(m, ModelSpec.Stored(spec.ProjectionWidth)));
+        var normalized = gpu.NewTensor("projector.4", output.Shape);
+        (hiddenMean, hiddenInvStd) = Norm(gpu, hidden, HiddenNorm, activated, mode, relu: true);
+        LinearOp.Forward(gpu, activated, parameters.Value("projector.3.weight"), bias: null, output);
+        (outputMean, outputInvStd) = Norm(gpu, output, OutputNorm, normalized, mode, relu: false);
+        return normalized;
+    }
+
+    /// <summary>dy: [M,P], overwritten. Returns the features' gradient [M,F].</summary>
+    public Tensor Backward(Recorder gpu, Tensor dy)
+    {
+        using var layer = gpu.Layer("projector");
+        if (mlp)
+        {
+            BatchNormOp.Backward(gpu, dy, output!, OutputNorm, outputMean!, outputInvStd!, dy, ReluMask.None);
+            LinearOp.BackwardWeight(gpu, activated!, dy, parameters.Gradient("projector.3.weight"));
+            var dhidden = gpu.NewTensor("dhidden", hidden!.Shape);
+            LinearOp.BackwardData(gpu, dy, parameters.Value("projector.3.weight"), dhidden);
+            BatchNormOp.Backward(gpu, dhidden, hidden, HiddenNorm, hiddenMean!, hiddenInvStd!, dhidden, ReluMask.Recomputed, null,
+                parameters.Gradient("projector.1.weight"), parameters.Gradient("projector.1.bias"));
+            dy = dhidden;
+        }
+        LinearOp.BackwardWeight(gpu, features!, dy, parameters.Gradient("projector.0.weight"));
+        var dfeatures = gpu.NewTensor("dfeatures", features!.Shape);
+        LinearOp.BackwardData(gpu, dy, parameters.Value("projector.0.weight"), dfeatures);
+        return dfeatures;
+    }
+
+    private static (Tensor? Mean, Tensor? InvStd) Norm(Recorder gpu, Tensor x, BatchNormState state, Tensor y, Mode mode, bool relu)
+    {
+        if (mode == Mode.Eval)
+        {
+            BatchNormOp.Infer(gpu, x, state, y, relu);
+            return (null, null);
+        }
+        var mean = gpu.NewTensor("mean", new Shape(x.Shape[1]));
+        var invStd = gpu.NewTensor("inv_std", new Shape(x.Shape[1]));
+        BatchNormOp.Forward(gpu, x, state, mean, invStd, y, relu);
+        return (mean, invStd);
+    }
+}

@@ -1,0 +1,47 @@
+using XClr.Gpu;
+using XClr.Nn.Models;
+
+namespace XClr.Nn.Layers;
+
+/// <summary>y = relu(main(x) + identity(x)), identity = x or a strided 1x1 projection of it.</summary>
+internal sealed class ResidualBlock(BlockSpec spec, ParameterSet parameters)
+{
+    private readonly ConvBnLayer[] main = [.. spec.Main.Select(s => new ConvBnLayer(s, parameters))];
+    private readonly ConvBnLayer? downsample = spec.Downsample is { } d ? new ConvBnLayer(d, parameters) : null;
+
+    /// <summary>x: [N,H,W,C]; result: [N,P,Q,K].</summary>
+    public Tensor Forward(Recorder gpu, Tensor x, Mode mode)
+    {
+        var identity = downsample?.Forward(gpu, x, mode, relu: false) ?? x;
+        var hidden = x;
+        foreach (var layer in main[..^1])
+        {
+            hidden = layer.Forward(gpu, hidden, mode, relu: true);
+        }
+        return main[^1].Forward(gpu, hidden, mode, relu: true, identity);
+    }
+
+    /// <summary>dy: [N,P,Q,K], overwritten. Returns dx: [N,H,W,C].</summary>
+    public Tensor Backward(Recorder gpu, Tensor dy)
+    {
+        var gradient = main[^1].BackwardNorm(gpu, dy, residual: true);
+        for (var i = main.Length - 1; i > 0; i--)
+        {
+            main[i].BackwardWeight(gpu, gradient);
+            gradient = main[i - 1].BackwardNorm(gpu, main[i].BackwardData(gpu, gradient));
+        }
+        main[0].BackwardWeight(gpu, gradient);
+        return main[0].BackwardData(gpu, gradient, sum: IdentityGradient(gpu, dy));
+    }
+
+    private Tensor IdentityGradient(Recorder gpu, Tensor didentity)
+    {
+        if (downsample is null)
+        {
+            return didentity;
+        }
+        var gradient = downsample.BackwardNorm(gpu, didentity);
+        downsample.BackwardWeight(gpu, gradient);
+        return downsample.BackwardData(gpu, gradient);
+    }
+}

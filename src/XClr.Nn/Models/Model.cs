@@ -1,0 +1,165 @@
+using XClr.Gpu;
+using XClr.Nn.Layers;
+using XClr.Nn.Ops;
+using XClr.Nn.Optim;
+
+namespace XClr.Nn.Models;
+
+/// <summary>What a forward pass gives: F features per image before the head, and P normalised projections (null without a head).</summary>
+public sealed record ModelOutput(Tensor Features, Tensor? Projections);
+
+/// <summary>
+/// A ResNet with its head: the parameters, and the recording of forward and backward passes. One forward and its backward are recorded at a time.
+/// </summary>
+public sealed class Model : IDisposable
+{
+    /// <summary>Name of CLIP's learned logarithm of the inverse temperature, a scalar.</summary>
+    public const string LogitScale = "clip.logit_scale";
+    private const string ImageMap = "clip.image_projection.weight";
+    public const string TextMap = "clip.text_projection.weight";
+
+    private static readonly PoolWindow PoolWindow = new(3, 3, Stride: 2, Pad: 1);
+
+    private readonly ConvBnLayer stem;
+    private readonly ResidualBlock[] blocks;
+    private readonly Projector? projector;
+    private Tensor? stemOutput, lastMap, features, projected, projections, norms, argmax, text, mappedText, textProjections, textNorms;
+
+    public Model(ModelSpec spec)
+    {
+        Spec = spec;
+        Blueprint = new ResNetBlueprint(spec);
+        var head = HeadParameters(spec);
+        var buffers = Blueprint.Layers.SelectMany(l => l.Buffers);
+        Parameters = new ParameterSet(Blueprint.Layers.SelectMany(l => l.Parameters).Concat(head), HasProjector(spec) ? buffers.Concat(Projector.Buffers(spec)) : buffers);
+        stem = new ConvBnLayer(Blueprint.Stem, Parameters);
+        blocks = [.. Blueprint.Blocks.Select(b => new ResidualBlock(b, Parameters))];
+        projector = HasProjector(spec) ? new Projector(spec, Parameters) : null;
+    }
+
+    public ModelSpec Spec { get; }
+    public ResNetBlueprint Blueprint { get; }
+    public ParameterSet Parameters { get; }
+
+    /// <summary>True for the tensors of the backbone, which model.safetensors holds; the others are the head's.</summary>
+    public static bool IsBackbone(string name) => !name.StartsWith("projector.", StringComparison.Ordinal) && !name.StartsWith("clip.", StringComparison.Ordinal);
+
+    /// <summary>Records the forward pass. images: [M,H,W,4], the fourth channel zero. Results go to the tensors given, [M,F] and [M,P], or to new ones.</summary>
+    public ModelOutput Forward(Recorder gpu, Tensor images, Mode mode, Tensor? featuresOut = null, Tensor? projectionsOut = null)
+    {
+        features = featuresOut ?? gpu.NewTensor("features", new Shape(images.Shape[0], ModelSpec.Stored(Spec.FeatureWidth)));
+        Backbone(gpu, images, mode);
+        if (Spec.Head == HeadKind.None)
+        {
+            return new ModelOutput(features, null);
+        }
+        projected = projector?.Forward(gpu, features, mode) ?? Map(gpu, features, ImageMap);
+        projections = projectionsOut ?? gpu.NewTensor("projections", projected.Shape);
+        norms = gpu.NewTensor("projection_norms", new Shape(projected.Shape[0]));
+        L2NormalizeOp.Forward(gpu, projected, projections, norms);
+        return new ModelOutput(features, projections);
+    }
+
+    /// <summary>Records CLIP's text side. embeddings: [N,D]; result: [N,P], normalised.</summary>
+    public Tensor ForwardText(Recorder gpu, Tensor embeddings)
+    {
+        text = embeddings;
+        mappedText = Map(gpu, text, TextMap);
+        textProjections = gpu.NewTensor("text_projections", mappedText.Shape);
+        textNorms = gpu.NewTensor("text_norms", new Shape(mappedText.Shape[0]));
+        L2NormalizeOp.Forward(gpu, mappedText, textProjections, textNorms);
+        return textProjections;
+    }
+
+    /// <summary>Records the gradient of CLIP's text map from that of the normalised text projections [N,P].</summary>
+    public void BackwardText(Recorder gpu, Tensor dprojections)
+    {
+        var dmapped = gpu.NewTensor("dtext", mappedText!.Shape);
+        L2NormalizeOp.Backward(gpu, dprojections, textProjections!, textNorms!, dmapped);
+        LinearOp.BackwardWeight(gpu, text!, dmapped, Parameters.Gradient(TextMap));
+    }
+
+    /// <summary>Records the backward pass: from the gradient of the normalised projections [M,P] to the gradients of all parameters behind them.</summary>
+    public void Backward(Recorder gpu, Tensor dprojections)
+    {
+        var dprojected = gpu.NewTensor("dprojected", projected!.Shape);
+        L2NormalizeOp.Backward(gpu, dprojections, projections!, norms!, dprojected);
+        BackwardFeatures(gpu, projector?.Backward(gpu, dprojected) ?? BackwardImageMap(gpu, dprojected));
+    }
+
+    /// <summary>Records the backbone's backward pass from the gradient of the features [M,F].</summary>
+    public void BackwardFeatures(Recorder gpu, Tensor dfeatures)
+    {
+        var gradient = gpu.NewTensor("dmap", lastMap!.Shape);
+        GlobalAvgPoolOp.Backward(gpu, dfeatures, gradient);
+        foreach (var block in blocks.Reverse())
+        {
+            gradient = block.Backward(gpu, gradient);
+        }
+        if (Blueprint.MaxPool)
+        {
+            var dstem = gpu.NewTensor("dstem", stemOutput!.Shape);
+            MaxPoolOp.Backward(gpu, gradient, argmax!, PoolWindow, dstem);
+            gradient = dstem;
+        }
+        stem.BackwardWeight(gpu, stem.BackwardNorm(gpu, gradient));
+    }
+
+    /// <summary>Records what must hold after an optimiser step: CLIP's logit scale stays in [0, ln 100].</summary>
+    public void Constrain(Recorder gpu)
+    {
+        if (Spec.Head == HeadKind.Clip)
+        {
+            ConstrainLogitScale(gpu, Parameters);
+        }
+    }
+
+    /// <summary>Records the clamp of CLIP's logit scale alone.</summary>
+    public static void ConstrainLogitScale(Recorder gpu, ParameterSet parameters) => Optimizer.Clamp(gpu, parameters.Value(LogitScale), 0, MathF.Log(100));
+
+    private void Backbone(Recorder gpu, Tensor images, Mode mode)
+    {
+        stemOutput = stem.Forward(gpu, images, mode, relu: true);
+        var pooled = Blueprint.MaxPool ? Pool(gpu, stemOutput, mode) : stemOutput;
+        lastMap = blocks.Aggregate(pooled, (x, block) => block.Forward(gpu, x, mode));
+        GlobalAvgPoolOp.Forward(gpu, lastMap, features!);
+    }
+
+    private Tensor Pool(Recorder gpu, Tensor x, Mode mode)
+    {
+        using var layer = gpu.Layer("maxpool");
+        var y = gpu.NewTensor("y", PoolWindow.Pooled(x.Shape));
+        argmax = mode == Mode.Train ? MaxPoolOp.NewArgmax(gpu, "argmax", y.Shape) : null;
+        MaxPoolOp.Forward(gpu, x, PoolWindow, y, argmax);
+        return y;
+    }
+
+    private Tensor Map(Recorder gpu, Tensor x, string weight)
+    {
+        var y = gpu.NewTensor("mapped", new Shape(x.Shape[0], ModelSpec.Stored(Spec.ProjectionWidth)));
+        LinearOp.Forward(gpu, x, Parameters.Value(weight), bias: null, y);
+        return y;
+    }
+
+    private Tensor BackwardImageMap(Recorder gpu, Tensor dmapped)
+    {
+        LinearOp.BackwardWeight(gpu, features!, dmapped, Parameters.Gradient(ImageMap));
+        var dfeatures = gpu.NewTensor("dfeatures", features!.Shape);
+        LinearOp.BackwardData(gpu, dmapped, Parameters.Value(ImageMap), dfeatures);
+        return dfeatures;
+    }
+
+    private static bool HasProjector(ModelSpec spec) => spec.Head is HeadKind.Mlp or HeadKind.Linear;
+
+    private static IEnumerable<ParameterSpec> HeadParameters(ModelSpec spec) => spec.Head switch
+    {
+        HeadKind.None => [],
+        HeadKind.Clip => [
+            ModelTensor.Linear(ImageMap, spec.FeatureWidth, spec.ProjectionWidth),
+            ModelTensor.Linear(TextMap, spec.TextWidth, spec.ProjectionWidth),
+            new(LogitScale, new Shape(1))],
+        _ => Projector.Parameters(spec),
+    };
+
+    public void Dispose() => Parameters.Dispose();
+}

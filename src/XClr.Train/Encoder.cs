@@ -1,0 +1,84 @@
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Layers;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+
+namespace XClr.Train;
+
+/// <summary>Runs a model on whole images in inference mode: evaluation transform, running statistics, a fixed number of rows per run.</summary>
+public sealed class Encoder : IDisposable
+{
+    private readonly GpuDevice device;
+    private readonly Model model;
+    private readonly SourceRing ring;
+    private readonly Tensor features;
+    private readonly Tensor? projections;
+    private readonly Plan plan;
+    private readonly int size;
+
+    /// <param name="device">Device of the model.</param>
+    /// <param name="model">Its values at the time of a run are used.</param>
+    /// <param name="spec">Image size and normalisation.</param>
+    /// <param name="rows">Images per run.</param>
+    public Encoder(GpuDevice device, Model model, AugmentSpec spec, int rows)
+    {
+        this.device = device;
+        this.model = model;
+        size = spec.Size;
+        Rows = rows;
+        var still = spec with { Blur = false };
+        ring = new SourceRing(device.Caps, rows, views: 1, still);
+        features = Tensor.Persistent("features_out", new Shape(rows, ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
+        projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
+        var gpu = new Recorder(device.Caps);
+        Record(gpu, still);
+        plan = Plan.Build(device, gpu);
+    }
+
+    /// <summary>Images per run.</summary>
+    public int Rows { get; }
+
+    /// <summary>Bytes of a decoded image that one run accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
+    public int ImageBytes => ring.ImageBytes;
+
+    /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P].</summary>
+    public void Encode(IReadOnlyList<Sample> samples, List<float> featureRows, List<float> projectionRows)
+    {
+        if (samples.Count == 0 || samples.Count > Rows)
+        {
+            throw new ArgumentException($"An encoder of {Rows} rows was given {samples.Count} images.");
+        }
+        ring.Upload(device, PackedBatch.Evaluation(samples, Rows, size), half: 0, halfFree: default);
+        plan.Run();
+        featureRows.AddRange(Download(features, samples.Count, model.Spec.FeatureWidth));
+        if (projections is not null)
+        {
+            projectionRows.AddRange(Download(projections, samples.Count, model.Spec.ProjectionWidth));
+        }
+    }
+
+    private float[] Download(Tensor rows, int count, int width) => StateDict.Unpad(device.Transfer.Download(rows, count * rows.Shape[1]), rows.Shape[1], width);
+
+    private void Record(Recorder gpu, AugmentSpec spec)
+    {
+        var images = gpu.NewTensor("images", new Shape(Rows, size, size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
+        using (gpu.Phase(StepPhase.Augment))
+        {
+            AugmentOp.Forward(gpu, ring.Bytes, ring.Table, images, spec);
+        }
+        using (gpu.Phase(StepPhase.Forward))
+        {
+            model.Forward(gpu, images, Mode.Eval, features, projections);
+        }
+    }
+
+    public void Dispose()
+    {
+        plan.Dispose();
+        ring.Dispose();
+        features.View.Buffer.Dispose();
+        projections?.View.Buffer.Dispose();
+    }
+}

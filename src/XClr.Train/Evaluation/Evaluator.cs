@@ -1,0 +1,98 @@
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Text;
+
+namespace XClr.Train.Evaluation;
+
+/// <summary>What is measured.</summary>
+[Flags]
+public enum EvalProtocol
+{
+    Knn = 1,
+    Fidelity = 2,
+    All = Knn | Fidelity,
+}
+
+/// <summary>Names of results, as in metrics.jsonl and tables.</summary>
+public static class EvalNames
+{
+    /// <summary>Share of held-out images whose k nearest training images vote for the right label, 0 to 1.</summary>
+    public const string KnnTop1 = "knn_top1";
+
+    /// <summary>Spearman correlation of feature similarities with caption similarities.</summary>
+    public const string Fidelity = "fidelity";
+
+    /// <summary>The same on projections.</summary>
+    public const string FidelityProjections = "fidelity_projections";
+
+    /// <summary>Training images in the bank, held-out images.</summary>
+    public const string Bank = "bank_images", Queries = "val_images", Skipped = "skipped";
+}
+
+/// <summary>How many images count at most; null = all.</summary>
+public sealed record EvalLimits(int? Bank, int? Queries)
+{
+    public static EvalLimits None { get; } = new(null, null);
+
+    /// <summary>Inside a training run: seeded parts, so that an evaluation stays short.</summary>
+    public static EvalLimits InTraining { get; } = new(2000, 1000);
+}
+
+/// <summary>Data of an evaluation. Bank: labelled training images for k-NN, null where it is not asked for.</summary>
+public sealed record EvalData(IImageDataset? Bank, IImageDataset Validation, string TextEncoder, string TextProvider, int Workers, EvalLimits Limits);
+
+/// <summary>An evaluation of a checkpoint.</summary>
+/// <param name="Checkpoint">Run folder, step folder or .safetensors.</param>
+/// <param name="Config">Data, data format, classes, template, text encoder, device and workers are read of it; ValData must be set.</param>
+/// <param name="Protocol">What is measured.</param>
+/// <param name="Limits">How many images count.</param>
+/// <param name="BatchSize">Images per run of the network.</param>
+public sealed record EvalRequest(string Checkpoint, TrainConfig Config, EvalProtocol Protocol, EvalLimits Limits, int BatchSize = 64);
+
+/// <summary>Measures a network on held-out images.</summary>
+public static class Evaluator
+{
+    private const int InTrainingRows = 64;
+
+    /// <summary>Evaluates a checkpoint; results by name.</summary>
+    public static IReadOnlyDictionary<string, double> Run(EvalRequest request, CancellationToken stop)
+    {
+        var config = request.Config;
+        using var validation = TrainSetup.Open(config, validation: true);
+        using var bank = config.Data is null ? null : TrainSetup.Open(config, validation: false);
+        using var device = TrainSetup.OpenDevice(config.Device);
+        using var loaded = LoadedModel.Open(device, request.Checkpoint, config);
+        var workers = config.Workers > 0 ? config.Workers : Environment.ProcessorCount;
+        return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, config.TextEncoder, config.TextProvider, workers, request.Limits), request.Protocol, stop, request.BatchSize);
+    }
+
+    /// <summary>Measures a model that is on a device; results by name.</summary>
+    public static IReadOnlyDictionary<string, double> Measure(GpuDevice device, Model model, AugmentSpec images, EvalData data, EvalProtocol protocol, CancellationToken stop, int rows = InTrainingRows)
+    {
+        using var encoder = new Encoder(device, model, images, rows);
+        FeatureSet Extract(IImageDataset set, int? limit) =>
+            FeatureSet.Extract(encoder, set, model.Spec.FeatureWidth, model.Spec.Head == HeadKind.None ? 0 : model.Spec.ProjectionWidth, limit, data.Workers, null, stop);
+        var queries = Extract(data.Validation, data.Limits.Queries);
+        var results = new Dictionary<string, double> { [EvalNames.Queries] = queries.Count, [EvalNames.Skipped] = queries.Skipped.Values.Sum() };
+        if (protocol.HasFlag(EvalProtocol.Knn) && data.Bank is not null && queries.Labels is not null)
+        {
+            var bank = Extract(data.Bank, data.Limits.Bank);
+            results[EvalNames.Bank] = bank.Count;
+            results[EvalNames.KnnTop1] = KnnClassifier.Top1(bank.Features, bank.Labels ?? throw new DataException($"'{data.Bank.Name}' has no labels, which k-NN needs."), queries.Features, queries.Labels, queries.FeatureWidth);
+        }
+        if (protocol.HasFlag(EvalProtocol.Fidelity) && queries.Captions is not null)
+        {
+            using var captions = CaptionSource.Open(data.TextEncoder, data.TextProvider);
+            var text = captions.Embed([.. queries.Captions.Take(SimilarityFidelity.MaxSamples)]);
+            results[EvalNames.Fidelity] = SimilarityFidelity.Compute(queries.Features, queries.FeatureWidth, text, captions.Width);
+            if (queries.ProjectionWidth > 0)
+            {
+                results[EvalNames.FidelityProjections] = SimilarityFidelity.Compute(queries.Projections, queries.ProjectionWidth, text, captions.Width);
+            }
+        }
+        return results;
+    }
+}

@@ -1,0 +1,37 @@
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Text;
+using XClr.Train.Evaluation;
+
+namespace XClr.Train;
+
+/// <summary>Embeds the images of a data set with a checkpoint.</summary>
+/// <param name="Checkpoint">Run folder, step folder or .safetensors.</param>
+/// <param name="Config">Data, data format, classes, device and workers are read of it; Data must be set.</param>
+/// <param name="Out">The .safetensors to write: `features` [N,F], `projections` [N,P]; keys in a .keys.txt beside it, a line each.</param>
+/// <param name="BatchSize">Images per run of the network.</param>
+public sealed record EmbedRequest(string Checkpoint, TrainConfig Config, string Out, int BatchSize = 64);
+
+/// <summary>The `embed-images` verb's work.</summary>
+public static class ImageEmbedder
+{
+    /// <summary>Embeds and writes; returns what was embedded.</summary>
+    public static FeatureSet Run(EmbedRequest request, CancellationToken stop)
+    {
+        using var data = TrainSetup.Open(request.Config, validation: false);
+        using var device = TrainSetup.OpenDevice(request.Config.Device);
+        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Config);
+        using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
+        var spec = loaded.Model.Spec;
+        var workers = request.Config.Workers > 0 ? request.Config.Workers : Environment.ProcessorCount;
+        var set = FeatureSet.Extract(encoder, data, spec.FeatureWidth, spec.Head == Nn.Models.HeadKind.None ? 0 : spec.ProjectionWidth, null, workers, null, stop);
+        var entries = new List<SafetensorsEntry> { SafetensorsEntry.Float32("features", [set.Count, set.FeatureWidth], set.Features) };
+        if (set.ProjectionWidth > 0)
+        {
+            entries.Add(SafetensorsEntry.Float32("projections", [set.Count, set.ProjectionWidth], set.Projections));
+        }
+        SafetensorsWriter.Write(request.Out, entries);
+        File.WriteAllLines(Path.ChangeExtension(request.Out, ".keys.txt"), set.Keys);
+        return set;
+    }
+}

@@ -1,0 +1,106 @@
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Losses;
+using XClr.Nn.Models;
+
+namespace XClr.Train;
+
+/// <summary>What an objective compares rows with.</summary>
+/// <param name="Loss">The loss.</param>
+/// <param name="Samples">N, samples per batch.</param>
+/// <param name="Tau">Temperature of the image similarities (CLIP learns its own).</param>
+/// <param name="TauS">Temperature of the caption similarities.</param>
+/// <param name="TextWidth">Padded width of the caption embeddings.</param>
+/// <param name="ClassSimilarity">[K,K] row-major: X-CLR on labelled sets looks targets up by label; null = per-sample captions.</param>
+public sealed record ObjectiveSpec(LossKind Loss, int Samples, float Tau, float TauS, int TextWidth = 0, float[]? ClassSimilarity = null)
+{
+    /// <summary>What a batch must bring.</summary>
+    public TargetKind Target => Loss switch
+    {
+        LossKind.SupCon => TargetKind.Labels,
+        LossKind.Xclr when ClassSimilarity is not null => TargetKind.Labels,
+        LossKind.Xclr or LossKind.Clip => TargetKind.Text,
+        _ => TargetKind.None,
+    };
+}
+
+/// <summary>A loss with its per-batch inputs on the device. Statistics [4]: loss, target entropy, target_own_view, embedding_std.</summary>
+public sealed class Objective : IDisposable
+{
+    private readonly ObjectiveSpec spec;
+    private readonly Tensor? text;
+    private readonly Tensor? labels;
+    private readonly Tensor? similarity;
+    private readonly Tensor loss = Tensor.Persistent("loss", new Shape(1), MemoryCategory.Outputs);
+
+    public Objective(ObjectiveSpec spec)
+    {
+        this.spec = spec;
+        text = spec.Target == TargetKind.Text ? Tensor.Persistent("text", new Shape(spec.Samples, spec.TextWidth), MemoryCategory.Inputs) : null;
+        labels = spec.Target == TargetKind.Labels ? Tensor.Persistent("labels", new Shape(spec.Samples), MemoryCategory.Inputs, DType.UInt32) : null;
+        var classes = spec.ClassSimilarity is { } s ? (int)Math.Sqrt(s.Length) : 0;
+        similarity = classes > 0 ? Tensor.Persistent("class_similarity", new Shape(classes, classes), MemoryCategory.Inputs) : null;
+    }
+
+    /// <summary>Device results of the last step: [4], see the class.</summary>
+    public Tensor Statistics { get; } = Tensor.Persistent("loss_statistics", new Shape(4), MemoryCategory.Outputs);
+
+    /// <summary>Uploads what stays the same over the run.</summary>
+    public void Prepare(GpuDevice device)
+    {
+        if (similarity is not null)
+        {
+            device.Transfer.Upload<float>(similarity, spec.ClassSimilarity);
+        }
+    }
+
+    /// <summary>Uploads a batch's targets.</summary>
+    public void Upload(GpuDevice device, uint[]? batchLabels, float[]? batchText)
+    {
+        if (labels is not null)
+        {
+            device.Transfer.Upload<uint>(labels, batchLabels);
+        }
+        if (text is not null)
+        {
+            device.Transfer.Upload<float>(text, batchText);
+        }
+    }
+
+    /// <summary>Records loss, statistics and the gradient of the projections [2N,P], and for CLIP that of the text side up to its map.</summary>
+    public Tensor Record(Recorder gpu, Model model, Tensor projections, Tensor stepVariables)
+    {
+        var gradient = gpu.NewTensor("dprojections", projections.Shape);
+        if (spec.Loss == LossKind.Clip)
+        {
+            RecordClip(gpu, model, projections, stepVariables, gradient);
+            return gradient;
+        }
+        var rows = new ContrastiveRows(projections);
+        var state = gpu.NewTensor("contrastive_state", new Shape(spec.Samples, ContrastiveLoss.StateWidth));
+        ContrastiveLoss.Forward(gpu, rows, Targets(), spec.Tau, state, loss, Statistics);
+        ContrastiveLoss.Backward(gpu, rows, Targets(), spec.Tau, state, stepVariables, gradient);
+        return gradient;
+    }
+
+    private ContrastiveTargets Targets() => spec.Loss switch
+    {
+        LossKind.SimClr => new ContrastiveTargets.OtherView(),
+        LossKind.SupCon => new ContrastiveTargets.SameLabel(labels!),
+        _ when similarity is not null => new ContrastiveTargets.ClassSimilarity(labels!, similarity, spec.TauS),
+        _ => new ContrastiveTargets.Text(text!, spec.TauS),
+    };
+
+    private void RecordClip(Recorder gpu, Model model, Tensor projections, Tensor stepVariables, Tensor gradient)
+    {
+        throw new NotSupportedException();
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in new[] { text, labels, similarity, loss, Statistics })
+        {
+            tensor?.View.Buffer.Dispose();
+        }
+    }
+}

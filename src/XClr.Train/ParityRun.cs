@@ -1,0 +1,190 @@
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Layers;
+using XClr.Nn.Models;
+using XClr.Nn.Optim;
+using XClr.Text;
+
+namespace XClr.Train;
+
+/// <summary>What `parity` computes: one forward, loss, backward and optimiser step on given weights and a given batch, for comparison with another framework.</summary>
+public sealed record ParityRequest
+{
+    public required Arch Arch { get; init; }
+
+    /// <summary>Weights under torchvision's names, with the head's.</summary>
+    public required string Weights { get; init; }
+
+    /// <summary>`images` float32 [2N,3,H,W] normalised, view 1 of all samples, then view 2; `text` float32 [N,D]; `labels` int64 [N].</summary>
+    public required string Batch { get; init; }
+    public required string Out { get; init; }
+
+    /// <summary>Null = by the first convolution's size: 7 imagenet, 3 half.</summary>
+    public Stem? Stem { get; init; }
+    public LossKind Loss { get; init; } = LossKind.Xclr;
+    public float Tau { get; init; } = 0.1f;
+    public float TauS { get; init; } = 0.1f;
+
+    /// <summary>Null = no optimiser step.</summary>
+    public OptimizerSettings? Optimizer { get; init; }
+    public float LearningRate { get; init; } = 0.1f;
+
+    /// <summary>0 = no clipping.</summary>
+    public float ClipNorm { get; init; }
+
+    /// <summary>Eval: running statistics, loss and outputs only.</summary>
+    public Mode Mode { get; init; } = Mode.Train;
+    public string? Device { get; init; }
+}
+
+/// <summary>The `parity` verb's work on a whole network.</summary>
+public static class ParityRun
+{
+    /// <summary>Runs and writes the results; returns the loss.</summary>
+    public static float Run(ParityRequest request)
+    {
+        using var weights = SafetensorsFile.Open(request.Weights);
+        using var batch = SafetensorsFile.Open(request.Batch);
+        var shape = batch["images"].Shape;
+        if (shape.Count != 4 || shape[0] % 2 != 0 || shape[1] != 3)
+        {
+            throw new SafetensorsException($"{request.Batch}: images has shape {batch["images"].ShapeText}, expected [2N,3,H,W].");
+        }
+        var samples = (int)shape[0] / 2;
+        (float[] Rows, int Width)? text = batch.Contains("text") ? Text(batch, samples) : null;
+        using var device = TrainSetup.OpenDevice(request.Device);
+        using var model = new Model(Infer(request, weights));
+        ModelInit.Fill(device, model, 0);
+        ModelFile.Load(device, model, _ => true, request.Weights);
+        using var objective = new Objective(new ObjectiveSpec(request.Loss, samples, request.Tau, request.TauS, text?.Width ?? 0));
+        using var optimizer = request.Optimizer is { } settings ? settings.Create(model.Parameters, device.Caps) : null;
+        using var run = new ParityStep(device, model, objective, optimizer, request, [.. shape.Select(d => (int)d)]);
+        objective.Upload(device, batch.Contains("labels") ? [.. batch.ReadInt64("labels").Select(l => (uint)l)] : null, text?.Rows);
+        run.Execute(Images(batch.ReadFloat32("images"), shape));
+        SafetensorsWriter.Write(request.Out, run.Results());
+        return run.Loss;
+    }
+
+    private static ModelSpec Infer(ParityRequest request, SafetensorsFile weights)
+    {
+        var conv = weights["conv1.weight"].Shape;
+        var stem = request.Stem ?? (conv[2] == 7 ? Stem.ImageNet : Stem.Half);
+        var spec = new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None);
+        if (request.Loss == LossKind.Clip)
+        {
+            var map = weights[Model.TextMap].Shape;
+            return spec with { Head = HeadKind.Clip, ProjectionWidth = (int)map[0], TextWidth = (int)map[1] };
+        }
+        var first = weights["projector.0.weight"].Shape;
+        return weights.Contains("projector.3.weight")
+            ? spec with { Head = HeadKind.Mlp, HiddenWidth = (int)first[0], ProjectionWidth = (int)weights["projector.3.weight"].Shape[0] }
+            : spec with { Head = HeadKind.Linear, ProjectionWidth = (int)first[0] };
+    }
+
+    private static (float[] Rows, int Width) Text(SafetensorsFile batch, int samples)
+    {
+        var raw = batch.ReadFloat32("text");
+        var d = raw.Length / samples;
+        var unit = Evaluation.Rows.Normalized(raw, d);
+        var width = (d + 3) / 4 * 4;
+        var rows = new float[samples * width];
+        for (var i = 0; i < samples; i++)
+        {
+            unit.AsSpan(i * d, d).CopyTo(rows.AsSpan(i * width));
+        }
+        return (rows, width);
+    }
+
+    // [M,3,H,W] to [M,H,W,4] with a zero.
+    private static float[] Images(float[] planes, IReadOnlyList<long> shape)
+    {
+        var (m, pixels) = ((int)shape[0], (int)(shape[2] * shape[3]));
+        var rows = new float[m * pixels * 4];
+        for (var i = 0; i < m; i++)
+        {
+            for (var c = 0; c < 3; c++)
+            {
+                for (var p = 0; p < pixels; p++)
+                {
+                    rows[((i * pixels) + p) * 4 + c] = planes[((i * 3) + c) * pixels + p];
+                }
+            }
+        }
+        return rows;
+    }
+}
+
+/// <summary>The recorded parity step with its inputs and outputs on the device.</summary>
+internal sealed class ParityStep : IDisposable
+{
+    private readonly GpuDevice device;
+    private readonly Model model;
+    private readonly Objective objective;
+    private readonly Optimizer? optimizer;
+    private readonly ParityRequest request;
+    private readonly Tensor images, features, projections;
+    private readonly Tensor stepVariables = StepVariables.NewTensor();
+
+    public ParityStep(GpuDevice device, Model model, Objective objective, Optimizer? optimizer, ParityRequest request, int[] shape)
+    {
+        (this.device, this.model, this.objective, this.optimizer, this.request) = (device, model, objective, optimizer, request);
+        images = Tensor.Persistent("images", new Shape(shape[0], shape[2], shape[3], ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Inputs);
+        features = Tensor.Persistent("features", new Shape(shape[0], ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
+        projections = Tensor.Persistent("projections", new Shape(shape[0], ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
+    }
+
+    public float Loss { get; private set; }
+
+    public void Execute(float[] pixels)
+    {
+        device.Transfer.Upload<float>(images, pixels);
+        device.Transfer.Upload<byte>(stepVariables, new StepVariables(request.LearningRate, ClipNorm: request.ClipNorm).ToBytes());
+        optimizer?.Initialize(device);
+        var gpu = new Recorder(device.Caps);
+        model.Forward(gpu, images, request.Mode, features, projections);
+        var gradient = objective.Record(gpu, model, projections, stepVariables);
+        if (request.Mode == Mode.Train)
+        {
+            model.Backward(gpu, gradient);
+            optimizer?.Record(gpu, stepVariables);
+            model.Constrain(gpu);
+        }
+        using var plan = Plan.Build(device, gpu);
+        plan.Run();
+        Loss = device.Transfer.Download(objective.Statistics, 1)[0];
+    }
+
+    public IEnumerable<SafetensorsEntry> Results()
+    {
+        yield return SafetensorsEntry.Float32("loss", [1], new[] { Loss });
+        foreach (var (output, width) in new[] { (features, model.Spec.FeatureWidth), (projections, model.Spec.ProjectionWidth) })
+        {
+            var rows = StateDict.Unpad(device.Transfer.Download(output, (int)output.Shape.Count), output.Shape[1], width);
+            yield return SafetensorsEntry.Float32(output.Name, [output.Shape[0], width], rows);
+        }
+        if (request.Mode == Mode.Eval)
+        {
+            yield break;
+        }
+        foreach (var array in StateDict.Download(device, model.Parameters, model.Parameters.Gradients))
+        {
+            yield return ModelFile.Float(array, "grad.");
+        }
+        if (optimizer is null)
+        {
+            yield break;
+        }
+        foreach (var array in StateDict.Download(device, model.Parameters, model.Parameters.Values).Concat(StateDict.DownloadBuffers(device, model.Parameters)))
+        {
+            yield return ModelFile.Float(array);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in new[] { images, features, projections, stepVariables })
+        {
+            tensor.View.Buffer.Dispose();
+        }
+    }
+}

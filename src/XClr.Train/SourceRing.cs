@@ -1,0 +1,125 @@
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Ops;
+
+namespace XClr.Train;
+
+/// <summary>
+/// Source images on the device: a ring of bytes with two halves, so that one batch is copied while the other is in use, and a table with a row
+/// per view that says where its source lies and what is done to it.
+/// </summary>
+public sealed class SourceRing : IDisposable
+{
+    // A source of four times the view's side keeps every crop of an eighth of the area at full resolution.
+    private const int LargestSide = 4;
+    private readonly int halfBytes;
+    private readonly AugmentSpec spec;
+
+    /// <param name="caps">Bounds the ring: it is bound as one range.</param>
+    /// <param name="samples">Images per batch.</param>
+    /// <param name="views">Views per image.</param>
+    /// <param name="spec">What all views share.</param>
+    public SourceRing(DeviceCaps caps, int samples, int views, AugmentSpec spec)
+    {
+        this.spec = spec;
+        Samples = samples;
+        var wanted = 3L * LargestSide * LargestSide * spec.Size * spec.Size;
+        ImageBytes = (int)Math.Min(wanted, caps.MaxStorageBufferRange / 2 / samples / 4 * 4);
+        halfBytes = ImageBytes * samples;
+        Bytes = Tensor.Persistent("source_ring", new Shape(halfBytes / 2), MemoryCategory.Inputs, DType.UInt32);
+        Table = Tensor.Persistent("augment_table", new Shape(samples * views, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);
+    }
+
+    /// <summary>Images per batch.</summary>
+    public int Samples { get; }
+
+    /// <summary>Bytes that one image may take; larger ones are reduced by the decoder (<see cref="DecodeOptions.MaxBytes"/>).</summary>
+    public int ImageBytes { get; }
+
+    /// <summary>The ring, as UInt32 words.</summary>
+    public Tensor Bytes { get; }
+
+    /// <summary>UInt32 [views x samples, AugmentEntry.Words].</summary>
+    public Tensor Table { get; }
+
+    /// <summary>First byte of a half, 0 or 1.</summary>
+    public int HalfOffset(int half) => half * halfBytes;
+
+    /// <summary>
+    /// Copies a batch to the device. Its bytes go into a half that nothing has read since <paramref name="halfFree"/>; its table follows all work so far.
+    /// </summary>
+    public void Upload(GpuDevice device, PackedBatch batch, int half, GpuTicket halfFree)
+    {
+        device.Transfer.Upload<byte>(Bytes.View.Slice(HalfOffset(half), Round(batch.ByteCount)), batch.Bytes.AsSpan(0, batch.ByteCount), halfFree);
+        var table = batch.Table.Select(e => e with { SourceOffset = e.SourceOffset + (uint)HalfOffset(half) }).ToArray();
+        foreach (var entry in table)
+        {
+            entry.Require(Bytes.Bytes, spec);
+        }
+        device.Transfer.Upload<AugmentEntry>(Table, table);
+    }
+
+    private static int Round(int bytes) => (bytes + 3) / 4 * 4;
+
+    public void Dispose()
+    {
+        Bytes.View.Buffer.Dispose();
+        Table.View.Buffer.Dispose();
+    }
+}
+
+/// <summary>Images of a batch one after another, and the table over them with offsets from the first byte.</summary>
+public sealed class PackedBatch
+{
+    /// <summary>Row order of the table: view 1 of all samples, then view 2.</summary>
+    public required AugmentEntry[] Table { get; init; }
+    public required byte[] Bytes { get; init; }
+    public required int ByteCount { get; init; }
+
+    /// <summary>Packs samples with the views that were drawn for them.</summary>
+    public static PackedBatch Views(IReadOnlyList<Sample> samples, int views, int size) => Pack(samples, views, (sample, offset, view) => Entry(sample.Views[view], offset, sample.Image, size));
+
+    /// <summary>Packs samples for evaluation: one central view each. Rows beyond the samples repeat the first, so that a partial batch fills the plan.</summary>
+    public static PackedBatch Evaluation(IReadOnlyList<Sample> samples, int rows, int size)
+    {
+        var packed = Pack(samples, 1, (sample, offset, _) => AugmentEntry.Evaluation(offset, sample.Image.Width, sample.Image.Height, 3, size));
+        return new PackedBatch { Table = [.. packed.Table, .. Enumerable.Repeat(packed.Table[0], rows - samples.Count)], Bytes = packed.Bytes, ByteCount = packed.ByteCount };
+    }
+
+    private static PackedBatch Pack(IReadOnlyList<Sample> samples, int views, Func<Sample, uint, int, AugmentEntry> entry)
+    {
+        var bytes = new byte[samples.Sum(s => Aligned(s.Image.ByteCount))];
+        var table = new AugmentEntry[samples.Count * views];
+        var at = 0;
+        for (var i = 0; i < samples.Count; i++)
+        {
+            samples[i].Image.Pixels.CopyTo(bytes.AsSpan(at));
+            for (var view = 0; view < views; view++)
+            {
+                table[view * samples.Count + i] = entry(samples[i], (uint)at, view);
+            }
+            at += Aligned(samples[i].Image.ByteCount);
+        }
+        return new PackedBatch { Table = table, Bytes = bytes, ByteCount = at };
+    }
+
+    private static int Aligned(int bytes) => (bytes + 3) / 4 * 4;
+
+    private static AugmentEntry Entry(AugmentParams p, uint offset, DecodedImage image, int size) =>
+        AugmentEntry.Box(offset, image.Width, image.Height, 3, (p.CropX, p.CropY, p.CropW, p.CropH), size) with
+        {
+            Flip = p.Flip,
+            Jitter = p.Jitter,
+            Brightness = p.Brightness,
+            Contrast = p.Contrast,
+            Saturation = p.Saturation,
+            Hue = p.Hue,
+            JitterOrder = p.JitterOrder,
+            Grey = p.Grey,
+            Blur = p.Blur,
+            BlurSigma = p.BlurSigma,
+            Solarise = p.Solarise,
+            SolariseThreshold = p.SolariseThreshold,
+        };
+}

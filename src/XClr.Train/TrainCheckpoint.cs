@@ -1,0 +1,86 @@
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+
+namespace XClr.Train;
+
+/// <summary>A run's state to and from checkpoint folders.</summary>
+internal static class TrainCheckpoint
+{
+    private const string UpdatesName = "step";
+
+    /// <summary>Saves model, head, optimiser and state; returns the folder.</summary>
+    public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, StreamPosition position, CheckpointMetric? best)
+    {
+        var state = new CheckpointState
+        {
+            FormatVersion = CheckpointState.CurrentVersion,
+            Architecture = Describe(graph.Model.Spec),
+            ImageSize = config.ImageSize,
+            Mean = Numbers(graph.Images.Mean),
+            Std = Numbers(graph.Images.Std),
+            Step = step,
+            Epoch = position.Epoch,
+            DataPosition = position.Index,
+            Seed = config.Seed,
+            Config = config.ToJson(),
+            PlanFingerprint = fingerprint,
+            BestMetric = best,
+            Device = $"{graph.Caps.Name}, {graph.Caps.DriverName} {graph.Caps.DriverInfo}",
+        };
+        return store.Save(state, new CheckpointTensors(
+            ModelFile.BackboneEntries(device, graph.Model, step), ModelFile.HeadEntries(device, graph.Model, step), OptimizerEntries(device, graph)));
+    }
+
+    /// <summary>Reads a checkpoint that a run goes on from.</summary>
+    /// <exception cref="CheckpointException">It lacks the head or the optimiser, or belongs to another network.</exception>
+    public static CheckpointState Resume(CheckpointPath path, GpuDevice device, TrainGraph graph)
+    {
+        if (path.State is null || path.Optimizer is null || path.Head is null)
+        {
+            throw new CheckpointException($"{path.StepFolder ?? path.Model}: a run goes on from a step folder with model, head, optimizer and state; for weights alone use --init-weights.");
+        }
+        var state = CheckpointState.Read(path.State);
+        if (state.Architecture != Describe(graph.Model.Spec))
+        {
+            throw new CheckpointException($"{path.StepFolder}: holds {state.Architecture}, the run asks for {Describe(graph.Model.Spec)}; resume with the run's own --config.");
+        }
+        ModelFile.Load(device, graph.Model, _ => true, path.Model, path.Head);
+        using var file = SafetensorsFile.Open(path.Optimizer);
+        foreach (var (name, flat) in graph.Optimizer.States)
+        {
+            foreach (var parameter in graph.Model.Parameters.Parameters)
+            {
+                StateDict.Upload(device, graph.Model.Parameters, flat, new NamedArray(parameter.Name, StateDict.TorchShape(parameter), file.ReadFloat32($"{name}.{parameter.Name}")));
+            }
+        }
+        UpdateCount.Upload(device, graph.Optimizer, file.ReadInt64(UpdatesName)[0]);
+        return state;
+    }
+
+    /// <summary>A network in the words of state.json.</summary>
+    public static CheckpointArchitecture Describe(ModelSpec spec) => new(
+        Lower(spec.Arch), Lower(spec.Stem), spec.Width, Lower(spec.Head), spec.FeatureWidth, spec.ProjectionWidth);
+
+    /// <summary>The normalisation and size that a checkpoint's network expects.</summary>
+    public static AugmentSpec Images(CheckpointState state, ResizeFilter filter) =>
+        new(state.ImageSize, filter, new(state.Mean[0], state.Mean[1], state.Mean[2]), new(state.Std[0], state.Std[1], state.Std[2]), Blur: false);
+
+    private static IEnumerable<SafetensorsEntry> OptimizerEntries(GpuDevice device, TrainGraph graph)
+    {
+        yield return SafetensorsEntry.Int64(UpdatesName, [], new[] { UpdateCount.Download(device, graph.Optimizer) });
+        foreach (var (name, flat) in graph.Optimizer.States)
+        {
+            foreach (var array in StateDict.Download(device, graph.Model.Parameters, flat))
+            {
+                yield return ModelFile.Float(array, $"{name}.");
+            }
+        }
+    }
+
+    private static string Lower<T>(T value) where T : Enum => value.ToString().ToLowerInvariant();
+
+    private static float[] Numbers(System.Numerics.Vector3 v) => [v.X, v.Y, v.Z];
+}

@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Nn.Optim;
+
+namespace XClr.Train;
+
+/// <summary>
+/// Everything a training step works on, and the recorded step; logical until a plan is built from it, so that `train --plan` and the search for the largest
+/// batch need no device memory.
+/// </summary>
+public sealed class TrainGraph : IDisposable
+{
+    public TrainGraph(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    {
+        Caps = caps;
+        Images = TrainSetup.Images(config);
+        Model = new Model(TrainSetup.Network(config, textWidth));
+        Objective = new Objective(objective);
+        Optimizer = new OptimizerSettings(config.Optimizer, config.WeightDecay, config.Momentum, config.Nesterov).Create(Model.Parameters, caps);
+        Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
+        Step = new Recorder(caps);
+        TrainStep.Record(Step, Sources, Images, Model, Objective, Optimizer, StepVariables);
+    }
+
+    public DeviceCaps Caps { get; }
+    public AugmentSpec Images { get; }
+    public Model Model { get; }
+    public Objective Objective { get; }
+    public Optimizer Optimizer { get; }
+    public SourceRing Sources { get; }
+    public Tensor StepVariables { get; } = Nn.Optim.StepVariables.NewTensor();
+    public Recorder Step { get; }
+
+    /// <summary>
+    /// Identifies what a bit-identical repeat needs: every dispatch with its kernel, specialisation, grid and parameters, the device and its driver.
+    /// </summary>
+    public string Fingerprint()
+    {
+        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{Caps.DeviceUuid} {Caps.DriverUuid} {Caps.DriverInfo} {Caps.SubgroupSize}\n");
+        foreach (var dispatch in Step.Dispatches)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{dispatch.Kernel.Key} {dispatch.Groups} {Convert.ToHexString(dispatch.PushConstants)}\n");
+        }
+        return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..16].ToLowerInvariant();
+    }
+
+    /// <summary>Throws where the step's memory is more than the device has, naming the largest batch that fits.</summary>
+    public static void RequireFit(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth, PlanLayout layout)
+    {
+        if (layout.TotalBytes <= caps.DeviceLocalBytes)
+        {
+            return;
+        }
+        bool Fits(int batch)
+        {
+            using var graph = new TrainGraph(caps, config with { BatchSize = batch }, objective with { Samples = batch }, textWidth);
+            return PlanLayout.Create(graph.Step.Dispatches, caps).TotalBytes <= caps.DeviceLocalBytes;
+        }
+        var (fits, fails) = (0, config.BatchSize);
+        while (fails - fits > 1)
+        {
+            var middle = (fits + fails) / 2;
+            (fits, fails) = Fits(middle) ? (middle, fails) : (fits, middle);
+        }
+        var remedy = fits > 1 ? $"the largest --batch-size that fits is {fits}" : "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
+        throw new GpuOutOfMemoryException(
+            $"--batch-size {config.BatchSize} at {config.ImageSize} pixels needs {layout.TotalBytes >> 20} MiB, {caps.Name} has {caps.DeviceLocalBytes >> 20} MiB; {remedy}.",
+            layout.TotalBytes, caps.DeviceLocalBytes);
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        Objective.Dispose();
+        Optimizer.Dispose();
+        Sources.Dispose();
+        StepVariables.View.Buffer.Dispose();
+    }
+}

@@ -1,0 +1,191 @@
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Models;
+using XClr.Nn.Optim;
+using XClr.Text;
+using XClr.Train.Evaluation;
+
+namespace XClr.Train;
+
+/// <summary>What a run opens before its first step and closes after its last: folder, data, captions, device, graph, plan, state.</summary>
+internal sealed class TrainSession : IDisposable
+{
+    private const int CaptionSample = 1000;
+    private const double OwnViewWarning = 0.9;
+    private readonly Stack<IDisposable> opened = new();
+    private readonly TrainConfig config;
+    private readonly ITrainReporter reporter;
+    private readonly IImageDataset data;
+    private readonly CaptionSource? captions;
+    private readonly CheckpointStore store;
+    private readonly SkipLog skipLog;
+    private readonly string fingerprint;
+    private readonly ObjectiveSpec objective;
+
+    private TrainSession(TrainConfig config, ITrainReporter reporter)
+    {
+        this.config = config;
+        this.reporter = reporter;
+        try
+        {
+            data = Keep(TrainSetup.Open(config, validation: false));
+            Samples = data.Count;
+            captions = config.NeedsText ? Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider)) : null;
+            objective = TrainSetup.CreateObjective(config, data, captions);
+            reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
+            ReportCaptions();
+            Device = Keep(TrainSetup.OpenDevice(config.Device));
+            reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
+            Graph = Keep(new TrainGraph(Device.Caps, config, objective, captions?.Width ?? 0));
+            TrainGraph.RequireFit(Device.Caps, config, objective, captions?.Width ?? 0, PlanLayout.Create(Graph.Step.Dispatches, Device.Caps));
+            fingerprint = Graph.Fingerprint();
+            StepsPerEpoch = Math.Max(1, Samples / config.BatchSize);
+            TotalSteps = config.TotalSteps(StepsPerEpoch);
+            Schedule = config.CreateSchedule(StepsPerEpoch);
+            Folder = Keep(RunFolder.Open(config));
+            skipLog = Keep(new SkipLog(Folder.SkippedFile));
+            store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
+            Plan = Keep(Plan.Build(Device, Graph.Step, new PlanOptions { Timing = PlanTiming.Step }));
+            LoadState();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public GpuDevice Device { get; }
+    public TrainGraph Graph { get; }
+    public Plan Plan { get; }
+    public RunFolder Folder { get; }
+    public Schedule Schedule { get; }
+
+    /// <summary>Raw samples per epoch.</summary>
+    public long Samples { get; }
+    public long StepsPerEpoch { get; }
+    public long TotalSteps { get; }
+
+    /// <summary>Where the run begins: 0, or the resumed checkpoint's step.</summary>
+    public long Step { get; private set; }
+    public StreamPosition Position { get; private set; }
+    public CheckpointMetric? Best { get; private set; }
+    public string? ResumedFrom { get; private set; }
+
+    /// <summary>Step of the checkpoint saved last; -1 before the first.</summary>
+    public long SavedStep { get; private set; } = -1;
+
+    public static TrainSession Open(TrainConfig config, ITrainReporter reporter) => new(config, reporter);
+
+    public BatchLoader OpenLoader(StreamPosition start)
+    {
+        var options = new SampleStreamOptions
+        {
+            Seed = config.Seed,
+            StartAt = start,
+            Workers = Workers,
+            Augment = config.AugmentStrengths,
+            OutputSize = config.ImageSize,
+            Decode = new DecodeOptions { MaxBytes = Graph.Sources.ImageBytes },
+            Prefetch = Math.Max(128, 2 * config.BatchSize),
+            MaxBadFraction = config.MaxBadFraction,
+            SkipLog = skipLog,
+        };
+        return new BatchLoader(data, options, config.BatchSize, objective.Target, captions);
+    }
+
+    public EvalMetrics Evaluate(long step, CancellationToken stop)
+    {
+        using var validation = TrainSetup.Open(config, validation: true);
+        var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, Workers, EvalLimits.InTraining);
+        return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.All, stop));
+    }
+
+    public string Save(long step, StreamPosition position, CheckpointMetric? best)
+    {
+        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, position, best);
+        SavedStep = step;
+        return folder;
+    }
+
+    /// <summary>What the first batches' targets say about the temperature.</summary>
+    public void WarnAboutTargets(StepMetrics first)
+    {
+        if (config.Loss == LossKind.Xclr && first.TargetOwnView is { } own)
+        {
+            reporter.Info($"target_own_view: {own:0.000}, the mean share of the target on the sample's own other view");
+            if (own > OwnViewWarning)
+            {
+                reporter.Warn($"target_own_view is {own:0.000}: X-CLR is nearly SimCLR here, captions hardly count; raise --tau-s (now {config.TauS}).");
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        while (opened.TryPop(out var item))
+        {
+            item.Dispose();
+        }
+    }
+
+    private int Workers => config.Workers > 0 ? config.Workers : Math.Max(1, Environment.ProcessorCount - 1);
+
+    private void LoadState()
+    {
+        Graph.Objective.Prepare(Device);
+        Graph.Optimizer.Initialize(Device);
+        ModelInit.Fill(Device, Graph.Model, config.Seed);
+        var resume = config.Resume == "auto" ? CheckpointPath.Exists(Folder.Path) ? Folder.Path : null : config.Resume;
+        if (resume is not null)
+        {
+            Resume(CheckpointPath.Resolve(resume));
+        }
+        else if (config.InitWeights is { } weights)
+        {
+            ModelFile.Load(Device, Graph.Model, Model.IsBackbone, CheckpointPath.Resolve(weights).Model);
+            reporter.Info($"weights of {weights}");
+        }
+        foreach (var change in Folder.SaveConfig(config))
+        {
+            reporter.Warn($"the configuration changed since the run was begun: {change}");
+        }
+    }
+
+    private void Resume(CheckpointPath path)
+    {
+        var state = TrainCheckpoint.Resume(path, Device, Graph);
+        (Step, Position, Best, ResumedFrom, SavedStep) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition), state.BestMetric, path.StepFolder, state.Step);
+        reporter.Info($"resumed from {path.StepFolder}");
+        if (state.PlanFingerprint != fingerprint)
+        {
+            reporter.Warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}: another device, driver, version or batch): results go on, but not bit for bit.");
+        }
+    }
+
+    private void ReportCaptions()
+    {
+        if (captions is null)
+        {
+            return;
+        }
+        var sample = data.Read(ReadOrder.Sequential).Where(s => s.Caption is not null).Take(CaptionSample).Select(s => s.Caption!).ToList();
+        if (sample.Count < 2)
+        {
+            throw new DataException($"'{data.Name}' has no captions, which --loss {config.Loss.ToString().ToLowerInvariant()} needs; name --caption-template for a labelled set, or use --loss simclr.");
+        }
+        var mean = Rows.MeanOffDiagonalCosine(captions.Embed(sample), captions.Width);
+        reporter.Info($"captions: {captions.Dimension} numbers each ({config.TextEncoder}), mean cosine of different samples {mean:0.000}");
+        if (mean is < 0.01 or > 0.9)
+        {
+            reporter.Warn($"the mean cosine of different captions is {mean:0.000}: they are {(mean > 0.5 ? "nearly all alike" : "nearly all unrelated")} to this text encoder, so they say little about the images.");
+        }
+    }
+
+    private T Keep<T>(T item) where T : IDisposable
+    {
+        opened.Push(item);
+        return item;
+    }
+}

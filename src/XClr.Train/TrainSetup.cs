@@ -1,0 +1,45 @@
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Text;
+
+namespace XClr.Train;
+
+/// <summary>A configuration's choices in the terms of the libraries below.</summary>
+public static class TrainSetup
+{
+    /// <summary>P of the projectors, and of CLIP's maps.</summary>
+    public const int ProjectionWidth = 128, ClipWidth = 512;
+
+    /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder.</summary>
+    public static GpuDevice OpenDevice(string? device) => GpuDevice.Open(new DeviceOptions { Device = device, CacheFolder = CacheFolder.Default });
+
+    /// <summary>What all views share: size, filter, ImageNet's normalisation.</summary>
+    public static AugmentSpec Images(TrainConfig config)
+    {
+        var strengths = config.AugmentStrengths;
+        var filter = strengths.Interpolation == Interpolation.Bicubic ? ResizeFilter.Bicubic : ResizeFilter.Bilinear;
+        return new AugmentSpec(config.ImageSize, filter, AugmentSpec.ImageNetMean, AugmentSpec.ImageNetStd, Blur: strengths.BlurP > 0);
+    }
+
+    /// <summary>The network with its head. textWidth: D, for CLIP's text map.</summary>
+    public static ModelSpec Network(TrainConfig config, int textWidth) => config.Loss == LossKind.Clip
+        ? new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Clip, ClipWidth, textWidth)
+        : new ModelSpec(config.Arch, config.Stem, config.Width, config.Projector == Projector.Mlp ? HeadKind.Mlp : HeadKind.Linear, ProjectionWidth);
+
+    /// <summary>Opens the training data, or the validation data with the same class list and caption template.</summary>
+    public static IImageDataset Open(TrainConfig config, bool validation)
+    {
+        var path = (validation ? config.ValData : config.Data) ?? throw new UsageException(validation ? "--val-data is missing." : "--data is missing.");
+        var options = new DatasetOptions { ClassesFile = config.Classes, CaptionTemplate = config.CaptionTemplate };
+        return DatasetFactory.Open(path, config.DataFormat.ToString().ToLowerInvariant(), options);
+    }
+
+    /// <summary>The loss; labelled sets with template captions look X-CLR's targets up by class.</summary>
+    public static ObjectiveSpec CreateObjective(TrainConfig config, IImageDataset data, CaptionSource? captions)
+    {
+        var similarity = config.Loss == LossKind.Xclr && config.CaptionTemplate is { } template && data.Classes is { } classes ? captions!.ClassSimilarity(classes, template) : null;
+        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity);
+    }
+}

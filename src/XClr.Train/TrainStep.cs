@@ -1,0 +1,43 @@
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Layers;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Nn.Optim;
+
+namespace XClr.Train;
+
+/// <summary>One whole training step, from bytes to updated weights.</summary>
+public static class TrainStep
+{
+    /// <summary>
+    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P].
+    /// </summary>
+    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables)
+    {
+        var views = gpu.NewTensor("views", new Shape(2 * sources.Samples, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
+        using (gpu.Phase(StepPhase.Augment))
+        {
+            AugmentOp.Forward(gpu, sources.Bytes, sources.Table, views, images);
+        }
+        ModelOutput output;
+        using (gpu.Phase(StepPhase.Forward))
+        {
+            output = model.Forward(gpu, views, Mode.Train);
+        }
+        Tensor gradient;
+        using (gpu.Phase(StepPhase.Loss))
+        {
+            gradient = objective.Record(gpu, model, output.Projections!, stepVariables);
+        }
+        using (gpu.Phase(StepPhase.Backward))
+        {
+            model.Backward(gpu, gradient);
+        }
+        using (gpu.Phase(StepPhase.Optimizer))
+        {
+            optimizer.Record(gpu, stepVariables);
+            model.Constrain(gpu);
+        }
+    }
+}

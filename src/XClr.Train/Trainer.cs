@@ -1,0 +1,227 @@
+using System.Diagnostics;
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Models;
+using XClr.Nn.Optim;
+using XClr.Train.Evaluation;
+
+namespace XClr.Train;
+
+/// <summary>How a run ended.</summary>
+public enum TrainStatus
+{
+    Completed,
+    Interrupted,
+    TimeUp,
+}
+
+/// <summary>What a run leaves behind.</summary>
+/// <param name="Status">How it ended.</param>
+/// <param name="Step">Optimiser steps taken in all.</param>
+/// <param name="Before">Evaluation before the first step; null without validation data or in a resumed run.</param>
+/// <param name="After">Evaluation after the last step; null without validation data or where the run was stopped.</param>
+/// <param name="RunFolder">The run's folder.</param>
+/// <param name="Checkpoint">The latest checkpoint's folder.</param>
+/// <param name="ResumeArguments">Command-line arguments that go on with the run.</param>
+public sealed record TrainOutcome(TrainStatus Status, long Step, EvalMetrics? Before, EvalMetrics? After, string RunFolder, string? Checkpoint, string ResumeArguments);
+
+/// <summary>Trains from a configuration: data, steps, logs, checkpoints, evaluations, until the budget or a stop.</summary>
+public sealed class Trainer
+{
+    private readonly TrainSession session;
+    private readonly TrainConfig config;
+    private readonly ITrainReporter reporter;
+    private readonly MetricsLog metrics;
+    private readonly Stopwatch clock = Stopwatch.StartNew();
+    private readonly Queue<GpuTicket> running = [];
+    private readonly GpuTicket[] halfUsed = new GpuTicket[2];
+    private long step;
+    private StreamPosition position;
+    private CheckpointMetric? best;
+    private string? checkpoint;
+    private double intervalStart, intervalWaited;
+    private long intervalFirstStep;
+
+    private Trainer(TrainSession session, TrainConfig config, ITrainReporter reporter, MetricsLog metrics)
+    {
+        this.session = session;
+        this.config = config;
+        this.reporter = reporter;
+        this.metrics = metrics;
+        (step, position, best) = (session.Step, session.Position, session.Best);
+        checkpoint = session.ResumedFrom;
+    }
+
+    /// <summary>Runs until the budget is used, <paramref name="stop"/> is set or --max-time is over; in each case the state is saved.</summary>
+    /// <exception cref="DivergedException">The loss or a gradient is not finite; the last good checkpoint stays.</exception>
+    public static TrainOutcome Run(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
+    {
+        config = config.Validated();
+        using var session = TrainSession.Open(config, reporter);
+        using var metrics = MetricsLog.Open(session.Folder.MetricsFile, session.Step, reporter.Warn);
+        return new Trainer(session, config, reporter, metrics).Run(stop);
+    }
+
+    private TrainOutcome Run(CancellationToken stop)
+    {
+        var before = step == 0 ? Evaluate(stop) : null;
+        var status = Steps(stop);
+        var after = status == TrainStatus.Completed ? Evaluate(stop) : null;
+        if (checkpoint is null || session.SavedStep != step || after is not null)
+        {
+            Save();
+        }
+        return new TrainOutcome(status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments);
+    }
+
+    private TrainStatus Steps(CancellationToken stop)
+    {
+        using var loader = session.OpenLoader(position);
+        StartInterval(loader);
+        while (step < session.TotalSteps)
+        {
+            if (stop.IsCancellationRequested || clock.Elapsed > config.MaxTime)
+            {
+                Drain();
+                return stop.IsCancellationRequested ? TrainStatus.Interrupted : TrainStatus.TimeUp;
+            }
+            LoadedBatch batch;
+            try
+            {
+                batch = loader.Next(stop);
+            }
+            catch (OperationCanceledException)
+            {
+                continue;
+            }
+            Submit(batch);
+            if (step % config.LogEvery == 0 || step == session.TotalSteps)
+            {
+                Log(loader, batch.Skipped);
+            }
+            if (config.EvalEvery > 0 && step % config.EvalEvery == 0 && step < session.TotalSteps)
+            {
+                Evaluate(stop);
+                StartInterval(loader);
+            }
+            if (step % config.SaveEvery == 0 && step < session.TotalSteps)
+            {
+                Save();
+            }
+        }
+        Drain();
+        return TrainStatus.Completed;
+    }
+
+    private void Submit(LoadedBatch batch)
+    {
+        // At most two steps are in flight: one runs while the next one's data are copied.
+        while (running.Count >= 2)
+        {
+            session.Plan.Wait(running.Dequeue());
+        }
+        var half = (int)(step % 2);
+        session.Graph.Sources.Upload(session.Device, batch.Images, half, halfUsed[half]);
+        session.Graph.Objective.Upload(session.Device, batch.Labels, batch.Text);
+        var variables = new StepVariables((float)session.Schedule.Rate(step), ClipNorm: (float)config.ClipNorm, Step: (uint)step);
+        session.Device.Transfer.Upload<byte>(session.Graph.StepVariables, variables.ToBytes());
+        halfUsed[half] = session.Plan.Submit();
+        running.Enqueue(halfUsed[half]);
+        step++;
+        position = batch.Position;
+    }
+
+    private void Drain()
+    {
+        while (running.TryDequeue(out var ticket))
+        {
+            session.Plan.Wait(ticket);
+        }
+    }
+
+    private void StartInterval(BatchLoader loader) => (intervalStart, intervalWaited, intervalFirstStep) = (clock.Elapsed.TotalSeconds, loader.Waited.TotalSeconds, step);
+
+    private void Log(BatchLoader loader, long skipped)
+    {
+        Drain();
+        var seconds = clock.Elapsed.TotalSeconds - intervalStart;
+        var steps = step - intervalFirstStep;
+        var statistics = session.Device.Transfer.Download(session.Graph.Objective.Statistics, 4);
+        var gradients = GradientReport.Download(session.Device, session.Graph.Optimizer);
+        RequireFinite(statistics[0], gradients);
+        var captions = config.Loss is LossKind.Xclr or LossKind.SupCon;
+        var m = new StepMetrics
+        {
+            Step = step,
+            TotalSteps = session.TotalSteps,
+            Epoch = position.Epoch + position.Index / (double)session.Samples,
+            Loss = statistics[0],
+            LearningRate = session.Schedule.Rate(step - 1),
+            GradNorm = gradients.Norm,
+            EmbeddingStd = statistics[3],
+            TargetEntropy = captions ? statistics[1] : null,
+            TargetOwnView = captions ? statistics[2] : null,
+            ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
+            GpuMs = session.Plan.ReadTimings() is [var whole] ? (whole.End - whole.Start) * 1e-6 : null,
+            DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
+            Skipped = skipped,
+            Eta = TimeSpan.FromSeconds((session.TotalSteps - step) * seconds / steps),
+        };
+        if (intervalFirstStep == session.Step)
+        {
+            session.WarnAboutTargets(m);
+        }
+        metrics.Write(m);
+        reporter.Step(m);
+        StartInterval(loader);
+    }
+
+    private void RequireFinite(float loss, GradientReport gradients)
+    {
+        if (float.IsFinite(loss) && gradients.FirstNonFinite is null)
+        {
+            return;
+        }
+        var what = float.IsFinite(loss) ? $"the gradient of {gradients.FirstNonFinite}" : gradients.FirstNonFinite is { } name ? $"the loss ({loss}) and the gradient of {name}" : $"the loss ({loss})";
+        throw new DivergedException(
+            $"Step {step}: {what} is not finite (looked at every {config.LogEvery} steps). Lower --lr, lengthen --warmup-epochs or set --clip-norm. "
+            + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
+    }
+
+    private EvalMetrics? Evaluate(CancellationToken stop)
+    {
+        if (config.ValData is null)
+        {
+            return null;
+        }
+        Drain();
+        var result = session.Evaluate(step, stop);
+        metrics.Write(result);
+        reporter.Eval(result);
+        if (result.Values.TryGetValue(EvalNames.KnnTop1, out var top1) && (best is null || top1 > best.Value))
+        {
+            best = new CheckpointMetric(EvalNames.KnnTop1, top1, step);
+        }
+        return result;
+    }
+
+    private void Save()
+    {
+        Drain();
+        var gradients = GradientReport.Download(session.Device, session.Graph.Optimizer);
+        if (step > session.Step)
+        {
+            RequireFinite(session.Device.Transfer.Download(session.Graph.Objective.Statistics, 1)[0], gradients);
+        }
+        try
+        {
+            checkpoint = session.Save(step, position, best);
+            reporter.Info($"saved {checkpoint}");
+        }
+        catch (IOException e)
+        {
+            reporter.Warn($"step {step} could not be saved: {e.Message} The older checkpoints are intact; the run goes on.");
+        }
+    }
+}
