@@ -21,6 +21,9 @@ public sealed record ParityRequest
 
     /// <summary>Null = by the first convolution's size: 7 imagenet, 3 half.</summary>
     public Stem? Stem { get; init; }
+
+    /// <summary>Blocks of the four stages; null = the architecture's.</summary>
+    public IReadOnlyList<int>? Stages { get; init; }
     public LossKind Loss { get; init; } = LossKind.Xclr;
     public float Tau { get; init; } = 0.1f;
     public float TauS { get; init; } = 0.1f;
@@ -69,7 +72,7 @@ public static class ParityRun
     {
         var conv = weights["conv1.weight"].Shape;
         var stem = request.Stem ?? (conv[2] == 7 ? Stem.ImageNet : Stem.Half);
-        var spec = new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None);
+        var spec = new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None, Stages: request.Stages);
         if (request.Loss == LossKind.Clip)
         {
             var map = weights[Model.TextMap].Shape;

@@ -1,3 +1,4 @@
+using XClr.Nn.Models;
 using System.Text.Json;
 using XClr.Data;
 using XClr.Nn.Optim;

@@ -34,7 +34,8 @@ public enum HeadKind
 /// <param name="ProjectionWidth">P: numbers per projection; any number, stored padded to a multiple of 4.</param>
 /// <param name="TextWidth">D: numbers per text embedding (CLIP only).</param>
 /// <param name="HiddenWidth">Hidden width of the MLP projector; null = FeatureWidth.</param>
-public sealed record ModelSpec(Arch Arch, Stem Stem = Stem.ImageNet, double Width = 1, HeadKind Head = HeadKind.Mlp, int ProjectionWidth = 128, int TextWidth = 0, int? HiddenWidth = null)
+/// <param name="Stages">Blocks of the four stages; null = the architecture's.</param>
+public sealed record ModelSpec(Arch Arch, Stem Stem = Stem.ImageNet, double Width = 1, HeadKind Head = HeadKind.Mlp, int ProjectionWidth = 128, int TextWidth = 0, int? HiddenWidth = null, IReadOnlyList<int>? Stages = null)
 {
     /// <summary>Channels of the stem's output and of layer1's convolutions, before expansion.</summary>
     public int BaseChannels => Channels(64);
@@ -48,7 +49,7 @@ public sealed record ModelSpec(Arch Arch, Stem Stem = Stem.ImageNet, double Widt
     public int ProjectorHidden => HiddenWidth ?? FeatureWidth;
 
     /// <summary>Blocks of the four stages.</summary>
-    public IReadOnlyList<int> Blocks => Arch switch
+    public IReadOnlyList<int> Blocks => Stages ?? Arch switch
     {
         Arch.ResNet18 => [2, 2, 2, 2],
         Arch.ResNet34 or Arch.ResNet50 => [3, 4, 6, 3],

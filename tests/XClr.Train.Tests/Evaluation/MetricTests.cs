@@ -46,7 +46,6 @@ public class MetricTests
         Assert.Equal(0, SimilarityFidelity.Compute([1, 0, 1, 0, 0, 1], 2, [1, 0, 0, 0.8f, 0.6f, 0, 0.6f, 0.8f, 0], 3), 12);
         // Equal cosines on both sides tie on both sides.
         float[] texts = [1, 0, 1, 0, 0.6f, 0.8f];
-        Assert.True(double.IsFinite(value));
         Assert.Equal(1, SimilarityFidelity.Compute([1, 0, 1, 0, 0, 1], 2, texts, 2), 12);
     }
 }
