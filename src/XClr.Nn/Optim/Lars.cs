@@ -22,7 +22,7 @@ public sealed class Lars : Optimizer
 
     /// <exception cref="ArgumentException">A coefficient out of range.</exception>
     public Lars(ParameterSet parameters, DeviceCaps caps, double momentum = 0.9, double weightDecay = 0, double trust = 0.001)
-        : base(parameters, caps, "momentum_buffer")
+        : base(parameters, caps, "momentum")
     {
         this.momentum = Within(momentum, 0, 1, "momentum");
         decay = Within(weightDecay, 0, double.PositiveInfinity, "weight decay");

@@ -14,7 +14,7 @@ public sealed class Sgd : Optimizer
 
     /// <exception cref="ArgumentException">A coefficient out of range, or Nesterov without momentum.</exception>
     public Sgd(ParameterSet parameters, DeviceCaps caps, double momentum = 0.9, double weightDecay = 0, bool nesterov = false)
-        : base(parameters, caps, "momentum_buffer")
+        : base(parameters, caps, "momentum")
     {
         this.momentum = Within(momentum, 0, 1, "momentum");
         decay = Within(weightDecay, 0, double.PositiveInfinity, "weight decay");
