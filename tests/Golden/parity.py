@@ -63,7 +63,7 @@ def optimizer_of(options):
 
 def run_optimizer(weights, gradients, options, dtype):
     """K steps from given gradients `k.<name>`: {name: array} of the parameters and the optimiser's state after them."""
-    parameters = {name: torch.from_numpy(value).to(dtype) for name, value in weights.items()}
+    parameters = {name: torch.from_numpy(value).to(dtype).clone() for name, value in weights.items()}
     optimizer = optimizer_of(options)
     steps = 1 + max(int(name.split(".")[0]) for name in gradients)
     for k in range(steps):
