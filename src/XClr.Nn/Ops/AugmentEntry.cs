@@ -117,12 +117,12 @@ public readonly record struct AugmentEntry
     };
 
     /// <summary>
-    /// The evaluation view: the whole image resized so that its short side is round(S / 0.875) pixels (the long side in proportion, rounded
+    /// The evaluation view: the whole image resized so that its short side is floor(S / 0.875) pixels (the long side in proportion, rounded
     /// down), of which the central S x S is taken. Parameters as for <see cref="Box"/>.
     /// </summary>
     public static AugmentEntry Evaluation(uint offset, int width, int height, int channels, int size)
     {
-        var target = (int)Math.Round(size / 0.875);
+        var target = (int)(size / 0.875);
         var far = (int)((double)((long)target * Math.Max(width, height)) / Math.Min(width, height));
         var (w, h) = width <= height ? (target, far) : (far, target);
         return Box(offset, width, height, channels, (0, 0, width, height), size) with
