@@ -3,4 +3,5 @@
 // Dispatch: one workgroup per 16 pixels of dx and 64 channels. Reads dy once per 64 channels, the taps once per 16 pixels; writes dx once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#define COLUMNS 2
 #include "conv2d_word.glsl"

@@ -11,7 +11,6 @@ layout(push_constant) uniform Params {
 };
 
 vec4 prologue(vec4 a, vec4 scale, vec4 shift) {
-  if (PROLOGUE == 0u) return a;
-  a = a * scale + shift;
-  return PROLOGUE == 2u ? max(a, vec4(0)) : a;
+  vec4 b = a * scale + shift;
+  return mix(a, mix(b, max(b, vec4(0)), bvec4(PROLOGUE == 2u)), bvec4(PROLOGUE != 0u));
 }

@@ -2,4 +2,5 @@
 // Dispatch: one workgroup per 16 rows and 64 columns. Reads x once per 64 columns, w once per 16 rows; writes y once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#define COLUMNS 2
 #include "conv2d_word.glsl"

@@ -1,10 +1,9 @@
 // One convolution as rows x columns: row m is the pixel (n, p, q) of a grid [N,P,Q], columns are output channels.
 //   out[n, p*OUT_STRIDE + out_y, q*OUT_STRIDE + out_x, k] = sum over tap (r, s) and channel c of in[n, p*stride + y0 + r, q*stride + x0 + s, c] * w[tap, c, k]
 // Forward: the grid is the output. Data gradient: in = dy, w = transposed weights, one such convolution per residue class of the input pixels.
-layout(constant_id = 0) const bool PADDED = true;       // some taps fall outside of `in` and read as zero
-layout(constant_id = 1) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
-layout(constant_id = 2) const bool ACCUMULATE = false;  // adds to out
-layout(constant_id = 3) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
+layout(constant_id = 0) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
+layout(constant_id = 1) const bool ACCUMULATE = false;  // adds to out
+layout(constant_id = 2) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
 layout(push_constant) uniform Params {
   int M, P, Q;          // rows, and the grid of one image
   int H, W, C4;         // input image, channels / 4

@@ -14,7 +14,7 @@ shared float sums[2][8][64];
 vec4 fetch(Pixel row, int m, int depth4) {
   int tap = depth4 / C4, c = depth4 - tap * C4, r = tap / S;
   int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + tap - r * S;
-  if (m >= M || r >= R || (PADDED && (uint(iy) >= uint(H) || uint(ix) >= uint(W)))) return vec4(0);
+  if (m >= M || r >= R || uint(iy) >= uint(H) || uint(ix) >= uint(W)) return vec4(0);
   vec4 a = x[((row.n * H + iy) * W + ix) * C4 + c];
   if (PROLOGUE != 0u) a = a * scale[c] + shift[c];
   return PROLOGUE == 2u ? max(a, vec4(0)) : a;
