@@ -7,16 +7,16 @@
 layout(local_size_x = LANES) in;
 #include "row_lanes.glsl"
 layout(push_constant) uniform Params { uint m; uint quads; uint classes; float gradScale; };
-layout(std430, set = 0, binding = 0) readonly buffer Logits { QUAD logits[]; };
+READ_QUADS(0, Logits, logits);
 layout(std430, set = 0, binding = 1) readonly buffer Labels { uint labels[]; };
-layout(std430, set = 0, binding = 2) writeonly buffer Dlogits { QUAD dlogits[]; };
+layout(std430, set = 0, binding = 2) writeonly buffer Dlogits { vec4 dlogits[]; };
 layout(std430, set = 0, binding = 3) writeonly buffer Rows { vec2 rows[]; };
 
 const float LOWEST = -1.0 / 0.0;
 
 // Columns of padding count as -infinity.
 vec4 real_logits(uint row, uint q) {
-  return mix(vec4(LOWEST), unpack_quad(logits[row * quads + q]), lessThan(uvec4(4 * q) + uvec4(0, 1, 2, 3), uvec4(classes)));
+  return mix(vec4(LOWEST), QUAD(logits, row * quads + q), lessThan(uvec4(4 * q) + uvec4(0, 1, 2, 3), uvec4(classes)));
 }
 
 void main() {
@@ -40,7 +40,7 @@ void main() {
   sum = row_sum(sum);
   for (uint q = LANE_OF_ROW; q < quads; q += ROW_LANES) {
     vec4 target = vec4(equal(uvec4(4 * q) + uvec4(0, 1, 2, 3), uvec4(label)));
-    dlogits[row * quads + q] = pack_quad((exp(real_logits(row, q) - top) / sum - target) * gradScale);
+    dlogits[row * quads + q] = (exp(real_logits(row, q) - top) / sum - target) * gradScale;
   }
   if (LANE_OF_ROW == 0) {
     float loss = label < classes ? log(sum) + top - chosen : uintBitsToFloat(0x7FC00000u);

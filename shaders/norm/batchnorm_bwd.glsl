@@ -9,15 +9,15 @@
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const uint MASK = 0;
 layout(push_constant) uniform Params { uint m; uint quads; uint rows; uint affine; float inverseCount; };
-layout(std430, set = 0, binding = 0) readonly buffer Dy { QUAD dy[]; };
-layout(std430, set = 0, binding = 1) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 2) readonly buffer Y { QUAD y[]; };
-layout(std430, set = 0, binding = 3) readonly buffer Gamma { QUAD gamma[]; };
-layout(std430, set = 0, binding = 4) readonly buffer Beta { QUAD beta[]; };
-layout(std430, set = 0, binding = 5) readonly buffer Mean { QUAD mean[]; };
-layout(std430, set = 0, binding = 6) readonly buffer InvStd { QUAD invStd[]; };
-layout(std430, set = 0, binding = 7) readonly buffer Sums { QUAD sums[]; };
-layout(std430, set = 0, binding = 8) writeonly buffer Dx { QUAD dx[]; };
+READ_QUADS(0, Dy, dy);
+READ_QUADS(1, X, x);
+READ_QUADS(2, Y, y);
+READ_QUADS(3, Gamma, gamma);
+READ_QUADS(4, Beta, beta);
+READ_QUADS(5, Mean, mean);
+READ_QUADS(6, InvStd, invStd);
+READ_QUADS(7, Sums, sums);
+layout(std430, set = 0, binding = 8) writeonly buffer Dx { vec4 dx[]; };
 
 void main() {
   Share s = share_of_rows(flat_invocation(), m, quads, rows);
@@ -25,21 +25,21 @@ void main() {
   vec4 center[COLUMNS], scale[COLUMNS], shift[COLUMNS], average[COLUMNS], slope[COLUMNS];
   for (uint k = 0; k < COLUMNS; k++) {
     uint c = min(COLUMN(s, k), quads - 1);
-    vec4 inverse = unpack_quad(invStd[c]);
-    center[k] = unpack_quad(mean[c]);
-    scale[k] = affine != 0 ? inverse * unpack_quad(gamma[c]) : inverse;
-    shift[k] = affine != 0 ? unpack_quad(beta[c]) : vec4(0);
-    average[k] = unpack_quad(sums[c]) * inverseCount;
-    slope[k] = unpack_quad(sums[quads + c]) * inverseCount * inverse;
+    vec4 inverse = QUAD(invStd, c);
+    center[k] = QUAD(mean, c);
+    scale[k] = affine != 0 ? inverse * QUAD(gamma, c) : inverse;
+    shift[k] = affine != 0 ? QUAD(beta, c) : vec4(0);
+    average[k] = QUAD(sums, c) * inverseCount;
+    slope[k] = QUAD(sums, quads + c) * inverseCount * inverse;
   }
   for (uint r = s.first; r < s.end; r += s.step) {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
       uint i = r * quads + COLUMN(s, k);
-      vec4 g = unpack_quad(dy[i]), v = unpack_quad(x[i]);
-      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0)));
+      vec4 g = QUAD(dy, i), v = QUAD(x, i);
+      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(QUAD(y, i), vec4(0)));
       if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
-      dx[i] = pack_quad(scale[k] * (g - average[k] - (v - center[k]) * slope[k]));
+      dx[i] = scale[k] * (g - average[k] - (v - center[k]) * slope[k]);
     }
   }
 }

@@ -6,10 +6,10 @@
 const uint QUADS = LANES / SLICES;
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint quads; uint blocks; uint accumulate; };
-layout(std430, set = 0, binding = 0) readonly buffer Partials { QUAD partials[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Sums { QUAD sums[]; };
-layout(std430, set = 0, binding = 2) buffer Dgamma { QUAD dgamma[]; };
-layout(std430, set = 0, binding = 3) buffer Dbeta { QUAD dbeta[]; };
+READ_QUADS(0, Partials, partials);
+layout(std430, set = 0, binding = 1) writeonly buffer Sums { vec4 sums[]; };
+layout(std430, set = 0, binding = 2) buffer Dgamma { vec4 dgamma[]; };
+layout(std430, set = 0, binding = 3) buffer Dbeta { vec4 dbeta[]; };
 #if SLICES > 1
 shared vec4 sliceSum[LANES], sliceWeighted[LANES];
 #endif
@@ -19,8 +19,8 @@ void main() {
   uint slice = gl_LocalInvocationIndex / QUADS;
   vec4 sum = vec4(0), weighted = vec4(0);
   for (uint b = slice; quad < quads && b < blocks; b += SLICES) {
-    sum += unpack_quad(partials[b * 2 * quads + quad]);
-    weighted += unpack_quad(partials[(b * 2 + 1) * quads + quad]);
+    sum += QUAD(partials, b * 2 * quads + quad);
+    weighted += QUAD(partials, (b * 2 + 1) * quads + quad);
   }
 #if SLICES > 1
   sliceSum[gl_LocalInvocationIndex] = sum;
@@ -34,8 +34,8 @@ void main() {
   }
 #endif
   if (slice != 0 || quad >= quads) return;
-  sums[quad] = pack_quad(sum);
-  sums[quads + quad] = pack_quad(weighted);
-  dbeta[quad] = pack_quad(accumulate != 0 ? unpack_quad(dbeta[quad]) + sum : sum);
-  dgamma[quad] = pack_quad(accumulate != 0 ? unpack_quad(dgamma[quad]) + weighted : weighted);
+  sums[quad] = sum;
+  sums[quads + quad] = weighted;
+  dbeta[quad] = accumulate != 0 ? dbeta[quad] + sum : sum;
+  dgamma[quad] = accumulate != 0 ? dgamma[quad] + weighted : weighted;
 }

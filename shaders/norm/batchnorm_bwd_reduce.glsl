@@ -10,16 +10,16 @@
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const uint MASK = 0;
 layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint firstBlock; uint affine; uint accumulate; };
-layout(std430, set = 0, binding = 0) readonly buffer Dy { QUAD dy[]; };
-layout(std430, set = 0, binding = 1) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 2) readonly buffer Y { QUAD y[]; };
-layout(std430, set = 0, binding = 3) readonly buffer Gamma { QUAD gamma[]; };
-layout(std430, set = 0, binding = 4) readonly buffer Beta { QUAD beta[]; };
-layout(std430, set = 0, binding = 5) readonly buffer Mean { QUAD mean[]; };
-layout(std430, set = 0, binding = 6) readonly buffer InvStd { QUAD invStd[]; };
-layout(std430, set = 0, binding = 7) writeonly buffer Partials { QUAD partials[]; };
+READ_QUADS(0, Dy, dy);
+READ_QUADS(1, X, x);
+READ_QUADS(2, Y, y);
+READ_QUADS(3, Gamma, gamma);
+READ_QUADS(4, Beta, beta);
+READ_QUADS(5, Mean, mean);
+READ_QUADS(6, InvStd, invStd);
+layout(std430, set = 0, binding = 7) writeonly buffer Partials { vec4 partials[]; };
 #ifdef RESIDUAL
-layout(std430, set = 0, binding = 8) buffer Dresidual { QUAD dresidual[]; };
+layout(std430, set = 0, binding = 8) buffer Dresidual { vec4 dresidual[]; };
 #endif
 
 void main() {
@@ -28,30 +28,30 @@ void main() {
   vec4 center[COLUMNS], inverse[COLUMNS], scale[COLUMNS], shift[COLUMNS], sum[COLUMNS], weighted[COLUMNS];
   for (uint k = 0; k < COLUMNS; k++) {
     uint c = min(COLUMN(s, k), quads - 1);
-    center[k] = unpack_quad(mean[c]);
-    inverse[k] = unpack_quad(invStd[c]);
-    scale[k] = affine != 0 ? inverse[k] * unpack_quad(gamma[c]) : inverse[k];
-    shift[k] = affine != 0 ? unpack_quad(beta[c]) : vec4(0);
+    center[k] = QUAD(mean, c);
+    inverse[k] = QUAD(invStd, c);
+    scale[k] = affine != 0 ? inverse[k] * QUAD(gamma, c) : inverse[k];
+    shift[k] = affine != 0 ? QUAD(beta, c) : vec4(0);
     sum[k] = weighted[k] = vec4(0);
   }
   for (uint r = s.first; r < s.end; r++) {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
       uint i = r * quads + COLUMN(s, k);
-      vec4 g = unpack_quad(dy[i]), v = unpack_quad(x[i]);
-      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0)));
+      vec4 g = QUAD(dy, i), v = QUAD(x, i);
+      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(QUAD(y, i), vec4(0)));
       if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
       sum[k] += g;
       weighted[k] += g * ((v - center[k]) * inverse[k]);
 #ifdef RESIDUAL
-      dresidual[i] = pack_quad(accumulate != 0 ? unpack_quad(dresidual[i]) + g : g);
+      dresidual[i] = accumulate != 0 ? dresidual[i] + g : g;
 #endif
     }
   }
   for (uint k = 0; k < COLUMNS; k++) {
     if (COLUMN(s, k) >= quads) continue;
     uint o = (firstBlock + s.slot) * 2 * quads + COLUMN(s, k);
-    partials[o] = pack_quad(sum[k]);
-    partials[o + quads] = pack_quad(weighted[k]);
+    partials[o] = sum[k];
+    partials[o + quads] = weighted[k];
   }
 }

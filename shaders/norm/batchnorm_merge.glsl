@@ -8,11 +8,11 @@
 const uint QUADS = LANES / SLICES;
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint blocks; float eps; float momentum; };
-layout(std430, set = 0, binding = 0) readonly buffer Partials { QUAD partials[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Mean { QUAD mean[]; };
-layout(std430, set = 0, binding = 2) writeonly buffer InvStd { QUAD invStd[]; };
-layout(std430, set = 0, binding = 3) buffer RunningMean { QUAD runningMean[]; };
-layout(std430, set = 0, binding = 4) buffer RunningVar { QUAD runningVar[]; };
+READ_QUADS(0, Partials, partials);
+layout(std430, set = 0, binding = 1) writeonly buffer Mean { vec4 mean[]; };
+layout(std430, set = 0, binding = 2) writeonly buffer InvStd { vec4 invStd[]; };
+layout(std430, set = 0, binding = 3) buffer RunningMean { vec4 runningMean[]; };
+layout(std430, set = 0, binding = 4) buffer RunningVar { vec4 runningVar[]; };
 
 struct Moments { float n; vec4 mean; vec4 m2; };
 
@@ -31,11 +31,11 @@ void main() {
   uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS;
   uint slice = gl_LocalInvocationIndex / QUADS;
   bool used = quad < quads;
-  vec4 origin = used ? unpack_quad(partials[quad]) : vec4(0);
+  vec4 origin = used ? QUAD(partials, quad) : vec4(0);
   Moments all = Moments(0, vec4(0), vec4(0));
   for (uint b = slice; used && b < blocks; b += SLICES) {
     uint i = b * 2 * quads + quad;
-    merge(all, Moments(float(min(rowsPerBlock, m - b * rowsPerBlock)), unpack_quad(partials[i]) - origin, unpack_quad(partials[i + quads])));
+    merge(all, Moments(float(min(rowsPerBlock, m - b * rowsPerBlock)), QUAD(partials, i) - origin, QUAD(partials, i + quads)));
   }
 #if SLICES > 1
   sums[gl_LocalInvocationIndex] = all;
@@ -49,8 +49,8 @@ void main() {
 #endif
   if (slice != 0 || !used) return;
   vec4 average = origin + all.mean;
-  mean[quad] = pack_quad(average);
-  invStd[quad] = pack_quad(1 / sqrt(all.m2 / all.n + eps));
-  runningMean[quad] = pack_quad(mix(unpack_quad(runningMean[quad]), average, momentum));
-  runningVar[quad] = pack_quad(mix(unpack_quad(runningVar[quad]), all.m2 / max(all.n - 1, 1), momentum));
+  mean[quad] = average;
+  invStd[quad] = 1 / sqrt(all.m2 / all.n + eps);
+  runningMean[quad] = mix(runningMean[quad], average, momentum);
+  runningVar[quad] = mix(runningVar[quad], all.m2 / max(all.n - 1, 1), momentum);
 }

@@ -8,21 +8,21 @@
 #include "rows.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint firstBlock; };
-layout(std430, set = 0, binding = 0) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Partials { QUAD partials[]; };
+READ_QUADS(0, X, x);
+layout(std430, set = 0, binding = 1) writeonly buffer Partials { vec4 partials[]; };
 
 void main() {
   Share s = share_of_block(flat_invocation(), m, quads, rowsPerBlock);
   if (s.first >= s.end) return;
   vec4 origin[COLUMNS], sum[COLUMNS], squares[COLUMNS];
   for (uint k = 0; k < COLUMNS; k++) {
-    origin[k] = unpack_quad(x[s.first * quads + min(COLUMN(s, k), quads - 1)]);
+    origin[k] = QUAD(x, s.first * quads + min(COLUMN(s, k), quads - 1));
     sum[k] = squares[k] = vec4(0);
   }
   for (uint r = s.first + 1; r < s.end; r++) {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
-      vec4 d = unpack_quad(x[r * quads + COLUMN(s, k)]) - origin[k];
+      vec4 d = QUAD(x, r * quads + COLUMN(s, k)) - origin[k];
       sum[k] += d;
       squares[k] += d * d;
     }
@@ -31,7 +31,7 @@ void main() {
     if (COLUMN(s, k) >= quads) continue;
     vec4 offset = sum[k] / float(s.end - s.first);
     uint o = (firstBlock + s.slot) * 2 * quads + COLUMN(s, k);
-    partials[o] = pack_quad(origin[k] + offset);
-    partials[o + quads] = pack_quad(max(squares[k] - sum[k] * offset, vec4(0)));
+    partials[o] = origin[k] + offset;
+    partials[o + quads] = max(squares[k] - sum[k] * offset, vec4(0));
   }
 }

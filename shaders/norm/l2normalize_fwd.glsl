@@ -5,8 +5,8 @@
 layout(local_size_x = LANES) in;
 #include "row_lanes.glsl"
 layout(push_constant) uniform Params { uint m; uint quads; float eps; };
-layout(std430, set = 0, binding = 0) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Z { QUAD z[]; };
+READ_QUADS(0, X, x);
+layout(std430, set = 0, binding = 1) writeonly buffer Z { vec4 z[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer Norm { float norm[]; };
 
 void main() {
@@ -14,10 +14,10 @@ void main() {
   if (row >= m) return;
   float squares = 0;
   for (uint q = LANE_OF_ROW; q < quads; q += ROW_LANES) {
-    vec4 v = unpack_quad(x[row * quads + q]);
+    vec4 v = QUAD(x, row * quads + q);
     squares += dot(v, v);
   }
   float size = sqrt(row_sum(squares));
-  for (uint q = LANE_OF_ROW; q < quads; q += ROW_LANES) z[row * quads + q] = pack_quad(unpack_quad(x[row * quads + q]) / max(size, eps));
+  for (uint q = LANE_OF_ROW; q < quads; q += ROW_LANES) z[row * quads + q] = QUAD(x, row * quads + q) / max(size, eps);
   if (LANE_OF_ROW == 0) norm[row] = size;
 }

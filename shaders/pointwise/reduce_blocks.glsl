@@ -5,8 +5,8 @@
 #include "rows.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint firstBlock; };
-layout(std430, set = 0, binding = 0) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Partials { QUAD partials[]; };
+READ_QUADS(0, X, x);
+layout(std430, set = 0, binding = 1) writeonly buffer Partials { vec4 partials[]; };
 
 void main() {
   Share s = share_of_block(flat_invocation(), m, quads, rowsPerBlock);
@@ -15,10 +15,10 @@ void main() {
   for (uint k = 0; k < COLUMNS; k++) sum[k] = vec4(0);
   for (uint r = s.first; r < s.end; r++) {
     for (uint k = 0; k < COLUMNS; k++) {
-      if (COLUMN(s, k) < quads) sum[k] += unpack_quad(x[r * quads + COLUMN(s, k)]);
+      if (COLUMN(s, k) < quads) sum[k] += QUAD(x, r * quads + COLUMN(s, k));
     }
   }
   for (uint k = 0; k < COLUMNS; k++) {
-    if (COLUMN(s, k) < quads) partials[(firstBlock + s.slot) * quads + COLUMN(s, k)] = pack_quad(sum[k]);
+    if (COLUMN(s, k) < quads) partials[(firstBlock + s.slot) * quads + COLUMN(s, k)] = sum[k];
   }
 }

@@ -5,8 +5,8 @@
 const uint QUADS = LANES / SLICES;
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint m; uint quads; uint accumulate; };
-layout(std430, set = 0, binding = 0) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 1) buffer Y { QUAD y[]; };
+READ_QUADS(0, X, x);
+layout(std430, set = 0, binding = 1) buffer Y { vec4 y[]; };
 #if SLICES > 1
 shared vec4 slices[LANES];
 #endif
@@ -15,7 +15,7 @@ void main() {
   uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS;
   uint slice = gl_LocalInvocationIndex / QUADS;
   vec4 sum = vec4(0);
-  for (uint r = slice; quad < quads && r < m; r += SLICES) sum += unpack_quad(x[r * quads + quad]);
+  for (uint r = slice; quad < quads && r < m; r += SLICES) sum += QUAD(x, r * quads + quad);
 #if SLICES > 1
   slices[gl_LocalInvocationIndex] = sum;
   for (uint width = SLICES / 2; width > 0; width /= 2) {
@@ -23,5 +23,5 @@ void main() {
     if (slice < width) slices[gl_LocalInvocationIndex] = sum += slices[gl_LocalInvocationIndex + width * QUADS];
   }
 #endif
-  if (slice == 0 && quad < quads) y[quad] = pack_quad(accumulate != 0 ? unpack_quad(y[quad]) + sum : sum);
+  if (slice == 0 && quad < quads) y[quad] = accumulate != 0 ? y[quad] + sum : sum;
 }

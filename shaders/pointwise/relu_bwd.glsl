@@ -5,13 +5,13 @@
 #include "quad.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint count; uint reps; };
-layout(std430, set = 0, binding = 0) readonly buffer Dy { QUAD dy[]; };
-layout(std430, set = 0, binding = 1) readonly buffer Y { QUAD y[]; };
-layout(std430, set = 0, binding = 2) writeonly buffer Dx { QUAD dx[]; };
+READ_QUADS(0, Dy, dy);
+READ_QUADS(1, Y, y);
+layout(std430, set = 0, binding = 2) writeonly buffer Dx { vec4 dx[]; };
 
 void main() {
   FlatShare s = flat_share(count, reps);
   for (uint i = s.first; i < s.end; i += s.step) {
-    dx[i] = pack_quad(mix(unpack_quad(dy[i]), vec4(0), lessThanEqual(unpack_quad(y[i]), vec4(0))));
+    dx[i] = mix(QUAD(dy, i), vec4(0), lessThanEqual(QUAD(y, i), vec4(0)));
   }
 }

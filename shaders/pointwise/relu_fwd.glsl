@@ -5,13 +5,13 @@
 #include "quad.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint count; uint reps; };
-layout(std430, set = 0, binding = 0) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Y { QUAD y[]; };
+READ_QUADS(0, X, x);
+layout(std430, set = 0, binding = 1) writeonly buffer Y { vec4 y[]; };
 
 void main() {
   FlatShare s = flat_share(count, reps);
   for (uint i = s.first; i < s.end; i += s.step) {
-    vec4 v = unpack_quad(x[i]);
-    y[i] = pack_quad(mix(v, vec4(0), lessThanEqual(v, vec4(0))));
+    vec4 v = QUAD(x, i);
+    y[i] = mix(v, vec4(0), lessThanEqual(v, vec4(0)));
   }
 }

@@ -4,13 +4,13 @@
 #include "quad.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint N; uint pixels; uint quads; };
-layout(std430, set = 0, binding = 0) readonly buffer Dy { QUAD dy[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Dx { QUAD dx[]; };
+READ_QUADS(0, Dy, dy);
+layout(std430, set = 0, binding = 1) writeonly buffer Dx { vec4 dx[]; };
 
 void main() {
   uint i = flat_invocation();
   if (i >= N * quads) return;
   uint at = i / quads * pixels * quads + i % quads;
-  QUAD share = pack_quad(unpack_quad(dy[i]) / float(pixels));
+  vec4 share = QUAD(dy, i) / float(pixels);
   for (uint p = 0; p < pixels; p++) dx[at + p * quads] = share;
 }

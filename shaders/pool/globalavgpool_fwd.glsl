@@ -4,14 +4,14 @@
 #include "quad.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint N; uint pixels; uint quads; };
-layout(std430, set = 0, binding = 0) readonly buffer X { QUAD x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Y { QUAD y[]; };
+READ_QUADS(0, X, x);
+layout(std430, set = 0, binding = 1) writeonly buffer Y { vec4 y[]; };
 
 void main() {
   uint i = flat_invocation();
   if (i >= N * quads) return;
   uint at = i / quads * pixels * quads + i % quads;
   vec4 sum = vec4(0);
-  for (uint p = 0; p < pixels; p++) sum += unpack_quad(x[at + p * quads]);
-  y[i] = pack_quad(sum / float(pixels));
+  for (uint p = 0; p < pixels; p++) sum += QUAD(x, at + p * quads);
+  y[i] = sum / float(pixels);
 }

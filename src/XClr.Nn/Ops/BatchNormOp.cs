@@ -18,20 +18,20 @@ public static class BatchNormOp
     private readonly record struct BwdParams(uint M, uint Quads, uint Rows, uint Affine, float InverseCount);
 
     private static readonly Kernel<StatsParams> Stats = new("norm/batchnorm_stats", reads: 1, writes: 1);
-    private static readonly Kernel<StatsParams> StatsWord = new("norm/batchnorm_stats_word", reads: 1, writes: 1);
+    private static readonly Kernel<StatsParams> StatsWord = new("norm/batchnorm_stats_word", reads: 1, writes: 1, texels: 1);
     private static readonly Kernel<MergeParams> Merge = new("norm/batchnorm_merge", reads: 1, writes: 4);
-    private static readonly Kernel<MergeParams> MergeWord = new("norm/batchnorm_merge_word", reads: 1, writes: 4);
+    private static readonly Kernel<MergeParams> MergeWord = new("norm/batchnorm_merge_word", reads: 1, writes: 4, texels: 1);
     private static readonly Kernel<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 6, writes: 1);
-    private static readonly Kernel<FwdParams> FwdWord = new("norm/batchnorm_fwd_word", reads: 6, writes: 1);
+    private static readonly Kernel<FwdParams> FwdWord = new("norm/batchnorm_fwd_word", reads: 6, writes: 1, texels: 6);
     private static readonly Kernel<ScaleParams> Scale = new("norm/batchnorm_scale", reads: 4, writes: 2);
     private static readonly Kernel<ReduceParams> Reduce = new("norm/batchnorm_bwd_reduce", reads: 7, writes: 1);
-    private static readonly Kernel<ReduceParams> ReduceWord = new("norm/batchnorm_bwd_reduce_word", reads: 7, writes: 1);
+    private static readonly Kernel<ReduceParams> ReduceWord = new("norm/batchnorm_bwd_reduce_word", reads: 7, writes: 1, texels: 7);
     private static readonly Kernel<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2);
-    private static readonly Kernel<ReduceParams> ResidualWord = new("norm/batchnorm_bwd_residual_word", reads: 7, writes: 2);
+    private static readonly Kernel<ReduceParams> ResidualWord = new("norm/batchnorm_bwd_residual_word", reads: 7, writes: 2, texels: 7);
     private static readonly Kernel<SumParams> Sum = new("norm/batchnorm_bwd_params", reads: 1, writes: 3);
-    private static readonly Kernel<SumParams> SumWord = new("norm/batchnorm_bwd_params_word", reads: 1, writes: 3);
+    private static readonly Kernel<SumParams> SumWord = new("norm/batchnorm_bwd_params_word", reads: 1, writes: 3, texels: 1);
     private static readonly Kernel<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1);
-    private static readonly Kernel<BwdParams> BwdWord = new("norm/batchnorm_bwd_word", reads: 8, writes: 1);
+    private static readonly Kernel<BwdParams> BwdWord = new("norm/batchnorm_bwd_word", reads: 8, writes: 1, texels: 8);
 
     /// <summary>Tells the forward kernels that the spread they are given is invStd already.</summary>
     private const float SpreadIsInvStd = -1;

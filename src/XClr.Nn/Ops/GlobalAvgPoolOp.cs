@@ -9,9 +9,9 @@ public static class GlobalAvgPoolOp
     private readonly record struct PoolParams(uint N, uint Pixels, uint Quads);
 
     private static readonly Kernel<PoolParams> Fwd = new("pool/globalavgpool_fwd", reads: 1, writes: 1);
-    private static readonly Kernel<PoolParams> FwdWord = new("pool/globalavgpool_fwd_word", reads: 1, writes: 1);
+    private static readonly Kernel<PoolParams> FwdWord = new("pool/globalavgpool_fwd_word", reads: 1, writes: 1, texels: 1);
     private static readonly Kernel<PoolParams> Bwd = new("pool/globalavgpool_bwd", reads: 1, writes: 1);
-    private static readonly Kernel<PoolParams> BwdWord = new("pool/globalavgpool_bwd_word", reads: 1, writes: 1);
+    private static readonly Kernel<PoolParams> BwdWord = new("pool/globalavgpool_bwd_word", reads: 1, writes: 1, texels: 1);
 
     /// <summary>y[n] = mean of x[n] over its pixels.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor y) => Dispatch(gpu, RowWork.Pick(gpu, Fwd, FwdWord), x, y, image => ([image.Image], [image.Vector]));

@@ -8,9 +8,9 @@ public static class L2NormalizeOp
     private readonly record struct RowParams(uint M, uint Quads, float Eps);
 
     private static readonly Kernel<RowParams> Fwd = new("norm/l2normalize_fwd", reads: 1, writes: 2);
-    private static readonly Kernel<RowParams> FwdWord = new("norm/l2normalize_fwd_word", reads: 1, writes: 2);
+    private static readonly Kernel<RowParams> FwdWord = new("norm/l2normalize_fwd_word", reads: 1, writes: 2, texels: 1);
     private static readonly Kernel<RowParams> Bwd = new("norm/l2normalize_bwd", reads: 3, writes: 1);
-    private static readonly Kernel<RowParams> BwdWord = new("norm/l2normalize_bwd_word", reads: 3, writes: 1);
+    private static readonly Kernel<RowParams> BwdWord = new("norm/l2normalize_bwd_word", reads: 3, writes: 1, texels: 2);
 
     private const float Eps = 1e-12f;
 

@@ -25,12 +25,12 @@ public readonly record struct PoolWindow(int R, int S, int Stride, int Pad)
 /// </summary>
 public static class MaxPoolOp
 {
-    private readonly record struct PoolParams(uint N, uint H, uint W, uint Quads, uint P, uint Q, uint R, uint S, uint Stride, uint Pad);
+    private readonly record struct PoolParams(uint N);
 
     private static readonly Kernel<PoolParams> Fwd = new("pool/maxpool_fwd", reads: 1, writes: 2);
-    private static readonly Kernel<PoolParams> FwdWord = new("pool/maxpool_fwd_word", reads: 1, writes: 2);
+    private static readonly Kernel<PoolParams> FwdWord = new("pool/maxpool_fwd_word", reads: 1, writes: 2, texels: 1);
     private static readonly Kernel<PoolParams> Bwd = new("pool/maxpool_bwd", reads: 2, writes: 1);
-    private static readonly Kernel<PoolParams> BwdWord = new("pool/maxpool_bwd_word", reads: 2, writes: 1);
+    private static readonly Kernel<PoolParams> BwdWord = new("pool/maxpool_bwd_word", reads: 2, writes: 1, texels: 2);
 
     /// <summary>A tensor for the positions of the maxima of y [N,P,Q,C].</summary>
     public static Tensor NewArgmax(Recorder gpu, string name, Shape y)
@@ -44,10 +44,11 @@ public static class MaxPoolOp
     {
         argmax ??= NewArgmax(gpu, "argmax", y.Shape);
         RequirePooled(x, window, y, argmax);
+        var kernel = RowWork.Pick(gpu, Fwd, FwdWord).With(Geometry(x, y, window));
         foreach (var (start, count) in gpu.RowRuns(x, y, argmax))
         {
             var pooled = y.Rows(start, count);
-            gpu.Dispatch(RowWork.Pick(gpu, Fwd, FwdWord), CeilDiv(pooled.Shape.Count / 4, RowWork.Lanes(gpu)), Params(x.Rows(start, count), pooled, window),
+            gpu.Dispatch(kernel, CeilDiv(pooled.Shape.Count / 4, RowWork.Lanes(gpu)), new((uint)count),
                 reads: [x.Rows(start, count)], writes: [pooled, argmax.Rows(start, count)],
                 new DispatchCost((double)pooled.Shape.Count * window.R * window.S), $"{x.Shape} {window.R}x{window.S}/{window.Stride}");
         }
@@ -57,20 +58,24 @@ public static class MaxPoolOp
     public static void Backward(Recorder gpu, Tensor dy, Tensor argmax, PoolWindow window, Tensor dx)
     {
         RequirePooled(dx, window, dy, argmax);
+        // The CPU variant reads argmax sixteen channels at a time.
+        var (kernel, lanes) = dx.Shape[3] % 16 == 0 ? (RowWork.Pick(gpu, Bwd, BwdWord), RowWork.Lanes(gpu)) : (Bwd, 256u);
+        kernel = kernel.With(Geometry(dx, dy, window));
         foreach (var (start, count) in gpu.RowRuns(dx, dy, argmax))
         {
             var image = dx.Rows(start, count);
-            gpu.Dispatch(RowWork.Pick(gpu, Bwd, BwdWord), CeilDiv(image.Shape.Count / 4, RowWork.Lanes(gpu)), Params(image, dy.Rows(start, count), window),
+            gpu.Dispatch(kernel, CeilDiv(image.Shape.Count / 4, lanes), new((uint)count),
                 reads: [dy.Rows(start, count), argmax.Rows(start, count)], writes: [image],
                 new DispatchCost((double)count * dy.RowCount * window.R * window.S), $"{dx.Shape} {window.R}x{window.S}/{window.Stride}");
         }
     }
 
-    private static PoolParams Params(Tensor image, Tensor pooled, PoolWindow window)
+    /// <summary>The geometry, as the shaders' specialisation constants.</summary>
+    private static uint[] Geometry(Tensor image, Tensor pooled, PoolWindow window)
     {
-        var (n, h, w, c) = image.Shape.AsNhwc();
+        var (_, h, w, c) = image.Shape.AsNhwc();
         var (_, p, q, _) = pooled.Shape.AsNhwc();
-        return new((uint)n, (uint)h, (uint)w, (uint)c / 4, (uint)p, (uint)q, (uint)window.R, (uint)window.S, (uint)window.Stride, (uint)window.Pad);
+        return [(uint)h, (uint)w, (uint)c / 4, (uint)p, (uint)q, (uint)window.R, (uint)window.S, (uint)window.Stride, (uint)window.Pad];
     }
 
     private static void RequirePooled(Tensor image, PoolWindow window, Tensor pooled, Tensor argmax)

@@ -10,9 +10,9 @@ public static class ReduceOp
     private readonly record struct FinalParams(uint M, uint Quads, uint Accumulate);
 
     private static readonly Kernel<BlocksParams> Blocks = new("pointwise/reduce_blocks", reads: 1, writes: 1);
-    private static readonly Kernel<BlocksParams> BlocksWord = new("pointwise/reduce_blocks_word", reads: 1, writes: 1);
+    private static readonly Kernel<BlocksParams> BlocksWord = new("pointwise/reduce_blocks_word", reads: 1, writes: 1, texels: 1);
     private static readonly Kernel<FinalParams> Final = new("pointwise/reduce_final", reads: 1, writes: 1);
-    private static readonly Kernel<FinalParams> FinalWord = new("pointwise/reduce_final_word", reads: 1, writes: 1);
+    private static readonly Kernel<FinalParams> FinalWord = new("pointwise/reduce_final_word", reads: 1, writes: 1, texels: 1);
 
     /// <summary>Up to this many rows are summed in one dispatch.</summary>
     private const int DirectRows = 1024;

@@ -6,9 +6,9 @@ namespace XClr.Nn.Ops;
 public static class ReluOp
 {
     private static readonly Kernel<FlatParams> Fwd = new("pointwise/relu_fwd", reads: 1, writes: 1);
-    private static readonly Kernel<FlatParams> FwdWord = new("pointwise/relu_fwd_word", reads: 1, writes: 1);
+    private static readonly Kernel<FlatParams> FwdWord = new("pointwise/relu_fwd_word", reads: 1, writes: 1, texels: 1);
     private static readonly Kernel<FlatParams> Bwd = new("pointwise/relu_bwd", reads: 2, writes: 1);
-    private static readonly Kernel<FlatParams> BwdWord = new("pointwise/relu_bwd_word", reads: 2, writes: 1);
+    private static readonly Kernel<FlatParams> BwdWord = new("pointwise/relu_bwd_word", reads: 2, writes: 1, texels: 2);
 
     /// <summary>y = x where x > 0, else 0; NaN stays NaN. y may be x.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor y) => FlatWork.Dispatch(gpu, Fwd, FwdWord, [x], y);

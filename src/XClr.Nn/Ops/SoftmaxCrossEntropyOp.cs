@@ -12,7 +12,7 @@ public static class SoftmaxCrossEntropyOp
     private readonly record struct MeanParams(uint M);
 
     private static readonly Kernel<FwdParams> Fwd = new("loss/crossentropy_fwd", reads: 2, writes: 2);
-    private static readonly Kernel<FwdParams> FwdWord = new("loss/crossentropy_fwd_word", reads: 2, writes: 2);
+    private static readonly Kernel<FwdParams> FwdWord = new("loss/crossentropy_fwd_word", reads: 2, writes: 2, texels: 1);
     private static readonly Kernel<MeanParams> Mean = new("loss/crossentropy_mean", reads: 1, writes: 2);
     private static readonly Kernel<MeanParams> MeanWord = new("loss/crossentropy_mean_word", reads: 1, writes: 2);
 
