@@ -95,6 +95,19 @@ public static class BatchNormCases
         });
     }
 
+    /// <summary>Forward over x itself and backward over dy itself, without a residual: x becomes y, dy becomes dx.</summary>
+    public static OpCase InPlace(int[] dims)
+    {
+        OpTensor x = new("x", new Shape(dims)), dy = new("dy", new Shape(dims));
+        return new($"batchnorm {string.Join('x', dims)} in place", [x, dy, .. Parameters(dims[^1])], [x, dy, .. Statistics(dims[^1])], (gpu, t) =>
+        {
+            var state = State(t, new());
+            BatchNormOp.Statistics(gpu, t["x"], state, t["mean"], t["inv_std"]);
+            BatchNormOp.Backward(gpu, t["dy"], t["x"], state, t["mean"], t["inv_std"], t["dy"], ReluMask.Recomputed);
+            BatchNormOp.Normalize(gpu, t["x"], state, t["mean"], t["inv_std"], t["x"], relu: true);
+        });
+    }
+
     private static IEnumerable<OpCase> Shapes(Variant[] variants, Func<int[], Variant, OpCase> make) => Small.Select((s, i) => make(s, variants[i % variants.Length])).Concat(variants.Select(v => make([9, 9, 7, 20], v)));
 
     private static BatchNormState State(IReadOnlyDictionary<string, Tensor> t, Variant variant) =>

@@ -36,6 +36,13 @@ public class BatchNormOpTests
         return new Dictionary<string, double[]> { ["dx"] = want["dx"], ["dresidual"] = Sum(want["dresidual"], t["dresidual"]) };
     }, Rounding);
 
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void WorksInPlace(string device) => OpRunner.Check(device, InPlace([5, 3, 7, 148]), t => new Dictionary<string, double[]>
+    {
+        ["x"] = BatchNormReference.Forward(t, relu: true, residual: false, affine: true)["y"],
+        ["dy"] = BatchNormReference.Backward(t, relu: true, residual: false, affine: true)["dx"],
+    }, Rounding);
+
     // 14,400 rows of 20 channels are 1.1 MB: two bindings at the floor's 1 MB, so that the partials' numbering across slices is seen.
     [SkippableTheory, MemberData(nameof(Devices))]
     public void TensorsAboveTheBindingRangeAreSliced(string device)
