@@ -18,13 +18,13 @@ public enum ContrastiveKind
 /// A batch of N samples for the contrastive loss, forward and backward. Inputs z [2N,P] and text [N,D] stand for normalised rows: tests normalise them.
 /// The local rows are samples First .. First + Local - 1.
 /// </summary>
-public sealed record ContrastiveCase(ContrastiveKind Kind, int N, int P, int D = 4, int Classes = 3, int First = 0, int Local = 0, float Tau = 0.1f, float TauS = 0.1f, float LossScale = 1)
+public sealed record ContrastiveCase(ContrastiveKind Kind, int N, int P, int D = 4, int Classes = 3, int First = 0, int Local = 0, float Tau = 0.1f, float TauS = 0.1f, float LossScale = 1, bool DistinctLabels = false)
 {
     /// <summary>Samples of this device; all unless Local is given.</summary>
     public int LocalSamples => Local == 0 ? N : Local;
 
-    /// <summary>Labels of the samples: every class occurs, unevenly.</summary>
-    public uint[] Labels() => [.. Enumerable.Range(0, N).Select(i => (uint)(i * i % Classes))];
+    /// <summary>Labels of the samples: uneven classes, or each sample its own.</summary>
+    public uint[] Labels() => [.. Enumerable.Range(0, N).Select(i => (uint)(DistinctLabels ? i : i * i % Classes))];
 
     /// <summary>Inputs z, columns where the rows are a part of them, text or labels and similarity, step; outputs state, loss, stats, dz.</summary>
     public OpCase ToOpCase()
@@ -81,7 +81,10 @@ public sealed record ContrastiveCase(ContrastiveKind Kind, int N, int P, int D =
 /// <summary>The contrastive loss at ragged sizes for tests, and at the sizes of real training for benchmarks.</summary>
 public static class ContrastiveCases
 {
-    /// <summary>One to a few samples, odd counts, more than one tile and slab, lengths that are no multiple of a tile's step, repeated captions.</summary>
+    /// <summary>
+    /// One to a few samples, odd counts, more than one tile and slab, lengths that are no multiple of a tile's step; z and text of the largest are cut into windows where
+    /// a binding holds 1 MiB.
+    /// </summary>
     public static IEnumerable<ContrastiveCase> Small =>
     [
         new(ContrastiveKind.Text, 1, 4),
@@ -89,7 +92,7 @@ public static class ContrastiveCases
         new(ContrastiveKind.Text, 3, 128, 384),
         new(ContrastiveKind.Text, 33, 20, 36, LossScale: 8),
         new(ContrastiveKind.Text, 127, 128, 384),
-        new(ContrastiveKind.Text, 300, 68, 44, Tau: 0.02f, TauS: 0.05f),
+        new(ContrastiveKind.Text, 301, 516, 1028, Tau: 0.02f, TauS: 0.05f),
         new(ContrastiveKind.OtherView, 2, 4),
         new(ContrastiveKind.OtherView, 37, 128, Tau: 0.01f),
         new(ContrastiveKind.SameLabel, 3, 8),

@@ -55,10 +55,10 @@ public sealed class OptimizerTests
         var gpu = TestDevices.Get(device);
         lock (TestDevices.Gate)
         {
-            using var run = new Run(gpu, (p, caps) => new AdamW(p, caps));
-            run.Step(run.Gradients(0), 0.1f, 0);
+            using var run = new OptimizerRun(gpu, Specs, Initial(), LossScale, (p, caps) => new AdamW(p, caps));
+            run.Step(Gradients(0), 0.1f, 0);
             var (before, moments) = (run.Download(run.Parameters.Values), run.Download(run.Optimizer.States[0].Flat));
-            var bad = run.Gradients(1);
+            var bad = Gradients(1);
             bad[4][^1] = float.NegativeInfinity;
             bad[5][8192] = float.NaN;
             var result = run.Step(bad, 0.1f, 1);
@@ -66,7 +66,7 @@ public sealed class OptimizerTests
             Assert.Equal("zero.weight", run.Parameters.Parameters[(int)result[2]].Name);
             Assert.Equal(before, run.Download(run.Parameters.Values));
             Assert.Equal(moments, run.Download(run.Optimizer.States[0].Flat));
-            Assert.Equal([-1f, 1f], run.Step(run.Gradients(2), 0.1f, 1)[2..]);
+            Assert.Equal([-1f, 1f], run.Step(Gradients(2), 0.1f, 1)[2..]);
             Assert.Equal(2u, BitConverter.SingleToUInt32Bits(gpu.Transfer.Download(run.Optimizer.Updates, 1)[0]));
             TestDevices.RequireSilence(gpu);
         }
@@ -138,12 +138,12 @@ public sealed class OptimizerTests
         var gpu = TestDevices.Get(device);
         lock (TestDevices.Gate)
         {
-            using var run = new Run(gpu, make);
-            var want = new OptimizerReference([.. run.Initial.Select(v => v.Select(x => (double)x).ToArray())], [.. Specs.Select(s => s.Decay)]);
+            using var run = new OptimizerRun(gpu, Specs, Initial(), LossScale, make);
+            var want = new OptimizerReference([.. Initial().Select(v => v.Select(x => (double)x).ToArray())], [.. Specs.Select(s => s.Decay)]);
             for (var step = 0; step < Steps; step++)
             {
                 var lr = 0.1f / (1 + step);
-                var gradients = run.Gradients(step);
+                var gradients = Gradients(step);
                 var result = run.Step(gradients, lr, (float)clip);
                 double[][] unscaled = [.. gradients.Select(g => g.Select(x => (double)x / LossScale).ToArray())];
                 var norm = OptimizerReference.Clip(unscaled, clip);
@@ -163,7 +163,18 @@ public sealed class OptimizerTests
         }
     }
 
-    private static void Check(Run run, string what, GpuBuffer flat, double[][] want, Parameter parameter)
+    private static float[][] Initial()
+    {
+        var random = new Random(5);
+        return [.. Specs.Select(s => Normal(random, (int)s.Shape.Count, s.Name == "zero.weight" ? 0 : 1))];
+    }
+
+    private static float[][] Gradients(int step) => [.. Specs.Select((s, t) => Normal(new Random((100 * step) + t), (int)s.Shape.Count, 0.01 * LossScale))];
+
+    private static float[] Normal(Random random, int count, double scale) =>
+        [.. Enumerable.Range(0, count).Select(_ => (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+
+    private static void Check(OptimizerRun run, string what, GpuBuffer flat, double[][] want, Parameter parameter)
     {
         var got = run.Device.Transfer.Download(run.Parameters.In(flat, parameter.Name), (int)parameter.Count);
         var expected = want[parameter.Index];
@@ -176,7 +187,7 @@ public sealed class OptimizerTests
         }
     }
 
-    private static DeviceCaps CapsOf(long range) => new()
+    internal static DeviceCaps CapsOf(long range) => new()
     {
         Name = "none", DriverName = "", DriverInfo = "", VendorId = 0, DeviceId = 0, DriverVersion = 0, DeviceUuid = Guid.Empty, DriverUuid = Guid.Empty, ApiVersion = new Version(1, 2),
         Kind = GpuKind.Other, SubgroupSize = 32, MinSubgroupSize = 32, MaxSubgroupSize = 32, MaxStorageBufferRange = range, MinStorageBufferOffsetAlignment = 256, MaxMemoryAllocationSize = 1 << 30,
@@ -184,68 +195,4 @@ public sealed class OptimizerTests
         StorageBuffer16Bit = false, ShaderInt64 = false, BufferDeviceAddress = false, SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 0,
         TimestampValidBits = 0, CpuKernels = false, MaxTexelBufferBytes = 1 << 20,
     };
-
-    /// <summary>Parameters, an optimiser and its compiled step on a device.</summary>
-    private sealed class Run : IDisposable
-    {
-        private readonly Tensor stepVariables = StepVariables.NewTensor();
-        private readonly Plan plan;
-        private uint steps;
-
-        public Run(GpuDevice device, Func<ParameterSet, DeviceCaps, Optimizer> make)
-        {
-            Device = device;
-            Parameters = new ParameterSet(Specs);
-            Optimizer = make(Parameters, device.Caps);
-            var random = new Random(5);
-            Initial = [.. Specs.Select(s => Normal(random, (int)s.Shape.Count, s.Name == "zero.weight" ? 0 : 1))];
-            device.Place([Parameters.Values, Parameters.Gradients, stepVariables.View.Buffer]);
-            Optimizer.Initialize(device);
-            Fill(Parameters.Values, Initial);
-            var recorder = new Recorder(device.Caps);
-            Optimizer.Record(recorder, stepVariables);
-            plan = Plan.Build(device, recorder, new PlanOptions { Poison = true });
-        }
-
-        public GpuDevice Device { get; }
-        public ParameterSet Parameters { get; }
-        public Optimizer Optimizer { get; }
-        public float[][] Initial { get; }
-
-        public float[][] Gradients(int step) => [.. Specs.Select((s, t) => Normal(new Random((100 * step) + t), (int)s.Shape.Count, 0.01 * LossScale))];
-
-        /// <summary>One step; returns the optimiser's result.</summary>
-        public float[] Step(float[][] gradients, float lr, float clip)
-        {
-            Fill(Parameters.Gradients, gradients);
-            Device.Transfer.Upload<byte>(stepVariables, new StepVariables(lr, LossScale, clip, steps++).ToBytes());
-            plan.Run();
-            return Device.Transfer.Download(Optimizer.Result, 4);
-        }
-
-        public float[] Download(GpuBuffer flat) => [.. Parameters.Parameters.SelectMany(p => Device.Transfer.Download(Parameters.In(flat, p.Name), (int)p.Count))];
-
-        public void Dispose()
-        {
-            plan.Dispose();
-            stepVariables.View.Buffer.Dispose();
-            Optimizer.Dispose();
-            Parameters.Dispose();
-        }
-
-        // What no tensor covers is NaN: nothing may depend on it.
-        private void Fill(GpuBuffer flat, float[][] tensors)
-        {
-            var all = new float[Parameters.FlatCount];
-            Array.Fill(all, float.NaN);
-            foreach (var parameter in Parameters.Parameters)
-            {
-                tensors[parameter.Index].CopyTo(all, parameter.Offset);
-            }
-            Device.Transfer.Upload<float>(flat, all);
-        }
-
-        private static float[] Normal(Random random, int count, double scale) =>
-            [.. Enumerable.Range(0, count).Select(_ => (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
-    }
 }
