@@ -1,11 +1,12 @@
-// One convolution as rows x columns: row m is the pixel (n, p, q) of a grid [N,P,Q], columns are output channels.
+// One convolution as rows x columns: row m is the pixel (n, p, q) of a grid [N,P,Q], columns are output channels. Rows are in the order of memory, or, with
+// IMAGES_FASTEST, pixel by pixel over all images: then a tile's rows mostly lie at one pixel, and taps outside of the image are skipped for all of them.
 //   out[n, p*OUT_STRIDE + out_y, q*OUT_STRIDE + out_x, k] = sum over tap (r, s) and channel c of in[n, p*stride + y0 + r, q*stride + x0 + s, c] * w[tap, c, k]
 // Forward: the grid is the output. Data gradient: in = dy, w = transposed weights, one such convolution per residue class of the input pixels.
 layout(constant_id = 0) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
 layout(constant_id = 1) const bool ACCUMULATE = false;  // adds to out
 layout(constant_id = 2) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
 layout(push_constant) uniform Params {
-  int M, P, Q;          // rows, and the grid of one image
+  int N, P, Q;          // grid: images, pixels of one image
   int H, W, C4;         // input image, channels / 4
   int K4;               // output channels / 4
   int stride, y0, x0;   // where a row's first tap lies
@@ -16,18 +17,35 @@ layout(push_constant) uniform Params {
 
 struct Pixel { int n, p, q; };
 
+int M = N * P * Q;
+
+#ifdef IMAGES_FASTEST
+Pixel pixel_of(int m) {
+  int t = m / N;
+  return Pixel(m - t * N, t / Q, t % Q);
+}
+
+// The following row; stays where the next row is past the end.
+Pixel next_pixel(Pixel a, bool more) {
+  int n = a.n + int(more);
+  bool wrapN = n == N;
+  int q = a.q + int(wrapN);
+  bool wrapQ = q == Q;
+  return Pixel(mix(n, 0, wrapN), a.p + int(wrapQ), mix(q, 0, wrapQ));
+}
+#else
 Pixel pixel_of(int m) {
   int t = m / Q;
   return Pixel(t / P, t % P, m % Q);
 }
 
-// The following row; stays where the next row is past the end.
 Pixel next_pixel(Pixel a, bool more) {
-  int q = a.q + (more ? 1 : 0);
+  int q = a.q + int(more);
   bool wrapQ = q == Q;
-  int p = a.p + (wrapQ ? 1 : 0);
+  int p = a.p + int(wrapQ);
   bool wrapP = p == P;
-  return Pixel(a.n + (wrapP ? 1 : 0), wrapP ? 0 : p, wrapQ ? 0 : q);
+  return Pixel(a.n + int(wrapP), mix(p, 0, wrapP), mix(q, 0, wrapQ));
 }
+#endif
 
 int out_texel(Pixel a) { return ((a.n * outH + a.p * outStride + outY) * outW + a.q * outStride + outX) * K4; }

@@ -1,6 +1,7 @@
 // Implicit GEMM for CPU drivers: 16 rows x 64 or 128 columns per workgroup of 8 lanes. The input is read at an address equal in all lanes, the weights
 // COLUMNS vec4 per lane; all loads are texel fetches, no barriers. See shaders/REJECTED.md for the shapes that lost.
 #include "grid.glsl"
+#define IMAGES_FASTEST
 #include "conv2d_params.glsl"
 #include "word_columns.glsl"
 layout(binding = 0) uniform samplerBuffer X;       // [N,H,W,C]
@@ -20,17 +21,24 @@ void main() {
   int group = int(flat_group()), column = group / rowTiles, m0 = (group - column * rowTiles) * ROWS;
   if (column >= columnTiles) return;
   vec4 acc[ROWS][COLUMNS], b[4][COLUMNS];
-  int top[ROWS], left[ROWS], image[ROWS], at[ROWS], wAt[COLUMNS], k0 = column * TILE_COLUMNS4 + int(gl_LocalInvocationID.x) * COLUMNS;
+  int top[ROWS], left[ROWS], image[ROWS], at[ROWS], wAt[COLUMNS], k[COLUMNS], k0 = column * TILE_COLUMNS4 + int(gl_LocalInvocationID.x) * COLUMNS;
   bool inside[ROWS];
   Pixel row = pixel_of(m0);
+  // Taps that reach the image from any of the rows.
+  ivec2 first = ivec2(S, R), last = ivec2(0);
 #define CLEAR(i, j) acc[i][j] = vec4(0);
-#define SETUP(i) EACH_COLUMN(CLEAR, i) top[i] = row.p * stride + y0; left[i] = row.q * stride + x0; image[i] = row.n * H; row = next_pixel(row, m0 + i < M - 1);
+#define SETUP(i) EACH_COLUMN(CLEAR, i) top[i] = row.p * stride + y0; left[i] = row.q * stride + x0; image[i] = row.n * H; \
+  first = min(first, max(ivec2(0), -ivec2(left[i], top[i]))); last = max(last, min(ivec2(S, R), ivec2(W, H) - ivec2(left[i], top[i]))); \
+  row = next_pixel(row, m0 + i < M - 1);
   EACH_ROW(SETUP)
   // Columns past the last one compute a copy of it, and are not stored.
-#define FIRST(i, j) wAt[j] = min(k0 + j, K4 - 1);
+#define FIRST(i, j) k[j] = min(k0 + j, K4 - 1);
   EACH_COLUMN(FIRST, 0)
-  int r = 0, s = 0, taps = R * S;
-  for (int tap = 0; tap < taps; tap++) {
+  ivec2 taps = max(last - first, ivec2(0));
+  int r = first.y, s = first.x;
+  for (int tap = 0; tap < taps.x * taps.y; tap++) {
+#define WEIGHTS(i, j) wAt[j] = (r * S + s) * 4 * C4 * K4 + k[j];
+    EACH_COLUMN(WEIGHTS, 0)
 #define PLACE(i) { int iy = top[i] + r, ix = left[i] + s; inside[i] = uint(iy) < uint(H) && uint(ix) < uint(W); at[i] = inside[i] ? ((image[i] + iy) * W + ix) * C4 : 0; }
     EACH_ROW(PLACE)
     int c = 0;
@@ -44,8 +52,8 @@ void main() {
       EACH_ROW(MULTIPLY)
     } while (++c < C4);
     s++;
-    r += s == S ? 1 : 0;
-    s = s == S ? 0 : s;
+    r += int(s == last.x);
+    s = mix(s, first.x, s == last.x);
   }
   // Rows past the last one are copies of it and store the same values again; ADD comes before all stores.
   row = pixel_of(m0);
@@ -53,13 +61,12 @@ void main() {
   EACH_ROW(TARGET)
   int n = min(ROWS, M - m0);
   for (int j = 0; j < COLUMNS; j++) {
-    int k = k0 + j;
-    if (k >= K4) continue;
+    if (k0 + j >= K4) continue;
     if (ACCUMULATE) {
-#define ADD(i) acc[i][j] += y[at[i] + k];
+#define ADD(i) acc[i][j] += y[at[i] + k[j]];
       EACH_ROW(ADD)
     }
-#define STORE(i) y[at[i] + k] = acc[i][j];
+#define STORE(i) y[at[i] + k[j]] = acc[i][j];
     EACH_ROW(STORE)
     if (STATISTICS) {
       vec4 mean = vec4(0), m2 = vec4(0);
@@ -68,7 +75,7 @@ void main() {
       mean /= float(n);
 #define SQUARE(i) m2 += mix(vec4(0), (acc[i][j] - mean) * (acc[i][j] - mean), bvec4(i < n));
       EACH_ROW(SQUARE)
-      int o = (firstBlock + m0 / ROWS) * 2 * K4 + k;
+      int o = (firstBlock + m0 / ROWS) * 2 * K4 + k[j];
       partials[o] = mean;
       partials[o + K4] = m2;
     }

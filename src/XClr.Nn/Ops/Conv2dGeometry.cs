@@ -52,7 +52,8 @@ public sealed record ConvPrologue(Tensor Scale, Tensor Shift, bool Relu);
 
 /// <summary>
 /// Statistics of y for the batch normalisation that follows, from the values as stored: Partials [B,2,K] holds per block of <see cref="RowsPerBlock"/> rows
-/// (the last one has the rest) and channel the mean and M2, the sum of squared deviations from that mean.
+/// (the last one has the rest) and channel the mean and M2, the sum of squared deviations from that mean. Which rows form a block is the kernel's choice:
+/// neighbours in memory, or (for CPU drivers) one pixel of many images.
 /// </summary>
 public sealed record ConvEpilogue(Tensor Partials)
 {

@@ -13,8 +13,12 @@ internal static class Conv2dKernels
     private const int TileColumns = 64, WideColumns = 128;
 
     /// <summary>Fields of shaders/conv/conv2d_params.glsl.</summary>
-    public readonly record struct RowParams(int M, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
-        int OutH, int OutW, int OutStride, int OutY, int OutX, int FirstBlock);
+    public readonly record struct RowParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
+        int OutH, int OutW, int OutStride, int OutY, int OutX, int FirstBlock)
+    {
+        /// <summary>Rows: pixels of the grid.</summary>
+        public long M => (long)N * P * Q;
+    }
 
     /// <summary>Fields of shaders/conv/conv2d_bwd_weight_params.glsl.</summary>
     public readonly record struct WeightParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Pad, int R, int S, int Parts, int FirstPart);

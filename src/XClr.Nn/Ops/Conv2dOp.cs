@@ -31,7 +31,7 @@ public static class Conv2dOp
         var imageRows = g.OH * g.OW;
         foreach (var (start, count) in ImageRuns(gpu, epilogue is null ? 1 : rowsPerBlock, imageRows, x, y))
         {
-            var p = new Conv2dKernels.RowParams(count * imageRows, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
+            var p = new Conv2dKernels.RowParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
                 g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
             Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, prologue, epilogue?.Partials, accumulate, $"{g with { N = count }}");
         }
@@ -71,7 +71,7 @@ public static class Conv2dOp
         var (rows, columns) = ((int)CeilDiv(g.H - y, g.Stride), (int)CeilDiv(g.W - x, g.Stride));
         foreach (var (start, count) in gpu.RowRuns(dy, dx))
         {
-            var p = new Conv2dKernels.RowParams(count * rows * columns, rows, columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
+            var p = new Conv2dKernels.RowParams(count, rows, columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
                 tapsR == 0 ? 0 : (y + g.Pad - firstR) / g.Stride, tapsR == 0 ? 0 : (x + g.Pad - firstS) / g.Stride, tapsR, tapsS, g.H, g.W, g.Stride, y, x, 0);
             Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, accumulate, $"{g with { N = count }} {y},{x}");
         }

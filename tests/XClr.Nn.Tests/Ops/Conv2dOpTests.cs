@@ -58,7 +58,7 @@ public sealed class Conv2dOpTests
             w[i] = i < 8 ? 1 : 0.577f;
         }
         var outputs = OpRunner.Run(gpu, op, inputs);
-        var want = Conv2dReference.Partials([.. outputs["y"].Select(v => (double)v)], 8, ConvEpilogue.RowsPerBlock(gpu.Caps));
+        var want = Partials(gpu.Caps, c.Geometry, [.. outputs["y"].Select(v => (double)v)]);
         var rows = new[] { "mean", "M2" };
         for (var kind = 0; kind < 2; kind++)
         {
@@ -77,6 +77,9 @@ public sealed class Conv2dOpTests
         Assert.Contains("must be positive", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 8, 8, 4, 8, 3, 3, 0, 1).Require()).Message);
     }
 
+    private static double[] Partials(DeviceCaps caps, ConvGeometry g, double[] y) =>
+        Conv2dReference.Partials(caps.CpuKernels ? Conv2dReference.ImagesFastest(y, g) : y, g.K, ConvEpilogue.RowsPerBlock(caps));
+
     private static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t)
     {
         var g = c.Geometry;
@@ -88,7 +91,7 @@ public sealed class Conv2dOpTests
                 var outputs = new Dictionary<string, double[]> { ["y"] = Added(Conv2dReference.Forward(g, X(), t["w"]), "y") };
                 if (c.Epilogue)
                 {
-                    outputs["partials"] = Conv2dReference.Partials(outputs["y"], g.K, ConvEpilogue.RowsPerBlock(caps));
+                    outputs["partials"] = Partials(caps, g, outputs["y"]);
                 }
                 return outputs;
             case ConvPass.BackwardData:

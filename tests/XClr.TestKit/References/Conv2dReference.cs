@@ -30,6 +30,10 @@ public static class Conv2dReference
     public static double[] Prologue(double[] x, double[] scale, double[] shift, bool relu) =>
         [.. x.Select((v, i) => v * scale[i % scale.Length] + shift[i % scale.Length]).Select(v => relu ? Math.Max(v, 0) : v)];
 
+    /// <summary>The same rows [M,K] ordered by pixel, then by image: the order in which the kernels for CPU drivers cut blocks.</summary>
+    public static double[] ImagesFastest(double[] y, ConvGeometry g) =>
+        [.. Enumerable.Range(0, g.OH * g.OW).SelectMany(pixel => Enumerable.Range(0, g.N).SelectMany(n => y.Skip((n * g.OH * g.OW + pixel) * g.K).Take(g.K)))];
+
     /// <summary>Mean and M2 per block of rows and channel: [blocks,2,K].</summary>
     public static double[] Partials(double[] y, int k, int rowsPerBlock)
     {
