@@ -4,7 +4,8 @@
 // Shapes: one range of the flat buffers; chunks [all, 4]; result [4]; step [8]; ratio [tensors].
 // Dispatch: one workgroup per chunk of the range. Traffic: g, w, v read, w, v written.
 #extension GL_GOOGLE_include_directive : require
-layout(local_size_x = 256) in;
+#define LANES 256
+layout(local_size_x = LANES) in;
 layout(std430, binding = 0) readonly buffer Gradients { vec4 gradients[]; };
 layout(std430, binding = 1) readonly buffer Chunks { uvec4 chunks[]; };
 layout(std430, binding = 2) readonly buffer Result { vec4 result; };
@@ -12,26 +13,7 @@ layout(std430, binding = 3) readonly buffer Step { uint step_words[]; };
 layout(std430, binding = 4) readonly buffer Ratio { float ratio[]; };
 layout(std430, binding = 5) buffer Values { vec4 values[]; };
 layout(std430, binding = 6) buffer Momentum { vec4 velocity[]; };
-layout(push_constant) uniform Push {
-  uint firstChunk;
-  uint chunkCount;
-  float momentum;
-  float decay;
-};
-#include "step.glsl"
-#include "chunks.glsl"
-
-void main() {
-  uint group = flat_group();
-  if (group >= chunkCount || result.w == 0.0) return;
-  uvec4 chunk = chunk_of(group);
-  float rate = step_learning_rate() * ratio[chunk.z];
-  float wd = chunk.w == 1 ? decay : 0.0;
-  for (uint word = gl_LocalInvocationIndex; word < words_of(chunk); word += gl_WorkGroupSize.x) {
-    uint at = chunk.x + word;
-    vec4 w = values[at];
-    vec4 v = momentum * velocity[at] + rate * (result.y * gradients[at] + wd * w);
-    velocity[at] = v;
-    values[at] = w - v;
-  }
-}
+#define GRADIENT(at) gradients[at]
+#define VALUE(at) values[at]
+#define VELOCITY(at) velocity[at]
+#include "lars.glsl"

@@ -9,6 +9,7 @@ public sealed class AdamW : Optimizer
         uint FirstChunk, uint ChunkCount, float Decay, float Epsilon, float Beta1, float Rest1, float Log1, float Beta2, float Rest2, float Log2);
 
     private static readonly Kernel<UpdateParams> Update = new("optim/adamw_update", reads: 5, writes: 3);
+    private static readonly Kernel<UpdateParams> UpdateWord = new("optim/adamw_update_word", reads: 8, writes: 3, texels: 4);
     private readonly UpdateParams coefficients;
 
     /// <exception cref="ArgumentException">A coefficient out of range.</exception>
@@ -25,8 +26,7 @@ public sealed class AdamW : Optimizer
         foreach (var range in Chunks.Ranges)
         {
             var p = coefficients with { FirstChunk = (uint)range.FirstChunk, ChunkCount = (uint)range.Chunks };
-            gpu.Dispatch(Update, range.Chunks, p, reads: [range.Of(Parameters.Gradients), Chunks.Chunks, Result, stepVariables, Updates],
-                writes: [range.Of(Parameters.Values), range.Of(States[0].Flat), range.Of(States[1].Flat)], new DispatchCost(14.0 * range.Count, 28 * range.Count), $"{range.Count}");
+            Dispatch(gpu, (Update, UpdateWord), range, p, [Chunks.Chunks, Result, stepVariables, Updates], [Parameters.Values, States[0].Flat, States[1].Flat], flops: 14);
         }
     }
 }

@@ -14,8 +14,10 @@ public sealed class Lars : Optimizer
     private readonly record struct UpdateParams(uint FirstChunk, uint ChunkCount, float Momentum, float Decay);
 
     private static readonly Kernel<ChunkParams> Norms = new("optim/lars_chunks_update", reads: 4, writes: 1);
+    private static readonly Kernel<ChunkParams> NormsWord = new("optim/lars_chunks_update_word", reads: 4, writes: 1, texels: 2);
     private static readonly Kernel<RatioParams> Ratio = new("optim/lars_ratio_update", reads: 2, writes: 1);
     private static readonly Kernel<UpdateParams> Update = new("optim/lars_update", reads: 5, writes: 2);
+    private static readonly Kernel<UpdateParams> UpdateWord = new("optim/lars_update_word", reads: 7, writes: 2, texels: 3);
     private readonly float momentum;
     private readonly float decay;
     private readonly float trust;
@@ -34,18 +36,16 @@ public sealed class Lars : Optimizer
         var partial = gpu.NewTensor("lars_norms", new Shape(Chunks.Count, 2), MemoryCategory.Workspace);
         var tensors = Parameters.Parameters.Count;
         var ratio = gpu.NewTensor("lars_ratio", new Shape(tensors), MemoryCategory.Workspace);
-        var velocity = States[0].Flat;
         foreach (var range in Chunks.Ranges)
         {
-            gpu.Dispatch(Norms, range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks, decay),
+            gpu.Dispatch(gpu.Caps.CpuKernels ? NormsWord : Norms, range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks, decay),
                 reads: [range.Of(Parameters.Gradients), range.Of(Parameters.Values), Chunks.Chunks, Result], writes: [partial], new DispatchCost(7.0 * range.Count), $"{range.Count}");
         }
         gpu.Dispatch(Ratio, tensors, new RatioParams((uint)tensors, trust), reads: [partial, Chunks.Tensors], writes: [ratio], detail: $"{tensors}");
         foreach (var range in Chunks.Ranges)
         {
-            gpu.Dispatch(Update, range.Chunks, new UpdateParams((uint)range.FirstChunk, (uint)range.Chunks, momentum, decay),
-                reads: [range.Of(Parameters.Gradients), Chunks.Chunks, Result, stepVariables, ratio], writes: [range.Of(Parameters.Values), range.Of(velocity)],
-                new DispatchCost(7.0 * range.Count, 20 * range.Count), $"{range.Count}");
+            var p = new UpdateParams((uint)range.FirstChunk, (uint)range.Chunks, momentum, decay);
+            Dispatch(gpu, (Update, UpdateWord), range, p, [Chunks.Chunks, Result, stepVariables, ratio], [Parameters.Values, States[0].Flat], flops: 7);
         }
     }
 }

@@ -17,6 +17,7 @@ public abstract class Optimizer : IDisposable
     private readonly record struct ClampParams(uint Count, float Low, float High);
 
     private static readonly Kernel<ChunkParams> NormChunks = new("optim/gradnorm_chunks_update", reads: 3, writes: 1);
+    private static readonly Kernel<ChunkParams> NormChunksWord = new("optim/gradnorm_chunks_update_word", reads: 3, writes: 1, texels: 1);
     private static readonly Kernel<NormParams> Norm = new("optim/gradnorm_update", reads: 3, writes: 2);
     private static readonly Kernel<ClampParams> ClampKernel = new("optim/clamp_update", reads: 0, writes: 1);
 
@@ -68,7 +69,7 @@ public abstract class Optimizer : IDisposable
         var partial = gpu.NewTensor("gradient_norms", new Shape(Chunks.Count, 2), MemoryCategory.Workspace);
         foreach (var range in Chunks.Ranges)
         {
-            gpu.Dispatch(NormChunks, range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks), reads: [range.Of(Parameters.Gradients), Chunks.Chunks, stepVariables], writes: [partial],
+            gpu.Dispatch(gpu.Caps.CpuKernels ? NormChunksWord : NormChunks, range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks), reads: [range.Of(Parameters.Gradients), Chunks.Chunks, stepVariables], writes: [partial],
                 new DispatchCost(2.0 * range.Count), $"{range.Count}");
         }
         gpu.Dispatch(Norm, 1, new NormParams((uint)Chunks.Count), reads: [partial, Chunks.Chunks, stepVariables], writes: [Result, Updates], detail: $"{Chunks.Count}");
@@ -93,6 +94,19 @@ public abstract class Optimizer : IDisposable
     }
 
     private protected abstract void RecordUpdate(Recorder gpu, Tensor stepVariables);
+
+    /// <summary>
+    /// Records an update of one range. Both variants bind gradients and the small tables as reads and the updated buffers as writes; the CPU variant binds the updated
+    /// buffers as texels besides, behind the gradients.
+    /// </summary>
+    private protected void Dispatch<TParams>(Recorder gpu, (Kernel<TParams> Portable, Kernel<TParams> Word) kernels, ParameterRange range, in TParams p, BufferView[] tables, GpuBuffer[] updated, double flops)
+        where TParams : unmanaged
+    {
+        BufferView[] writes = [.. updated.Select(range.Of)];
+        BufferView[] old = gpu.Caps.CpuKernels ? writes : [];
+        gpu.Dispatch(gpu.Caps.CpuKernels ? kernels.Word : kernels.Portable, range.Chunks, p, [range.Of(Parameters.Gradients), .. old, .. tables], writes,
+            new DispatchCost(flops * range.Count, 4 * (1 + (2 * updated.Length)) * range.Count), $"{range.Count}");
+    }
 
     private protected static float Within(double value, double low, double high, string name) => value >= low && value < high
         ? (float)value

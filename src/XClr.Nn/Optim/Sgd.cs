@@ -8,6 +8,7 @@ public sealed class Sgd : Optimizer
     private readonly record struct UpdateParams(uint FirstChunk, uint ChunkCount, float Momentum, float Decay, uint Nesterov);
 
     private static readonly Kernel<UpdateParams> Update = new("optim/sgd_update", reads: 4, writes: 2);
+    private static readonly Kernel<UpdateParams> UpdateWord = new("optim/sgd_update_word", reads: 6, writes: 2, texels: 3);
     private readonly float momentum;
     private readonly float decay;
     private readonly bool nesterov;
@@ -23,12 +24,10 @@ public sealed class Sgd : Optimizer
 
     private protected override void RecordUpdate(Recorder gpu, Tensor stepVariables)
     {
-        var velocity = States[0].Flat;
         foreach (var range in Chunks.Ranges)
         {
             var p = new UpdateParams((uint)range.FirstChunk, (uint)range.Chunks, momentum, decay, nesterov ? 1u : 0u);
-            gpu.Dispatch(Update, range.Chunks, p, reads: [range.Of(Parameters.Gradients), Chunks.Chunks, Result, stepVariables], writes: [range.Of(Parameters.Values), range.Of(velocity)],
-                new DispatchCost(6.0 * range.Count, 20 * range.Count), $"{range.Count}");
+            Dispatch(gpu, (Update, UpdateWord), range, p, [Chunks.Chunks, Result, stepVariables], [Parameters.Values, States[0].Flat], flops: 6);
         }
     }
 }
