@@ -69,6 +69,31 @@ public sealed class Conv2dOpTests
         }
     }
 
+    /// <summary>Runs of images with the kernels for CPU drivers: bindings of at most 1 MiB. Blocks of statistics are cut within each run.</summary>
+    [SkippableFact]
+    public void RunsOfImagesOnACpuDriver()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe, "maxStorageBufferRange=1M");
+        foreach (var c in Conv2dCases.All.Where(c => c.Geometry.N * c.Geometry.H > 256))
+        {
+            var op = c.ToOpCase(device.Caps);
+            var inputs = OpRunner.Inputs(op);
+            var outputs = OpRunner.Run(device, op, inputs);
+            var want = Reference(c, device.Caps, inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()));
+            foreach (var name in op.Outputs.Select(o => o.Name).Where(n => n != "partials"))
+            {
+                OpRunner.RequireClose($"{c.Name}: {name}", outputs[name], want[name], Tolerance);
+            }
+            if (c.Epilogue)
+            {
+                // Whole blocks of 16 rows: the mean over all rows is the mean of the blocks' means, whatever their order.
+                double[] Means(IReadOnlyList<double> partials) => [.. Enumerable.Range(0, c.Geometry.K).Select(k => Enumerable.Range(0, partials.Count / 2 / c.Geometry.K).Average(b => partials[2 * b * c.Geometry.K + k]))];
+                Assert.Equal(0, c.Geometry.M % ConvEpilogue.RowsPerBlock(device.Caps));
+                OpRunner.RequireClose($"{c.Name}: mean", [.. Means([.. outputs["partials"].Select(v => (double)v)]).Select(v => (float)v)], Means(want["partials"]), Tolerance);
+            }
+        }
+    }
+
     [Fact]
     public void RefusesWhatItCannotCompute()
     {
