@@ -25,9 +25,10 @@ void statistics(int m0, int column0, int rowGroup, int lane) {
   int n = clamp(M - m0 - rowGroup * 8, 0, 8);
   for (int j = 0; j < 8; j++) {
     float mean = 0.0, m2 = 0.0;
-    for (int i = 0; i < n; i++) mean += sum[i][j];
+    // Constant bounds: an index that depends on n would move the sums out of registers.
+    for (int i = 0; i < 8; i++) mean += i < n ? sum[i][j] : 0.0;
     mean /= float(max(n, 1));
-    for (int i = 0; i < n; i++) m2 += (sum[i][j] - mean) * (sum[i][j] - mean);
+    for (int i = 0; i < 8; i++) m2 += i < n ? (sum[i][j] - mean) * (sum[i][j] - mean) : 0.0;
     sums[0][rowGroup][tile_column(lane, j)] = mean;
     sums[1][rowGroup][tile_column(lane, j)] = m2;
   }
