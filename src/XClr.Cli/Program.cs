@@ -3,6 +3,11 @@ using XClr.Cli.Commands;
 
 return VerbRunner.Run(
     args,
-    typeof(DevicesCommand),
+    typeof(DemoCommand),
+    typeof(TrainCommand),
+    typeof(EvalCommand),
+    typeof(EmbedImagesCommand),
     typeof(EmbedTextCommand),
-    typeof(InspectCommand));
+    typeof(InspectCommand),
+    typeof(DevicesCommand),
+    typeof(ParityCommand));

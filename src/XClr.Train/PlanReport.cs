@@ -24,7 +24,7 @@ public sealed record PlanReport(DeviceInfo Device, int Rows, string Fingerprint,
     /// <exception cref="GpuOutOfMemoryException">The batch cannot fit; the message names the largest that can.</exception>
     public static PlanReport Create(TrainConfig config)
     {
-        config = config.Validated();
+        config = config.Validated(requireData: false);
         var device = DeviceSelector.Pick(GpuDevice.List(), config.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
         device = device with { Caps = device.Caps.Lower(Environment.GetEnvironmentVariable("XCLR_CAPS")) };
         using var data = config.Data is null ? null : TrainSetup.Open(config, validation: false);

@@ -116,10 +116,11 @@ public sealed record TrainConfig
     }
 
     /// <summary>Returns this configuration if its values fit together.</summary>
+    /// <param name="requireData">False accepts a configuration without training set: for plans.</param>
     /// <exception cref="UsageException">They do not; the message names the options, their values and the remedy.</exception>
-    public TrainConfig Validated()
+    public TrainConfig Validated(bool requireData = true)
     {
-        TrainValidation.Check(this);
+        TrainValidation.Check(this, requireData);
         return this;
     }
 

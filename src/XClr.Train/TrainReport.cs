@@ -28,7 +28,7 @@ public sealed record StepMetrics
     /// <summary>Passes over the data so far, with the fraction of the current one.</summary>
     public required double Epoch { get; init; }
 
-    /// <summary>Loss, averaged over the interval, in nats.</summary>
+    /// <summary>Loss of the interval's last step, in nats.</summary>
     public required double Loss { get; init; }
 
     /// <summary>Learning rate, scaling and schedule applied.</summary>
@@ -49,7 +49,7 @@ public sealed record StepMetrics
     /// <summary>Views through the backbone per second of wall time, over the interval.</summary>
     public required double ImagesPerSecond { get; init; }
 
-    /// <summary>GPU time of a step in milliseconds, averaged over the interval; null where the device has no timestamps.</summary>
+    /// <summary>GPU time of the interval's last step in milliseconds; null where the device has no timestamps.</summary>
     public double? GpuMs { get; init; }
 
     /// <summary>Share of the wall time in which the step waited for data, 0 to 1, over the interval.</summary>

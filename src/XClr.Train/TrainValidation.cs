@@ -9,8 +9,9 @@ internal static class TrainValidation
     /// <summary>What a caption template may write in the class name's place.</summary>
     private static readonly string[] ClassPlaces = ["{class}", "{class name}", "{}"];
 
-    public static void Check(TrainConfig c)
+    public static void Check(TrainConfig c, bool requireData)
     {
+        Require(!requireData || c.Data is not null, "--data is missing: name a training set, or a --recipe or --config that has one.");
         CheckData(c);
         CheckObjective(c);
         CheckAugmentation(c);
@@ -33,7 +34,6 @@ internal static class TrainValidation
 
     private static void CheckData(TrainConfig c)
     {
-        Require(c.Data is not null, "--data is missing: name a training set, or a --recipe or --config that has one.");
         Require(c.CaptionTemplate is null || ClassPlaces.Any(p => c.CaptionTemplate.Contains(p, StringComparison.Ordinal)),
             $"--caption-template '{c.CaptionTemplate}' has no {{class}}: write it where the class's name belongs, as in 'a photo of a {{class}}'.");
         Require(c.EvalEvery == 0 || c.ValData is not null, $"--eval-every {c.EvalEvery} needs a --val-data to evaluate on.");

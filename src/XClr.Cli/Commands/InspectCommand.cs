@@ -1,5 +1,7 @@
 using CommandLine;
+using XClr.Data;
 using XClr.Nn;
+using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
@@ -15,6 +17,27 @@ public sealed class InspectCommand : DatasetCommand
     [Option("first", Default = 5, HelpText = "Captions to show [captions].")]
     public int First { get; set; } = 5;
 
+    [Option("views", HelpText = "Also write a picture of augmented views, a row per sample: what the network sees [.png].")]
+    public string? Views { get; set; }
+
+    [Option("recipe", HelpText = "Recipe whose augmentation --views shows [name].")]
+    public string? Recipe { get; set; }
+
+    [Option("config", HelpText = "Config file whose augmentation --views shows [path].")]
+    public string? Config { get; set; }
+
+    [Option("augment", HelpText = "Augmentation preset of --views: simclr|light|none.")]
+    public string? Augment { get; set; }
+
+    [Option("image-size", HelpText = "Side of the views [pixels].")]
+    public string? ImageSize { get; set; }
+
+    [Option("seed", HelpText = "Seed of the views [number].")]
+    public string? Seed { get; set; }
+
+    [Option("device", HelpText = "Vulkan device of --views; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
+    public string? Device { get; set; }
+
     /// <inheritdoc/>
     public override int Run()
     {
@@ -23,11 +46,23 @@ public sealed class InspectCommand : DatasetCommand
         if (IsCheckpoint(Path))
         {
             CheckpointReport.Create(CheckpointPath.Resolve(Path)).Print(Json);
-            return Train.ExitCode.Success;
+            return ExitCode.Success;
         }
         using var dataset = OpenDataset(Path);
         DatasetReport.Create(dataset, Limit, First).Print(Json);
-        return Train.ExitCode.Success;
+        if (Views is not null)
+            WriteViews(dataset, Views);
+        return ExitCode.Success;
+    }
+
+    private void WriteViews(IImageDataset dataset, string path)
+    {
+        var given = new (string Name, string? Text)[] { ("augment", Augment), ("image-size", ImageSize), ("seed", Seed) }
+            .Where(g => g.Text is not null).Select(g => new KeyValuePair<string, string>(g.Name, g.Text!)).ToList();
+        var config = TrainConfig.Resolve(Recipe, Config, given).Validated(requireData: false);
+        using var device = TrainSetup.OpenDevice(Device);
+        ViewSheet.Write(path, device, dataset, config.AugmentStrengths, TrainSetup.Images(config), config.Seed);
+        Console.Error.WriteLine($"views: {path}");
     }
 
     private static bool IsCheckpoint(string path) =>

@@ -1,0 +1,89 @@
+using System.Globalization;
+using CommandLine;
+using XClr.Text;
+using XClr.Train;
+using XClr.Train.Evaluation;
+
+namespace XClr.Cli.Commands;
+
+[Verb("eval", HelpText = "Measure a checkpoint on held-out images: k-NN accuracy, similarity fidelity.")]
+public sealed class EvalCommand : DatasetCommand
+{
+    [Option("checkpoint", Required = true, HelpText = "A run folder (its latest), a step folder or a .safetensors file [path].")]
+    public string Checkpoint { get; set; } = "";
+
+    [Option("protocol", Default = "knn,fidelity", HelpText = "What to measure, comma-separated: knn|fidelity.")]
+    public string Protocol { get; set; } = "knn,fidelity";
+
+    [Option("data", HelpText = "Training images, the bank of k-NN [path].")]
+    public string? Data { get; set; }
+
+    [Option("val-data", Required = true, HelpText = "Held-out images [path].")]
+    public string ValData { get; set; } = "";
+
+    [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "Caption encoder of the fidelity [name or path].")]
+    public string TextEncoder { get; set; } = CaptionEmbedder.Default;
+
+    [Option("text-provider", Default = "cpu", HelpText = "Where it runs: cpu, cuda, ... [name[:index]].")]
+    public string TextProvider { get; set; } = "cpu";
+
+    [Option("batch-size", Default = 64, HelpText = "Images per run of the network [images].")]
+    public int BatchSize { get; set; } = 64;
+
+    [Option("limit", HelpText = "Images of each set to use; unset: all [images].")]
+    public int? Limit { get; set; }
+
+    [Option("workers", HelpText = "Decoding threads; 0: one per core [threads].")]
+    public int Workers { get; set; }
+
+    [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
+    public string? Device { get; set; }
+
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        Require(BatchSize >= 1, $"--batch-size {BatchSize}: allowed: a whole number from 1 up.");
+        Require(Limit is null or >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
+        var protocol = ParseProtocol();
+        Require(!protocol.HasFlag(EvalProtocol.Knn) || Data is not null, "--protocol knn needs --data, the training images that vote; or pass --protocol fidelity.");
+        var request = new EvalRequest(Checkpoint, ToConfig(), protocol, new EvalLimits(Limit, Limit), BatchSize);
+        using var signals = new StopSignals(Console.Error.WriteLine);
+        var results = Evaluator.Run(request, signals.Token);
+        if (Json)
+        {
+            Output.Json(new { Checkpoint, results });
+            return ExitCode.Success;
+        }
+        var table = Output.Table("measure", "value");
+        foreach (var (name, value) in results)
+            table.Row(name, value.ToString("0.####", CultureInfo.InvariantCulture));
+        Output.Results.Write(table);
+        return ExitCode.Success;
+    }
+
+    private TrainConfig ToConfig() => new()
+    {
+        Data = Data,
+        ValData = ValData,
+        DataFormat = ParseFormat(),
+        Classes = Classes,
+        CaptionTemplate = CaptionTemplate,
+        TextEncoder = TextEncoder,
+        TextProvider = TextProvider,
+        Workers = Workers,
+        Device = Device,
+    };
+
+    private EvalProtocol ParseProtocol()
+    {
+        EvalProtocol all = 0;
+        foreach (var name in Protocol.Split(',', StringSplitOptions.TrimEntries))
+            all |= name switch
+            {
+                "knn" => EvalProtocol.Knn,
+                "fidelity" => EvalProtocol.Fidelity,
+                _ => throw new UsageException($"--protocol '{name}' is not accepted; allowed: knn|fidelity, comma-separated."),
+            };
+        return all;
+    }
+}
