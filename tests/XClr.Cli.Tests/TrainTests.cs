@@ -1,0 +1,144 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using XClr.Train;
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+public sealed partial class TrainTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private string Run => folder.File("run");
+
+    private string[] Arguments(params string[] more) => ["train", .. TinySet.Write(folder), .. TinySet.Network, "--run-dir", Run, .. more];
+
+    private JsonElement SavedConfig() => JsonDocument.Parse(File.ReadAllText(Path.Combine(Run, "config.json"))).RootElement;
+
+    private List<long> LoggedSteps() => [.. File.ReadAllLines(Path.Combine(Run, "metrics.jsonl"))
+        .Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.TryGetProperty("loss", out _)).Select(l => l.GetProperty("step").GetInt64())];
+
+    [Theory]
+    [InlineData("there is no option '--batchsize'. Did you mean '--batch-size'?", "--batchsize", "3")]
+    [InlineData("--batch-size '0' is not accepted; allowed: a whole number from 1", "--batch-size", "0")]
+    [InlineData("--loss 'triplet' is not accepted; allowed: xclr|simclr|supcon|clip|supervised", "--loss", "triplet")]
+    [InlineData("--data is missing")]
+    [InlineData("There is no recipe 'dmo'; there are: cc3m-xclr-r50, demo, imagenet-xclr-r50. Did you mean 'demo'?", "--recipe", "dmo")]
+    [InlineData("--nesterov needs --optimizer sgd", "--data", "d", "--nesterov")]
+    [InlineData("--lr is given more than once.", "--lr", "1", "--lr", "2")]
+    [InlineData("'steps' and 'epochs' both say how long", "--steps", "1", "--epochs", "2")]
+    public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args) =>
+        Assert.Contains(expected, CliProcess.Run(["train", .. args]).Expect(2).Errors);
+
+    [Fact]
+    public void AnUnknownConfigKeyIsRefusedWithFileAndNearestName()
+    {
+        var errors = CliProcess.Run("train", "--config", folder.File("c.json", """{ "warmup-epoch": 1 }""")).Expect(2).Errors;
+        Assert.Contains("c.json: there is no option 'warmup-epoch'. Did you mean 'warmup-epochs'?", errors);
+    }
+
+    [Fact]
+    public void HelpGivesEveryOptionOfTheTableWithItsDefault()
+    {
+        var help = WhiteSpace().Replace(CliProcess.Run("train", "--help").Expect(0).Output, " ");
+        Assert.All(TrainOptions.All, o => Assert.Contains($"--{o.Name} {WhiteSpace().Replace(o.Describe(), " ")}", help));
+        Assert.Contains("--max-time", CliProcess.Run("demo", "--help").Expect(0).Output);
+    }
+
+    [Fact]
+    public void ARunLeavesItsFilesAndTheCommandLineWins()
+    {
+        var config = folder.File("c.json", """{ "recipe": "cc3m-xclr-r50", "seed": 3, "lr": 0.5 }""");
+        var outcome = CliProcess.Run(Arguments("--config", config, "--steps", "3", "--warmup-epochs", "0", "--log-every", "1", "--json")).Expect(0).Json;
+        Assert.Equal("completed", outcome.GetProperty("status").GetString());
+        Assert.Equal(Run, outcome.GetProperty("runFolder").GetString());
+        Assert.Equal([1, 2, 3], LoggedSteps());
+        var saved = SavedConfig();
+        Assert.Equal((0.01, 3, 1e-6), (saved.GetProperty("lr").GetDouble(), saved.GetProperty("seed").GetInt32(), saved.GetProperty("weight-decay").GetDouble()));
+        var report = CliProcess.Run("inspect", Run).Expect(0).Output;
+        Assert.Contains("layer4.1.bn2.running_var", report);
+        Assert.Contains("3 steps", report);
+        // What was saved runs again by itself, and a folder that holds a run is not overwritten.
+        Assert.Contains("holds a run already", CliProcess.Run("train", "--config", Path.Combine(Run, "config.json")).Expect(2).Errors);
+    }
+
+    [Fact]
+    public void ASecondWriterIsRefused()
+    {
+        using var held = RunFolder.Open(new TrainConfig { RunDir = Run });
+        var errors = CliProcess.Run(Arguments("--steps", "1")).Expect(2).Errors;
+        Assert.Contains($"another process (process {Environment.ProcessId} on ", errors);
+    }
+
+    [Fact]
+    public void ATerminatedRunIsSavedSaysHowToResumeAndGoesOn()
+    {
+        var running = CliProcess.Start(CliProcess.Program, Arguments("--steps", "1000000", "--log-every", "1", "--warmup-epochs", "0"));
+        var metrics = Path.Combine(Run, "metrics.jsonl");
+        Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || (File.Exists(metrics) && new FileInfo(metrics).Length > 0), TimeSpan.FromMinutes(5)));
+        Assert.Equal(0, Kill(running.Process.Id, SigTerm));
+        var stopped = running.Result().Expect(130);
+        Assert.Contains("stopping: the step is finished and saved", stopped.Errors);
+        var resume = ResumeLine().Match(stopped.Errors);
+        Assert.True(resume.Success, stopped.Errors);
+        var before = LoggedSteps();
+        var again = CliProcess.Run([.. resume.Groups["args"].Value.Split(' '), "--max-time", "1s", "--json"]).Expect(130);
+        Assert.Contains("resumed from", again.Errors);
+        Assert.Equal("timeUp", again.Json.GetProperty("status").GetString());
+        var after = LoggedSteps();
+        Assert.True(after[^1] > before[^1], $"no step after {before[^1]}");
+        Assert.Equal(Enumerable.Range(1, after.Count).Select(s => (long)s), after);
+    }
+
+    [Fact]
+    public void APlanIsPrintedWithoutDataAndWithoutTraining()
+    {
+        string[] args = ["train", .. TinySet.Network, "--loss", "simclr", "--plan"];
+        var json = CliProcess.Run([.. args, "--json"]).Expect(0).Json;
+        Assert.True(json.GetProperty("dispatches").GetInt32() > 50);
+        Assert.Equal(8, json.GetProperty("rows").GetInt32());
+        var memory = json.GetProperty("memory");
+        Assert.True(memory.GetProperty("transientPeakBytes").GetInt64() <= memory.GetProperty("transientSumBytes").GetInt64());
+        Assert.Contains("without sharing", CliProcess.Run(args).Expect(0).Output);
+    }
+
+    [Fact]
+    public void ACheckpointIsEvaluatedAndEmbedsImages()
+    {
+        var data = TinySet.Write(folder);
+        CliProcess.Run(Arguments("--steps", "1")).Expect(0);
+        var results = CliProcess.Run(["eval", "--checkpoint", Run, .. data, "--val-data", folder.Path, "--json"]).Expect(0).Json.GetProperty("results");
+        // Each image's nearest neighbour is itself, among 32 of two classes.
+        Assert.InRange(results.GetProperty("knn_top1").GetDouble(), 0.5, 1);
+        Assert.InRange(results.GetProperty("fidelity").GetDouble(), -1, 1);
+        var made = CliProcess.Run(["embed-images", "--checkpoint", Run, "--data", folder.Path, "--out", folder.File("e.safetensors"), "--json"]).Expect(0).Json;
+        Assert.Equal((32, 32, 128), (made.GetProperty("images").GetInt32(), made.GetProperty("features").GetInt32(), made.GetProperty("projections").GetInt32()));
+        Assert.Contains("allowed: knn|fidelity", CliProcess.Run("eval", "--checkpoint", Run, "--val-data", folder.Path, "--protocol", "linear").Expect(2).Errors);
+    }
+
+    [Fact]
+    public void ViewsAreWrittenAsAPicture()
+    {
+        TinySet.Write(folder);
+        var picture = folder.File("views.png");
+        CliProcess.Run("inspect", folder.Path, "--views", picture, "--image-size", "16", "--augment", "light").Expect(0);
+        var bytes = File.ReadAllBytes(picture);
+        Assert.Equal("PNG"u8, bytes.AsSpan(1, 3));
+        // Width and height in the header: eight views of 16 pixels, eight samples.
+        Assert.Equal((128, 128), (bytes[19], bytes[23]));
+    }
+
+    private const int SigTerm = 15;
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
+
+    [GeneratedRegex("to go on: xclr (?<args>train --config .*)\n")]
+    private static partial Regex ResumeLine();
+}
