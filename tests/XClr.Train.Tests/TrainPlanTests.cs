@@ -1,0 +1,125 @@
+using XClr.Gpu;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Nn.Optim;
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Train.Tests;
+
+/// <summary>Whole compiled training plans under synchronization validation: what lavapipe's one-after-another execution would hide.</summary>
+public class TrainPlanTests
+{
+    private static readonly TrainConfig Small = new()
+    {
+        Data = "unused", Arch = Arch.ResNet18, Stem = Stem.ImageNet, Width = 0.0625, ImageSize = 33, BatchSize = 3, Loss = LossKind.SimClr, Steps = 1,
+    };
+
+    public static TheoryData<string, Arch, OptimizerKind> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<string, Arch, OptimizerKind>();
+            foreach (var device in TestDevices.All)
+            {
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars);
+                cases.Add(device, Arch.ResNet50, OptimizerKind.AdamW);
+            }
+            return cases;
+        }
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer)
+    {
+        using var device = TestDevices.Open(name);
+        var config = Small with { Arch = arch, Optimizer = optimizer };
+        var poisoned = Run(device, config, new PlanOptions { Poison = true });
+        var guarded = Run(device, config, new PlanOptions { Canaries = true });
+        Assert.All(poisoned, v => Assert.True(float.IsFinite(v)));
+        Assert.Equal(poisoned, guarded);
+        TestDevices.RequireSilence(device);
+    }
+
+    [SkippableFact]
+    public void Timestamps_are_only_written_where_asked_for()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        using var graph = Graph(device, Small);
+        using (var off = Plan.Build(device, graph.Step))
+        {
+            off.Run();
+            Assert.Null(off.ReadTimings());
+        }
+        using var each = Plan.Build(device, graph.Step, new PlanOptions { Timing = PlanTiming.Dispatches });
+        each.Run();
+        var times = each.ReadTimings();
+        Assert.Equal(graph.Step.Dispatches.Count, times!.Count);
+        Assert.All(times, t => Assert.True(t.End >= t.Start));
+        TestDevices.RequireSilence(device);
+    }
+
+    [SkippableFact]
+    public void A_batch_that_cannot_fit_is_refused_with_the_largest_that_can()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe, "deviceLocalBytes=64M");
+        var config = Small with { Width = 0.25, ImageSize = 64, BatchSize = 500 };
+        var objective = new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f);
+        using var graph = new TrainGraph(device.Caps, config, objective, 0);
+        var error = Assert.Throws<GpuOutOfMemoryException>(() => TrainGraph.RequireFit(device.Caps, config, objective, 0, PlanLayout.Create(graph.Step.Dispatches, device.Caps)));
+        var largest = int.Parse(System.Text.RegularExpressions.Regex.Match(error.Message, "that fits is ([0-9]+)").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(largest, 2, 499);
+        Assert.True(Needs(device.Caps, config with { BatchSize = largest }) <= device.Caps.DeviceLocalBytes);
+        Assert.True(Needs(device.Caps, config with { BatchSize = largest + 1 }) > device.Caps.DeviceLocalBytes);
+    }
+
+    [SkippableFact]
+    public void The_planner_needs_far_less_than_the_sum_of_all_activations()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        using var graph = Graph(device, Small with { Arch = Arch.ResNet50, Width = 1, ImageSize = 224, BatchSize = 4 });
+        var layout = PlanLayout.Create(graph.Step.Dispatches, device.Caps);
+        Assert.True(layout.TransientPeakBytes < 0.8 * layout.TransientSumBytes, $"peak {layout.TransientPeakBytes}, sum {layout.TransientSumBytes}");
+        var bound = Enumerable.Range(0, graph.Step.Dispatches.Count).Max(layout.LiveBytes);
+        Assert.InRange(layout.TransientPeakBytes, bound, 1.1 * bound);
+    }
+
+    private static long Needs(DeviceCaps caps, TrainConfig config)
+    {
+        using var graph = new TrainGraph(caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
+        return PlanLayout.Create(graph.Step.Dispatches, caps).TotalBytes;
+    }
+
+    private static TrainGraph Graph(GpuDevice device, TrainConfig config)
+    {
+        var graph = new TrainGraph(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
+        device.Place(graph.Sources.Bytes.View.Buffer);
+        ModelInit.Fill(device, graph.Model, 1);
+        graph.Optimizer.Initialize(device);
+        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f).ToBytes());
+        var pixels = new byte[40 * 40 * 3 * config.BatchSize];
+        new Random(1).NextBytes(pixels);
+        device.Transfer.Upload<byte>(graph.Sources.Bytes.View.Slice(0, pixels.Length), pixels);
+        var table = Enumerable.Range(0, 2 * config.BatchSize).Select(i => AugmentEntry.Box((uint)(i % config.BatchSize * 40 * 40 * 3), 40, 40, 3, (i % 5, i % 7, 30, 33), config.ImageSize) with
+        {
+            Flip = (uint)i % 2, Jitter = 1, Contrast = 1.3f, Saturation = 0.7f, Blur = 1, BlurSigma = 0.8f,
+        }).ToArray();
+        device.Transfer.Upload<AugmentEntry>(graph.Sources.Table, table);
+        return graph;
+    }
+
+    private static float[] Run(GpuDevice device, TrainConfig config, PlanOptions options)
+    {
+        using var graph = Graph(device, config);
+        using var plan = Plan.Build(device, graph.Step, options);
+        plan.Run();
+        plan.Run();
+        if (options.Canaries)
+        {
+            plan.CheckCanaries();
+        }
+        var weights = device.Transfer.Download(graph.Model.Parameters.Value("layer3.0.conv1.weight"), 64);
+        return [.. device.Transfer.Download(graph.Objective.Statistics, 4), .. weights];
+    }
+}

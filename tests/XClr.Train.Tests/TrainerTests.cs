@@ -1,0 +1,169 @@
+using System.IO.Compression;
+using System.Text.Json;
+using XClr.Nn;
+using XClr.Nn.Models;
+using Xunit;
+
+namespace XClr.Train.Tests;
+
+/// <summary>Runs from data to checkpoint on a small set of drawn shapes with captions.</summary>
+public sealed class TrainerTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-trainer").FullName;
+    private readonly TrainConfig config;
+
+    public TrainerTests()
+    {
+        var classes = Path.Combine(folder, "classes.txt");
+        File.WriteAllLines(classes, ["horizontal stripes", "vertical stripes", "a dark square", "a bright field"]);
+        config = new TrainConfig
+        {
+            Data = WriteIdx("train", 96), ValData = WriteIdx("val", 40), Classes = classes, CaptionTemplate = "a picture of {class}", Arch = Arch.ResNet18, Stem = Stem.Half, Width = 0.125,
+            ImageSize = 20, Augment = AugmentPreset.Light, AugmentStrengths = Data.AugmentSettings.Preset("light"), BatchSize = 12, Epochs = null, Steps = 12, Optimizer = OptimizerKind.Sgd, Lr = 0.05, LrScaling = Nn.Optim.LrScaling.None,
+            LogEvery = 1, SaveEvery = 5, Seed = 3, Workers = 2,
+        };
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void A_run_learns_and_leaves_a_folder_that_says_all()
+    {
+        var run = Path.Combine(folder, "run");
+        var outcome = Trainer.Run(config with { RunDir = run, Steps = 24 }, new Recording(), CancellationToken.None);
+        Assert.Equal((TrainStatus.Completed, 24), (outcome.Status, outcome.Step));
+        Assert.True(outcome.After!.Values["knn_top1"] > 0.8, $"k-NN {outcome.After.Values["knn_top1"]}");
+        Assert.True(outcome.After.Values["fidelity"] > outcome.Before!.Values["fidelity"]);
+        var losses = Losses(run);
+        Assert.Equal(24, losses.Count);
+        Assert.True(losses[^4..].Average() < losses[..4].Average());
+        Assert.Equal(24, CheckpointState.Read(Path.Combine(run, "checkpoints", "step-00000024", "state.json")).Step);
+        using var model = SafetensorsFile.Open(CheckpointPath.Resolve(run).Model);
+        Assert.Equal([8, 3, 3, 3], model["conv1.weight"].Shape);
+        Assert.Equal([24], model.ReadInt64("bn1.num_batches_tracked"));
+        Assert.DoesNotContain(model.Tensors, t => t.Name.StartsWith("projector", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Two_runs_with_one_seed_are_bit_identical()
+    {
+        var runs = new[] { "a", "b" }.Select(name => Path.Combine(folder, name)).ToList();
+        foreach (var run in runs)
+        {
+            Trainer.Run(config with { RunDir = run, ValData = null, Workers = run.EndsWith('a') ? 1 : 3 }, new Recording(), CancellationToken.None);
+        }
+        Assert.Equal(Losses(runs[0]), Losses(runs[1]));
+        foreach (var file in new[] { "model.safetensors", "head.safetensors", "optimizer.safetensors" })
+        {
+            var bytes = runs.Select(r => File.ReadAllBytes(Path.Combine(r, "checkpoints", "step-00000012", file))).ToList();
+            Assert.True(bytes[0].AsSpan().SequenceEqual(bytes[1]), file);
+        }
+    }
+
+    [Theory]
+    [InlineData(LossKind.Xclr, OptimizerKind.Sgd)]
+    [InlineData(LossKind.SimClr, OptimizerKind.AdamW)]
+    [InlineData(LossKind.SupCon, OptimizerKind.Lars)]
+    [InlineData(LossKind.Clip, OptimizerKind.AdamW)]
+    public void A_stopped_run_goes_on_to_the_bit(LossKind loss, OptimizerKind optimizer)
+    {
+        var same = config with { Loss = loss, Optimizer = optimizer, Lr = optimizer == OptimizerKind.Lars ? 1 : 0.002, ValData = null };
+        var (whole, parts) = (Path.Combine(folder, "whole"), Path.Combine(folder, "parts"));
+        Trainer.Run(same with { RunDir = whole }, new Recording(), CancellationToken.None);
+        using var stop = new CancellationTokenSource();
+        var stopped = Trainer.Run(same with { RunDir = parts }, new Recording { StopAt = (7, stop) }, stop.Token);
+        Assert.Equal((TrainStatus.Interrupted, 7), (stopped.Status, stopped.Step));
+        var resumed = new Recording();
+        Trainer.Run(same with { RunDir = parts, Resume = "auto" }, resumed, CancellationToken.None);
+        Assert.Equal(Losses(whole), Losses(parts));
+        Assert.Equal(5, resumed.Steps.Count);
+        Assert.DoesNotContain(resumed.Warnings, w => w.Contains("plan differs", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_diverging_run_stops_and_keeps_its_checkpoint()
+    {
+        var run = Path.Combine(folder, "diverging");
+        Trainer.Run(config with { RunDir = run, ValData = null, Steps = 5, WarmupEpochs = 0 }, new Recording(), CancellationToken.None);
+        var error = Assert.Throws<DivergedException>(() =>
+            Trainer.Run(config with { RunDir = run, ValData = null, Steps = 40, WarmupEpochs = 0, Lr = 1e30, SaveEvery = 1000, Resume = "auto" }, new Recording(), CancellationToken.None));
+        Assert.Contains("step-00000005", error.Message, StringComparison.Ordinal);
+        Assert.Matches("(loss|gradient)", error.Message);
+        Assert.Equal(5, CheckpointState.Read(CheckpointPath.Resolve(run).State!).Step);
+    }
+
+    [Fact]
+    public void Bad_samples_and_empty_captions_are_counted_not_fatal()
+    {
+        var images = Path.Combine(folder, "images");
+        Directory.CreateDirectory(images);
+        var lines = new List<string> { "path\tcaption" };
+        for (var i = 0; i < 40; i++)
+        {
+            var file = $"{i}.png";
+            Data.PngFile.Write(Path.Combine(images, file), Enumerable.Range(0, 24 * 24 * 3).Select(p => (byte)(p * (i + 3))).ToArray(), 24, 24);
+            lines.Add($"{file}\t{(i % 10 == 9 ? "\u4e00\u4e8c\u2603" : $"picture number {i} of a red house")}");
+        }
+        File.WriteAllText(Path.Combine(images, "5.png"), "not an image");
+        File.WriteAllBytes(Path.Combine(images, "6.png"), []);
+        File.WriteAllLines(Path.Combine(images, "captions.tsv"), lines);
+        var run = Path.Combine(folder, "bad");
+        var reporter = new Recording();
+        Trainer.Run(config with { Data = Path.Combine(images, "captions.tsv"), ValData = null, Classes = null, CaptionTemplate = null, RunDir = run, BatchSize = 8, Steps = 5 }, reporter, CancellationToken.None);
+        var causes = File.ReadAllLines(Path.Combine(run, "skipped.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("cause").GetString()).ToHashSet();
+        Assert.Contains("empty", causes);
+        Assert.Contains("not-an-image", causes);
+        Assert.True(reporter.Steps[^1].Skipped >= 2);
+    }
+
+    private static List<double> Losses(string run) => [.. File.ReadAllLines(Path.Combine(run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement)
+        .Where(e => e.TryGetProperty("loss", out _)).Select(e => e.GetProperty("loss").GetDouble())];
+
+    private string WriteIdx(string name, int count)
+    {
+        var random = new Random(count);
+        using (var labels = new GZipStream(File.Create(Path.Combine(folder, $"{name}-labels-idx1-ubyte.gz")), CompressionLevel.Fastest))
+        using (var images = new GZipStream(File.Create(Path.Combine(folder, $"{name}-images-idx3-ubyte.gz")), CompressionLevel.Fastest))
+        {
+            labels.Write([0, 0, 8, 1, 0, 0, 0, (byte)count]);
+            images.Write([0, 0, 8, 3, 0, 0, 0, (byte)count, 0, 0, 0, 24, 0, 0, 0, 24]);
+            for (var i = 0; i < count; i++)
+            {
+                labels.WriteByte((byte)(i % 4));
+                for (var p = 0; p < 24 * 24; p++)
+                {
+                    var (x, y) = (p % 24, p / 24);
+                    var value = (i % 4) switch { 0 => y / 3 % 2 * 200, 1 => x / 3 % 2 * 200, 2 => x is > 6 and < 17 && y is > 6 and < 17 ? 20 : 150, _ => 230 };
+                    images.WriteByte((byte)Math.Clamp(value + random.Next(-20, 21), 0, 255));
+                }
+            }
+        }
+        return Path.Combine(folder, $"{name}-images-idx3-ubyte.gz");
+    }
+
+    private sealed class Recording : ITrainReporter
+    {
+        public (long Step, CancellationTokenSource Stop)? StopAt { get; init; }
+        public List<StepMetrics> Steps { get; } = [];
+        public List<string> Warnings { get; } = [];
+
+        public void Info(string line)
+        {
+        }
+
+        public void Warn(string line) => Warnings.Add(line);
+
+        public void Step(StepMetrics metrics)
+        {
+            Steps.Add(metrics);
+            if (StopAt is { } at && metrics.Step == at.Step)
+            {
+                at.Stop.Cancel();
+            }
+        }
+
+        public void Eval(EvalMetrics metrics)
+        {
+        }
+    }
+}
