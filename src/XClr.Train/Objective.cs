@@ -93,7 +93,14 @@ public sealed class Objective : IDisposable
 
     private void RecordClip(Recorder gpu, Model model, Tensor projections, Tensor stepVariables, Tensor gradient)
     {
-        throw new NotSupportedException();
+        var texts = model.ForwardText(gpu, text!);
+        var rows = new ClipRows(projections, texts);
+        var scale = model.Parameters.Value(Model.LogitScale);
+        var state = gpu.NewTensor("clip_state", new Shape(4 * spec.Samples, ClipLoss.StateWidth));
+        var textGradient = gpu.NewTensor("dtext_projections", texts.Shape);
+        ClipLoss.Forward(gpu, rows, scale, state, loss, Statistics);
+        ClipLoss.Backward(gpu, rows, scale, state, state, stepVariables, gradient, textGradient, model.Parameters.Gradient(Model.LogitScale));
+        model.BackwardText(gpu, textGradient);
     }
 
     public void Dispose()

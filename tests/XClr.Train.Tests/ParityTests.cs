@@ -20,6 +20,7 @@ public sealed class ParityTests : IDisposable
     [InlineData("basic-half-xclr")]
     [InlineData("basic-small-supcon")]
     [InlineData("bottleneck-simclr-lars")]
+    [InlineData("bottleneck-clip-lars")]
     [InlineData("bottleneck-eval")]
     public void A_network_step_agrees(string name)
     {
