@@ -16,9 +16,9 @@ internal sealed class ConsoleReporter : ITrainReporter
     {
         if (Console.IsErrorRedirected || !Output.Messages.Profile.Capabilities.Interactive)
             return work(new ConsoleReporter(null));
-        // Hiding the finished bar leaves the lines above it, which stay useful.
-        return Output.Messages.Progress().AutoClear(true).HideCompleted(false)
-            .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+        // Clearing the bar at the end leaves the lines above it, which stay useful. Bar and text fit 80 columns.
+        return Output.Messages.Progress().AutoClear(true)
+            .Columns(new ProgressBarColumn { Width = 18 }, new TaskDescriptionColumn { Alignment = Justify.Left })
             .Start(context => work(new ConsoleReporter(context.AddTask("preparing", autoStart: true, maxValue: 1))));
     }
 
@@ -38,7 +38,7 @@ internal sealed class ConsoleReporter : ITrainReporter
         }
         task.MaxValue = metrics.TotalSteps;
         task.Value = metrics.Step;
-        task.Description = Markup.Escape(Line(metrics));
+        task.Description = Markup.Escape(Short(metrics));
     }
 
     /// <inheritdoc/>
@@ -50,7 +50,12 @@ internal sealed class ConsoleReporter : ITrainReporter
         CultureInfo.InvariantCulture,
         $"step {m.Step}/{m.TotalSteps}  epoch {m.Epoch:0.##}  loss {m.Loss:0.0000}  lr {m.LearningRate:0.####}  {m.ImagesPerSecond:0.0} images/s  data {100 * m.DataWait:0} %  eta {OptionText.FormatDuration(m.Eta)}");
 
-    private void Write(string text, Style style)
+    /// <summary>What a bar has room for beside itself.</summary>
+    private static string Short(StepMetrics m) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{m.Step}/{m.TotalSteps} loss {m.Loss:0.000} {m.ImagesPerSecond:0.0} images/s data {100 * m.DataWait:0} % eta {OptionText.FormatDuration(m.Eta)}");
+
+    private static void Write(string text, Style style)
     {
         if (Console.IsErrorRedirected)
             Console.Error.WriteLine(text);
