@@ -36,9 +36,14 @@ public static class VerbRunner
     private static int Failed(Exception e)
     {
         var code = ExitCode.Of(e);
-        var prefix = code == ExitCode.Unexpected ? $"unexpected {e.GetType().Name}: " : "";
         var cause = e is AggregateException { InnerExceptions: [var only] } ? only : e;
-        Console.Error.WriteLine($"{Program}: {prefix}{cause.Message}");
+        var message = code switch
+        {
+            ExitCode.Unexpected => $"unexpected {cause.GetType().Name}: {cause.Message}",
+            ExitCode.Interrupted => "interrupted",
+            _ => cause.Message,
+        };
+        Console.Error.WriteLine($"{Program}: {message}");
         if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
             Console.Error.WriteLine(e);
         else if (code == ExitCode.Unexpected)

@@ -27,7 +27,8 @@ public static class ExitCode
     /// <summary>The code of a failure; Unexpected where it is none of the expected kinds.</summary>
     public static int Of(Exception failure) => failure switch
     {
-        UsageException => Usage,
+        // Shapes follow from options: a batch or an image too small for the network.
+        UsageException or ShapeException => Usage,
         DataException or TextException or CheckpointException or SafetensorsException => Data,
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or IOException => Data,
         GpuException => Device,
