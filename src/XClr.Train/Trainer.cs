@@ -67,12 +67,17 @@ public sealed class Trainer
     {
         var before = step == 0 ? Evaluate(stop) : null;
         var status = Steps(stop);
-        var after = status == TrainStatus.Completed ? Evaluate(stop) : null;
-        if (checkpoint is null || session.SavedStep != step || after is not null)
+        if (session.SavedStep != step)
         {
             Save();
         }
-        return new TrainOutcome(status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments);
+        var after = status == TrainStatus.Completed ? Evaluate(stop) : null;
+        if (best is not null && best.Step == step)
+        {
+            // The state names the best step: this one.
+            Save();
+        }
+        return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments);
     }
 
     private TrainStatus Steps(CancellationToken stop)
@@ -196,7 +201,15 @@ public sealed class Trainer
             return null;
         }
         Drain();
-        var result = session.Evaluate(step, stop);
+        EvalMetrics result;
+        try
+        {
+            result = session.Evaluate(step, stop);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
         metrics.Write(result);
         reporter.Eval(result);
         if (result.Values.TryGetValue(EvalNames.KnnTop1, out var top1) && (best is null || top1 > best.Value))
