@@ -9,7 +9,8 @@ public static class GoldenFile
     /// <exception cref="SafetensorsException">It is missing: goldens belong to the repository, so this is an error, not a reason to skip.</exception>
     public static SafetensorsFile Open(string path) => SafetensorsFile.Open(Path.Combine(RepositoryRoot(), "tests", "Golden", "data", path));
 
-    private static string RepositoryRoot()
+    /// <summary>The folder of XClr.Vulkan.sln.</summary>
+    public static string RepositoryRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

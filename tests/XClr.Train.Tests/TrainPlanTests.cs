@@ -33,7 +33,7 @@ public class TrainPlanTests
     [MemberData(nameof(Cases))]
     public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer)
     {
-        using var device = TestDevices.Open(name);
+        var device = TestDevices.Get(name);
         var config = Small with { Arch = arch, Optimizer = optimizer };
         var poisoned = Run(device, config, new PlanOptions { Poison = true });
         var guarded = Run(device, config, new PlanOptions { Canaries = true });
@@ -45,7 +45,7 @@ public class TrainPlanTests
     [SkippableFact]
     public void Timestamps_are_only_written_where_asked_for()
     {
-        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        var device = TestDevices.Get(TestDevices.Lavapipe);
         using var graph = Graph(device, Small);
         using (var off = Plan.Build(device, graph.Step))
         {
@@ -77,7 +77,7 @@ public class TrainPlanTests
     [SkippableFact]
     public void The_planner_needs_far_less_than_the_sum_of_all_activations()
     {
-        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        var device = TestDevices.Get(TestDevices.Lavapipe);
         using var graph = Graph(device, Small with { Arch = Arch.ResNet50, Width = 1, ImageSize = 224, BatchSize = 4 });
         var layout = PlanLayout.Create(graph.Step.Dispatches, device.Caps);
         Assert.True(layout.TransientPeakBytes < 0.8 * layout.TransientSumBytes, $"peak {layout.TransientPeakBytes}, sum {layout.TransientSumBytes}");

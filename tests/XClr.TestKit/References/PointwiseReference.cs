@@ -8,15 +8,4 @@ public static class PointwiseReference
     public static Dictionary<string, double[]> ReluGradient(IReadOnlyDictionary<string, double[]> t) => new() { ["dx"] = [.. t["dy"].Zip(t["y"], (d, y) => y > 0 ? d : 0)] };
 
     public static double[] Add(IReadOnlyDictionary<string, double[]> t) => [.. t["a"].Zip(t["b"], (a, b) => a + b)];
-
-    /// <summary>y plus the sums of the columns of x.</summary>
-    public static Dictionary<string, double[]> ColumnSums(IReadOnlyDictionary<string, double[]> t)
-    {
-        double[] sums = [.. t["y"]];
-        for (var i = 0; i < t["x"].Length; i++)
-        {
-            sums[i % sums.Length] += t["x"][i];
-        }
-        return new() { ["y"] = sums };
-    }
 }

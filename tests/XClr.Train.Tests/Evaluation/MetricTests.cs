@@ -11,8 +11,8 @@ public class MetricTests
         // The nearest row has label 1; two rows of label 0 lie at 60 degrees: exp(10) against 2 exp(5).
         float[] bank = [1, 0, 0.5f, 0.8660254f, 0.5f, -0.8660254f];
         Assert.Equal([1], KnnClassifier.Predict(bank, [1, 0, 0], [3, 0], width: 2, k: 3));
-        // Without its nearest neighbour's weight the majority wins.
-        Assert.Equal([0], KnnClassifier.Predict([0.6f, 0.8f, 0.5f, 0.8660254f, 0.5f, -0.8660254f], [1, 0, 0], [3, 0], width: 2, k: 3));
+        // At a similarity of 0.56 it has exp(5.6), less than the two together.
+        Assert.Equal([0], KnnClassifier.Predict([0.56f, 0.82849f, 0.5f, 0.8660254f, 0.5f, -0.8660254f], [1, 0, 0], [3, 0], width: 2, k: 3));
     }
 
     [Fact]
