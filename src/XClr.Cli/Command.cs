@@ -1,4 +1,5 @@
 using CommandLine;
+using XClr.Train;
 
 namespace XClr.Cli;
 
@@ -11,4 +12,12 @@ public abstract class Command
     /// <summary>Does the work. Results go to standard output, everything else to standard error.</summary>
     /// <returns>The process's exit code.</returns>
     public abstract int Run();
+
+    /// <summary>Checks a value of the command line.</summary>
+    /// <exception cref="UsageException">It is not accepted.</exception>
+    protected static void Require(bool holds, string message)
+    {
+        if (!holds)
+            throw new UsageException(message);
+    }
 }

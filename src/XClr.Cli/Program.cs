@@ -10,4 +10,5 @@ return VerbRunner.Run(
     typeof(EmbedTextCommand),
     typeof(InspectCommand),
     typeof(DevicesCommand),
+    typeof(BenchCommand),
     typeof(ParityCommand));

@@ -22,14 +22,6 @@ public abstract class DatasetCommand : Command
         ? format
         : throw new UsageException($"--data-format '{DataFormat}' is not accepted; allowed: {string.Join('|', DatasetFactory.Formats)}.");
 
-    /// <summary>Checks a value of the command line.</summary>
-    /// <exception cref="UsageException">It is not accepted.</exception>
-    protected static void Require(bool holds, string message)
-    {
-        if (!holds)
-            throw new UsageException(message);
-    }
-
     /// <summary>Opens the set.</summary>
     /// <exception cref="DataException">There is none.</exception>
     protected IImageDataset OpenDataset(string path) =>

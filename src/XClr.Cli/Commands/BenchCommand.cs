@@ -1,0 +1,55 @@
+using System.Globalization;
+using CommandLine;
+using XClr.Nn.Models;
+using XClr.Train;
+
+namespace XClr.Cli.Commands;
+
+[Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference); medians over the runs.")]
+public sealed class BenchCommand : Command
+{
+    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward.")]
+    public string Target { get; set; } = "";
+
+    [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
+    public string Arch { get; set; } = "resnet50";
+
+    [Option("image-size", Default = 64, HelpText = "Side of the images [pixels].")]
+    public int ImageSize { get; set; } = 64;
+
+    [Option("rows", Default = 32, HelpText = "Images through the backbone per run [images].")]
+    public int Rows { get; set; } = 32;
+
+    [Option("repeats", Default = 5, HelpText = "Timed runs [runs].")]
+    public int Repeats { get; set; } = 5;
+
+    [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
+    public string? Device { get; set; }
+
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward.");
+        Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
+        Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
+        Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
+        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        var result = NetworkBench.Run(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device));
+        if (Json)
+        {
+            Output.Json(new { target = Target, Arch, ImageSize, Rows, Repeats, result });
+            return ExitCode.Success;
+        }
+        string Number(double value, string format = "0.0") => value.ToString(format, CultureInfo.InvariantCulture);
+        var table = Output.Table($"{Arch} {Target}, {ImageSize} pixels, {Rows} rows, median of {Repeats}", "value");
+        table.Row("device", result.Device);
+        table.Row("wall clock", $"{Number(result.WallMs)} ms ({Number(result.WallMinMs)} to {Number(result.WallMaxMs)})");
+        table.Row("GPU time", result.GpuMs is { } gpu ? $"{Number(gpu)} ms ({Number(100 * gpu / result.WallMs)} % of the wall clock)" : "no timestamps here");
+        table.Row("processor time, all cores", $"{Number(result.CpuMs)} ms");
+        table.Row("images per second", Number(result.ImagesPerSecond));
+        table.Row("GFLOP/s", Number(result.GflopPerSecond));
+        table.Row("dispatches, pipelines", $"{result.Dispatches}, {result.Pipelines}");
+        Output.Results.Write(table);
+        return ExitCode.Success;
+    }
+}

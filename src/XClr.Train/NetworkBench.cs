@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Layers;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Nn.Optim;
+
+namespace XClr.Train;
+
+/// <summary>What is timed: a whole training step, or the forward pass in inference mode.</summary>
+public enum BenchTarget
+{
+    Step,
+    Forward,
+}
+
+/// <summary>A measurement of a whole network on noise.</summary>
+/// <param name="Target">What is timed.</param>
+/// <param name="Arch">Backbone, at full width with ImageNet's stem.</param>
+/// <param name="ImageSize">Side of the images in pixels.</param>
+/// <param name="Rows">Images through the backbone per run; even for a step, which has two views per sample.</param>
+/// <param name="Repeats">Timed runs, after one that is not timed.</param>
+/// <param name="Device">See --device.</param>
+public sealed record BenchRequest(BenchTarget Target, Arch Arch, int ImageSize, int Rows, int Repeats, string? Device);
+
+/// <summary>Medians over the runs. Times in milliseconds; CpuMs is processor time of this process over all cores; GpuMs is null without timestamps.</summary>
+public sealed record BenchResult(string Device, double WallMs, double WallMinMs, double WallMaxMs, double CpuMs, double? GpuMs, double ImagesPerSecond, double GflopPerSecond, int Dispatches, int Pipelines);
+
+/// <summary>The `bench` verb's work.</summary>
+public static class NetworkBench
+{
+    /// <summary>Measures a network.</summary>
+    public static BenchResult Run(BenchRequest request)
+    {
+        using var device = TrainSetup.OpenDevice(request.Device);
+        return request.Target == BenchTarget.Step ? Step(device, request) : Forward(device, request);
+    }
+
+    private static BenchResult Step(GpuDevice device, BenchRequest request)
+    {
+        var config = new TrainConfig { Arch = request.Arch, ImageSize = request.ImageSize, BatchSize = request.Rows / 2, Loss = LossKind.SimClr };
+        using var graph = new TrainGraph(device.Caps, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f), 0);
+        ModelInit.Fill(device, graph.Model, 0);
+        graph.Optimizer.Initialize(device);
+        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f).ToBytes());
+        var noise = new byte[request.ImageSize * request.ImageSize * 3];
+        new Random(0).NextBytes(noise);
+        device.Transfer.Upload<byte>(graph.Sources.Bytes.View.Slice(0, (noise.Length + 3) / 4 * 4), noise);
+        var entry = AugmentEntry.Box(0, request.ImageSize, request.ImageSize, 3, (0, 0, request.ImageSize, request.ImageSize), request.ImageSize);
+        device.Transfer.Upload<AugmentEntry>(graph.Sources.Table, Enumerable.Repeat(entry, request.Rows).ToArray());
+        return Time(device, graph.Step, request);
+    }
+
+    private static BenchResult Forward(GpuDevice device, BenchRequest request)
+    {
+        using var model = new Model(new ModelSpec(request.Arch, Head: HeadKind.None));
+        ModelInit.Fill(device, model, 0);
+        var images = Tensor.Persistent("images", new Shape(request.Rows, request.ImageSize, request.ImageSize, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Inputs);
+        var features = Tensor.Persistent("features", new Shape(request.Rows, model.Spec.FeatureWidth), MemoryCategory.Outputs);
+        try
+        {
+            var pixels = new float[images.Shape.Count];
+            var random = new Random(0);
+            for (var i = 0; i < pixels.Length; i++)
+            {
+                pixels[i] = i % 4 == 3 ? 0 : random.NextSingle() - 0.5f;
+            }
+            device.Transfer.Upload<float>(images, pixels);
+            var gpu = new Recorder(device.Caps);
+            model.Forward(gpu, images, Mode.Eval, features);
+            return Time(device, gpu, request);
+        }
+        finally
+        {
+            images.View.Buffer.Dispose();
+            features.View.Buffer.Dispose();
+        }
+    }
+
+    private static BenchResult Time(GpuDevice device, Recorder gpu, BenchRequest request)
+    {
+        using var plan = Plan.Build(device, gpu, new PlanOptions { Timing = PlanTiming.Step });
+        using var process = Process.GetCurrentProcess();
+        plan.Run();
+        var (wall, cpu, busy) = (new List<double>(), new List<double>(), new List<double>());
+        for (var i = 0; i < request.Repeats; i++)
+        {
+            process.Refresh();
+            var before = process.TotalProcessorTime;
+            var clock = Stopwatch.StartNew();
+            plan.Run();
+            wall.Add(clock.Elapsed.TotalMilliseconds);
+            process.Refresh();
+            cpu.Add((process.TotalProcessorTime - before).TotalMilliseconds);
+            if (plan.ReadTimings() is [var whole])
+            {
+                busy.Add((whole.End - whole.Start) * 1e-6);
+            }
+        }
+        var median = Median(wall);
+        return new BenchResult($"{device.Caps.Name}, {device.Caps.DriverName} {device.Caps.DriverInfo}", median, wall.Min(), wall.Max(), Median(cpu), busy.Count == 0 ? null : Median(busy),
+            1000 * request.Rows / median, plan.Layout.Flops / median * 1e-6, gpu.Dispatches.Count, gpu.Dispatches.Select(d => d.Kernel.Key).Distinct().Count());
+    }
+
+    private static double Median(List<double> values)
+    {
+        values.Sort();
+        return (values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2;
+    }
+}
