@@ -2,7 +2,8 @@ namespace XClr.Gpu;
 
 /// <summary>
 /// Offsets for buffers with known lifetimes, such that two buffers that live at the same time never overlap. Greedy best fit: place the largest
-/// first, each at the tightest gap between the buffers already placed whose lifetimes meet its own. A block is at most maxBlockBytes.
+/// first, each at the tightest gap between the buffers already placed whose lifetimes meet its own. A block is at most maxBlockBytes, but for a buffer that
+/// alone is larger: it gets one of its own, so that what it would take is known.
 /// </summary>
 internal sealed class ArenaPlanner(long alignment, long maxBlockBytes, bool shareMemory)
 {
@@ -11,13 +12,9 @@ internal sealed class ArenaPlanner(long alignment, long maxBlockBytes, bool shar
     /// <summary>Bytes each block must have.</summary>
     public IReadOnlyList<long> BlockBytes => [.. blocks.Select(b => b.Max(p => p.End))];
 
-    public (int Block, long Offset) Place(string name, long bytes, int first, int last)
+    public (int Block, long Offset) Place(long bytes, int first, int last)
     {
         var size = Arena.RoundUp(bytes, alignment);
-        if (size > maxBlockBytes)
-        {
-            throw new GpuException($"Buffer '{name}' needs {size} bytes in one piece, above the device's maxMemoryAllocationSize of {maxBlockBytes}.");
-        }
         for (var b = 0; b < blocks.Count; b++)
         {
             if (BestOffset(blocks[b], size, first, last) is { } offset)

@@ -21,6 +21,9 @@ public sealed record CooperativeMatrixShape(int M, int N, int K, string A, strin
 /// </summary>
 public sealed record DeviceCaps
 {
+    /// <summary>Environment variable that lowers caps, see <see cref="Lower"/>.</summary>
+    public const string LoweringVariable = "XCLR_CAPS";
+
     /// <summary>Bytes of one texel of a kernel's texel buffers (RGBA32F).</summary>
     public const int TexelBytes = 16;
 

@@ -6,6 +6,14 @@ namespace XClr.Gpu;
 /// <summary>Reads a physical device's properties and features into <see cref="DeviceCaps"/>.</summary>
 internal static unsafe class DeviceProbe
 {
+    /// <summary>Whether the device has Vulkan 1.2 and a queue that runs compute shaders: one that has not must not hide the others.</summary>
+    public static bool IsUsable(Vk vk, PhysicalDevice device)
+    {
+        PhysicalDeviceProperties properties;
+        vk.GetPhysicalDeviceProperties(device, &properties);
+        return properties.ApiVersion >= Vk.Version12 && Array.Exists(QueueFamilies(vk, device), f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit));
+    }
+
     public static DeviceCaps Read(GpuInstance instance, PhysicalDevice device)
     {
         var vk = instance.Vk;

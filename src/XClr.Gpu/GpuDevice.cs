@@ -1,5 +1,4 @@
 using System.Text;
-using Silk.NET.Core.Native;
 using Silk.NET.Vulkan;
 using Buffer = Silk.NET.Vulkan.Buffer;
 
@@ -95,7 +94,7 @@ public sealed unsafe class GpuDevice : IDisposable
         try
         {
             var chosen = DeviceSelector.Pick(Infos(instance), options.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
-            var caps = chosen.Caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable("XCLR_CAPS"));
+            var caps = chosen.Caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable));
             return new GpuDevice(instance, instance.PhysicalDevices()[chosen.Index], caps, options.CacheFolder, null);
         }
         catch
@@ -210,7 +209,8 @@ public sealed unsafe class GpuDevice : IDisposable
     }
 
     private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance) =>
-        [.. instance.PhysicalDevices().Select((device, index) => new DeviceInfo(index, DeviceProbe.Read(instance, device)))];
+        [.. instance.PhysicalDevices().Select((device, index) => (device, index)).Where(d => DeviceProbe.IsUsable(instance.Vk, d.device))
+            .Select(d => new DeviceInfo(d.index, DeviceProbe.Read(instance, d.device)))];
 
     private (uint Type, long HeapBytes) MemoryType(uint allowed, bool hostVisible)
     {

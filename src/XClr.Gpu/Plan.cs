@@ -121,6 +121,10 @@ public sealed unsafe class Plan : IDisposable
 
     private void Allocate()
     {
+        if (Layout.Largest is var largest && largest.Bytes > device.Caps.MaxMemoryAllocationSize)
+        {
+            throw new GpuException($"Buffer '{largest.Name}' needs {largest.Bytes} bytes in one piece, above the device's maxMemoryAllocationSize of {device.Caps.MaxMemoryAllocationSize}.");
+        }
         device.Place(Layout.Persistent);
         foreach (var bytes in Layout.BlockBytes)
         {

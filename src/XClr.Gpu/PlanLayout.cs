@@ -66,6 +66,12 @@ public sealed class PlanLayout
     /// <summary>All device memory the plan needs, bytes.</summary>
     public long TotalBytes => PersistentBytes + TransientPeakBytes;
 
+    /// <summary>The largest buffer: it must lie in one piece of memory.</summary>
+    public GpuBuffer Largest => Persistent.Concat(Transient.Select(t => t.Buffer)).MaxBy(b => b.Bytes)!;
+
+    /// <summary>Whether a device can hold the plan: all of it in its memory, and each buffer in one allocation.</summary>
+    public bool Fits(DeviceCaps caps) => TotalBytes <= caps.DeviceLocalBytes && Largest.Bytes <= caps.MaxMemoryAllocationSize;
+
     public static PlanLayout Create(IReadOnlyList<Dispatch> dispatches, DeviceCaps caps, PlanOptions? options = null)
     {
         if (dispatches.Count == 0)
@@ -96,7 +102,7 @@ public sealed class PlanLayout
     public long LiveBytes(int dispatch) => Transient.Where(t => t.First <= dispatch && dispatch <= t.Last).Sum(t => t.Buffer.Bytes);
 
     // A watchdog of about 2 s is common; these bounds stay an order of magnitude below it on the slowest devices of each kind.
-    private static double DefaultFlopsPerSubmit(GpuKind kind) => kind switch { GpuKind.Discrete => 500e9, GpuKind.Cpu => 50e9, _ => 50e9 };
+    private static double DefaultFlopsPerSubmit(GpuKind kind) => kind == GpuKind.Discrete ? 500e9 : 50e9;
 
     private void FindLifetimes()
     {
@@ -132,7 +138,7 @@ public sealed class PlanLayout
         var planner = new ArenaPlanner(alignment, caps.MaxMemoryAllocationSize, shareMemory: !options.Canaries);
         foreach (var (buffer, first, last) in Transient.OrderByDescending(t => t.Buffer.Bytes).ThenBy(t => t.First))
         {
-            offsets[buffer] = planner.Place(buffer.Name, buffer.Bytes + guard, first, last);
+            offsets[buffer] = planner.Place(buffer.Bytes + guard, first, last);
         }
         BlockBytes = planner.BlockBytes;
     }

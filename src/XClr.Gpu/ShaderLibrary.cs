@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace XClr.Gpu;
 
@@ -6,10 +8,14 @@ namespace XClr.Gpu;
 public static class ShaderLibrary
 {
     private const string Ending = ".spv";
+    private static readonly ConcurrentDictionary<string, string> Hashes = [];
 
     /// <summary>Names of all kernels, sorted.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. typeof(ShaderLibrary).Assembly.GetManifestResourceNames()
         .Where(n => n.EndsWith(Ending, StringComparison.Ordinal)).Select(n => n[..^Ending.Length].Replace('\\', '/')).Order(StringComparer.Ordinal)];
+
+    /// <summary>Identifies a kernel's code: 16 hex digits of its SHA-256.</summary>
+    public static string Hash(string kernel) => Hashes.GetOrAdd(kernel, static k => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes<uint>(Load(k))))[..16]);
 
     /// <summary>The SPIR-V words of a kernel.</summary>
     public static uint[] Load(string kernel)

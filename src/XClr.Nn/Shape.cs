@@ -30,7 +30,16 @@ public readonly struct Shape : IEquatable<Shape>
     public (int N, int H, int W, int C) AsNhwc() => Rank == 4 ? (dims[0], dims[1], dims[2], dims[3]) : throw new ShapeException($"Expected [N,H,W,C], not {this}.");
 
     /// <summary>All but the last dimension folded into rows: [M,C].</summary>
-    public (int M, int C) As2D() => Rank >= 1 ? (checked((int)(Count / dims[^1])), dims[^1]) : throw new ShapeException("Expected at least one dimension.");
+    /// <exception cref="ShapeException">No dimension, or more rows than an int counts.</exception>
+    public (int M, int C) As2D()
+    {
+        if (Rank == 0)
+        {
+            throw new ShapeException("Expected at least one dimension.");
+        }
+        var rows = Count / dims[^1];
+        return rows <= int.MaxValue ? ((int)rows, dims[^1]) : throw new ShapeException($"{this} has {rows} rows, more than {int.MaxValue}; use a smaller batch or image.");
+    }
 
     /// <summary>Throws unless every tensor has this shape. A dimension of -1 matches anything.</summary>
     public static void Require(ReadOnlySpan<int> expected, Tensor tensor, [CallerArgumentExpression(nameof(tensor))] string name = "", [CallerFilePath] string file = "")

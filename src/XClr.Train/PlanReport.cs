@@ -26,11 +26,11 @@ public sealed record PlanReport(DeviceInfo Device, int Rows, string Fingerprint,
     {
         config = config.Validated(requireData: false);
         var device = DeviceSelector.Pick(GpuDevice.List(), config.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
-        device = device with { Caps = device.Caps.Lower(Environment.GetEnvironmentVariable("XCLR_CAPS")) };
+        device = device with { Caps = device.Caps.Lower(Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable)) };
         using var data = config.Data is null ? null : TrainSetup.Open(config, validation: false);
         using var captions = config.NeedsText ? CaptionSource.Open(config.TextEncoder, config.TextProvider) : null;
         var objective = data is null ? new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0) : TrainSetup.CreateObjective(config, data, captions);
-        using var graph = new TrainGraph(device.Caps, config, objective, captions?.Width ?? 0);
+        using var graph = TrainGraph.Create(device.Caps, config, objective, captions?.Width ?? 0);
         var layout = PlanLayout.Create(graph.Step.Dispatches, device.Caps);
         TrainGraph.RequireFit(device.Caps, config, objective, captions?.Width ?? 0, layout);
         return new PlanReport(device, 2 * config.BatchSize, graph.Fingerprint(), layout);

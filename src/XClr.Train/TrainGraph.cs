@@ -15,7 +15,21 @@ namespace XClr.Train;
 /// </summary>
 public sealed class TrainGraph : IDisposable
 {
-    public TrainGraph(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    /// <exception cref="GpuOutOfMemoryException">One of the step's tensors is more than a kernel can bind; names the largest batch that fits.</exception>
+    /// <exception cref="ShapeException">The network does not suit the images, whatever the batch.</exception>
+    public static TrainGraph Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    {
+        try
+        {
+            return new TrainGraph(caps, config, objective, textWidth);
+        }
+        catch (Exception e) when (e is GpuException or ShapeException && LargestFit(caps, config, objective, textWidth) is > 1 and var largest)
+        {
+            throw new GpuOutOfMemoryException($"--batch-size {config.BatchSize} at {config.ImageSize} pixels: {e.Message} The largest --batch-size that fits is {largest}.", 0, caps.DeviceLocalBytes);
+        }
+    }
+
+    private TrainGraph(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
     {
         Caps = caps;
         Images = TrainSetup.Images(config);
@@ -37,29 +51,46 @@ public sealed class TrainGraph : IDisposable
     public Recorder Step { get; }
 
     /// <summary>
-    /// Identifies what a bit-identical repeat needs: every dispatch with its kernel, specialisation, grid and parameters, the device and its driver.
+    /// Identifies what a bit-identical repeat needs: every dispatch with its kernel, the kernel's code, specialisation, grid and parameters, the device and its driver.
     /// </summary>
     public string Fingerprint()
     {
         var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{Caps.DeviceUuid} {Caps.DriverUuid} {Caps.DriverInfo} {Caps.SubgroupSize}\n");
         foreach (var dispatch in Step.Dispatches)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{dispatch.Kernel.Key} {dispatch.Groups} {Convert.ToHexString(dispatch.PushConstants)}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{dispatch.Kernel.Key} {ShaderLibrary.Hash(dispatch.Kernel.Name)} {dispatch.Groups} {Convert.ToHexString(dispatch.PushConstants)}\n");
         }
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..16].ToLowerInvariant();
     }
 
-    /// <summary>Throws where the step's memory is more than the device has, naming the largest batch that fits.</summary>
+    /// <summary>Throws where the step's memory is more than the device has, or one of its buffers is more than the device gives in one piece, naming the largest batch that fits.</summary>
     public static void RequireFit(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth, PlanLayout layout)
     {
-        if (layout.TotalBytes <= caps.DeviceLocalBytes)
+        if (layout.Fits(caps))
         {
             return;
         }
+        var fits = LargestFit(caps, config, objective, textWidth);
+        var remedy = fits > 1 ? $"the largest --batch-size that fits is {fits}" : "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
+        throw new GpuOutOfMemoryException(
+            $"--batch-size {config.BatchSize} at {config.ImageSize} pixels needs {layout.TotalBytes >> 20} MiB, {layout.Largest.Bytes >> 20} of them in one piece; {caps.Name} has {caps.DeviceLocalBytes >> 20} MiB, at most {caps.MaxMemoryAllocationSize >> 20} in one piece; {remedy}.",
+            layout.TotalBytes, caps.DeviceLocalBytes);
+    }
+
+    // The largest batch below the one asked for whose step the device can hold; 0 where there is none.
+    private static int LargestFit(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    {
         bool Fits(int batch)
         {
-            using var graph = new TrainGraph(caps, config with { BatchSize = batch }, objective with { Samples = batch }, textWidth);
-            return PlanLayout.Create(graph.Step.Dispatches, caps).TotalBytes <= caps.DeviceLocalBytes;
+            try
+            {
+                using var graph = new TrainGraph(caps, config with { BatchSize = batch }, objective with { Samples = batch }, textWidth);
+                return PlanLayout.Create(graph.Step.Dispatches, caps).Fits(caps);
+            }
+            catch (Exception e) when (e is GpuException or ShapeException)
+            {
+                return false;
+            }
         }
         var (fits, fails) = (0, config.BatchSize);
         while (fails - fits > 1)
@@ -67,10 +98,7 @@ public sealed class TrainGraph : IDisposable
             var middle = (fits + fails) / 2;
             (fits, fails) = Fits(middle) ? (middle, fails) : (fits, middle);
         }
-        var remedy = fits > 1 ? $"the largest --batch-size that fits is {fits}" : "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
-        throw new GpuOutOfMemoryException(
-            $"--batch-size {config.BatchSize} at {config.ImageSize} pixels needs {layout.TotalBytes >> 20} MiB, {caps.Name} has {caps.DeviceLocalBytes >> 20} MiB; {remedy}.",
-            layout.TotalBytes, caps.DeviceLocalBytes);
+        return fits;
     }
 
     public void Dispose()

@@ -37,7 +37,7 @@ internal sealed class TrainSession : IDisposable
             ReportCaptions();
             Device = Keep(TrainSetup.OpenDevice(config.Device));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
-            Graph = Keep(new TrainGraph(Device.Caps, config, objective, captions?.Width ?? 0));
+            Graph = Keep(TrainGraph.Create(Device.Caps, config, objective, captions?.Width ?? 0));
             TrainGraph.RequireFit(Device.Caps, config, objective, captions?.Width ?? 0, PlanLayout.Create(Graph.Step.Dispatches, Device.Caps));
             fingerprint = Graph.Fingerprint();
             StepsPerEpoch = Math.Max(1, Samples / config.BatchSize);

@@ -48,7 +48,7 @@ public class PlanLayoutTests
             {
                 var (first, bytes) = (random.Next(100), (long)random.Next(1, 1 << 20));
                 var last = first + random.Next(20);
-                var (block, offset) = planner.Place($"b{i}", bytes, first, last);
+                var (block, offset) = planner.Place(bytes, first, last);
                 Assert.Equal(0, offset % 256);
                 Assert.DoesNotContain(placed, p => p.Block == block && p.First <= last && first <= p.Last && p.Start < offset + bytes && offset < p.End);
                 placed.Add((block, offset, offset + bytes, first, last));
@@ -62,11 +62,26 @@ public class PlanLayoutTests
     public void A_block_ends_at_the_allocation_limit()
     {
         var planner = new ArenaPlanner(256, 1000 * 256, shareMemory: true);
-        var first = planner.Place("a", 600 * 256, 0, 9);
-        var second = planner.Place("b", 600 * 256, 0, 9);
+        var first = planner.Place(600 * 256, 0, 9);
+        var second = planner.Place(600 * 256, 0, 9);
         Assert.NotEqual(first.Block, second.Block);
-        var error = Assert.Throws<GpuException>(() => planner.Place("huge", 1001 * 256, 0, 0));
-        Assert.Contains("huge", error.Message, StringComparison.Ordinal);
+        // One that alone is larger gets a block of its own, so that the sum is known.
+        var huge = planner.Place(1001 * 256, 20, 21);
+        Assert.Equal((2, 1001 * 256L), (huge.Block, planner.BlockBytes[2]));
+    }
+
+    [Fact]
+    public void A_plan_fits_where_its_sum_and_its_largest_buffer_do()
+    {
+        var gpu = new Recorder(Caps);
+        using var data = new GpuBuffer("data", 4096, MemoryCategory.Inputs);
+        using var copy = new GpuBuffer("copy", 1024, MemoryCategory.Outputs);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [data], writes: [copy]);
+        var layout = PlanLayout.Create(gpu.Dispatches, Caps);
+        Assert.Equal("data", layout.Largest.Name);
+        Assert.True(layout.Fits(Caps with { DeviceLocalBytes = 5120, MaxMemoryAllocationSize = 4096 }));
+        Assert.False(layout.Fits(Caps with { DeviceLocalBytes = 5119, MaxMemoryAllocationSize = 4096 }));
+        Assert.False(layout.Fits(Caps with { DeviceLocalBytes = 5120, MaxMemoryAllocationSize = 4095 }));
     }
 
     [Fact]

@@ -60,18 +60,20 @@ public class TrainPlanTests
         TestDevices.RequireSilence(device);
     }
 
-    [SkippableFact]
-    public void A_batch_that_cannot_fit_is_refused_with_the_largest_that_can()
+    [SkippableTheory]
+    [InlineData("deviceLocalBytes=64M")]
+    [InlineData("maxMemoryAllocationSize=16M")]
+    public void A_batch_that_cannot_fit_is_refused_with_the_largest_that_can(string caps)
     {
-        using var device = TestDevices.Open(TestDevices.Lavapipe, "deviceLocalBytes=64M");
+        using var device = TestDevices.Open(TestDevices.Lavapipe, caps);
         var config = Small with { Width = 0.25, ImageSize = 64, BatchSize = 500 };
         var objective = new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f);
-        using var graph = new TrainGraph(device.Caps, config, objective, 0);
+        using var graph = TrainGraph.Create(device.Caps, config, objective, 0);
         var error = Assert.Throws<GpuOutOfMemoryException>(() => TrainGraph.RequireFit(device.Caps, config, objective, 0, PlanLayout.Create(graph.Step.Dispatches, device.Caps)));
         var largest = int.Parse(System.Text.RegularExpressions.Regex.Match(error.Message, "that fits is ([0-9]+)").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(largest, 2, 499);
-        Assert.True(Needs(device.Caps, config with { BatchSize = largest }) <= device.Caps.DeviceLocalBytes);
-        Assert.True(Needs(device.Caps, config with { BatchSize = largest + 1 }) > device.Caps.DeviceLocalBytes);
+        Assert.True(Fits(device.Caps, config with { BatchSize = largest }));
+        Assert.False(Fits(device.Caps, config with { BatchSize = largest + 1 }));
     }
 
     [SkippableFact]
@@ -85,15 +87,16 @@ public class TrainPlanTests
         Assert.InRange(layout.TransientPeakBytes, bound, 1.1 * bound);
     }
 
-    private static long Needs(DeviceCaps caps, TrainConfig config)
+    private static bool Fits(DeviceCaps caps, TrainConfig config)
     {
-        using var graph = new TrainGraph(caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
-        return PlanLayout.Create(graph.Step.Dispatches, caps).TotalBytes;
+        using var graph = TrainGraph.Create(caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
+        var layout = PlanLayout.Create(graph.Step.Dispatches, caps);
+        return layout.TotalBytes <= caps.DeviceLocalBytes && layout.Persistent.Concat(layout.Transient.Select(t => t.Buffer)).All(b => b.Bytes <= caps.MaxMemoryAllocationSize);
     }
 
     private static TrainGraph Graph(GpuDevice device, TrainConfig config)
     {
-        var graph = new TrainGraph(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
+        var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
         device.Place(graph.Sources.Bytes.View.Buffer);
         ModelInit.Fill(device, graph.Model, 1);
         graph.Optimizer.Initialize(device);
