@@ -11,13 +11,18 @@ public sealed class CaptionTemplate
     /// <exception cref="DataException">There is no place for the class name.</exception>
     public CaptionTemplate(string template)
     {
-        var place = Array.Find(Places, template.Contains) ?? throw new DataException(
+        var place = PlaceIn(template) ?? throw new DataException(
             $"The caption template '{template}' has no place for the class name; write for example \"a photo of a {{class}}\".");
         var at = template.IndexOf(place, StringComparison.Ordinal);
         _before = template[..at];
         _after = template[(at + place.Length)..];
     }
 
+    /// <summary>Whether a text has a place for the class name.</summary>
+    public static bool IsTemplate(string text) => PlaceIn(text) is not null;
+
     /// <summary>The caption of a class.</summary>
     public string Fill(string className) => _before + className + _after;
+
+    private static string? PlaceIn(string text) => Array.Find(Places, place => text.Contains(place, StringComparison.Ordinal));
 }

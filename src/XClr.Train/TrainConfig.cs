@@ -1,8 +1,7 @@
 using System.Text.Json;
 using XClr.Data;
-using XClr.Nn.Optim;
-
 using XClr.Nn.Models;
+using XClr.Nn.Optim;
 
 namespace XClr.Train;
 
@@ -88,9 +87,6 @@ public sealed record TrainConfig
 
     /// <summary>True where samples need a caption: the loss compares captions.</summary>
     public bool NeedsText => Loss is LossKind.Xclr or LossKind.Clip;
-
-    /// <summary>True where samples need a label.</summary>
-    public bool NeedsLabels => Loss is LossKind.SupCon or LossKind.Supervised;
 
     /// <summary>The values of <see cref="Milestones"/>.</summary>
     /// <exception cref="UsageException">They are no rising list of positive numbers.</exception>

@@ -7,14 +7,13 @@ public enum Projector
     Linear,
 }
 
-/// <summary>The training objective; Supervised is softmax cross-entropy on the labels.</summary>
+/// <summary>The training objective.</summary>
 public enum LossKind
 {
     Xclr,
     SimClr,
     SupCon,
     Clip,
-    Supervised,
 }
 
 /// <summary>The optimisers.</summary>

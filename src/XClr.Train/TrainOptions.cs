@@ -1,7 +1,6 @@
 using XClr.Data;
-using XClr.Nn.Optim;
-
 using XClr.Nn.Models;
+using XClr.Nn.Optim;
 
 namespace XClr.Train;
 
@@ -68,13 +67,13 @@ public static class TrainOptions
             OptionValues.Number(0.0625, 8), c => c.Width, (c, v) => c with { Width = v });
         yield return Option("projector", "name", "Projection head: mlp (Linear, BN, ReLU, Linear, BN) or linear",
             OptionValues.Choice<Projector>(), c => c.Projector, (c, v) => c with { Projector = v });
-        yield return Option("init-weights", "path", "Backbone weights to start from: a .safetensors with torchvision's names, a step folder or a run folder",
+        yield return Option("init-weights", "path", "Backbone weights to start from: a .safetensors with torchvision's names, a step folder or a run folder; a run that resumes has its own",
             OptionValues.OptionalText, c => c.InitWeights, (c, v) => c with { InitWeights = v });
     }
 
     private static IEnumerable<TrainOption> Objective()
     {
-        yield return Option("loss", "name", "Objective; supervised is softmax cross-entropy on the labels",
+        yield return Option("loss", "name", "Objective",
             OptionValues.Choice<LossKind>(), c => c.Loss, (c, v) => c with { Loss = v });
         yield return Option("tau", "temperature", "Temperature of the image similarities",
             OptionValues.Number(1e-4, 100), c => c.Tau, (c, v) => c with { Tau = v });

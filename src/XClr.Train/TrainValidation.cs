@@ -1,4 +1,5 @@
 using System.Globalization;
+using XClr.Data;
 using XClr.Nn.Optim;
 
 namespace XClr.Train;
@@ -6,9 +7,6 @@ namespace XClr.Train;
 /// <summary>Which values of a configuration fit together; each option's own range is in <see cref="TrainOptions"/>.</summary>
 internal static class TrainValidation
 {
-    /// <summary>What a caption template may write in the class name's place.</summary>
-    private static readonly string[] ClassPlaces = ["{class}", "{class name}", "{}"];
-
     public static void Check(TrainConfig c, bool requireData)
     {
         Require(!requireData || c.Data is not null, "--data is missing: name a training set, or a --recipe or --config that has one.");
@@ -34,17 +32,15 @@ internal static class TrainValidation
 
     private static void CheckData(TrainConfig c)
     {
-        Require(c.CaptionTemplate is null || ClassPlaces.Any(p => c.CaptionTemplate.Contains(p, StringComparison.Ordinal)),
+        Require(c.CaptionTemplate is null || CaptionTemplate.IsTemplate(c.CaptionTemplate),
             $"--caption-template '{c.CaptionTemplate}' has no {{class}}: write it where the class's name belongs, as in 'a photo of a {{class}}'.");
         Require(c.EvalEvery == 0 || c.ValData is not null, $"--eval-every {c.EvalEvery} needs a --val-data to evaluate on.");
     }
 
     private static void CheckObjective(TrainConfig c)
     {
-        Require(c.BatchSize >= 2 || c.Loss == LossKind.Supervised,
+        Require(c.BatchSize >= 2,
             $"--batch-size {c.BatchSize}: the contrastive losses compare samples; use 2 or more.");
-        Require(c.Resume is null || c.InitWeights is null,
-            $"--resume {c.Resume} and --init-weights {c.InitWeights} both say where the weights come from; give one of them.");
     }
 
     private static void CheckAugmentation(TrainConfig c)

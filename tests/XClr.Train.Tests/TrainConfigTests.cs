@@ -131,7 +131,7 @@ public sealed class TrainConfigTests : IDisposable
     [Theory]
     [InlineData("batch-size", "0", "--batch-size '0' is not accepted; allowed: a whole number from 1 to 1048576")]
     [InlineData("batch-size", "1.5", "a whole number")]
-    [InlineData("loss", "triplet", "xclr|simclr|supcon|clip|supervised")]
+    [InlineData("loss", "triplet", "xclr|simclr|supcon|clip")]
     [InlineData("loss", "1", "xclr|simclr")]
     [InlineData("tau", "0", "a number from 0.0001 to 100")]
     [InlineData("lr", "NaN", "a number from 0")]
@@ -204,12 +204,15 @@ public sealed class TrainConfigTests : IDisposable
     [InlineData("--milestones 3 is for --schedule step", "milestones", "3")]
     [InlineData("--nesterov needs --optimizer sgd", "nesterov", "true")]
     [InlineData("Neither --epochs nor --steps", "epochs", "")]
-    [InlineData("--resume auto and --init-weights w", "resume", "auto", "init-weights", "w")]
     public void ValuesThatDoNotFitTogetherAreRefused(string expected, params string[] values)
     {
         string[] data = expected.StartsWith("--data", StringComparison.Ordinal) ? [] : ["data", "d"];
         Assert.Contains(expected, Refusal(() => From([.. data, .. values]).Validated()));
     }
+
+    [Fact]
+    public void ARunThatBeganWithGivenWeightsResumesWithItsSavedConfig() =>
+        Assert.Equal(("w", "auto"), From("data", "d", "init-weights", "w", "resume", "auto").Validated() is var c ? (c.InitWeights, c.Resume) : default);
 
     [Fact]
     public void EveryRecipeIsValidAndTheXclrRecipesAreTheDocumentedOnes()
