@@ -10,6 +10,8 @@ internal static class Output
     private static readonly JsonSerializerOptions JsonOptions = new()
     {
         WriteIndented = true,
+        // A fidelity of equal images is no number: "NaN", not an exception.
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,

@@ -9,7 +9,6 @@ public enum RandomPurpose : byte
     ShardOrder = 2,
     ShuffleBuffer = 3,
     Split = 4,
-    CaptionChoice = 5,
 }
 
 /// <summary>

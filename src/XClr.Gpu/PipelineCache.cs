@@ -166,7 +166,10 @@ internal sealed unsafe class PipelineCache : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A cache that cannot be kept costs time at the next start, nothing else.
-            File.Delete(temporary);
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
         }
     }
 

@@ -34,7 +34,15 @@ public sealed class Encoder : IDisposable
         projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
         var gpu = new Recorder(device.Caps);
         Record(gpu, still);
-        plan = Plan.Build(device, gpu);
+        try
+        {
+            plan = Plan.Build(device, gpu);
+        }
+        catch
+        {
+            DisposeTensors();
+            throw;
+        }
     }
 
     /// <summary>Images per run.</summary>
@@ -77,6 +85,11 @@ public sealed class Encoder : IDisposable
     public void Dispose()
     {
         plan.Dispose();
+        DisposeTensors();
+    }
+
+    private void DisposeTensors()
+    {
         ring.Dispose();
         features.View.Buffer.Dispose();
         projections?.View.Buffer.Dispose();

@@ -1,6 +1,4 @@
-using XClr.Gpu;
 using XClr.Nn;
-using XClr.Text;
 using XClr.Train.Evaluation;
 
 namespace XClr.Train;

@@ -2,7 +2,6 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Optim;
-using XClr.Text;
 
 namespace XClr.Train;
 

@@ -3,7 +3,6 @@ using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Optim;
-using XClr.Text;
 
 namespace XClr.Train;
 
@@ -54,7 +53,8 @@ public static class ParityRun
             throw new SafetensorsException($"{request.Batch}: images has shape {batch["images"].ShapeText}, expected [2N,3,H,W].");
         }
         var samples = (int)shape[0] / 2;
-        (float[] Rows, int Width)? text = batch.Contains("text") ? Text(batch, samples) : null;
+        (float[] Rows, int Width)? text = request.Loss is LossKind.Xclr or LossKind.Clip ? Text(batch, samples) : null;
+        uint[]? labels = request.Loss == LossKind.SupCon ? Labels(batch, samples) : null;
         using var device = TrainSetup.OpenDevice(request.Device);
         using var model = new Model(Infer(request, weights));
         ModelInit.Fill(device, model, 0);
@@ -62,7 +62,7 @@ public static class ParityRun
         using var objective = new Objective(new ObjectiveSpec(request.Loss, samples, request.Tau, request.TauS, text?.Width ?? 0));
         using var optimizer = request.Optimizer is { } settings ? settings.Create(model.Parameters, device.Caps) : null;
         using var run = new ParityStep(device, model, objective, optimizer, request, [.. shape.Select(d => (int)d)]);
-        objective.Upload(device, batch.Contains("labels") ? [.. batch.ReadInt64("labels").Select(l => (uint)l)] : null, text?.Rows);
+        objective.Upload(device, labels, text?.Rows);
         run.Execute(Images(batch.ReadFloat32("images"), shape));
         SafetensorsWriter.Write(request.Out, run.Results());
         return run.Loss;
@@ -86,8 +86,10 @@ public static class ParityRun
 
     private static (float[] Rows, int Width) Text(SafetensorsFile batch, int samples)
     {
+        var shape = batch["text"].Shape;
+        var d = (int)(shape.Count == 2 ? shape[1] : 0);
+        batch.Require("text", samples, d);
         var raw = batch.ReadFloat32("text");
-        var d = raw.Length / samples;
         var unit = Evaluation.Rows.Normalized(raw, d);
         var width = (d + 3) / 4 * 4;
         var rows = new float[samples * width];
@@ -96,6 +98,12 @@ public static class ParityRun
             unit.AsSpan(i * d, d).CopyTo(rows.AsSpan(i * width));
         }
         return (rows, width);
+    }
+
+    private static uint[] Labels(SafetensorsFile batch, int samples)
+    {
+        batch.Require("labels", samples);
+        return [.. batch.ReadInt64("labels").Select(l => (uint)l)];
     }
 
     // [M,3,H,W] to [M,H,W,4] with a zero.

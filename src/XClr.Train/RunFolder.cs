@@ -30,9 +30,6 @@ public sealed class RunFolder : IDisposable
     /// <summary>Skipped samples, a line each.</summary>
     public string SkippedFile => System.IO.Path.Combine(Path, "skipped.jsonl");
 
-    /// <summary>Where the checkpoints lie.</summary>
-    public string CheckpointsFolder => System.IO.Path.Combine(Path, "checkpoints");
-
     /// <summary>
     /// Opens (or makes) the folder of a run and takes its lock. A folder that holds a checkpoint is refused unless the run resumes, so that no
     /// run is overwritten by mistake.

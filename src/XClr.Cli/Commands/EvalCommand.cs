@@ -49,6 +49,7 @@ public sealed class EvalCommand : DatasetCommand
         var request = new EvalRequest(Checkpoint, ToConfig(), protocol, new EvalLimits(Limit, Limit), BatchSize);
         using var signals = new StopSignals(Console.Error.WriteLine);
         var results = Evaluator.Run(request, signals.Token);
+        WarnOfUnmeasured(protocol, results);
         if (Json)
         {
             Output.Json(new { Checkpoint, results });
@@ -59,6 +60,14 @@ public sealed class EvalCommand : DatasetCommand
             table.Row(name, value.ToString("0.####", CultureInfo.InvariantCulture));
         Output.Results.Write(table);
         return ExitCode.Success;
+    }
+
+    private static void WarnOfUnmeasured(EvalProtocol asked, IReadOnlyDictionary<string, double> results)
+    {
+        if (asked.HasFlag(EvalProtocol.Knn) && !results.ContainsKey(EvalNames.KnnTop1))
+            Console.Error.WriteLine("warning: k-NN was not measured: not all held-out images have a label.");
+        if (asked.HasFlag(EvalProtocol.Fidelity) && !results.ContainsKey(EvalNames.Fidelity))
+            Console.Error.WriteLine("warning: fidelity was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
     }
 
     private TrainConfig ToConfig() => new()

@@ -12,7 +12,7 @@ public class TrainCommand : OptionTableCommand
     [Option("config", HelpText = "JSON file of option names and values [path] (default: unset).")]
     public string? Config { get; set; }
 
-    [Option("plan", HelpText = "Print the compiled plan (dispatches, FLOPs, bytes, memory) and end, without using device memory.")]
+    [Option("plan", HelpText = "Print the compiled plan (dispatches, FLOPs, bytes, memory) and end, without using device memory (default: false).")]
     public bool Plan { get; set; }
 
     /// <inheritdoc/>

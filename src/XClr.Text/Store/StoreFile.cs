@@ -27,7 +27,7 @@ internal static class StoreFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary)) File.Delete(temporary);
             throw new TextException($"The embedding store {path} cannot be made ({e.Message}). Choose a folder you may write with XCLR_CACHE.", e);
         }
     }

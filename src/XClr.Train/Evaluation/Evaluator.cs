@@ -1,9 +1,7 @@
 using XClr.Data;
 using XClr.Gpu;
-using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
-using XClr.Text;
 
 namespace XClr.Train.Evaluation;
 
