@@ -40,7 +40,7 @@ public static class NetworkBench
     private static BenchResult Step(GpuDevice device, BenchRequest request)
     {
         var config = new TrainConfig { Arch = request.Arch, ImageSize = request.ImageSize, BatchSize = request.Rows / 2, Loss = LossKind.SimClr };
-        using var graph = new TrainGraph(device.Caps, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f), 0);
+        using var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f), 0);
         ModelInit.Fill(device, graph.Model, 0);
         graph.Optimizer.Initialize(device);
         device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f).ToBytes());
