@@ -60,21 +60,6 @@ public readonly record struct AugmentParams
     /// <summary>Threshold of solarising, of values from 0 to 1.</summary>
     public float SolariseThreshold { get; init; }
 
-    /// <summary>A plain crop: nothing but the box is set, and every factor leaves the image unchanged.</summary>
-    public static AugmentParams Box(int x, int y, int width, int height) => new()
-    {
-        CropX = x,
-        CropY = y,
-        CropW = width,
-        CropH = height,
-        Brightness = 1,
-        Contrast = 1,
-        Saturation = 1,
-        JitterOrder = 0b11_10_01_00,
-        BlurSigma = 1,
-        SolariseThreshold = 1,
-    };
-
     /// <summary>
     /// Draws one view's parameters. They depend on the arguments only; <paramref name="width"/> and <paramref name="height"/>
     /// (of the source, in pixels, upright) decide the box alone.

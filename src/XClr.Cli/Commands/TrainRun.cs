@@ -20,7 +20,7 @@ internal static class TrainRun
     /// <summary>Trains, with progress on standard error; Ctrl-C and SIGTERM save and stop.</summary>
     public static TrainOutcome Start(TrainConfig config) => ConsoleReporter.Run(reporter =>
     {
-        using var signals = new StopSignals(reporter.Warn);
+        using var signals = new StopSignals(reporter.Warn, "the step is finished and saved");
         return Trainer.Run(config, reporter, signals.Token);
     });
 
