@@ -1,3 +1,4 @@
+using System.Globalization;
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;
@@ -10,7 +11,7 @@ namespace XClr.Train;
 /// <param name="Gradients">`0.NAME`, `1.NAME`, ...: one gradient per tensor and step.</param>
 /// <param name="Out">Receives the parameters under their names and the optimiser's state, `STATE.NAME` and `step`.</param>
 /// <param name="Optimizer">The optimiser.</param>
-/// <param name="LearningRates">One per step.</param>
+/// <param name="LearningRates">One per step, or one for all.</param>
 /// <param name="ClipNorm">0 = no clipping.</param>
 /// <param name="Device">See --device.</param>
 public sealed record ParityOptimizerRequest(string Weights, string Gradients, string Out, OptimizerSettings Optimizer, IReadOnlyList<float> LearningRates, float ClipNorm, string? Device);
@@ -18,12 +19,14 @@ public sealed record ParityOptimizerRequest(string Weights, string Gradients, st
 /// <summary>The `parity` verb's work on an optimiser alone.</summary>
 public static class ParityOptimizer
 {
-    /// <summary>Runs as many steps as there are learning rates and writes the results.</summary>
-    public static void Run(ParityOptimizerRequest request)
+    /// <summary>Runs as many steps as the file has gradients for, writes the results and returns the number of steps.</summary>
+    /// <exception cref="SafetensorsException">Gradients are missing, do not fit the weights, or are fewer or more than the learning rates.</exception>
+    public static int Run(ParityOptimizerRequest request)
     {
         using var weights = SafetensorsFile.Open(request.Weights);
         using var gradients = SafetensorsFile.Open(request.Gradients);
         var shapes = weights.Tensors.Where(t => t.DType != SafetensorsDType.I64).ToDictionary(t => t.Name, t => t.Shape);
+        var rates = Rates(gradients, request.LearningRates);
         using var device = TrainSetup.OpenDevice(request.Device);
         // Layouts do not matter to an optimiser: tensors stay as PyTorch stores them.
         using var parameters = new ParameterSet(shapes.Select(s => new ParameterSpec(s.Key, new Shape([.. s.Value.Select(d => (int)d).DefaultIfEmpty(1)]), Decay: s.Value.Count > 1)));
@@ -40,18 +43,38 @@ public static class ParityOptimizer
                 Model.ConstrainLogitScale(gpu, parameters);
             }
             using var plan = Plan.Build(device, gpu);
-            for (var step = 0; step < request.LearningRates.Count; step++)
+            for (var step = 0; step < rates.Count; step++)
             {
                 Upload(device, parameters, parameters.Gradients, gradients, $"{step}.");
-                device.Transfer.Upload<byte>(stepVariables, new StepVariables(request.LearningRates[step], ClipNorm: request.ClipNorm, Step: (uint)step).ToBytes());
+                device.Transfer.Upload<byte>(stepVariables, new StepVariables(rates[step], ClipNorm: request.ClipNorm, Step: (uint)step).ToBytes());
                 plan.Run();
             }
             SafetensorsWriter.Write(request.Out, Results(device, optimizer, shapes));
+            return rates.Count;
         }
         finally
         {
             stepVariables.View.Buffer.Dispose();
         }
+    }
+
+    // One rate per step; the steps are 0 to the largest number that a name begins with (a gap shows as a missing name when it is read).
+    private static IReadOnlyList<float> Rates(SafetensorsFile gradients, IReadOnlyList<float> given)
+    {
+        var steps = 0;
+        foreach (var name in gradients.Tensors.Select(t => t.Name))
+        {
+            if (!int.TryParse(name.AsSpan(0, Math.Max(0, name.IndexOf('.'))), NumberStyles.None, CultureInfo.InvariantCulture, out var step))
+            {
+                throw new SafetensorsException($"{gradients.Path}: '{name}' does not begin with a step; gradients are named 0.NAME, 1.NAME, ...");
+            }
+            steps = Math.Max(steps, step + 1);
+        }
+        if (given.Count != 1 && given.Count != steps)
+        {
+            throw new SafetensorsException($"{gradients.Path} has gradients of {steps} steps, but {given.Count} learning rates are given; give one, or one per step.");
+        }
+        return given.Count == steps ? given : [.. Enumerable.Repeat(given[0], steps)];
     }
 
     private static void Upload(GpuDevice device, ParameterSet parameters, GpuBuffer flat, SafetensorsFile file, string prefix)

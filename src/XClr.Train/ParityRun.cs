@@ -64,9 +64,14 @@ public static class ParityRun
         using var run = new ParityStep(device, model, objective, optimizer, request, [.. shape.Select(d => (int)d)]);
         objective.Upload(device, labels, text?.Rows);
         run.Execute(Images(batch.ReadFloat32("images"), shape));
-        SafetensorsWriter.Write(request.Out, run.Results());
+        var stepped = request.Mode == Mode.Train && optimizer is not null;
+        SafetensorsWriter.Write(request.Out, run.Results().Concat(stepped ? BatchesTracked(weights, model) : []));
         return run.Loss;
     }
+
+    // The step is one training batch more for every batch norm.
+    private static IEnumerable<SafetensorsEntry> BatchesTracked(SafetensorsFile weights, Model model) =>
+        ModelFile.TrackedNames(model).Select(name => SafetensorsEntry.Int64(name, [], new[] { (weights.Contains(name) ? weights.ReadInt64(name)[0] : 0) + 1 }));
 
     private static ModelSpec Infer(ParityRequest request, SafetensorsFile weights)
     {

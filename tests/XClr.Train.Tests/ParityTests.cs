@@ -60,7 +60,6 @@ public sealed class ParityTests : IDisposable
         var o = Options.Parse(golden.Metadata["options"]);
         var output = Path.Combine(folder, "o.safetensors");
         var rates = o.Text("lr", "").Split(',').Select(r => float.Parse(r, CultureInfo.InvariantCulture)).ToList();
-        rates = [.. Enumerable.Range(0, (int)golden.ReadInt64("step")[0]).Select(i => rates[Math.Min(i, rates.Count - 1)])];
         ParityOptimizer.Run(new ParityOptimizerRequest(Golden("optimizer", "w.safetensors"), Golden("optimizer", "g.safetensors"), output, o.Optimizer!, rates, (float)o.Number("clip-norm", 0), null));
         Compare(golden, output);
     }
@@ -94,7 +93,7 @@ public sealed class ParityTests : IDisposable
             }
         }
         Assert.True(faults.Count == 0, $"{faults.Count} of {golden.Tensors.Count} quantities are off: {string.Join("; ", faults.Take(12))}");
-        foreach (var tensor in golden.Tensors.Where(t => t.DType == SafetensorsDType.I64 && got.Contains(t.Name)))
+        foreach (var tensor in golden.Tensors.Where(t => t.DType == SafetensorsDType.I64))
         {
             Assert.Equal(golden.ReadInt64(tensor.Name), got.ReadInt64(tensor.Name));
         }

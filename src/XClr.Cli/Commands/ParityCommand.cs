@@ -41,11 +41,11 @@ public sealed class ParityCommand : Command
     [Option("optimizer", Default = NoOptimizer, HelpText = "Optimiser of the step: sgd|lars|adamw|none.")]
     public string Optimizer { get; set; } = NoOptimizer;
 
-    [Option("lr", Default = "0.1", HelpText = "Learning rate; with --gradients one per step, comma-separated.")]
+    [Option("lr", Default = "0.1", HelpText = "Learning rate; with --gradients one for all steps or one per step, comma-separated.")]
     public string Lr { get; set; } = "0.1";
 
-    [Option("weight-decay", Default = 0.0, HelpText = "Weight decay.")]
-    public double WeightDecay { get; set; }
+    [Option("weight-decay", Default = 1e-4, HelpText = "Weight decay; batch norm and biases have none.")]
+    public double WeightDecay { get; set; } = 1e-4;
 
     [Option("momentum", Default = 0.9, HelpText = "Momentum of sgd and lars.")]
     public double Momentum { get; set; } = 0.9;
@@ -107,12 +107,12 @@ public sealed class ParityCommand : Command
     {
         if (Batch is not null)
             throw new UsageException("--batch and --gradients exclude each other.");
-        ParityOptimizer.Run(new ParityOptimizerRequest(
+        var steps = ParityOptimizer.Run(new ParityOptimizerRequest(
             Weights, gradients, Out, optimizer ?? throw new UsageException("--gradients needs an --optimizer: sgd|lars|adamw."), rates, (float)ClipNorm, Device));
         if (Json)
-            Output.Json(new { file = Path.GetFullPath(Out), steps = rates.Count });
+            Output.Json(new { file = Path.GetFullPath(Out), steps });
         else
-            Console.Out.WriteLine($"{Out}: parameters and state after {rates.Count} steps");
+            Console.Out.WriteLine($"{Out}: parameters and state after {steps} steps");
         return ExitCode.Success;
     }
 

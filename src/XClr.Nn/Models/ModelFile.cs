@@ -5,7 +5,7 @@ namespace XClr.Nn.Models;
 /// <summary>A model's tensors in safetensors files, under torchvision's names and in PyTorch's layouts.</summary>
 public static class ModelFile
 {
-    private const string Tracked = ".num_batches_tracked";
+    private const string Variance = ".running_var", Tracked = ".num_batches_tracked";
 
     /// <summary>The backbone as a PyTorch user loads it: values, running statistics and num_batches_tracked (int64); fc is missing.</summary>
     public static IEnumerable<SafetensorsEntry> BackboneEntries(GpuDevice device, Model model, long batchesTracked) => Entries(device, model, batchesTracked, backbone: true);
@@ -43,6 +43,11 @@ public static class ModelFile
         }
     }
 
+    /// <summary>Names of PyTorch's counters of training batches, `NAME.num_batches_tracked`, one per batch norm of the model.</summary>
+    public static IEnumerable<string> TrackedNames(Model model) => model.Parameters.Buffers.Where(b => b.Name.EndsWith(Variance, StringComparison.Ordinal)).Select(b => TrackedName(b.Name));
+
+    private static string TrackedName(string variance) => string.Concat(variance.AsSpan(0, variance.Length - Variance.Length), Tracked);
+
     private static void RequireMatch(Model model, Func<string, bool> wanted, IReadOnlyList<string> files, Dictionary<string, SafetensorsFile> where)
     {
         var shapes = model.Parameters.Parameters.Concat(model.Parameters.Buffers).ToDictionary(p => p.Name, StateDict.TorchShape);
@@ -76,9 +81,9 @@ public static class ModelFile
         foreach (var array in StateDict.DownloadBuffers(device, model.Parameters).Where(a => Model.IsBackbone(a.Name) == backbone))
         {
             yield return Float(array);
-            if (array.Name.EndsWith(".running_var", StringComparison.Ordinal))
+            if (array.Name.EndsWith(Variance, StringComparison.Ordinal))
             {
-                yield return SafetensorsEntry.Int64(array.Name.Replace(".running_var", Tracked), [], new[] { batchesTracked });
+                yield return SafetensorsEntry.Int64(TrackedName(array.Name), [], new[] { batchesTracked });
             }
         }
     }
