@@ -14,17 +14,30 @@ layout(std430, set = 0, binding = 2) writeonly buffer InvStd { vec4 invStd[]; };
 layout(std430, set = 0, binding = 3) buffer RunningMean { vec4 runningMean[]; };
 layout(std430, set = 0, binding = 4) buffer RunningVar { vec4 runningVar[]; };
 
-struct Moments { float n; vec4 mean; vec4 m2; };
+struct Sum { vec4 value; vec4 rest; };
+struct Moments { float n; Sum mean; Sum m2; };
 
-void merge(inout Moments a, Moments b) {
-  float n = a.n + b.n;
-  vec4 d = b.mean - a.mean;
-  float share = b.n / max(n, 1);
-  a = Moments(n, a.mean + d * share, a.m2 + b.m2 + d * d * (a.n * share));
+// Keeps what rounding takes from the sum: over hundreds of blocks it would grow to several times the rounding of a value.
+void add(inout Sum a, vec4 b) {
+  precise vec4 sum = a.value + b;
+  precise vec4 added = sum - a.value;
+  precise vec4 lost = (a.value - (sum - added)) + (b - added);
+  a = Sum(sum, a.rest + lost);
+}
+
+void merge(inout Moments a, float n, vec4 mean, vec4 m2) {
+  vec4 d = (mean - a.mean.value) - a.mean.rest;
+  float share = n / max(a.n + n, 1);
+  add(a.m2, m2 + d * d * (a.n * share));
+  add(a.mean, d * share);
+  a.n += n;
 }
 
 #if SLICES > 1
-shared Moments sums[LANES];
+struct Part { float n; vec4 mean; vec4 m2; };
+shared Part parts[LANES];
+
+Part part(Moments a) { return Part(a.n, a.mean.value + a.mean.rest, a.m2.value + a.m2.rest); }
 #endif
 
 void main() {
@@ -32,25 +45,26 @@ void main() {
   uint slice = gl_LocalInvocationIndex / QUADS;
   bool used = quad < quads;
   vec4 origin = used ? QUAD(partials, quad) : vec4(0);
-  Moments all = Moments(0, vec4(0), vec4(0));
+  Moments all = Moments(0, Sum(vec4(0), vec4(0)), Sum(vec4(0), vec4(0)));
   for (uint b = slice; used && b < blocks; b += SLICES) {
     uint i = b * 2 * quads + quad;
-    merge(all, Moments(float(min(rowsPerBlock, m - b * rowsPerBlock)), QUAD(partials, i) - origin, QUAD(partials, i + quads)));
+    merge(all, float(min(rowsPerBlock, m - b * rowsPerBlock)), QUAD(partials, i) - origin, QUAD(partials, i + quads));
   }
 #if SLICES > 1
-  sums[gl_LocalInvocationIndex] = all;
+  parts[gl_LocalInvocationIndex] = part(all);
   for (uint width = SLICES / 2; width > 0; width /= 2) {
     barrier();
     if (slice < width) {
-      merge(all, sums[gl_LocalInvocationIndex + width * QUADS]);
-      sums[gl_LocalInvocationIndex] = all;
+      Part other = parts[gl_LocalInvocationIndex + width * QUADS];
+      merge(all, other.n, other.mean, other.m2);
+      parts[gl_LocalInvocationIndex] = part(all);
     }
   }
 #endif
   if (slice != 0 || !used) return;
-  vec4 average = origin + all.mean;
+  vec4 average = origin + (all.mean.value + all.mean.rest), m2 = all.m2.value + all.m2.rest;
   mean[quad] = average;
-  invStd[quad] = 1 / sqrt(all.m2 / all.n + eps);
+  invStd[quad] = 1 / sqrt(m2 / all.n + eps);
   runningMean[quad] = mix(runningMean[quad], average, momentum);
-  runningVar[quad] = mix(runningVar[quad], all.m2 / max(all.n - 1, 1), momentum);
+  runningVar[quad] = mix(runningVar[quad], m2 / max(all.n - 1, 1), momentum);
 }
