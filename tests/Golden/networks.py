@@ -22,6 +22,7 @@ class Backbone(nn.Module):
         kernel, stride = {"imagenet": (7, 2), "half": (3, 2), "small": (3, 1)}[stem]
         self.conv1 = nn.Conv2d(3, channels, kernel, stride, kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
         self.pool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
         width = channels
         for stage, blocks in enumerate(layers):
@@ -41,7 +42,7 @@ class Backbone(nn.Module):
         return block(inputs, planes, stride, shortcut)
 
     def forward(self, x):
-        x = self.pool(torch.relu(self.bn1(self.conv1(x))))
+        x = self.pool(self.relu(self.bn1(self.conv1(x))))
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
         return x.mean(dim=(2, 3))

@@ -37,10 +37,11 @@ def load(weights, options, dtype):
     return network.train(options.mode == "train")
 
 
-def run(weights, batch, options, dtype):
+def run(weights, batch, options, dtype, prepare=lambda network: None):
     """{name: array}: loss, features, projections; when training grad.*, and with an optimiser all parameters and buffers after a step."""
     torch.set_default_dtype(dtype)
     network = load(weights, options, dtype)
+    prepare(network)
     text = torch.from_numpy(batch["text"]).to(dtype)
     features, z = network(torch.from_numpy(batch["images"]).to(dtype))
     loss = losses.of_network(network, z, options.loss, text, torch.from_numpy(batch["labels"]), options.tau, options.tau_s)
@@ -55,6 +56,13 @@ def run(weights, batch, options, dtype):
             result.update(network.state_dict())
     torch.set_default_dtype(torch.float32)
     return {name: value.detach().numpy().copy() for name, value in result.items()}
+
+
+def step_from(weights, gradients, options):
+    """The parameters after one step in float64 from float32 gradients: what the optimiser alone does."""
+    parameters = {name: torch.from_numpy(weights[name]).double() for name in gradients}
+    optimizer_of(options).step(parameters, {name: torch.from_numpy(g).double() for name, g in gradients.items()}, options.lr[0])
+    return {name: value.numpy() for name, value in parameters.items()}
 
 
 def optimizer_of(options):
