@@ -64,6 +64,15 @@ public sealed class ParityTests : IDisposable
         Compare(golden, output);
     }
 
+    [Fact]
+    public void Learning_rates_are_one_or_one_per_step()
+    {
+        var settings = new OptimizerSettings(OptimizerKind.Sgd, 0, 0.9, false);
+        var refused = Assert.Throws<SafetensorsException>(() => ParityOptimizer.Run(
+            new ParityOptimizerRequest(Golden("optimizer", "w.safetensors"), Golden("optimizer", "g.safetensors"), Path.Combine(folder, "o.safetensors"), settings, [0.1f, 0.2f], 0, null)));
+        Assert.Contains("3 steps, but 2 learning rates", refused.Message, StringComparison.Ordinal);
+    }
+
     private static string Golden(string part, string file)
     {
         using var found = GoldenFile.Open($"{part}/{file}");
