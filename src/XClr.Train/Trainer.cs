@@ -77,6 +77,10 @@ public sealed class Trainer
             // The state names the best step: this one.
             Save();
         }
+        if (session.SavedStep != step)
+        {
+            throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: {session.Folder.ResumeArguments}");
+        }
         return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments);
     }
 
@@ -108,9 +112,13 @@ public sealed class Trainer
             if (config.EvalEvery > 0 && step % config.EvalEvery == 0 && step < session.TotalSteps)
             {
                 Evaluate(stop);
+                if (best?.Step == step)
+                {
+                    Save();
+                }
                 StartInterval(loader);
             }
-            if (step % config.SaveEvery == 0 && step < session.TotalSteps)
+            if (step % config.SaveEvery == 0 && step < session.TotalSteps && session.SavedStep != step)
             {
                 Save();
             }
@@ -186,12 +194,25 @@ public sealed class Trainer
     {
         if (float.IsFinite(loss) && gradients.FirstNonFinite is null)
         {
+            RequireNoSkippedUpdate();
             return;
         }
         var what = float.IsFinite(loss) ? $"the gradient of {gradients.FirstNonFinite}" : gradients.FirstNonFinite is { } name ? $"the loss ({loss}) and the gradient of {name}" : $"the loss ({loss})";
         throw new DivergedException(
             $"Step {step}: {what} is not finite (looked at every {config.LogEvery} steps). Lower --lr, lengthen --warmup-epochs or set --clip-norm. "
             + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
+    }
+
+    // The device skips an update whose gradient is not finite; a later step's report no longer shows it, the count of updates does.
+    private void RequireNoSkippedUpdate()
+    {
+        var updates = UpdateCount.Download(session.Device, session.Graph.Optimizer);
+        if (updates != step)
+        {
+            throw new DivergedException(
+                $"{step - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient that is not finite. Lower --lr, lengthen --warmup-epochs or set --clip-norm; --log-every 1 names the step and the tensor. "
+                + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
+        }
     }
 
     private EvalMetrics? Evaluate(CancellationToken stop)
