@@ -1,4 +1,5 @@
 using XClr.Data;
+using XClr.Nn.Models;
 using XClr.Text;
 
 namespace XClr.Train;
@@ -17,10 +18,7 @@ public sealed class CaptionSource : IDisposable
     public int Dimension => cache.Dimension;
 
     /// <summary>D rounded up to a multiple of 4: the row length of <see cref="Embed"/>.</summary>
-    public int Width => (Dimension + 3) / 4 * 4;
-
-    /// <summary>Captions that the encoder ran on, and that came from the store.</summary>
-    public (long Embedded, long Reused) Counts => (cache.Embedded, cache.Reused);
+    public int Width => ModelSpec.Stored(Dimension);
 
     /// <summary>Opens an encoder by name or directory, on one of ONNX Runtime's providers.</summary>
     public static CaptionSource Open(string encoder, string provider) => new(CaptionCache.Open(encoder, new EmbedderOptions { Provider = provider }));
@@ -30,16 +28,7 @@ public sealed class CaptionSource : IDisposable
     {
         var dense = new float[captions.Count * Dimension];
         cache.Embed(captions, dense);
-        if (Width == Dimension)
-        {
-            return dense;
-        }
-        var padded = new float[captions.Count * Width];
-        for (var i = 0; i < captions.Count; i++)
-        {
-            dense.AsSpan(i * Dimension, Dimension).CopyTo(padded.AsSpan(i * Width));
-        }
-        return padded;
+        return StateDict.Pad(dense, Dimension);
     }
 
     /// <summary>Cosines of all pairs of class captions: row-major [K,K], 1 on the diagonal.</summary>

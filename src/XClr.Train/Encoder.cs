@@ -48,6 +48,12 @@ public sealed class Encoder : IDisposable
     /// <summary>Images per run.</summary>
     public int Rows { get; }
 
+    /// <summary>F.</summary>
+    public int FeatureWidth => model.Spec.FeatureWidth;
+
+    /// <summary>P; 0 without a head.</summary>
+    public int ProjectionWidth => projections is null ? 0 : model.Spec.ProjectionWidth;
+
     /// <summary>Bytes of a decoded image that one run accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
     public int ImageBytes => ring.ImageBytes;
 
@@ -60,10 +66,10 @@ public sealed class Encoder : IDisposable
         }
         ring.Upload(device, PackedBatch.Evaluation(samples, Rows, size), half: 0, halfFree: default);
         plan.Run();
-        featureRows.AddRange(Download(features, samples.Count, model.Spec.FeatureWidth));
+        featureRows.AddRange(Download(features, samples.Count, FeatureWidth));
         if (projections is not null)
         {
-            projectionRows.AddRange(Download(projections, samples.Count, model.Spec.ProjectionWidth));
+            projectionRows.AddRange(Download(projections, samples.Count, ProjectionWidth));
         }
     }
 

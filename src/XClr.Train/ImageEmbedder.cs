@@ -20,9 +20,7 @@ public static class ImageEmbedder
         using var device = TrainSetup.OpenDevice(request.Config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Config);
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
-        var spec = loaded.Model.Spec;
-        var workers = request.Config.Workers > 0 ? request.Config.Workers : Environment.ProcessorCount;
-        var set = FeatureSet.Extract(encoder, data, spec.FeatureWidth, spec.Head == Nn.Models.HeadKind.None ? 0 : spec.ProjectionWidth, null, workers, null, stop);
+        var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), stop);
         var entries = new List<SafetensorsEntry> { SafetensorsEntry.Float32("features", [set.Count, set.FeatureWidth], set.Features) };
         if (set.ProjectionWidth > 0)
         {

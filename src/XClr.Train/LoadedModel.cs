@@ -35,7 +35,6 @@ public sealed class LoadedModel : IDisposable
         var model = new Model(spec);
         try
         {
-            ModelInit.Fill(device, model, 0);
             ModelFile.Load(device, model, _ => true, path.Head is null ? [path.Model] : [path.Model, path.Head]);
         }
         catch

@@ -57,7 +57,6 @@ public static class ParityRun
         uint[]? labels = request.Loss == LossKind.SupCon ? Labels(batch, samples) : null;
         using var device = TrainSetup.OpenDevice(request.Device);
         using var model = new Model(Infer(request, weights));
-        ModelInit.Fill(device, model, 0);
         ModelFile.Load(device, model, _ => true, request.Weights);
         using var objective = new Objective(new ObjectiveSpec(request.Loss, samples, request.Tau, request.TauS, text?.Width ?? 0));
         using var optimizer = request.Optimizer is { } settings ? settings.Create(model.Parameters, device.Caps) : null;
@@ -95,14 +94,7 @@ public static class ParityRun
         var d = (int)(shape.Count == 2 ? shape[1] : 0);
         batch.Require("text", samples, d);
         var raw = batch.ReadFloat32("text");
-        var unit = Evaluation.Rows.Normalized(raw, d);
-        var width = (d + 3) / 4 * 4;
-        var rows = new float[samples * width];
-        for (var i = 0; i < samples; i++)
-        {
-            unit.AsSpan(i * d, d).CopyTo(rows.AsSpan(i * width));
-        }
-        return (rows, width);
+        return (StateDict.Pad(Evaluation.Rows.Normalized(raw, d), d), ModelSpec.Stored(d));
     }
 
     private static uint[] Labels(SafetensorsFile batch, int samples)

@@ -43,24 +43,19 @@ public sealed class SourceRing : IDisposable
     /// <summary>UInt32 [views x samples, AugmentEntry.Words].</summary>
     public Tensor Table { get; }
 
-    /// <summary>First byte of a half, 0 or 1.</summary>
-    public int HalfOffset(int half) => half * halfBytes;
-
     /// <summary>
     /// Copies a batch to the device. Its bytes go into a half that nothing has read since <paramref name="halfFree"/>; its table follows all work so far.
     /// </summary>
     public void Upload(GpuDevice device, PackedBatch batch, int half, GpuTicket halfFree)
     {
-        device.Transfer.Upload<byte>(Bytes.View.Slice(HalfOffset(half), Round(batch.ByteCount)), batch.Bytes.AsSpan(0, batch.ByteCount), halfFree);
-        var table = batch.Table.Select(e => e with { SourceOffset = e.SourceOffset + (uint)HalfOffset(half) }).ToArray();
+        device.Transfer.Upload<byte>(Bytes.View.Slice(half * halfBytes, batch.ByteCount), batch.Bytes.AsSpan(0, batch.ByteCount), halfFree);
+        var table = batch.Table.Select(e => e with { SourceOffset = e.SourceOffset + (uint)(half * halfBytes) }).ToArray();
         foreach (var entry in table)
         {
             entry.Require(Bytes.Bytes, spec);
         }
         device.Transfer.Upload<AugmentEntry>(Table, table);
     }
-
-    private static int Round(int bytes) => (bytes + 3) / 4 * 4;
 
     public void Dispose()
     {
@@ -75,6 +70,8 @@ public sealed class PackedBatch
     /// <summary>Row order of the table: view 1 of all samples, then view 2.</summary>
     public required AugmentEntry[] Table { get; init; }
     public required byte[] Bytes { get; init; }
+
+    /// <summary>Bytes in use: a multiple of 4.</summary>
     public required int ByteCount { get; init; }
 
     /// <summary>Packs samples with the views that were drawn for them.</summary>

@@ -84,7 +84,7 @@ internal sealed class TrainSession : IDisposable
         {
             Seed = config.Seed,
             StartAt = start,
-            Workers = Workers,
+            Workers = TrainSetup.Workers(config, busyCores: 1),
             Augment = config.AugmentStrengths,
             OutputSize = config.ImageSize,
             Decode = new DecodeOptions { MaxBytes = Graph.Sources.ImageBytes },
@@ -98,7 +98,7 @@ internal sealed class TrainSession : IDisposable
     public EvalMetrics Evaluate(long step, CancellationToken stop)
     {
         using var validation = TrainSetup.Open(config, validation: true);
-        var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, Workers, EvalLimits.InTraining);
+        var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining);
         return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.All, stop));
     }
 
@@ -130,26 +130,32 @@ internal sealed class TrainSession : IDisposable
         }
     }
 
-    private int Workers => config.Workers > 0 ? config.Workers : Math.Max(1, Environment.ProcessorCount - 1);
-
     private void LoadState()
     {
         Graph.Objective.Prepare(Device);
         Graph.Optimizer.Initialize(Device);
-        ModelInit.Fill(Device, Graph.Model, config.Seed);
         var resume = config.Resume == "auto" ? CheckpointPath.Exists(Folder.Path) ? Folder.Path : null : config.Resume;
         if (resume is not null)
         {
             Resume(CheckpointPath.Resolve(resume));
         }
-        else if (config.InitWeights is { } weights)
+        else
         {
-            ModelFile.Load(Device, Graph.Model, Model.IsBackbone, CheckpointPath.Resolve(weights).Model);
-            reporter.Info($"weights of {weights}");
+            Initialize();
         }
         foreach (var change in Folder.SaveConfig(config))
         {
             reporter.Warn($"the configuration changed since the run was begun: {change}");
+        }
+    }
+
+    private void Initialize()
+    {
+        ModelInit.Fill(Device, Graph.Model, config.Seed);
+        if (config.InitWeights is { } weights)
+        {
+            ModelFile.Load(Device, Graph.Model, Model.IsBackbone, CheckpointPath.Resolve(weights).Model);
+            reporter.Info($"weights of {weights}");
         }
     }
 

@@ -15,6 +15,9 @@ public static class TrainSetup
     /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder.</summary>
     public static GpuDevice OpenDevice(string? device) => GpuDevice.Open(new DeviceOptions { Device = device, CacheFolder = CacheFolder.Default });
 
+    /// <summary>Decoding threads: as asked, or one per core that nothing else keeps busy.</summary>
+    public static int Workers(TrainConfig config, int busyCores = 0) => config.Workers > 0 ? config.Workers : Math.Max(1, Environment.ProcessorCount - busyCores);
+
     /// <summary>What all views share: size, filter, ImageNet's normalisation.</summary>
     public static AugmentSpec Images(TrainConfig config)
     {

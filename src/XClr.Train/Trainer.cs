@@ -2,7 +2,6 @@ using System.Diagnostics;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
-using XClr.Nn.Models;
 using XClr.Nn.Optim;
 using XClr.Train.Evaluation;
 
@@ -71,12 +70,7 @@ public sealed class Trainer
         {
             Save();
         }
-        var after = status == TrainStatus.Completed ? Evaluate(stop) : null;
-        if (best is not null && best.Step == step)
-        {
-            // The state names the best step: this one.
-            Save();
-        }
+        var after = status == TrainStatus.Completed ? EvaluateAndKeepBest(stop) : null;
         if (session.SavedStep != step)
         {
             throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: {session.Folder.ResumeArguments}");
@@ -111,11 +105,7 @@ public sealed class Trainer
             }
             if (config.EvalEvery > 0 && step % config.EvalEvery == 0 && step < session.TotalSteps)
             {
-                Evaluate(stop);
-                if (best?.Step == step)
-                {
-                    Save();
-                }
+                EvaluateAndKeepBest(stop);
                 StartInterval(loader);
             }
             if (step % config.SaveEvery == 0 && step < session.TotalSteps && session.SavedStep != step)
@@ -198,9 +188,7 @@ public sealed class Trainer
             return;
         }
         var what = float.IsFinite(loss) ? $"the gradient of {gradients.FirstNonFinite}" : gradients.FirstNonFinite is { } name ? $"the loss ({loss}) and the gradient of {name}" : $"the loss ({loss})";
-        throw new DivergedException(
-            $"Step {step}: {what} is not finite (looked at every {config.LogEvery} steps). Lower --lr, lengthen --warmup-epochs or set --clip-norm. "
-            + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
+        throw Diverged($"Step {step}: {what} is not finite (looked at every {config.LogEvery} steps).");
     }
 
     // The device skips an update whose gradient is not finite; a later step's report no longer shows it, the count of updates does.
@@ -209,10 +197,23 @@ public sealed class Trainer
         var updates = UpdateCount.Download(session.Device, session.Graph.Optimizer);
         if (updates != step)
         {
-            throw new DivergedException(
-                $"{step - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient that is not finite. Lower --lr, lengthen --warmup-epochs or set --clip-norm; --log-every 1 names the step and the tensor. "
-                + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
+            throw Diverged($"{step - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient that is not finite (--log-every 1 names the step and the tensor).");
         }
+    }
+
+    private DivergedException Diverged(string what) => new(
+        $"{what} Lower --lr, lengthen --warmup-epochs or set --clip-norm. " + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
+
+    // The state names the best step, whose folder must then exist.
+    private EvalMetrics? EvaluateAndKeepBest(CancellationToken stop)
+    {
+        var known = best;
+        var result = Evaluate(stop);
+        if (best != known)
+        {
+            Save();
+        }
+        return result;
     }
 
     private EvalMetrics? Evaluate(CancellationToken stop)
@@ -243,10 +244,9 @@ public sealed class Trainer
     private void Save()
     {
         Drain();
-        var gradients = GradientReport.Download(session.Device, session.Graph.Optimizer);
         if (step > session.Step)
         {
-            RequireFinite(session.Device.Transfer.Download(session.Graph.Objective.Statistics, 1)[0], gradients);
+            RequireFinite(session.Device.Transfer.Download(session.Graph.Objective.Statistics, 1)[0], GradientReport.Download(session.Device, session.Graph.Optimizer));
         }
         try
         {

@@ -7,11 +7,8 @@ using XClr.Train.Evaluation;
 namespace XClr.Cli.Commands;
 
 [Verb("eval", HelpText = "Measure a checkpoint on held-out images: k-NN accuracy, similarity fidelity.")]
-public sealed class EvalCommand : DatasetCommand
+public sealed class EvalCommand : CheckpointCommand
 {
-    [Option("checkpoint", Required = true, HelpText = "A run folder (its latest), a step folder or a .safetensors file [path].")]
-    public string Checkpoint { get; set; } = "";
-
     [Option("protocol", Default = "knn,fidelity", HelpText = "What to measure, comma-separated: knn|fidelity.")]
     public string Protocol { get; set; } = "knn,fidelity";
 
@@ -27,22 +24,13 @@ public sealed class EvalCommand : DatasetCommand
     [Option("text-provider", Default = "cpu", HelpText = "Where it runs: cpu, cuda, ... [name[:index]].")]
     public string TextProvider { get; set; } = "cpu";
 
-    [Option("batch-size", Default = 64, HelpText = "Images per run of the network [images].")]
-    public int BatchSize { get; set; } = 64;
-
     [Option("limit", HelpText = "Images of each set to use; unset: all [images].")]
     public int? Limit { get; set; }
-
-    [Option("workers", HelpText = "Decoding threads; 0: one per core [threads].")]
-    public int Workers { get; set; }
-
-    [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
-    public string? Device { get; set; }
 
     /// <inheritdoc/>
     public override int Run()
     {
-        Require(BatchSize >= 1, $"--batch-size {BatchSize}: allowed: a whole number from 1 up.");
+        RequireBatchSize();
         Require(Limit is null or >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
         var protocol = ParseProtocol();
         Require(!protocol.HasFlag(EvalProtocol.Knn) || Data is not null, "--protocol knn needs --data, the training images that vote; or pass --protocol fidelity.");

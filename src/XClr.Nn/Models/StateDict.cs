@@ -41,6 +41,22 @@ public static class StateDict
         };
     }
 
+    /// <summary>Pads the rows of a [rows, width] matrix with zeros to <see cref="ModelSpec.Stored"/>.</summary>
+    public static float[] Pad(float[] matrix, int width)
+    {
+        var stored = ModelSpec.Stored(width);
+        if (stored == width)
+        {
+            return matrix;
+        }
+        var padded = new float[matrix.Length / width * stored];
+        for (var i = 0; i < matrix.Length / width; i++)
+        {
+            matrix.AsSpan(i * width, width).CopyTo(padded.AsSpan(i * stored));
+        }
+        return padded;
+    }
+
     /// <summary>Drops the padding of a [rows, stored] matrix.</summary>
     public static float[] Unpad(float[] matrix, int stored, int width)
     {

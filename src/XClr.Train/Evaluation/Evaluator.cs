@@ -33,8 +33,6 @@ public static class EvalNames
 /// <summary>How many images count at most; null = all.</summary>
 public sealed record EvalLimits(int? Bank, int? Queries)
 {
-    public static EvalLimits None { get; } = new(null, null);
-
     /// <summary>Inside a training run: seeded parts, so that an evaluation stays short.</summary>
     public static EvalLimits InTraining { get; } = new(2000, 1000);
 }
@@ -63,16 +61,14 @@ public static class Evaluator
         using var bank = config.Data is null ? null : TrainSetup.Open(config, validation: false);
         using var device = TrainSetup.OpenDevice(config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, config);
-        var workers = config.Workers > 0 ? config.Workers : Environment.ProcessorCount;
-        return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, config.TextEncoder, config.TextProvider, workers, request.Limits), request.Protocol, stop, request.BatchSize);
+        return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config), request.Limits), request.Protocol, stop, request.BatchSize);
     }
 
     /// <summary>Measures a model that is on a device; results by name.</summary>
     public static IReadOnlyDictionary<string, double> Measure(GpuDevice device, Model model, AugmentSpec images, EvalData data, EvalProtocol protocol, CancellationToken stop, int rows = InTrainingRows)
     {
         using var encoder = new Encoder(device, model, images, rows);
-        FeatureSet Extract(IImageDataset set, int? limit) =>
-            FeatureSet.Extract(encoder, set, model.Spec.FeatureWidth, model.Spec.Head == HeadKind.None ? 0 : model.Spec.ProjectionWidth, limit, data.Workers, null, stop);
+        FeatureSet Extract(IImageDataset set, int? limit) => FeatureSet.Extract(encoder, set, limit, data.Workers, stop);
         var queries = Extract(data.Validation, data.Limits.Queries);
         var results = new Dictionary<string, double> { [EvalNames.Queries] = queries.Count, [EvalNames.Skipped] = queries.Skipped.Values.Sum() };
         if (protocol.HasFlag(EvalProtocol.Knn) && data.Bank is not null && queries.Labels is not null)

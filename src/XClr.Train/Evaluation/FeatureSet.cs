@@ -16,11 +16,11 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, float[] Features, in
     public int Count => Keys.Count;
 
     /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch.</summary>
-    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int featureWidth, int projectionWidth, int? limit, int workers, SkipLog? skipLog, CancellationToken stop)
+    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, CancellationToken stop)
     {
         var options = new SampleStreamOptions
         {
-            Shuffle = limit is not null, Workers = workers, SkipLog = skipLog, Decode = new DecodeOptions { MaxBytes = encoder.ImageBytes }, Prefetch = 2 * encoder.Rows,
+            Shuffle = limit is not null, Workers = workers, Decode = new DecodeOptions { MaxBytes = encoder.ImageBytes }, Prefetch = 2 * encoder.Rows,
         };
         using var stream = new SampleStream(dataset, options);
         var (keys, features, projections, labels, captions) = (new List<string>(), new List<float>(), new List<float>(), new List<int?>(), new List<string?>());
@@ -36,7 +36,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, float[] Features, in
                 sample.Dispose();
             }
         }
-        return new FeatureSet(keys, [.. features], featureWidth, [.. projections], projectionWidth,
+        return new FeatureSet(keys, [.. features], encoder.FeatureWidth, [.. projections], encoder.ProjectionWidth,
             labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null, captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, stream.Skipped);
     }
 }
