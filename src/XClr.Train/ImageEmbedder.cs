@@ -5,10 +5,11 @@ namespace XClr.Train;
 
 /// <summary>Embeds the images of a data set with a checkpoint.</summary>
 /// <param name="Checkpoint">Run folder, step folder or .safetensors.</param>
+/// <param name="Network">What the user says of the network.</param>
 /// <param name="Config">Data, data format, classes, device and workers are read of it; Data must be set.</param>
 /// <param name="Out">The .safetensors to write: `features` [N,F], `projections` [N,P]; keys in a .keys.txt beside it, a line each.</param>
 /// <param name="BatchSize">Images per run of the network.</param>
-public sealed record EmbedRequest(string Checkpoint, TrainConfig Config, string Out, int BatchSize = 64);
+public sealed record EmbedRequest(string Checkpoint, NetworkOptions Network, TrainConfig Config, string Out, int BatchSize = 64);
 
 /// <summary>The `embed-images` verb's work.</summary>
 public static class ImageEmbedder
@@ -18,7 +19,7 @@ public static class ImageEmbedder
     {
         using var data = TrainSetup.Open(request.Config, validation: false);
         using var device = TrainSetup.OpenDevice(request.Config.Device);
-        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Config);
+        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
         var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), stop);
         var entries = new List<SafetensorsEntry> { SafetensorsEntry.Float32("features", [set.Count, set.FeatureWidth], set.Features) };

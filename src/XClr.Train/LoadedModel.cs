@@ -8,11 +8,12 @@ namespace XClr.Train;
 /// <summary>A network read from a checkpoint, ready for inference.</summary>
 public sealed class LoadedModel : IDisposable
 {
-    private LoadedModel(Model model, AugmentSpec images, CheckpointState? state)
+    private LoadedModel(Model model, AugmentSpec images, string? stateFile, TrainConfig? trained)
     {
         Model = model;
         Images = images;
-        State = state;
+        StateFile = stateFile;
+        Trained = trained;
     }
 
     public Model Model { get; }
@@ -20,18 +21,29 @@ public sealed class LoadedModel : IDisposable
     /// <summary>Size and normalisation that the network expects.</summary>
     public AugmentSpec Images { get; }
 
-    /// <summary>The checkpoint's state; null for a bare .safetensors.</summary>
-    public CheckpointState? State { get; }
+    /// <summary>Path of the checkpoint's state; null for a bare .safetensors.</summary>
+    public string? StateFile { get; }
+
+    /// <summary>The configuration that the network was trained with; null for a bare .safetensors.</summary>
+    public TrainConfig? Trained { get; }
 
     /// <summary>
-    /// Opens a run folder, a step folder or a .safetensors file. A bare file says nothing of architecture and size: <paramref name="config"/> does.
+    /// Opens a run folder, a step folder or a .safetensors file. A bare file's network is told from its tensors (<see cref="ModelShapes"/>), its images are torchvision's (224 pixels, bilinear,
+    /// ImageNet's mean and std), where <paramref name="options"/> say nothing else.
     /// </summary>
-    public static LoadedModel Open(GpuDevice device, string checkpoint, TrainConfig config)
+    /// <exception cref="UsageException">An option contradicts the checkpoint's state.</exception>
+    /// <exception cref="SafetensorsException">The file holds no network of a kind that this program has.</exception>
+    public static LoadedModel Open(GpuDevice device, string checkpoint, NetworkOptions options)
     {
         var path = CheckpointPath.Resolve(checkpoint);
         var state = path.State is null ? null : CheckpointState.Read(path.State);
-        var trained = state is null ? config : TrainConfig.FromJson(state.Config, path.State!);
-        var spec = path.Head is null ? TrainSetup.Network(trained, 0) with { Head = HeadKind.None } : TrainSetup.Network(trained, TextWidth(path.Head));
+        var trained = state is null ? null : TrainConfig.FromJson(state.Config, path.State!);
+        var spec = Describe(path, trained, options);
+        var images = state is null ? options.Images() : TrainCheckpoint.Images(state, TrainSetup.Images(trained!).Filter);
+        if (path.State is not null)
+        {
+            options.RequireAgreement(spec, images, path.State);
+        }
         var model = new Model(spec);
         try
         {
@@ -42,15 +54,21 @@ public sealed class LoadedModel : IDisposable
             model.Dispose();
             throw;
         }
-        var images = TrainSetup.Images(trained);
-        return new LoadedModel(model, state is null ? images : TrainCheckpoint.Images(state, images.Filter), state);
+        return new LoadedModel(model, images, path.State, trained);
     }
 
-    // CLIP's text map tells D; other heads have none.
-    private static int TextWidth(string head)
+    private static ModelSpec Describe(CheckpointPath path, TrainConfig? trained, NetworkOptions options)
     {
-        using var file = SafetensorsFile.Open(head);
-        return file.Contains(Model.TextMap) ? (int)file[Model.TextMap].Shape[1] : 0;
+        using var weights = SafetensorsFile.Open(path.Model);
+        var backbone = trained is null
+            ? ModelShapes.Backbone(weights, options.Arch, options.Stem, options.Width)
+            : new ModelSpec(trained.Arch, trained.Stem, trained.Width, HeadKind.None);
+        if (path.Head is null)
+        {
+            return ModelShapes.WithHead(backbone, weights);
+        }
+        using var head = SafetensorsFile.Open(path.Head);
+        return ModelShapes.WithHead(backbone, head);
     }
 
     public void Dispose() => Model.Dispose();

@@ -76,16 +76,8 @@ public static class ParityRun
     {
         var conv = weights["conv1.weight"].Shape;
         var stem = request.Stem ?? (conv[2] == 7 ? Stem.ImageNet : Stem.Half);
-        var spec = new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None, Stages: request.Stages);
-        if (request.Loss == LossKind.Clip)
-        {
-            var map = weights[Model.TextMap].Shape;
-            return spec with { Head = HeadKind.Clip, ProjectionWidth = (int)map[0], TextWidth = (int)map[1] };
-        }
-        var first = weights["projector.0.weight"].Shape;
-        return weights.Contains("projector.3.weight")
-            ? spec with { Head = HeadKind.Mlp, HiddenWidth = (int)first[0], ProjectionWidth = (int)weights["projector.3.weight"].Shape[0] }
-            : spec with { Head = HeadKind.Linear, ProjectionWidth = (int)first[0] };
+        _ = weights[request.Loss == LossKind.Clip ? Model.TextMap : Model.ProjectorMap];
+        return ModelShapes.WithHead(new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None, Stages: request.Stages), weights);
     }
 
     private static (float[] Rows, int Width) Text(SafetensorsFile batch, int samples)

@@ -1,4 +1,5 @@
 using CommandLine;
+using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
@@ -16,6 +17,28 @@ public abstract class CheckpointCommand : DatasetCommand
 
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
+
+    [Option("arch", HelpText = "Backbone of a bare .safetensors; unset: by its tensors' names: resnet18|resnet34|resnet50|resnet101.")]
+    public string? Arch { get; set; }
+
+    [Option("stem", HelpText = "First layers of a bare .safetensors; unset: imagenet for a 7x7 convolution (a 3x3 one may be either of the others): imagenet|half|small.")]
+    public string? Stem { get; set; }
+
+    [Option("width", HelpText = "Width of a bare .safetensors; unset: by its first convolution [multiple of the channels].")]
+    public string? Width { get; set; }
+
+    [Option("image-size", HelpText = "Side of the images for a bare .safetensors; unset: 224 [pixels].")]
+    public string? ImageSize { get; set; }
+
+    [Option("mean", HelpText = "What a bare .safetensors wants subtracted from pixels of 0 to 1; unset: ImageNet's 0.485,0.456,0.406 [red,green,blue].")]
+    public string? Mean { get; set; }
+
+    [Option("std", HelpText = "What a bare .safetensors wants them divided by after that; unset: ImageNet's 0.229,0.224,0.225 [red,green,blue].")]
+    public string? Std { get; set; }
+
+    /// <summary>What the options say of the network.</summary>
+    /// <exception cref="UsageException">A value is not accepted.</exception>
+    protected NetworkOptions Network() => NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std);
 
     /// <summary>Checks --batch-size.</summary>
     protected void RequireBatchSize() => Require(BatchSize >= 1, $"--batch-size {BatchSize}: allowed: a whole number from 1 up.");

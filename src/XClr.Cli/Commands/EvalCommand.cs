@@ -1,6 +1,5 @@
 using System.Globalization;
 using CommandLine;
-using XClr.Text;
 using XClr.Train;
 using XClr.Train.Evaluation;
 
@@ -18,8 +17,8 @@ public sealed class EvalCommand : CheckpointCommand
     [Option("val-data", Required = true, HelpText = "Held-out images [path].")]
     public string ValData { get; set; } = "";
 
-    [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "Caption encoder of the fidelity [name or path].")]
-    public string TextEncoder { get; set; } = CaptionEmbedder.Default;
+    [Option("text-encoder", HelpText = "Caption encoder of the fidelity; unset: the run's own, static-minilm-128 for a bare .safetensors [name or path].")]
+    public string? TextEncoder { get; set; }
 
     [Option("text-provider", Default = "cpu", HelpText = "Where it runs: cpu, cuda, ... [name[:index]].")]
     public string TextProvider { get; set; } = "cpu";
@@ -34,7 +33,7 @@ public sealed class EvalCommand : CheckpointCommand
         Require(Limit is null or >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
         var protocol = ParseProtocol();
         Require(!protocol.HasFlag(EvalProtocol.Knn) || Data is not null, "--protocol knn needs --data, the training images that vote; or pass --protocol fidelity.");
-        var request = new EvalRequest(Checkpoint, ToConfig(), protocol, new EvalLimits(Limit, Limit), BatchSize);
+        var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, new EvalLimits(Limit, Limit), BatchSize);
         using var signals = new StopSignals(Console.Error.WriteLine);
         var results = Evaluator.Run(request, signals.Token);
         WarnOfUnmeasured(protocol, results);
@@ -65,7 +64,6 @@ public sealed class EvalCommand : CheckpointCommand
         DataFormat = ParseFormat(),
         Classes = Classes,
         CaptionTemplate = CaptionTemplate,
-        TextEncoder = TextEncoder,
         TextProvider = TextProvider,
         Workers = Workers,
         Device = Device,

@@ -10,16 +10,18 @@ namespace XClr.Nn.Layers;
 /// </summary>
 internal sealed class Projector(ModelSpec spec, ParameterSet parameters)
 {
+    public const string FirstWeight = "projector.0.weight", SecondWeight = "projector.3.weight";
+
     private readonly bool mlp = spec.Head == HeadKind.Mlp;
     private Tensor? features, hidden, activated, output, hiddenMean, hiddenInvStd, outputMean, outputInvStd;
 
     public static IEnumerable<ParameterSpec> Parameters(ModelSpec spec) => spec.Head == HeadKind.Mlp
         ? [
-            ModelTensor.Linear("projector.0.weight", spec.FeatureWidth, spec.ProjectorHidden),
+            ModelTensor.Linear(FirstWeight, spec.FeatureWidth, spec.ProjectorHidden),
             ModelTensor.Vector("projector.1.weight", spec.ProjectorHidden), ModelTensor.Vector("projector.1.bias", spec.ProjectorHidden),
-            ModelTensor.Linear("projector.3.weight", spec.ProjectorHidden, spec.ProjectionWidth),
+            ModelTensor.Linear(SecondWeight, spec.ProjectorHidden, spec.ProjectionWidth),
         ]
-        : [ModelTensor.Linear("projector.0.weight", spec.FeatureWidth, spec.ProjectionWidth)];
+        : [ModelTensor.Linear(FirstWeight, spec.FeatureWidth, spec.ProjectionWidth)];
 
     public static IEnumerable<ParameterSpec> Buffers(ModelSpec spec) => spec.Head == HeadKind.Mlp
         ? [
@@ -40,7 +42,7 @@ internal sealed class Projector(ModelSpec spec, ParameterSet parameters)
         var m = input.Shape[0];
         features = input;
         var first = gpu.NewTensor("projector.0", new Shape(m, ModelSpec.Stored(mlp ? spec.ProjectorHidden : spec.ProjectionWidth)));
-        LinearOp.Forward(gpu, features, parameters.Value("projector.0.weight"), bias: null, first);
+        LinearOp.Forward(gpu, features, parameters.Value(FirstWeight), bias: null, first);
         if (!mlp)
         {
             return first;
@@ -50,7 +52,7 @@ internal sealed class Projector(ModelSpec spec, ParameterSet parameters)
         output = gpu.NewTensor("projector.3", new Shape(m, ModelSpec.Stored(spec.ProjectionWidth)));
         var normalized = gpu.NewTensor("projector.4", output.Shape);
         (hiddenMean, hiddenInvStd) = Norm(gpu, hidden, HiddenNorm, activated, mode, relu: true);
-        LinearOp.Forward(gpu, activated, parameters.Value("projector.3.weight"), bias: null, output);
+        LinearOp.Forward(gpu, activated, parameters.Value(SecondWeight), bias: null, output);
         (outputMean, outputInvStd) = Norm(gpu, output, OutputNorm, normalized, mode, relu: false);
         return normalized;
     }
@@ -62,16 +64,16 @@ internal sealed class Projector(ModelSpec spec, ParameterSet parameters)
         if (mlp)
         {
             BatchNormOp.Backward(gpu, dy, output!, OutputNorm, outputMean!, outputInvStd!, dy, ReluMask.None);
-            LinearOp.BackwardWeight(gpu, activated!, dy, parameters.Gradient("projector.3.weight"));
+            LinearOp.BackwardWeight(gpu, activated!, dy, parameters.Gradient(SecondWeight));
             var dhidden = gpu.NewTensor("dhidden", hidden!.Shape);
-            LinearOp.BackwardData(gpu, dy, parameters.Value("projector.3.weight"), dhidden);
+            LinearOp.BackwardData(gpu, dy, parameters.Value(SecondWeight), dhidden);
             BatchNormOp.Backward(gpu, dhidden, hidden, HiddenNorm, hiddenMean!, hiddenInvStd!, dhidden, ReluMask.Recomputed, null,
                 parameters.Gradient("projector.1.weight"), parameters.Gradient("projector.1.bias"));
             dy = dhidden;
         }
-        LinearOp.BackwardWeight(gpu, features!, dy, parameters.Gradient("projector.0.weight"));
+        LinearOp.BackwardWeight(gpu, features!, dy, parameters.Gradient(FirstWeight));
         var dfeatures = gpu.NewTensor("dfeatures", features!.Shape);
-        LinearOp.BackwardData(gpu, dy, parameters.Value("projector.0.weight"), dfeatures);
+        LinearOp.BackwardData(gpu, dy, parameters.Value(FirstWeight), dfeatures);
         return dfeatures;
     }
 

@@ -18,6 +18,9 @@ public sealed class Model : IDisposable
     private const string ImageMap = "clip.image_projection.weight";
     public const string TextMap = "clip.text_projection.weight";
 
+    /// <summary>Name of the projectors' first weight [hidden or P,F].</summary>
+    public const string ProjectorMap = Projector.FirstWeight;
+
     private static readonly PoolWindow PoolWindow = new(3, 3, Stride: 2, Pad: 1);
 
     private readonly ConvBnLayer stem;

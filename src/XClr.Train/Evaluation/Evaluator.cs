@@ -2,6 +2,7 @@ using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
+using XClr.Text;
 
 namespace XClr.Train.Evaluation;
 
@@ -42,11 +43,13 @@ public sealed record EvalData(IImageDataset? Bank, IImageDataset Validation, str
 
 /// <summary>An evaluation of a checkpoint.</summary>
 /// <param name="Checkpoint">Run folder, step folder or .safetensors.</param>
-/// <param name="Config">Data, data format, classes, template, text encoder, device and workers are read of it; ValData must be set.</param>
+/// <param name="Network">What the user says of the network.</param>
+/// <param name="Config">Data, data format, classes, template, text provider, device and workers are read of it; ValData must be set.</param>
+/// <param name="TextEncoder">Caption encoder of the fidelity; null = the one that the network was trained with, or the built-in one where that is not known.</param>
 /// <param name="Protocol">What is measured.</param>
 /// <param name="Limits">How many images count.</param>
 /// <param name="BatchSize">Images per run of the network.</param>
-public sealed record EvalRequest(string Checkpoint, TrainConfig Config, EvalProtocol Protocol, EvalLimits Limits, int BatchSize = 64);
+public sealed record EvalRequest(string Checkpoint, NetworkOptions Network, TrainConfig Config, string? TextEncoder, EvalProtocol Protocol, EvalLimits Limits, int BatchSize = 64);
 
 /// <summary>Measures a network on held-out images.</summary>
 public static class Evaluator
@@ -60,8 +63,26 @@ public static class Evaluator
         using var validation = TrainSetup.Open(config, validation: true);
         using var bank = config.Data is null ? null : TrainSetup.Open(config, validation: false);
         using var device = TrainSetup.OpenDevice(config.Device);
-        using var loaded = LoadedModel.Open(device, request.Checkpoint, config);
-        return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config), request.Limits), request.Protocol, stop, request.BatchSize);
+        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
+        var encoder = request.TextEncoder ?? loaded.Trained?.TextEncoder ?? config.TextEncoder;
+        if (request.Protocol.HasFlag(EvalProtocol.Fidelity) && validation.Read(ReadOrder.Sequential).FirstOrDefault(s => s.Fault is null)?.Caption is not null)
+        {
+            RequireEncoder(encoder, config.TextProvider, request.TextEncoder is null ? loaded.StateFile : null);
+        }
+        return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, encoder, config.TextProvider, TrainSetup.Workers(config), request.Limits), request.Protocol, stop, request.BatchSize);
+    }
+
+    // Before the images go through the network, which may take long.
+    private static void RequireEncoder(string encoder, string provider, string? savedIn)
+    {
+        try
+        {
+            CaptionSource.Open(encoder, provider).Dispose();
+        }
+        catch (TextException e) when (savedIn is not null)
+        {
+            throw new TextException($"{e.Message} It is the one that the network was trained with ({savedIn}); put it back, or name its present place or another encoder by --text-encoder.", e);
+        }
     }
 
     /// <summary>Measures a model that is on a device; results by name.</summary>

@@ -1,0 +1,89 @@
+using XClr.Nn;
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+/// <summary>What `eval` and `embed-images` take from a checkpoint, and what the user may say instead.</summary>
+public sealed class CheckpointTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private string Run => folder.File("run");
+
+    private string[] Train(params string[] more)
+    {
+        var data = TinySet.Write(folder);
+        CliProcess.Run(["train", .. data, .. TinySet.Network, "--run-dir", Run, "--steps", "1", .. more]).Expect(0);
+        return data;
+    }
+
+    private CliResult Embed(string checkpoint, params string[] more) =>
+        CliProcess.Run(["embed-images", "--checkpoint", checkpoint, "--data", folder.Path, "--out", folder.File("e.safetensors"), .. more]);
+
+    private float[] Features()
+    {
+        using var file = SafetensorsFile.Open(folder.File("e.safetensors"));
+        return file.ReadFloat32("features");
+    }
+
+    [Fact]
+    public void ABareFileIsTheNetworkThatItsTensorsShow()
+    {
+        Train();
+        Embed(Run).Expect(0);
+        var expected = Features();
+        var bare = folder.File("bare.safetensors");
+        File.Copy(CheckpointPath.Resolve(Run).Model, bare);
+        Assert.Contains("--stem half (stride 2) or --stem small", Embed(bare).Expect(3).Errors);
+        Embed(bare, "--stem", "small", "--image-size", "8").Expect(0);
+        Assert.Equal(expected, Features());
+        Embed(bare, "--stem", "small", "--image-size", "8", "--mean", "0.2,0.2,0.2").Expect(0);
+        Assert.NotEqual(expected, Features());
+        // layer1.0.conv1 is 3x3 in a ResNet-18 and 1x1 in a ResNet-50.
+        Assert.Contains("layer1.0.conv1.weight is [4,4,3,3], the model needs [4,4,1,1]", Embed(bare, "--stem", "small", "--arch", "resnet50").Expect(3).Errors);
+        Assert.Contains("--std '1,0,1' is not accepted; allowed: three numbers above 0", Embed(bare, "--std", "1,0,1").Expect(2).Errors);
+    }
+
+    [Theory]
+    [InlineData("--image-size 16 contradicts", "says 8", "--image-size", "16")]
+    [InlineData("--arch resnet34 contradicts", "says resnet18", "--arch", "resnet34")]
+    [InlineData("--mean 0.5,0.5,0.5 contradicts", "says 0.485,0.456,0.406", "--mean", "0.5,0.5,0.5")]
+    public void ARunKnowsItsNetworkBetter(string expected, string saved, params string[] options)
+    {
+        Train();
+        Embed(Run, "--image-size", "8", "--width", "0.0625", "--stem", "small").Expect(0);
+        var errors = Embed(Run, options).Expect(2).Errors;
+        Assert.Contains(expected, errors);
+        Assert.Contains("state.json", errors);
+        Assert.Contains(saved, errors);
+    }
+
+    [Fact]
+    public void TheEncoderOfTheRunMeasuresItsFidelity()
+    {
+        var encoder = folder.File("encoder");
+        CopyFolder(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), encoder);
+        var data = Train("--text-encoder", encoder);
+        string[] eval = ["eval", "--checkpoint", Run, .. data, "--val-data", folder.Path, "--protocol", "fidelity", "--json"];
+        var fidelity = CliProcess.Run(eval).Expect(0).Json.GetProperty("results").GetProperty("fidelity").GetDouble();
+        Directory.Delete(encoder, recursive: true);
+        var errors = CliProcess.Run(eval).Expect(3).Errors;
+        Assert.Contains($"Text encoder {encoder}: does not exist", errors);
+        Assert.Contains("state.json", errors);
+        Assert.Contains("--text-encoder", errors);
+        var named = CliProcess.Run([.. eval, "--text-encoder", "static-minilm-128"]).Expect(0).Json.GetProperty("results").GetProperty("fidelity").GetDouble();
+        Assert.Equal(fidelity, named);
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+    }
+}
