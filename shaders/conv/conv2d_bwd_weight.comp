@@ -1,10 +1,11 @@
 // dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], for one part of the pixels.
-// x: [N,H,W,C], dy: [N,P,Q,K], dw: [parts,R,S,C,K]. Dispatch: one workgroup of 64 invocations per 64 rows (r,s,c), 64 columns k and part, 16 pixels per step.
-// Reads x once per 64 columns, dy once per 64 rows; writes dw once per part. Shared: 8 KiB.
+// x: [N,H,W,C], dy: [N,P,Q,K], dw: [parts,R,S,C,K]. Dispatch: one workgroup of 64 invocations per 64 rows (r,s,c), 32 QUADS columns k and part, 16 pixels
+// per step. Reads x once per 32 QUADS columns, dy once per 64 rows; writes dw once per part. Shared: 4 KiB + 2 KiB per QUADS.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "grid.glsl"
 #include "conv2d_bwd_weight_params.glsl"
+#define TILE_ID 1
 #include "gemm_tile.glsl"
 layout(std430, binding = 0) readonly buffer X { vec4 x[]; };
 layout(std430, binding = 1) readonly buffer Dy { vec4 dy[]; };
@@ -13,13 +14,13 @@ layout(std430, binding = 3) readonly buffer Shift { vec4 shift[]; };
 layout(std430, binding = 4) writeonly buffer Dw { vec4 dw[]; };
 
 void main() {
-  int rows4 = R * S * C4, rowTiles = (rows4 + 15) / 16, columnTiles = (K4 + 15) / 16;
+  int rows4 = R * S * C4, rowTiles = (rows4 + 15) / 16, columnTiles = (K4 + COLUMNS4 - 1) / COLUMNS4;
   int group = int(flat_group()), part = group / (rowTiles * columnTiles);
   if (part >= parts) return;
   int tile = group - part * rowTiles * columnTiles, column = tile / rowTiles, rowTile = tile - column * rowTiles;
   int t = int(gl_LocalInvocationIndex), rowGroup = t / 8, lane = t % 8;
-  // This invocation loads one vec4 of rows and one vec4 of columns, of pixels t/16, t/16 + 4, ...
-  int q4 = rowTile * 16 + t % 16, k4 = column * 16 + t % 16, tap = q4 / C4, c = q4 - tap * C4, r = tap / S, s = tap - r * S;
+  // This invocation loads one vec4 of rows of pixels t/16, t/16 + 4, ...
+  int q4 = rowTile * 16 + t % 16, tap = q4 / C4, c = q4 - tap * C4, r = tap / S, s = tap - r * S;
   vec4 gain = PROLOGUE == 0u || q4 >= rows4 ? vec4(1) : scale[c], offset = PROLOGUE == 0u || q4 >= rows4 ? vec4(0) : shift[c];
   int total = N * P * Q, perPart = (total + parts - 1) / parts, end = min(total, (part + 1) * perPart);
   clear_sums();
@@ -30,7 +31,10 @@ void main() {
       bool inside = m < end && q4 < rows4 && uint(iy) < uint(H) && uint(ix) < uint(W);
       vec4 a = inside ? prologue(x[((n * H + iy) * W + ix) * C4 + c], gain, offset) : vec4(0);
       for (int e = 0; e < 4; e++) tileA[d][4 * (t % 16) + e] = a[e];
-      tileB[d][t % 16] = m < end && k4 < K4 ? dy[m * K4 + k4] : vec4(0);
+    }
+    for (int i = 0; i < 2 * QUADS; i++) {
+      int at = i * 64 + t, m = m0 + at / COLUMNS4, k4 = column * COLUMNS4 + at % COLUMNS4;
+      tileB[at] = m < end && k4 < K4 ? dy[m * K4 + k4] : vec4(0);
     }
     barrier();
     multiply_tiles(rowGroup, lane);
@@ -38,9 +42,9 @@ void main() {
   }
   for (int i = 0; i < 8; i++) {
     int row = rowTile * 64 + rowGroup * 8 + i;
-    for (int j = 0; j < 2; j++) {
-      int k = column * 16 + tile_column(lane, 4 * j) / 4;
-      if (row < 4 * rows4 && k < K4) dw[((firstPart + part) * rows4 * 4 + row) * K4 + k] = vec4(sum[i][4 * j], sum[i][4 * j + 1], sum[i][4 * j + 2], sum[i][4 * j + 3]);
+    for (int j = 0; j < QUADS; j++) {
+      int k = column * COLUMNS4 + lane + 8 * j;
+      if (row < 4 * rows4 && k < K4) dw[((firstPart + part) * rows4 * 4 + row) * K4 + k] = sum[i * QUADS + j];
     }
   }
 }

@@ -52,9 +52,7 @@ public static class ConvBench
                 // Not zeros: a CPU's multiplier is slow on denormal numbers and fast on none, so the values must be ordinary.
                 device.Transfer.Upload<float>(tensors[input.Name], [.. Enumerable.Range(0, (int)input.Shape.Count).Select(i => 0.5f - i % 97 / 97f)]);
             }
-            var recorder = new Recorder(device.Caps);
-            op.Record(recorder, tensors);
-            using var plan = Plan.Build(device, recorder);
+            using var plan = Plan.Build(device, device.Record(gpu => op.Record(gpu, tensors)));
             plan.Run();
             var best = double.PositiveInfinity;
             var processor = Process.GetCurrentProcess().TotalProcessorTime;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 
 namespace XClr.Gpu;
@@ -67,21 +68,32 @@ public sealed record DeviceCaps
     public required bool CooperativeMatrix { get; init; }
     public required IReadOnlyList<CooperativeMatrixShape> CooperativeMatrixShapes { get; init; }
 
+    /// <summary>The driver tells registers, spills and the like of a pipeline (VK_KHR_pipeline_executable_properties).</summary>
+    public required bool PipelineStatistics { get; init; }
+
     /// <summary>Nanoseconds per timestamp tick; 0 where the queue has no timestamps.</summary>
     public required double TimestampPeriod { get; init; }
     public required int TimestampValidBits { get; init; }
 
+    /// <summary>
+    /// Keys of kernels (name and specialisation) that this device's compiler does badly, as far as it was asked (<see cref="KernelStatistics.RunsWell"/>): ops that have
+    /// another tile take that.
+    /// </summary>
+    public IReadOnlySet<string> KernelsPassedOver { get; init; } = ImmutableHashSet<string>.Empty;
+
     /// <summary>True where the kernels written for CPU drivers (suffix `word`: no barriers, wide work per lane) are the right choice.</summary>
     public required bool CpuKernels { get; init; }
 
-    /// <summary>Parses a byte count or a count: a whole number with an optional suffix K, M or G (powers of 1,024).</summary>
+    /// <summary>Parses a byte count or a count: a whole number with an optional suffix K, M or G, also written KiB, MiB, GiB (powers of 1,024).</summary>
+    /// <exception cref="GpuException">It is none, or does not fit 63 bits.</exception>
     public static long ParseSize(string text)
     {
-        var shift = text.Length == 0 ? 0 : char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
-        var digits = shift == 0 ? text : text[..^1];
-        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+        var number = text.EndsWith("iB", StringComparison.OrdinalIgnoreCase) ? text[..^2] : text;
+        var shift = number.Length == 0 ? 0 : char.ToUpperInvariant(number[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
+        var digits = shift == 0 ? number : number[..^1];
+        return (shift > 0 || number == text) && long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n <= long.MaxValue >> shift
             ? n << shift
-            : throw new GpuException($"'{text}' is no size: write a whole number, with K, M or G behind it if you like (1M = 1048576).");
+            : throw new GpuException($"'{text}' is no size: write a whole number, with K, M or G behind it if you like (1M = 1MiB = 1048576).");
     }
 
     /// <summary>Applies XCLR_CAPS ("maxStorageBufferRange=1M,shaderFloat16=0"): keys are this record's property names. Raising is refused.</summary>
@@ -116,6 +128,7 @@ public sealed record DeviceCaps
         "bufferdeviceaddress" => this with { BufferDeviceAddress = Off(key, text, BufferDeviceAddress) },
         "subgroupsizecontrol" => this with { SubgroupSizeControl = Off(key, text, SubgroupSizeControl) },
         "cooperativematrix" => this with { CooperativeMatrix = Off(key, text, CooperativeMatrix) },
+        "pipelinestatistics" => this with { PipelineStatistics = Off(key, text, PipelineStatistics) },
         "cpukernels" => this with { CpuKernels = Off(key, text, CpuKernels) },
         _ => throw new GpuException($"XCLR_CAPS: '{key}' is not a cap that can be lowered."),
     };

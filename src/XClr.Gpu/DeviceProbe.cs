@@ -74,6 +74,7 @@ internal static unsafe class DeviceProbe
                 SubgroupSizeControl = features.SizeControl,
                 CooperativeMatrix = features.Cooperative,
                 CooperativeMatrixShapes = features.Cooperative ? Shapes(instance, device) : [],
+                PipelineStatistics = features.Statistics,
                 TimestampPeriod = queue.Bits == 0 ? 0 : limits.TimestampPeriod,
                 TimestampValidBits = queue.Bits,
                 CpuKernels = kind == GpuKind.Cpu && features.Int64 && (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes >= limits.MaxStorageBufferRange,
@@ -110,7 +111,7 @@ internal static unsafe class DeviceProbe
         return [.. properties.Select(e => SilkMarshal.PtrToString((nint)e.ExtensionName)!)];
     }
 
-    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions)
+    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool Statistics) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions)
     {
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr };
         var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures };
@@ -127,9 +128,15 @@ internal static unsafe class DeviceProbe
             cooperative.PNext = v12.PNext;
             v12.PNext = &cooperative;
         }
+        var executables = new PhysicalDevicePipelineExecutablePropertiesFeaturesKHR { SType = StructureType.PhysicalDevicePipelineExecutablePropertiesFeaturesKhr };
+        if (extensions.Contains(PipelineExecutables.Extension))
+        {
+            executables.PNext = v12.PNext;
+            v12.PNext = &executables;
+        }
         vk.GetPhysicalDeviceFeatures2(device, &features);
         return v12.TimelineSemaphore
-            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix)
+            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix, executables.PipelineExecutableInfo)
             : throw new GpuException("The device lacks timeline semaphores, which Vulkan 1.2 requires.");
     }
 

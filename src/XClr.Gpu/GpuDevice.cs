@@ -12,7 +12,12 @@ public sealed record DeviceOptions
 
     /// <summary>Caps to lower, "name=value,..."; null = XCLR_CAPS.</summary>
     public string? LowerCaps { get; init; }
-    public ValidationLevel Validation { get; init; }
+
+    /// <summary>Bytes of device memory that may be used; null = all of it.</summary>
+    public long? MemoryLimit { get; init; }
+
+    /// <summary>Null = XCLR_VALIDATION (off|core|synchronization), else off; messages of a level that the environment asked for are an error at disposal.</summary>
+    public ValidationLevel? Validation { get; init; }
 
     /// <summary>Folder of the pipeline cache; null = no file.</summary>
     public string? CacheFolder { get; init; }
@@ -29,21 +34,27 @@ public sealed record ForeignHandles(nint Instance, nint PhysicalDevice, nint Dev
 /// </summary>
 public sealed unsafe class GpuDevice : IDisposable
 {
+    /// <summary>Environment variable that switches the validation layer on, see <see cref="DeviceOptions.Validation"/>.</summary>
+    public const string ValidationVariable = "XCLR_VALIDATION";
     private readonly GpuInstance instance;
     private readonly PhysicalDevice physical;
     private readonly Arena arena;
     private readonly bool ownsDevice;
     private readonly uint[] families;
     private readonly HashSet<Plan> plans = [];
+    private readonly KernelFigures figures;
+    private readonly bool requireSilence;
     private readonly delegate* unmanaged<Device, DebugUtilsObjectNameInfoEXT*, Result> setName;
     private readonly delegate* unmanaged<CommandBuffer, DebugUtilsLabelEXT*, void> beginLabel;
     private readonly delegate* unmanaged<CommandBuffer, void> endLabel;
     private bool disposed;
 
-    private GpuDevice(GpuInstance instance, PhysicalDevice physical, DeviceCaps caps, string? cacheFolder, ForeignHandles? foreign)
+    private GpuDevice(GpuInstance instance, PhysicalDevice physical, DeviceCaps caps, DeviceOptions options, ForeignHandles? foreign)
     {
         this.instance = instance;
         this.physical = physical;
+        requireSilence = foreign is null && options.Validation is null;
+        figures = KernelFigures.Open(caps, options.CacheFolder);
         Caps = caps;
         ownsDevice = foreign is null;
         var compute = foreign?.QueueFamily ?? DeviceProbe.ComputeQueue(Vk, physical).Family;
@@ -59,11 +70,12 @@ public sealed unsafe class GpuDevice : IDisposable
             endLabel = (delegate* unmanaged<CommandBuffer, void>)instance.Function("vkCmdEndDebugUtilsLabelEXT");
         }
         arena = new Arena(this);
-        Pipelines = new PipelineCache(this, cacheFolder);
+        Pipelines = new PipelineCache(this, options.CacheFolder);
         Transfer = new Transfer(this);
     }
 
-    public DeviceCaps Caps { get; }
+    /// <summary>What the device can do. Grows by the kernels that are to be passed over, see <see cref="Record"/>.</summary>
+    public DeviceCaps Caps { get; private set; }
 
     /// <summary>Copies between host and device memory.</summary>
     public Transfer Transfer { get; }
@@ -90,18 +102,28 @@ public sealed unsafe class GpuDevice : IDisposable
     public static GpuDevice Open(DeviceOptions? options = null)
     {
         options ??= new DeviceOptions();
-        var instance = new GpuInstance(options.Validation);
+        var instance = new GpuInstance(options.Validation ?? ValidationFromEnvironment());
         try
         {
             var chosen = DeviceSelector.Pick(Infos(instance), options.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
-            var caps = chosen.Caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable));
-            return new GpuDevice(instance, instance.PhysicalDevices()[chosen.Index], caps, options.CacheFolder, null);
+            return new GpuDevice(instance, instance.PhysicalDevices()[chosen.Index], Limit(chosen.Caps, options), options, null);
         }
         catch
         {
             instance.Dispose();
             throw;
         }
+    }
+
+    /// <summary>A listed device's caps as <see cref="Open"/> would have them: lowered, and with the kernels that its compiler is known to do badly.</summary>
+    public static DeviceCaps Limit(DeviceCaps caps, DeviceOptions options)
+    {
+        var lowered = caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable));
+        return lowered with
+        {
+            DeviceLocalBytes = Math.Min(lowered.DeviceLocalBytes, options.MemoryLimit ?? long.MaxValue),
+            KernelsPassedOver = KernelFigures.Open(caps, options.CacheFolder).PassedOver,
+        };
     }
 
     /// <summary>Works on a host's handles. The host keeps owning them, and must not use the queue while a call of this engine runs.</summary>
@@ -123,8 +145,9 @@ public sealed unsafe class GpuDevice : IDisposable
             BufferDeviceAddress = caps.BufferDeviceAddress && Has(nameof(caps.BufferDeviceAddress)),
             SubgroupSizeControl = caps.SubgroupSizeControl && Has(nameof(caps.SubgroupSizeControl)),
             CooperativeMatrix = caps.CooperativeMatrix && Has(nameof(caps.CooperativeMatrix)),
+            PipelineStatistics = caps.PipelineStatistics && Has(nameof(caps.PipelineStatistics)),
         };
-        return new GpuDevice(instance, physical, caps, null, handles);
+        return new GpuDevice(instance, physical, caps, new DeviceOptions(), handles);
     }
 
     /// <summary>Gives persistent buffers their memory; those that have it keep it.</summary>
@@ -136,8 +159,50 @@ public sealed unsafe class GpuDevice : IDisposable
         }
     }
 
+    /// <summary>
+    /// Records with this device's caps, and again where the compiler shows that a kernel runs badly (<see cref="KernelStatistics.RunsWell"/>), so that ops take another tile where they have one. Memory that
+    /// <paramref name="record"/> refers to must be made outside it.
+    /// </summary>
+    public Recorder Record(Action<Recorder> record)
+    {
+        while (true)
+        {
+            var recorder = new Recorder(Caps);
+            record(recorder);
+            if (!FindsPoorKernels(recorder))
+            {
+                return recorder;
+            }
+        }
+    }
+
+    // Asks the compiler about kernels that it was not asked about before; true where one of them does not run well.
+    private bool FindsPoorKernels(Recorder recorder)
+    {
+        var unknown = recorder.Dispatches.Select(d => d.Kernel).DistinctBy(k => k.Key).Where(k => !figures.Knows(k)).ToList();
+        if (!Caps.PipelineStatistics || unknown.Count == 0)
+        {
+            return false;
+        }
+        var found = new KernelStatistics[unknown.Count];
+        Parallel.For(0, unknown.Count, i => found[i] = Statistics(unknown[i])!);
+        foreach (var statistics in found)
+        {
+            figures.Add(statistics);
+        }
+        figures.Save();
+        Caps = Caps with { KernelsPassedOver = figures.PassedOver };
+        return Array.Exists(found, s => !s.RunsWell);
+    }
+
+    /// <summary>What the driver's compiler says of a kernel on this device, with listings of its code where asked for; null where the driver says nothing. Thread-safe.</summary>
+    public KernelStatistics? Statistics(Kernel kernel, bool listings = false) => Pipelines.Statistics(kernel, listings);
+
     /// <summary>Waits until the device is idle.</summary>
     public void WaitIdle() => Vk.DeviceWaitIdle(Handle).Check("vkDeviceWaitIdle");
+
+    /// <summary>Address of a device function; 0 where there is none.</summary>
+    internal nint Function(string name) => (nint)Vk.GetDeviceProcAddr(Handle, name).Handle;
 
     internal void Release(GpuBuffer buffer) => arena.Release(buffer);
 
@@ -208,6 +273,14 @@ public sealed unsafe class GpuDevice : IDisposable
         }
     }
 
+    private static ValidationLevel ValidationFromEnvironment() => Environment.GetEnvironmentVariable(ValidationVariable) switch
+    {
+        null or "" or "off" => ValidationLevel.Off,
+        "core" => ValidationLevel.Core,
+        "synchronization" => ValidationLevel.Synchronization,
+        var other => throw new GpuException($"{ValidationVariable}={other}: allowed: off, core, synchronization."),
+    };
+
     private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance) =>
         [.. instance.PhysicalDevices().Select((device, index) => (device, index)).Where(d => DeviceProbe.IsUsable(instance.Vk, d.device))
             .Select(d => new DeviceInfo(d.index, DeviceProbe.Read(instance, d.device)))];
@@ -242,6 +315,7 @@ public sealed unsafe class GpuDevice : IDisposable
         }
         var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures, SubgroupSizeControl = true };
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, CooperativeMatrix = true };
+        var executables = new PhysicalDevicePipelineExecutablePropertiesFeaturesKHR { SType = StructureType.PhysicalDevicePipelineExecutablePropertiesFeaturesKhr, PipelineExecutableInfo = true };
         var v12 = new PhysicalDeviceVulkan12Features
         {
             SType = StructureType.PhysicalDeviceVulkan12Features,
@@ -263,6 +337,12 @@ public sealed unsafe class GpuDevice : IDisposable
             extensions.Add("VK_KHR_cooperative_matrix");
             cooperative.PNext = v12.PNext;
             v12.PNext = &cooperative;
+        }
+        if (Caps.PipelineStatistics)
+        {
+            extensions.Add(PipelineExecutables.Extension);
+            executables.PNext = v12.PNext;
+            v12.PNext = &executables;
         }
         if (DeviceProbe.Extensions(Vk, physical).Contains("VK_KHR_portability_subset"))
         {
@@ -323,6 +403,10 @@ public sealed unsafe class GpuDevice : IDisposable
         if (leaks.Length > 0)
         {
             throw new GpuException($"Leaked on {Caps.Name}:{leaks}");
+        }
+        if (requireSilence && instance.Messages is [var first, ..] messages)
+        {
+            throw new GpuException($"The validation layer has {messages.Count} messages about {Caps.Name}, the first: {first}");
         }
     }
 }

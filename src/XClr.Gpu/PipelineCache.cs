@@ -50,7 +50,34 @@ internal sealed unsafe class PipelineCache : IDisposable
 
     public Pipeline Get(Kernel kernel) => pipelines.GetOrAdd(kernel.Key, _ => new(() => Create(kernel))).Value;
 
+    /// <summary>What the driver's compiler says of a kernel, compiled for this alone; null where the driver says nothing (<see cref="DeviceCaps.PipelineStatistics"/>).</summary>
+    public KernelStatistics? Statistics(Kernel kernel, bool listings = false)
+    {
+        if (!device.Caps.PipelineStatistics)
+        {
+            return null;
+        }
+        // Not through the cache: what comes out of it may have no statistics.
+        var (pipeline, _, _) = Create(kernel, default, PipelineExecutables.Capture(listings));
+        try
+        {
+            return new PipelineExecutables(device).Read(kernel.Key, pipeline, listings);
+        }
+        finally
+        {
+            device.Vk.DestroyPipeline(device.Handle, pipeline, null);
+        }
+    }
+
     private Pipeline Create(Kernel kernel)
+    {
+        var pipeline = Create(kernel, handle, PipelineCreateFlags.None);
+        grown = true;
+        device.Name(ObjectType.Pipeline, pipeline.Handle.Handle, kernel.Key);
+        return pipeline;
+    }
+
+    private Pipeline Create(Kernel kernel, Silk.NET.Vulkan.PipelineCache cache, PipelineCreateFlags flags)
     {
         if (kernel.PushBytes > device.Caps.MaxPushConstantsSize)
         {
@@ -72,6 +99,7 @@ internal sealed unsafe class PipelineCache : IDisposable
             var info = new ComputePipelineCreateInfo
             {
                 SType = StructureType.ComputePipelineCreateInfo,
+                Flags = flags,
                 Layout = layout,
                 Stage = new PipelineShaderStageCreateInfo
                 {
@@ -83,9 +111,7 @@ internal sealed unsafe class PipelineCache : IDisposable
                 },
             };
             Silk.NET.Vulkan.Pipeline pipeline;
-            device.Vk.CreateComputePipelines(device.Handle, handle, 1, &info, null, &pipeline).Check($"vkCreateComputePipelines({kernel.Key})");
-            grown = true;
-            device.Name(ObjectType.Pipeline, pipeline.Handle, kernel.Key);
+            device.Vk.CreateComputePipelines(device.Handle, cache, 1, &info, null, &pipeline).Check($"vkCreateComputePipelines({kernel.Key})");
             return new Pipeline(pipeline, layout, set);
         }
     }

@@ -32,11 +32,9 @@ public sealed class Encoder : IDisposable
         ring = new SourceRing(device.Caps, rows, views: 1, still);
         features = Tensor.Persistent("features_out", new Shape(rows, ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
         projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
-        var gpu = new Recorder(device.Caps);
-        Record(gpu, still);
         try
         {
-            plan = Plan.Build(device, gpu);
+            plan = Plan.Build(device, device.Record(gpu => Record(gpu, still)));
         }
         catch
         {

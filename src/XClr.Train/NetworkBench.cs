@@ -4,7 +4,6 @@ using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
-using XClr.Nn.Optim;
 
 namespace XClr.Train;
 
@@ -40,15 +39,12 @@ public static class NetworkBench
     private static BenchResult Step(GpuDevice device, BenchRequest request)
     {
         var config = new TrainConfig { Arch = request.Arch, ImageSize = request.ImageSize, BatchSize = request.Rows / 2, Loss = LossKind.SimClr };
-        using var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f), 0);
+        using var graph = TrainGraph.Create(device, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f), 0);
         ModelInit.Fill(device, graph.Model, 0);
         graph.Optimizer.Initialize(device);
-        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f).ToBytes());
         var noise = new byte[request.ImageSize * request.ImageSize * 3];
         new Random(0).NextBytes(noise);
-        device.Transfer.Upload<byte>(graph.Sources.Bytes.View.Slice(0, (noise.Length + 3) / 4 * 4), noise);
-        var entry = AugmentEntry.Box(0, request.ImageSize, request.ImageSize, 3, (0, 0, request.ImageSize, request.ImageSize), request.ImageSize);
-        device.Transfer.Upload<AugmentEntry>(graph.Sources.Table, Enumerable.Repeat(entry, request.Rows).ToArray());
+        PlanBuild.UploadImages(device, graph, noise, request.ImageSize);
         return Time(device, graph.Step, request);
     }
 
@@ -67,9 +63,7 @@ public static class NetworkBench
                 pixels[i] = i % 4 == 3 ? 0 : random.NextSingle() - 0.5f;
             }
             device.Transfer.Upload<float>(images, pixels);
-            var gpu = new Recorder(device.Caps);
-            model.Forward(gpu, images, Mode.Eval, features);
-            return Time(device, gpu, request);
+            return Time(device, device.Record(gpu => model.Forward(gpu, images, Mode.Eval, features)), request);
         }
         finally
         {

@@ -36,13 +36,14 @@ public static class ParityOptimizer
         {
             optimizer.Initialize(device);
             Upload(device, parameters, parameters.Values, weights, "");
-            var gpu = new Recorder(device.Caps);
-            optimizer.Record(gpu, stepVariables);
-            if (parameters.Contains(Model.LogitScale))
+            using var plan = Plan.Build(device, device.Record(gpu =>
             {
-                Model.ConstrainLogitScale(gpu, parameters);
-            }
-            using var plan = Plan.Build(device, gpu);
+                optimizer.Record(gpu, stepVariables);
+                if (parameters.Contains(Model.LogitScale))
+                {
+                    Model.ConstrainLogitScale(gpu, parameters);
+                }
+            }));
             for (var step = 0; step < rates.Count; step++)
             {
                 Upload(device, parameters, parameters.Gradients, gradients, $"{step}.");

@@ -140,7 +140,13 @@ internal sealed class ParityStep : IDisposable
         device.Transfer.Upload<float>(images, pixels);
         device.Transfer.Upload<byte>(stepVariables, new StepVariables(request.LearningRate, ClipNorm: request.ClipNorm).ToBytes());
         optimizer?.Initialize(device);
-        var gpu = new Recorder(device.Caps);
+        using var plan = Plan.Build(device, device.Record(Record));
+        plan.Run();
+        Loss = device.Transfer.Download(objective.Statistics, 1)[0];
+    }
+
+    private void Record(Recorder gpu)
+    {
         model.Forward(gpu, images, request.Mode, features, projections);
         var gradient = objective.Record(gpu, model, projections, stepVariables);
         if (request.Mode == Mode.Train)
@@ -149,9 +155,6 @@ internal sealed class ParityStep : IDisposable
             optimizer?.Record(gpu, stepVariables);
             model.Constrain(gpu);
         }
-        using var plan = Plan.Build(device, gpu);
-        plan.Run();
-        Loss = device.Transfer.Download(objective.Statistics, 1)[0];
     }
 
     public IEnumerable<SafetensorsEntry> Results()

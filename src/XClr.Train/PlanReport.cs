@@ -6,11 +6,11 @@ namespace XClr.Train;
 public sealed record PlanPhase(StepPhase Phase, int Dispatches, double Flops, long Bytes);
 
 /// <summary>A compiled step without any device memory: what `train --plan` prints.</summary>
-/// <param name="Device">The device it is for.</param>
+/// <param name="Caps">The device it is for.</param>
 /// <param name="Rows">Images through the backbone per step.</param>
 /// <param name="Fingerprint">See <see cref="TrainGraph.Fingerprint"/>.</param>
 /// <param name="Layout">Dispatches, memory, barriers.</param>
-public sealed record PlanReport(DeviceInfo Device, int Rows, string Fingerprint, PlanLayout Layout)
+public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, PlanLayout Layout)
 {
     /// <summary>Dispatches, FLOPs and bytes by phase, in the order of the step.</summary>
     public IReadOnlyList<PlanPhase> Phases => [.. Layout.Dispatches.GroupBy(d => d.Phase)
@@ -26,13 +26,26 @@ public sealed record PlanReport(DeviceInfo Device, int Rows, string Fingerprint,
     {
         config = config.Validated(requireData: false);
         var device = DeviceSelector.Pick(GpuDevice.List(), config.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
-        device = device with { Caps = device.Caps.Lower(Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable)) };
+        var caps = GpuDevice.Limit(device.Caps, TrainSetup.DeviceOptions(config.Device, config.MemoryLimit));
+        var objective = Objective(config);
+        using var graph = TrainGraph.Create(caps, config, objective, objective.TextWidth);
+        return Create(caps, config, objective, graph);
+    }
+
+    /// <summary>The report of a graph that was made already.</summary>
+    /// <exception cref="GpuOutOfMemoryException">The batch cannot fit; the message names the largest that can.</exception>
+    internal static PlanReport Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, TrainGraph graph)
+    {
+        var layout = PlanLayout.Create(graph.Step.Dispatches, caps);
+        TrainGraph.RequireFit(caps, config, objective, objective.TextWidth, layout);
+        return new PlanReport(caps, 2 * config.BatchSize, graph.Fingerprint(), layout);
+    }
+
+    /// <summary>The loss of a configuration, with the data set's class captions where there is a data set.</summary>
+    internal static ObjectiveSpec Objective(TrainConfig config)
+    {
         using var data = config.Data is null ? null : TrainSetup.Open(config, validation: false);
         using var captions = config.NeedsText ? CaptionSource.Open(config.TextEncoder, config.TextProvider) : null;
-        var objective = data is null ? new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0) : TrainSetup.CreateObjective(config, data, captions);
-        using var graph = TrainGraph.Create(device.Caps, config, objective, captions?.Width ?? 0);
-        var layout = PlanLayout.Create(graph.Step.Dispatches, device.Caps);
-        TrainGraph.RequireFit(device.Caps, config, objective, captions?.Width ?? 0, layout);
-        return new PlanReport(device, 2 * config.BatchSize, graph.Fingerprint(), layout);
+        return data is null ? new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0) : TrainSetup.CreateObjective(config, data, captions);
     }
 }

@@ -65,6 +65,8 @@ public sealed record TrainConfig
     public Precision Precision { get; init; } = Precision.Fp32;
 
     // The run
+    /// <summary>Bytes of device memory that may be used; null: all.</summary>
+    public long? MemoryLimit { get; init; }
     public ulong Seed { get; init; }
     public string? RunDir { get; init; }
 

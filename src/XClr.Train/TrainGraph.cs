@@ -15,13 +15,27 @@ namespace XClr.Train;
 /// </summary>
 public sealed class TrainGraph : IDisposable
 {
+    /// <summary>The graph for a device's caps as they stand.</summary>
     /// <exception cref="GpuOutOfMemoryException">One of the step's tensors is more than a kernel can bind; names the largest batch that fits.</exception>
     /// <exception cref="ShapeException">The network does not suit the images, whatever the batch.</exception>
-    public static TrainGraph Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    public static TrainGraph Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth) => Create(caps, RecordOnce(caps), config, objective, textWidth);
+
+    /// <summary>The graph for an opened device, whose compiler has a say in the choice of kernels (<see cref="GpuDevice.Record"/>).</summary>
+    /// <inheritdoc cref="Create(DeviceCaps, TrainConfig, ObjectiveSpec, int)" path="/exception"/>
+    public static TrainGraph Create(GpuDevice device, TrainConfig config, ObjectiveSpec objective, int textWidth) => Create(device.Caps, device.Record, config, objective, textWidth);
+
+    private static Func<Action<Recorder>, Recorder> RecordOnce(DeviceCaps caps) => record =>
+    {
+        var gpu = new Recorder(caps);
+        record(gpu);
+        return gpu;
+    };
+
+    private static TrainGraph Create(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective, int textWidth)
     {
         try
         {
-            return new TrainGraph(caps, config, objective, textWidth);
+            return new TrainGraph(caps, record, config, objective, textWidth);
         }
         catch (Exception e) when (e is GpuException or ShapeException && LargestFit(caps, config, objective, textWidth) is > 1 and var largest)
         {
@@ -29,7 +43,7 @@ public sealed class TrainGraph : IDisposable
         }
     }
 
-    private TrainGraph(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    private TrainGraph(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective, int textWidth)
     {
         Caps = caps;
         Images = TrainSetup.Images(config);
@@ -37,8 +51,7 @@ public sealed class TrainGraph : IDisposable
         Objective = new Objective(objective);
         Optimizer = new OptimizerSettings(config.Optimizer, config.WeightDecay, config.Momentum, config.Nesterov).Create(Model.Parameters, caps);
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
-        Step = new Recorder(caps);
-        TrainStep.Record(Step, Sources, Images, Model, Objective, Optimizer, StepVariables);
+        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, Model, Objective, Optimizer, StepVariables));
     }
 
     public DeviceCaps Caps { get; }
@@ -84,7 +97,7 @@ public sealed class TrainGraph : IDisposable
         {
             try
             {
-                using var graph = new TrainGraph(caps, config with { BatchSize = batch }, objective with { Samples = batch }, textWidth);
+                using var graph = new TrainGraph(caps, RecordOnce(caps), config with { BatchSize = batch }, objective with { Samples = batch }, textWidth);
                 return PlanLayout.Create(graph.Step.Dispatches, caps).Fits(caps);
             }
             catch (Exception e) when (e is GpuException or ShapeException)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using XClr.Gpu;
 
 namespace XClr.Train;
 
@@ -86,6 +87,10 @@ internal static class OptionValues
     public static OptionValue<TimeSpan?> OptionalDuration { get; } = new(
         OptionForm.Text, "a time such as 90s, 150m, 2h, 1h30m or 1d, above zero", OptionText.TryParseDuration, OptionText.FormatDuration);
 
+    /// <summary>A size in bytes, such as 3GiB or 500M; empty unsets.</summary>
+    public static OptionValue<long?> OptionalSize { get; } = new(
+        OptionForm.Text, "a size such as 3GiB or 500M, from 1M up", TryParseSize, static v => v?.ToString(Invariant));
+
     /// <summary>A whole number.</summary>
     public static OptionValue<long> Long(long min, long max = long.MaxValue) => new(
         OptionForm.Number, WholeRange(min, max),
@@ -121,6 +126,20 @@ internal static class OptionValues
         OptionForm.Text, string.Join('|', Enum.GetNames<T>().Select(n => n.ToLowerInvariant())),
         static (string t, out T v) => Enum.TryParse(t, ignoreCase: true, out v) && Enum.GetName(v) is { } n && n.Equals(t, StringComparison.OrdinalIgnoreCase),
         static v => v.ToString().ToLowerInvariant());
+
+    private static bool TryParseSize(string text, out long? bytes)
+    {
+        try
+        {
+            bytes = text.Length == 0 ? null : DeviceCaps.ParseSize(text);
+            return bytes is null or >= 1 << 20;
+        }
+        catch (GpuException)
+        {
+            bytes = null;
+            return false;
+        }
+    }
 
     private static OptionValue<T?> Optional<T>(OptionValue<T> kind) where T : struct => new(
         kind.Form, kind.Allowed,

@@ -164,6 +164,8 @@ public static class TrainOptions
             OptionValues.OptionalDuration, c => c.MaxTime, (c, v) => c with { MaxTime = v });
         yield return Option("resume", "auto or path", "Go on from a checkpoint: auto takes the run folder's latest, where there is one",
             OptionValues.OptionalText, c => c.Resume, (c, v) => c with { Resume = v });
+        yield return Option("memory-limit", "bytes, or with K, M, G", "Device memory that may be used; unset: all of it",
+            OptionValues.OptionalSize, c => c.MemoryLimit, (c, v) => c with { MemoryLimit = v });
         yield return Option("device", "index, name or UUID", "Vulkan device; unset: XCLR_DEVICE, else discrete before integrated before CPU",
             OptionValues.OptionalText, c => c.Device, (c, v) => c with { Device = v });
     }

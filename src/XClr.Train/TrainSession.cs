@@ -35,9 +35,9 @@ internal sealed class TrainSession : IDisposable
             objective = TrainSetup.CreateObjective(config, data, captions);
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
             ReportCaptions();
-            Device = Keep(TrainSetup.OpenDevice(config.Device));
+            Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
-            Graph = Keep(TrainGraph.Create(Device.Caps, config, objective, captions?.Width ?? 0));
+            Graph = Keep(TrainGraph.Create(Device, config, objective, captions?.Width ?? 0));
             TrainGraph.RequireFit(Device.Caps, config, objective, captions?.Width ?? 0, PlanLayout.Create(Graph.Step.Dispatches, Device.Caps));
             fingerprint = Graph.Fingerprint();
             StepsPerEpoch = Math.Max(1, Samples / config.BatchSize);

@@ -12,8 +12,12 @@ public static class TrainSetup
     /// <summary>P of the projectors, and of CLIP's maps.</summary>
     public const int ProjectionWidth = 128, ClipWidth = 512;
 
-    /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder.</summary>
-    public static GpuDevice OpenDevice(string? device) => GpuDevice.Open(new DeviceOptions { Device = device, CacheFolder = CacheFolder.Default });
+    /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all.</summary>
+    public static GpuDevice OpenDevice(string? device, long? memoryLimit = null) =>
+        GpuDevice.Open(DeviceOptions(device, memoryLimit));
+
+    /// <summary>How <see cref="OpenDevice"/> opens it.</summary>
+    public static DeviceOptions DeviceOptions(string? device, long? memoryLimit) => new() { Device = device, CacheFolder = CacheFolder.Default, MemoryLimit = memoryLimit };
 
     /// <summary>Decoding threads: as asked, or one per core that nothing else keeps busy.</summary>
     public static int Workers(TrainConfig config, int busyCores = 0) => config.Workers > 0 ? config.Workers : Math.Max(1, Environment.ProcessorCount - busyCores);

@@ -24,9 +24,7 @@ public static class ViewSheet
         try
         {
             ring.Upload(device, PackedBatch.Views(drawn, views, spec.Size), half: 0, halfFree: default);
-            var gpu = new Recorder(device.Caps);
-            AugmentOp.Forward(gpu, ring.Bytes, ring.Table, images, spec);
-            using var plan = Plan.Build(device, gpu);
+            using var plan = Plan.Build(device, device.Record(gpu => AugmentOp.Forward(gpu, ring.Bytes, ring.Table, images, spec)));
             plan.Run();
             var rgb = spec.ToRgb8(device.Transfer.Download(images, (int)images.Shape.Count));
             PngFile.Write(path, Tile(rgb, samples, views, spec.Size), views * spec.Size, samples * spec.Size);

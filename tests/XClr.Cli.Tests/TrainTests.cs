@@ -106,6 +106,19 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
+    public void APlanIsBuiltAndRunOnTheDevice()
+    {
+        string[] args = ["train", .. TinySet.Network, "--loss", "supcon", "--plan", "--build", "--memory-limit", "512MiB"];
+        var json = CliProcess.Run([.. args, "--json"]).Expect(0).Json;
+        Assert.Equal(json.GetProperty("plan").GetProperty("dispatches").GetInt32(), json.GetProperty("kernels").EnumerateArray().Sum(k => k.GetProperty("dispatches").GetInt32()));
+        Assert.InRange(json.GetProperty("hostMs").GetDouble(), 0, json.GetProperty("buildSeconds").GetDouble() * 1000);
+        Assert.Contains("a submit costs the host", CliProcess.Run(args).Expect(0).Output);
+        Assert.Contains("has 1 MiB", CliProcess.Run("train", "--loss", "simclr", "--batch-size", "64", "--plan", "--build", "--memory-limit", "1M").Expect(4).Errors);
+        Assert.Contains("--memory-limit", CliProcess.Run(["train", .. TinySet.Network, "--loss", "simclr", "--plan", "--memory-limit", "3 giraffes"]).Expect(2).Errors);
+        Assert.Contains("--plan --build", CliProcess.Run(["train", .. TinySet.Network, "--loss", "simclr", "--build"]).Expect(2).Errors);
+    }
+
+    [Fact]
     public void ACheckpointIsEvaluatedAndEmbedsImages()
     {
         var data = TinySet.Write(folder);

@@ -18,14 +18,15 @@ public static class OpRunner
 
     /// <summary>
     /// Runs the case with these inputs: once with NaN-filled transient memory, once with guards between the transient buffers; both runs must agree to the bit,
-    /// the guards must hold, and the validation layer must stay silent. Returns the outputs by name.
+    /// the guards must hold, and the validation layer must stay silent. Returns the outputs by name. The op chooses its kernels by <paramref name="caps"/>, null =
+    /// the device's.
     /// </summary>
-    public static Dictionary<string, float[]> Run(GpuDevice device, OpCase op, Dictionary<string, float[]> inputs)
+    public static Dictionary<string, float[]> Run(GpuDevice device, OpCase op, Dictionary<string, float[]> inputs, DeviceCaps? caps = null)
     {
         lock (TestDevices.Gate)
         {
-            var first = RunOnce(device, op, inputs, new PlanOptions { Poison = true });
-            var second = RunOnce(device, op, inputs, new PlanOptions { Canaries = true });
+            var first = RunOnce(device, op, inputs, caps ?? device.Caps, new PlanOptions { Poison = true });
+            var second = RunOnce(device, op, inputs, caps ?? device.Caps, new PlanOptions { Canaries = true });
             foreach (var (name, values) in first)
             {
                 Assert.True(values.AsSpan().SequenceEqual(second[name]), $"{op.Name}: two runs differ in {name}");
@@ -39,12 +40,13 @@ public static class OpRunner
     /// Runs the case and compares each output with the reference's: |got - want| at most tolerance * scale, scale = the reference's root mean square
     /// (an element's error is judged against the tensor's size, as sums of many terms round by their size). State the tolerance's reason where you call this.
     /// </summary>
-    public static void Check(string deviceName, OpCase op, Func<IReadOnlyDictionary<string, double[]>, IReadOnlyDictionary<string, double[]>> reference, double tolerance, Action<Dictionary<string, float[]>>? shape = null)
+    public static void Check(string deviceName, OpCase op, Func<IReadOnlyDictionary<string, double[]>, IReadOnlyDictionary<string, double[]>> reference, double tolerance,
+        Action<Dictionary<string, float[]>>? shape = null, DeviceCaps? caps = null)
     {
         var device = TestDevices.Get(deviceName);
         var inputs = Inputs(op);
         shape?.Invoke(inputs);
-        var outputs = Run(device, op, inputs);
+        var outputs = Run(device, op, inputs, caps);
         var want = reference(inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()));
         foreach (var (name, values) in want)
         {
@@ -71,7 +73,7 @@ public static class OpRunner
         Assert.True(worst <= tolerance * scale, $"{what}: element {at} is {got[at]}, expected {want[at]}: off by {worst / scale:g3} of the tensor's rms {scale:g3}, tolerance {tolerance:g3}");
     }
 
-    private static Dictionary<string, float[]> RunOnce(GpuDevice device, OpCase op, Dictionary<string, float[]> inputs, PlanOptions options)
+    private static Dictionary<string, float[]> RunOnce(GpuDevice device, OpCase op, Dictionary<string, float[]> inputs, DeviceCaps caps, PlanOptions options)
     {
         var tensors = op.Inputs.Concat(op.Outputs).DistinctBy(t => t.Name)
             .ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type));
@@ -79,7 +81,7 @@ public static class OpRunner
         {
             device.Place(tensors.Values.Select(t => t.View.Buffer));
             Upload(device, op, tensors, inputs);
-            var recorder = new Recorder(device.Caps);
+            var recorder = new Recorder(caps);
             op.Record(recorder, tensors);
             using var plan = Plan.Build(device, recorder, options);
             plan.Run();

@@ -67,6 +67,7 @@ public sealed class TrainConfigTests : IDisposable
         { Form: OptionForm.Switch } => value == "true" ? "false" : "true",
         { Form: OptionForm.Number } => new[] { "0.25", "8", "9" }.First(t => t != value && Accepts(option, t)),
         { Name: "max-time" } => "2h30m",
+        { Name: "memory-limit" } => "3221225472",
         _ when option.Allowed.Contains('|') => option.Allowed.Split('|').First(t => t != value),
         _ => "other",
     };

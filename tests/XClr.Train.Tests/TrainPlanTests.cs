@@ -63,13 +63,17 @@ public class TrainPlanTests
     [SkippableTheory]
     [InlineData("deviceLocalBytes=64M")]
     [InlineData("maxMemoryAllocationSize=16M")]
+    [InlineData("maxStorageBufferRange=2M")]
     public void A_batch_that_cannot_fit_is_refused_with_the_largest_that_can(string caps)
     {
         using var device = TestDevices.Open(TestDevices.Lavapipe, caps);
         var config = Small with { Width = 0.25, ImageSize = 64, BatchSize = 500 };
         var objective = new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f);
-        using var graph = TrainGraph.Create(device.Caps, config, objective, 0);
-        var error = Assert.Throws<GpuOutOfMemoryException>(() => TrainGraph.RequireFit(device.Caps, config, objective, 0, PlanLayout.Create(graph.Step.Dispatches, device.Caps)));
+        var error = Assert.Throws<GpuOutOfMemoryException>(() =>
+        {
+            using var graph = TrainGraph.Create(device, config, objective, 0);
+            TrainGraph.RequireFit(device.Caps, config, objective, 0, PlanLayout.Create(graph.Step.Dispatches, device.Caps));
+        });
         var largest = int.Parse(System.Text.RegularExpressions.Regex.Match(error.Message, "that fits is ([0-9]+)").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(largest, 2, 499);
         Assert.True(Fits(device.Caps, config with { BatchSize = largest }));
@@ -89,10 +93,19 @@ public class TrainPlanTests
 
     private static bool Fits(DeviceCaps caps, TrainConfig config)
     {
-        using var graph = TrainGraph.Create(caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
-        var layout = PlanLayout.Create(graph.Step.Dispatches, caps);
-        return layout.TotalBytes <= caps.DeviceLocalBytes && layout.Persistent.Concat(layout.Transient.Select(t => t.Buffer)).All(b => b.Bytes <= caps.MaxMemoryAllocationSize);
+        try
+        {
+            using var graph = TrainGraph.Create(caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
+            return Fits(caps, PlanLayout.Create(graph.Step.Dispatches, caps));
+        }
+        catch (GpuOutOfMemoryException)
+        {
+            return false;
+        }
     }
+
+    private static bool Fits(DeviceCaps caps, PlanLayout layout) =>
+        layout.TotalBytes <= caps.DeviceLocalBytes && layout.Persistent.Concat(layout.Transient.Select(t => t.Buffer)).All(b => b.Bytes <= caps.MaxMemoryAllocationSize);
 
     private static TrainGraph Graph(GpuDevice device, TrainConfig config)
     {

@@ -8,28 +8,74 @@ internal static class PlanPrinter
 {
     private const double Mebi = 1 << 20;
 
-    public static void Print(PlanReport report, bool json)
+    /// <summary>The plan as --json writes it.</summary>
+    public static object Facts(PlanReport report) => new
+    {
+        device = report.Caps.Name,
+        driver = $"{report.Caps.DriverName} {report.Caps.DriverInfo}".Trim(),
+        report.Rows,
+        report.Fingerprint,
+        dispatches = report.Layout.Dispatches.Count,
+        submits = report.Layout.SegmentStarts.Count,
+        barriers = report.Layout.BarrierBefore.Count(b => b),
+        report.Layout.Flops,
+        report.Layout.TrafficBytes,
+        memory = new
+        {
+            report.Layout.TotalBytes,
+            report.Layout.PersistentBytes,
+            report.Layout.TransientPeakBytes,
+            report.Layout.TransientSumBytes,
+            categories = report.Layout.BytesByCategory(),
+        },
+        report.Phases,
+        kernels = report.Kernels.Select(k => new { k.Kernel, k.Dispatches, k.Flops, k.Bytes }),
+    };
+
+    /// <summary>A built plan as --json writes it.</summary>
+    public static object Facts(PlanBuild build) => new
+    {
+        plan = Facts(build.Plan),
+        build.BuildSeconds,
+        build.FirstStepMs,
+        build.HostMs,
+        kernels = build.Kernels.Select(k => new
+        {
+            k.Key,
+            k.Dispatches,
+            k.Statistics?.SubgroupSize,
+            k.Statistics?.Registers,
+            k.Statistics?.Spills,
+            k.Statistics?.Occupancy,
+            k.Statistics?.SharedBytes,
+            k.Statistics?.Cycles,
+            figures = k.Statistics?.Figures.Select(f => new { f.Name, f.Value }),
+        }),
+        build.PassedOver,
+    };
+
+    public static void Print(PlanBuild build)
+    {
+        Print(build.Plan);
+        var table = Output.Table("kernel", "dispatches", "subgroup", "registers", "spills", "occupancy", "shared", "cycles");
+        foreach (var kernel in build.Kernels)
+        {
+            string Figure(double? value) => value?.ToString("0", CultureInfo.InvariantCulture) ?? "";
+            var s = kernel.Statistics;
+            table.Row(kernel.Key, Figure(kernel.Dispatches), Figure(s?.SubgroupSize), Figure(s?.Registers), Figure(s?.Spills), Figure(s?.Occupancy), Figure(s?.SharedBytes), Figure(s?.Cycles));
+        }
+        Output.Results.Write(table);
+        Output.WriteFacts(
+        [
+            ("built in", string.Create(CultureInfo.InvariantCulture, $"{build.BuildSeconds:0.00} s; first step {build.FirstStepMs:0.0} ms; a submit costs the host {build.HostMs:0.000} ms (median)")),
+            ("passed over", build.PassedOver.Count == 0 ? "nothing" : string.Join(", ", build.PassedOver)),
+        ]);
+    }
+
+    public static void Print(PlanReport report)
     {
         var layout = report.Layout;
         var categories = layout.BytesByCategory();
-        if (json)
-        {
-            Output.Json(new
-            {
-                device = report.Device.Caps.Name,
-                report.Rows,
-                report.Fingerprint,
-                dispatches = layout.Dispatches.Count,
-                submits = layout.SegmentStarts.Count,
-                barriers = layout.BarrierBefore.Count(b => b),
-                layout.Flops,
-                layout.TrafficBytes,
-                memory = new { layout.TotalBytes, layout.PersistentBytes, layout.TransientPeakBytes, layout.TransientSumBytes, categories },
-                report.Phases,
-                kernels = report.Kernels.Select(k => new { k.Kernel, k.Dispatches, k.Flops, k.Bytes }),
-            });
-            return;
-        }
         Costs("phase", report.Phases.Select(p => (p.Phase.ToString().ToLowerInvariant(), p.Dispatches, p.Flops, p.Bytes)));
         Costs("kernel", report.Kernels);
         var memory = Output.Table("memory at the peak", "MiB");
@@ -38,7 +84,7 @@ internal static class PlanPrinter
         Output.Results.Write(memory);
         Output.WriteFacts(
         [
-            ("device", report.Device.Caps.Name),
+            ("device", report.Caps.Name),
             ("step", string.Create(CultureInfo.InvariantCulture,
                 $"{report.Rows} images, {layout.Dispatches.Count} dispatches, {layout.BarrierBefore.Count(b => b)} barriers, {layout.SegmentStarts.Count} submits, {layout.Flops / 1e9:0.0} GFLOP, {layout.TrafficBytes / Mebi:0} MiB of traffic")),
             ("memory", string.Create(CultureInfo.InvariantCulture,

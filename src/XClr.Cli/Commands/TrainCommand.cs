@@ -15,13 +15,17 @@ public class TrainCommand : OptionTableCommand
     [Option("plan", HelpText = "Print the compiled plan (dispatches, FLOPs, bytes, memory) and end, without using device memory (default: false).")]
     public bool Plan { get; set; }
 
+    [Option("build", HelpText = "With --plan: also allocate, compile and record it on the device, run it once on black images, and print what the driver's compiler says of each kernel (default: false).")]
+    public bool Build { get; set; }
+
     /// <inheritdoc/>
     public override int Run()
     {
         var config = TrainConfig.Resolve(Recipe, Config, Given);
+        Require(Plan || !Build, "--build belongs to --plan: train --plan --build.");
         if (Plan)
         {
-            PlanPrinter.Print(PlanReport.Create(config), Json);
+            PrintPlan(config);
             return ExitCode.Success;
         }
         var outcome = TrainRun.Start(config.Validated());
@@ -30,5 +34,23 @@ public class TrainCommand : OptionTableCommand
         else
             TrainRun.Print(outcome, beforeAndAfter: false);
         return TrainRun.End(outcome);
+    }
+
+    private void PrintPlan(TrainConfig config)
+    {
+        if (!Build)
+        {
+            var report = PlanReport.Create(config);
+            if (Json)
+                Output.Json(PlanPrinter.Facts(report));
+            else
+                PlanPrinter.Print(report);
+            return;
+        }
+        var build = PlanBuild.Create(config);
+        if (Json)
+            Output.Json(PlanPrinter.Facts(build));
+        else
+            PlanPrinter.Print(build);
     }
 }

@@ -9,8 +9,8 @@ internal static class Conv2dKernels
     /// <summary>Rows of a workgroup's tile: portable, and for CPU drivers.</summary>
     public const int TileRows = 64, WordRows = 16;
 
-    /// <summary>Columns of a workgroup's tile, and of the wide one for CPU drivers.</summary>
-    private const int TileColumns = 64, WideColumns = 128;
+    /// <summary>Columns of a workgroup's tile and of the wide one; of the narrow one, where the compiler does the others badly.</summary>
+    private const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
 
     /// <summary>Fields of shaders/conv/conv2d_params.glsl.</summary>
     public readonly record struct RowParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
@@ -39,18 +39,18 @@ internal static class Conv2dKernels
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail) =>
-        Rows(gpu, Pick(gpu.Caps, 4 * p.K4, Fwd, FwdWord, FwdWide), x, w, y, p, prologue, partials, accumulate, detail);
+        Rows(gpu, new(Fwd, FwdWord, FwdWide), x, w, y, p, prologue, partials, accumulate, detail);
 
     /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, string detail) =>
-        Rows(gpu, Pick(gpu.Caps, 4 * p.K4, BwdData, BwdDataWord, BwdDataWide), dy, taps, dx, p, null, null, accumulate, detail);
+        Rows(gpu, new(BwdData, BwdDataWord, BwdDataWide), dy, taps, dx, p, null, null, accumulate, detail);
 
-    private static void Rows(Recorder gpu, Kernel<RowParams> kernel, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
+    private static void Rows(Recorder gpu, Variants<RowParams> variants, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
     {
-        var rows = gpu.Caps.CpuKernels ? WordRows : TileRows;
-        var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, Columns(gpu.Caps, 4 * p.K4));
+        var (kernel, columns) = Choose<RowParams>(gpu.Caps, 4 * p.K4, variants, [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u]);
+        var groups = CeilDiv(p.M, gpu.Caps.CpuKernels ? WordRows : TileRows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
-        gpu.Dispatch(kernel.With(PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u), groups, p,
+        gpu.Dispatch(kernel, groups, p,
             reads: [x, w, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y, partials ?? y],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16), detail);
     }
@@ -68,23 +68,48 @@ internal static class Conv2dKernels
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, ConvPrologue? prologue, string detail)
     {
-        var kind = PrologueKind(prologue);
-        var kernel = Pick(gpu.Caps, 4 * p.K4, BwdWeight, BwdWeightWord, BwdWeightWide);
-        kernel = gpu.Caps.CpuKernels ? kernel.With(kind, 4 * p.C4 % WordRows == 0 ? 1u : 0u) : kernel.With(kind);
-        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, p.R * p.S * p.C4 * 4, p.K4 * 4) * p.Parts, p,
+        var (kernel, _) = ChooseWeight(gpu.Caps, 4 * p.C4, 4 * p.K4, prologue);
+        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
             reads: [x, dy, prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16), detail);
     }
 
-    /// <summary>Workgroups of one part of a weight gradient of [rows,k].</summary>
-    public static long WeightTiles(DeviceCaps caps, int rows, int k) => CeilDiv(rows, caps.CpuKernels ? WordRows : TileRows) * CeilDiv(k, Columns(caps, k));
+    /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
+    public static long WeightTiles(DeviceCaps caps, int taps, int c, int k, ConvPrologue? prologue) =>
+        CeilDiv(taps * c, caps.CpuKernels ? WordRows : TileRows) * CeilDiv(k, ChooseWeight(caps, c, k, prologue).Columns);
 
-    private static Kernel<T> Pick<T>(DeviceCaps caps, int columns, Kernel<T> portable, Kernel<T> word, Kernel<T> wide) where T : unmanaged =>
-        !caps.CpuKernels ? portable : Columns(caps, columns) == WideColumns ? wide : word;
+    private static (Kernel<WeightParams> Kernel, int Columns) ChooseWeight(DeviceCaps caps, int c, int k, ConvPrologue? prologue)
+    {
+        var kind = PrologueKind(prologue);
+        return Choose<WeightParams>(caps, k, new(BwdWeight, BwdWeightWord, BwdWeightWide), caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
+    }
 
-    // Wide where it pads the columns no further than narrow tiles would.
-    private static int Columns(DeviceCaps caps, int columns) =>
-        caps.CpuKernels && CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns) ? WideColumns : TileColumns;
+    private readonly record struct Variants<T>(Kernel<T> Portable, Kernel<T> Word, Kernel<T> Wide) where T : unmanaged;
+
+    /// <summary>
+    /// The kernel for a matrix of so many columns, and the columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further than
+    /// the others; outside of CPU drivers it is taken only where the compiler's figures are known, and no tile that its compiler does badly is taken while a smaller one is left.
+    /// </summary>
+    private static (Kernel<T> Kernel, int Columns) Choose<T>(DeviceCaps caps, int columns, Variants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
+    {
+        var wide = CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns);
+        if (caps.CpuKernels)
+        {
+            return wide ? (variants.Wide.With(constants), WideColumns) : (variants.Word.With(constants), TileColumns);
+        }
+        foreach (var tile in (ReadOnlySpan<int>)(wide && caps.PipelineStatistics ? [WideColumns, TileColumns] : [TileColumns]))
+        {
+            var kernel = variants.Portable.With([.. constants, Quads(tile)]);
+            if (!caps.KernelsPassedOver.Contains(kernel.Key))
+            {
+                return (kernel, tile);
+            }
+        }
+        return (variants.Portable.With([.. constants, Quads(NarrowColumns)]), NarrowColumns);
+    }
+
+    // QUADS of shaders/conv/gemm_tile.glsl.
+    private static uint Quads(int columns) => (uint)columns / 32;
 
     private static uint PrologueKind(ConvPrologue? prologue) => prologue switch { null => 0u, { Relu: false } => 1u, _ => 2u };
 }

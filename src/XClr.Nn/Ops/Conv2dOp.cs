@@ -95,7 +95,7 @@ public static class Conv2dOp
         foreach (var (start, count) in gpu.RowRuns(x, dy))
         {
             var run = g with { N = count };
-            var partCount = PartCount(gpu.Caps, run);
+            var partCount = PartCount(gpu.Caps, run, prologue);
             var direct = start == 0 && partCount == 1;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
             var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount, 0);
@@ -107,9 +107,9 @@ public static class Conv2dOp
         }
     }
 
-    private static int PartCount(DeviceCaps caps, ConvGeometry g)
+    private static int PartCount(DeviceCaps caps, ConvGeometry g, ConvPrologue? prologue)
     {
-        var tiles = Conv2dKernels.WeightTiles(caps, g.R * g.S * g.C, g.K);
+        var tiles = Conv2dKernels.WeightTiles(caps, g.R * g.S, g.C, g.K, prologue);
         var wanted = CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, tiles);
         var bindable = caps.MaxStorageBufferRange / (g.Weights.Count * sizeof(float));
         return (int)Math.Clamp(Math.Min(wanted, bindable), 1, CeilDiv(g.M, PixelsPerPart));

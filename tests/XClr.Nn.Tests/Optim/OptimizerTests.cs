@@ -192,7 +192,7 @@ public sealed class OptimizerTests
         Name = "none", DriverName = "", DriverInfo = "", VendorId = 0, DeviceId = 0, DriverVersion = 0, DeviceUuid = Guid.Empty, DriverUuid = Guid.Empty, ApiVersion = new Version(1, 2),
         Kind = GpuKind.Other, SubgroupSize = 32, MinSubgroupSize = 32, MaxSubgroupSize = 32, MaxStorageBufferRange = range, MinStorageBufferOffsetAlignment = 256, MaxMemoryAllocationSize = 1 << 30,
         DeviceLocalBytes = 1 << 30, MaxPushConstantsSize = 128, MaxComputeSharedMemorySize = 16384, MaxComputeWorkGroupInvocations = 256, MaxComputeWorkGroupCount = 65535, ShaderFloat16 = false,
-        StorageBuffer16Bit = false, ShaderInt64 = false, BufferDeviceAddress = false, SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 0,
+        StorageBuffer16Bit = false, ShaderInt64 = false, BufferDeviceAddress = false, PipelineStatistics = false, SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 0,
         TimestampValidBits = 0, CpuKernels = false, MaxTexelBufferBytes = 1 << 20,
     };
 }
