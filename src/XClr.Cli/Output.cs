@@ -29,6 +29,9 @@ internal static class Output
     /// <summary>Prints a result as one JSON object, properties in camel case.</summary>
     public static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, JsonOptions));
 
+    /// <summary>Tells of something that the user should look at, on standard error.</summary>
+    public static void Warn(string line) => Console.Error.WriteLine($"warning: {line}");
+
     /// <summary>A table in the style of all verbs; the texts are no markup.</summary>
     public static Table Table(params string[] columns)
     {

@@ -5,29 +5,31 @@ namespace XClr.Data;
 
 /// <summary>
 /// Appends skipped samples to a file, an object a line: key, source, cause, message, epoch, index. Written through at every
-/// line. Where the file cannot be written (a full disk) the log stops and says so in <see cref="Failure"/>; the run goes on.
+/// line. Where the file cannot be opened or written (a full disk) the log stops and says so in <see cref="Failure"/>; the run
+/// goes on.
 /// </summary>
 public sealed class SkipLog : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly ArrayBufferWriter<byte> _line = new();
+    private readonly string _path;
     private FileStream? _file;
 
     /// <param name="path">The file, such as RUN/skipped.jsonl; appended to where it exists.</param>
-    /// <exception cref="DataException">It cannot be opened for writing.</exception>
     public SkipLog(string path)
     {
+        _path = path;
         try
         {
             _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataException($"The list of skipped samples '{path}' cannot be written: {e.Message}", e);
+            Fail(e);
         }
     }
 
-    /// <summary>Why the log stopped; null while it works.</summary>
+    /// <summary>Why the log stopped, with the file's name; null while it works.</summary>
     public string? Failure { get; private set; }
 
     /// <summary>Adds a line. Thread safe.</summary>
@@ -74,9 +76,14 @@ public sealed class SkipLog : IDisposable
         }
         catch (IOException e)
         {
-            Failure = e.Message;
-            _file!.Dispose();
-            _file = null;
+            Fail(e);
         }
+    }
+
+    private void Fail(Exception e)
+    {
+        Failure = $"The list of skipped samples '{_path}' is not written any further: {e.Message}";
+        _file?.Dispose();
+        _file = null;
     }
 }

@@ -19,7 +19,9 @@ public enum TargetKind
 /// <param name="Text">Caption embeddings [N, width]; null where the loss needs none.</param>
 /// <param name="Position">Where a resumed run would go on after this batch.</param>
 /// <param name="Skipped">Samples skipped so far.</param>
-public sealed record LoadedBatch(PackedBatch Images, uint[]? Labels, float[]? Text, StreamPosition Position, long Skipped);
+/// <param name="Reduced">Images so far that were made smaller to fit their slot (<see cref="SourceRing.ImageBytes"/>).</param>
+/// <param name="RepeatedCaptions">Share of this batch's samples whose caption another one of them has, 0 to 1; null where the loss needs no captions.</param>
+public sealed record LoadedBatch(PackedBatch Images, uint[]? Labels, float[]? Text, StreamPosition Position, long Skipped, long Reduced, double? RepeatedCaptions);
 
 /// <summary>
 /// Turns the sample stream into batches on a thread of its own: full batches of one epoch each (an epoch's last, partial batch is dropped),
@@ -118,10 +120,13 @@ public sealed class BatchLoader : IDisposable
             PackedBatch.Views(samples, options.Views, options.OutputSize),
             target == TargetKind.Labels ? [.. samples.Select(s => (uint)s.Label!.Value)] : null,
             target == TargetKind.Text ? [.. text.SelectMany(t => t)] : null,
-            stream.Position, stream.SkippedCount + emptyCaptions);
+            stream.Position, stream.SkippedCount + emptyCaptions, stream.ReducedCount, target == TargetKind.Text ? Repeated(samples) : null);
         samples.ForEach(s => s.Dispose());
         return batch;
     }
+
+    private static double Repeated(List<Sample> samples) =>
+        samples.GroupBy(s => s.Caption, StringComparer.Ordinal).Where(g => g.Count() > 1).Sum(g => g.Count()) / (double)samples.Count;
 
     // Adds up to count samples of one epoch; where the epoch ends first, those collected of it are dropped. Returns the index of the first new one.
     private int Pull(List<Sample> samples, int count, ref int epochsWithoutBatch)

@@ -20,6 +20,9 @@ public sealed class CaptionSource : IDisposable
     /// <summary>D rounded up to a multiple of 4: the row length of <see cref="Embed"/>.</summary>
     public int Width => ModelSpec.Stored(Dimension);
 
+    /// <summary>Why embeddings are no longer stored for the next run (a full disk, say); null while all is well.</summary>
+    public string? StoreFailure => cache.StoreFailure;
+
     /// <summary>Opens an encoder by name or directory, on one of ONNX Runtime's providers.</summary>
     public static CaptionSource Open(string encoder, string provider) => new(CaptionCache.Open(encoder, new EmbedderOptions { Provider = provider }));
 

@@ -55,6 +55,9 @@ public sealed class Encoder : IDisposable
     /// <summary>Bytes of a decoded image that one run accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
     public int ImageBytes => ring.ImageBytes;
 
+    /// <summary>See <see cref="SourceRing.ReducedAdvice"/>.</summary>
+    public string ReducedAdvice => ring.ReducedAdvice;
+
     /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P].</summary>
     public void Encode(IReadOnlyList<Sample> samples, List<float> featureRows, List<float> projectionRows)
     {

@@ -14,14 +14,14 @@ public sealed record EmbedRequest(string Checkpoint, NetworkOptions Network, Tra
 /// <summary>The `embed-images` verb's work.</summary>
 public static class ImageEmbedder
 {
-    /// <summary>Embeds and writes; returns what was embedded.</summary>
-    public static FeatureSet Run(EmbedRequest request, CancellationToken stop)
+    /// <summary>Embeds and writes; returns what was embedded. <paramref name="warn"/> is told what the user should know.</summary>
+    public static FeatureSet Run(EmbedRequest request, Action<string> warn, CancellationToken stop)
     {
         using var data = TrainSetup.Open(request.Config, validation: false);
         using var device = TrainSetup.OpenDevice(request.Config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
-        var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), stop);
+        var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), warn, stop);
         var entries = new List<SafetensorsEntry> { SafetensorsEntry.Float32("features", [set.Count, set.FeatureWidth], set.Features) };
         if (set.ProjectionWidth > 0)
         {

@@ -51,6 +51,7 @@ public sealed class MetricsLog : IDisposable
         Number(json, "gpu_ms", m.GpuMs);
         Number(json, "data_wait", m.DataWait);
         json.WriteNumber("skipped", m.Skipped);
+        json.WriteNumber("reduced", m.Reduced);
     });
 
     /// <summary>Appends an evaluation's results.</summary>

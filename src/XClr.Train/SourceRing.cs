@@ -24,8 +24,7 @@ public sealed class SourceRing : IDisposable
     {
         this.spec = spec;
         Samples = samples;
-        var wanted = 3L * LargestSide * LargestSide * spec.Size * spec.Size;
-        ImageBytes = (int)Math.Min(wanted, caps.MaxStorageBufferRange / 2 / samples / 4 * 4);
+        ImageBytes = (int)Math.Min(WantedBytes(spec), caps.MaxStorageBufferRange / 2 / samples / 4 * 4);
         halfBytes = ImageBytes * samples;
         Bytes = Tensor.Persistent("source_ring", new Shape(halfBytes / 2), MemoryCategory.Inputs, DType.UInt32);
         Table = Tensor.Persistent("augment_table", new Shape(samples * views, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);
@@ -36,6 +35,19 @@ public sealed class SourceRing : IDisposable
 
     /// <summary>Bytes that one image may take; larger ones are reduced by the decoder (<see cref="DecodeOptions.MaxBytes"/>).</summary>
     public int ImageBytes { get; }
+
+    /// <summary>What a reduction means and what helps, for a warning.</summary>
+    public string ReducedAdvice
+    {
+        get
+        {
+            var side = (int)Math.Sqrt(ImageBytes / 3.0);
+            var what = $"images of more than {ImageBytes / 3} pixels (such as {side} x {side}) are reduced to that before they are cropped";
+            return ImageBytes < WantedBytes(spec)
+                ? $"{what}: the device binds no more per batch; fewer images at a time (--batch-size) leave each more room"
+                : $"{what}: only crops of less than 1/{LargestSide * LargestSide} of the area lose detail by it; smaller copies of the images, or JPEGs, decode faster";
+        }
+    }
 
     /// <summary>The ring, as UInt32 words.</summary>
     public Tensor Bytes { get; }
@@ -56,6 +68,8 @@ public sealed class SourceRing : IDisposable
         }
         device.Transfer.Upload<AugmentEntry>(Table, table);
     }
+
+    private static long WantedBytes(AugmentSpec spec) => 3L * LargestSide * LargestSide * spec.Size * spec.Size;
 
     public void Dispose()
     {

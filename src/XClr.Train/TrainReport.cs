@@ -58,6 +58,9 @@ public sealed record StepMetrics
     /// <summary>Samples skipped since the run began.</summary>
     public required long Skipped { get; init; }
 
+    /// <summary>Images since the run began that were made smaller to fit their slot on the device, see <see cref="SourceRing.ImageBytes"/>.</summary>
+    public required long Reduced { get; init; }
+
     /// <summary>Time left at the present speed.</summary>
     public required TimeSpan Eta { get; init; }
 }

@@ -13,6 +13,7 @@ internal sealed class TrainSession : IDisposable
 {
     private const int CaptionSample = 1000;
     private const double OwnViewWarning = 0.9;
+    private const double RepeatedWarning = 0.1;
     private readonly Stack<IDisposable> opened = new();
     private readonly TrainConfig config;
     private readonly ITrainReporter reporter;
@@ -98,7 +99,7 @@ internal sealed class TrainSession : IDisposable
     public EvalMetrics Evaluate(long step, CancellationToken stop)
     {
         using var validation = TrainSetup.Open(config, validation: true);
-        var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining);
+        var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining, reporter.Warn);
         return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.All, stop));
     }
 
@@ -119,6 +120,33 @@ internal sealed class TrainSession : IDisposable
             {
                 reporter.Warn($"target_own_view is {own:0.000}: X-CLR is nearly SimCLR here, captions hardly count; raise --tau-s (now {config.TauS}).");
             }
+        }
+    }
+
+    /// <summary>What the first batch's captions say about CLIP's loss, to which a repeated caption is a false negative.</summary>
+    public void ReportRepeats(LoadedBatch first)
+    {
+        if (config.Loss != LossKind.Clip || first.RepeatedCaptions is not { } share)
+        {
+            return;
+        }
+        reporter.Info($"repeated captions: {share:P1}, the share of the first batch's samples whose caption another one has");
+        if (share > RepeatedWarning)
+        {
+            reporter.Warn($"{share:P1} of the first batch's samples share their caption with another one (warned of above {RepeatedWarning:P0}): CLIP's loss pushes their images apart all the same (false negatives); --loss xclr gives equal captions a similarity of 1, a smaller --batch-size has fewer of them.");
+        }
+    }
+
+    /// <summary>Warns of what no longer works while the run goes on, and of images that do not fit their slots.</summary>
+    public void WarnAboutTrouble(LoadedBatch latest)
+    {
+        foreach (var failure in new[] { skipLog.Failure, captions?.StoreFailure }.OfType<string>())
+        {
+            reporter.Warn(failure);
+        }
+        if (latest.Reduced > 0)
+        {
+            reporter.Warn($"large images: {Graph.Sources.ReducedAdvice} (metrics.jsonl counts them as 'reduced').");
         }
     }
 

@@ -23,14 +23,16 @@ public enum TrainStatus
 /// <param name="RunFolder">The run's folder.</param>
 /// <param name="Checkpoint">The latest checkpoint's folder.</param>
 /// <param name="ResumeArguments">Command-line arguments that go on with the run.</param>
-public sealed record TrainOutcome(TrainStatus Status, long Step, EvalMetrics? Before, EvalMetrics? After, string RunFolder, string? Checkpoint, string ResumeArguments);
+/// <param name="Warnings">What the reporter was warned of, in order, each once.</param>
+public sealed record TrainOutcome(
+    TrainStatus Status, long Step, EvalMetrics? Before, EvalMetrics? After, string RunFolder, string? Checkpoint, string ResumeArguments, IReadOnlyList<string> Warnings);
 
 /// <summary>Trains from a configuration: data, steps, logs, checkpoints, evaluations, until the budget or a stop.</summary>
 public sealed class Trainer
 {
     private readonly TrainSession session;
     private readonly TrainConfig config;
-    private readonly ITrainReporter reporter;
+    private readonly WarningLog reporter;
     private readonly MetricsLog metrics;
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Queue<GpuTicket> running = [];
@@ -42,7 +44,7 @@ public sealed class Trainer
     private double intervalStart, intervalWaited;
     private long intervalFirstStep;
 
-    private Trainer(TrainSession session, TrainConfig config, ITrainReporter reporter, MetricsLog metrics)
+    private Trainer(TrainSession session, TrainConfig config, WarningLog reporter, MetricsLog metrics)
     {
         this.session = session;
         this.config = config;
@@ -57,9 +59,10 @@ public sealed class Trainer
     public static TrainOutcome Run(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
     {
         config = config.Validated();
-        using var session = TrainSession.Open(config, reporter);
-        using var metrics = MetricsLog.Open(session.Folder.MetricsFile, session.Step, reporter.Warn);
-        return new Trainer(session, config, reporter, metrics).Run(stop);
+        var warnings = new WarningLog(reporter);
+        using var session = TrainSession.Open(config, warnings);
+        using var metrics = MetricsLog.Open(session.Folder.MetricsFile, session.Step, warnings.Warn);
+        return new Trainer(session, config, warnings, metrics).Run(stop);
     }
 
     private TrainOutcome Run(CancellationToken stop)
@@ -75,7 +78,7 @@ public sealed class Trainer
         {
             throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: {session.Folder.ResumeArguments}");
         }
-        return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments);
+        return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments, reporter.Warnings);
     }
 
     private TrainStatus Steps(CancellationToken stop)
@@ -98,10 +101,14 @@ public sealed class Trainer
             {
                 continue;
             }
+            if (step == session.Step)
+            {
+                session.ReportRepeats(batch);
+            }
             Submit(batch);
             if (step % config.LogEvery == 0 || step == session.TotalSteps)
             {
-                Log(loader, batch.Skipped);
+                Log(loader, batch);
             }
             if (config.EvalEvery > 0 && step % config.EvalEvery == 0 && step < session.TotalSteps)
             {
@@ -145,7 +152,7 @@ public sealed class Trainer
 
     private void StartInterval(BatchLoader loader) => (intervalStart, intervalWaited, intervalFirstStep) = (clock.Elapsed.TotalSeconds, loader.Waited.TotalSeconds, step);
 
-    private void Log(BatchLoader loader, long skipped)
+    private void Log(BatchLoader loader, LoadedBatch batch)
     {
         Drain();
         var seconds = clock.Elapsed.TotalSeconds - intervalStart;
@@ -168,13 +175,15 @@ public sealed class Trainer
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
             GpuMs = session.Plan.ReadTimings() is [var whole] ? (whole.End - whole.Start) * 1e-6 : null,
             DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
-            Skipped = skipped,
+            Skipped = batch.Skipped,
+            Reduced = batch.Reduced,
             Eta = TimeSpan.FromSeconds((session.TotalSteps - step) * seconds / steps),
         };
         if (intervalFirstStep == session.Step)
         {
             session.WarnAboutTargets(m);
         }
+        session.WarnAboutTrouble(batch);
         metrics.Write(m);
         reporter.Step(m);
         StartInterval(loader);

@@ -26,6 +26,7 @@ public sealed class MetricsLogTests : IDisposable
         GpuMs = 80,
         DataWait = 0.01,
         Skipped = 2,
+        Reduced = 1,
         Eta = TimeSpan.FromSeconds(5),
     };
 
@@ -46,7 +47,7 @@ public sealed class MetricsLogTests : IDisposable
         string[] keys =
         [
             "step", "epoch", "loss", "lr", "grad_norm", "embedding_std", "target_entropy", "target_own_view", "images_per_s", "gpu_ms",
-            "data_wait", "skipped",
+            "data_wait", "skipped", "reduced",
         ];
         using var stream = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         var line = JsonDocument.Parse(new StreamReader(stream).ReadLine()!).RootElement;

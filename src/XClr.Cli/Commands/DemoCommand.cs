@@ -13,7 +13,7 @@ public class DemoCommand : OptionTableCommand
         if (Json)
             Output.Json(outcome);
         else
-            TrainRun.Print(outcome, beforeAndAfter: true);
+            TrainRun.Print(outcome);
         return TrainRun.End(outcome);
     }
 }

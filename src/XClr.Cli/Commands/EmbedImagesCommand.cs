@@ -18,7 +18,7 @@ public sealed class EmbedImagesCommand : CheckpointCommand
         RequireBatchSize();
         var config = new TrainConfig { Data = Data, DataFormat = ParseFormat(), Classes = Classes, CaptionTemplate = CaptionTemplate, Workers = Workers, Device = Device };
         using var signals = new StopSignals(Console.Error.WriteLine);
-        var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize), signals.Token);
+        var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize), Output.Warn, signals.Token);
         var skipped = set.Skipped.Values.Sum();
         if (Json)
             Output.Json(new { file = Path.GetFullPath(Out), images = set.Count, features = set.FeatureWidth, projections = set.ProjectionWidth, skipped });

@@ -34,6 +34,8 @@ public sealed class EmbedTextCommand : DatasetCommand
         var d = cache.Dimension;
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
         SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions))], metadata);
+        if (cache.StoreFailure is { } failure)
+            Output.Warn(failure);
         if (Json)
             Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, seconds = time.Elapsed.TotalSeconds });
         else

@@ -35,7 +35,7 @@ public sealed class EvalCommand : CheckpointCommand
         Require(!protocol.HasFlag(EvalProtocol.Knn) || Data is not null, "--protocol knn needs --data, the training images that vote; or pass --protocol fidelity.");
         var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, new EvalLimits(Limit, Limit), BatchSize);
         using var signals = new StopSignals(Console.Error.WriteLine);
-        var results = Evaluator.Run(request, signals.Token);
+        var results = Evaluator.Run(request, Output.Warn, signals.Token);
         WarnOfUnmeasured(protocol, results);
         if (Json)
         {
@@ -52,9 +52,9 @@ public sealed class EvalCommand : CheckpointCommand
     private static void WarnOfUnmeasured(EvalProtocol asked, IReadOnlyDictionary<string, double> results)
     {
         if (asked.HasFlag(EvalProtocol.Knn) && !results.ContainsKey(EvalNames.KnnTop1))
-            Console.Error.WriteLine("warning: k-NN was not measured: not all held-out images have a label.");
+            Output.Warn("k-NN was not measured: not all held-out images have a label.");
         if (asked.HasFlag(EvalProtocol.Fidelity) && !results.ContainsKey(EvalNames.Fidelity))
-            Console.Error.WriteLine("warning: fidelity was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
+            Output.Warn("fidelity was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
     }
 
     private TrainConfig ToConfig() => new()

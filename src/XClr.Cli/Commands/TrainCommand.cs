@@ -32,7 +32,7 @@ public class TrainCommand : OptionTableCommand
         if (Json)
             Output.Json(outcome);
         else
-            TrainRun.Print(outcome, beforeAndAfter: false);
+            TrainRun.Print(outcome);
         return TrainRun.End(outcome);
     }
 

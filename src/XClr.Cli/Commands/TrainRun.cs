@@ -24,11 +24,12 @@ internal static class TrainRun
         return Trainer.Run(config, reporter, signals.Token);
     });
 
-    /// <summary>Prints what was measured and where things lie.</summary>
-    public static void Print(TrainOutcome outcome, bool beforeAndAfter)
+    /// <summary>Prints what was measured, beside the evaluation before training where there was one, where things lie, and the run's warnings.</summary>
+    public static void Print(TrainOutcome outcome)
     {
         if (outcome.After is { } after)
         {
+            var beforeAndAfter = outcome.Before is not null;
             var table = beforeAndAfter ? Output.Table("held-out images", "before", "after") : Output.Table("held-out images", "after training");
             foreach (var (name, title) in Titles)
                 if (after.Values.TryGetValue(name, out var value))
@@ -40,6 +41,7 @@ internal static class TrainRun
             ("checkpoint", outcome.Checkpoint ?? "none"),
             ("metrics", Path.Combine(outcome.RunFolder, "metrics.jsonl")),
             ("config", Path.Combine(outcome.RunFolder, "config.json")),
+            .. outcome.Warnings.Select(w => ("warning", w)),
         ]);
     }
 

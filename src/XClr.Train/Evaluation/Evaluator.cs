@@ -38,8 +38,8 @@ public sealed record EvalLimits(int? Bank, int? Queries)
     public static EvalLimits InTraining { get; } = new(2000, 1000);
 }
 
-/// <summary>Data of an evaluation. Bank: labelled training images for k-NN, null where it is not asked for.</summary>
-public sealed record EvalData(IImageDataset? Bank, IImageDataset Validation, string TextEncoder, string TextProvider, int Workers, EvalLimits Limits);
+/// <summary>Data of an evaluation. Bank: labelled training images for k-NN, null where it is not asked for. Warn: told what the user should know of the data.</summary>
+public sealed record EvalData(IImageDataset? Bank, IImageDataset Validation, string TextEncoder, string TextProvider, int Workers, EvalLimits Limits, Action<string> Warn);
 
 /// <summary>An evaluation of a checkpoint.</summary>
 /// <param name="Checkpoint">Run folder, step folder or .safetensors.</param>
@@ -56,8 +56,8 @@ public static class Evaluator
 {
     private const int InTrainingRows = 64;
 
-    /// <summary>Evaluates a checkpoint; results by name.</summary>
-    public static IReadOnlyDictionary<string, double> Run(EvalRequest request, CancellationToken stop)
+    /// <summary>Evaluates a checkpoint; results by name. <paramref name="warn"/> is told what the user should know.</summary>
+    public static IReadOnlyDictionary<string, double> Run(EvalRequest request, Action<string> warn, CancellationToken stop)
     {
         var config = request.Config;
         using var validation = TrainSetup.Open(config, validation: true);
@@ -69,7 +69,7 @@ public static class Evaluator
         {
             RequireEncoder(encoder, config.TextProvider, request.TextEncoder is null ? loaded.StateFile : null);
         }
-        return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, encoder, config.TextProvider, TrainSetup.Workers(config), request.Limits), request.Protocol, stop, request.BatchSize);
+        return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, encoder, config.TextProvider, TrainSetup.Workers(config), request.Limits, warn), request.Protocol, stop, request.BatchSize);
     }
 
     // Before the images go through the network, which may take long.
@@ -89,7 +89,7 @@ public static class Evaluator
     public static IReadOnlyDictionary<string, double> Measure(GpuDevice device, Model model, AugmentSpec images, EvalData data, EvalProtocol protocol, CancellationToken stop, int rows = InTrainingRows)
     {
         using var encoder = new Encoder(device, model, images, rows);
-        FeatureSet Extract(IImageDataset set, int? limit) => FeatureSet.Extract(encoder, set, limit, data.Workers, stop);
+        FeatureSet Extract(IImageDataset set, int? limit) => FeatureSet.Extract(encoder, set, limit, data.Workers, data.Warn, stop);
         var queries = Extract(data.Validation, data.Limits.Queries);
         var results = new Dictionary<string, double> { [EvalNames.Queries] = queries.Count, [EvalNames.Skipped] = queries.Skipped.Values.Sum() };
         if (protocol.HasFlag(EvalProtocol.Knn) && data.Bank is not null && queries.Labels is not null)
@@ -102,6 +102,10 @@ public static class Evaluator
         {
             using var captions = CaptionSource.Open(data.TextEncoder, data.TextProvider);
             var text = captions.Embed([.. queries.Captions.Take(SimilarityFidelity.MaxSamples)]);
+            if (captions.StoreFailure is { } failure)
+            {
+                data.Warn(failure);
+            }
             results[EvalNames.Fidelity] = SimilarityFidelity.Compute(queries.Features, queries.FeatureWidth, text, captions.Width);
             if (queries.ProjectionWidth > 0)
             {

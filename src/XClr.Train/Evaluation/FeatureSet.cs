@@ -15,8 +15,8 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, float[] Features, in
 {
     public int Count => Keys.Count;
 
-    /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch.</summary>
-    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, CancellationToken stop)
+    /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch. <paramref name="warn"/> is told of reduced images.</summary>
+    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, Action<string> warn, CancellationToken stop)
     {
         var options = new SampleStreamOptions
         {
@@ -35,6 +35,10 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, float[] Features, in
                 captions.Add(sample.Caption);
                 sample.Dispose();
             }
+        }
+        if (stream.ReducedCount > 0)
+        {
+            warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced: {encoder.ReducedAdvice}.");
         }
         return new FeatureSet(keys, [.. features], encoder.FeatureWidth, [.. projections], encoder.ProjectionWidth,
             labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null, captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, stream.Skipped);

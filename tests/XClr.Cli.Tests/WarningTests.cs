@@ -1,0 +1,89 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using XClr.Data;
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+/// <summary>What a run tells of trouble that does not end it: once while it runs, and in its results.</summary>
+public sealed class WarningTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private string Run => folder.File("run");
+
+    private CliResult Train(string[] data, params string[] more) =>
+        CliProcess.Run(CliProcess.Program, ["train", .. data, .. TinySet.Network, "--run-dir", Run, "--log-every", "1", .. more.Contains("--steps") ? more : [.. more, "--steps", "4"]], environment: Environment).Expect(0);
+
+    private Dictionary<string, string?> Environment => new() { ["XCLR_CACHE"] = folder.File("cache") };
+
+    private static void RequireWarningOnce(CliResult result, string text)
+    {
+        Assert.Single(Regex.Matches(result.Errors, "warning: .*" + Regex.Escape(text)));
+        Assert.Single(result.Json.GetProperty("warnings").EnumerateArray(), w => w.GetString()!.Contains(text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void AListOfSkippedSamplesThatCannotBeWrittenIsAWarning()
+    {
+        Directory.CreateDirectory(Path.Combine(Run, "skipped.jsonl"));
+        var result = Train(TinySet.Write(folder), "--json");
+        RequireWarningOnce(result, $"The list of skipped samples '{Path.Combine(Run, "skipped.jsonl")}' is not written any further");
+        Assert.Equal(4, result.Json.GetProperty("step").GetInt64());
+    }
+
+    [Fact]
+    public void ACaptionStoreThatCannotBeWrittenIsAWarning()
+    {
+        var data = TinySet.Write(folder);
+        Train(data);
+        Directory.Delete(Run, recursive: true);
+        var store = Directory.GetFiles(folder.File("cache"), "*.xemb", SearchOption.AllDirectories).Single();
+        File.Delete(store + ".lock");
+        Directory.CreateDirectory(store + ".lock");
+        Assert.DoesNotContain("warning", Train(data).Errors);
+        Directory.Delete(Run, recursive: true);
+        folder.File("classes.txt", "an unseen cellar\na new sky\n");
+        RequireWarningOnce(Train(data, "--json"), $"{store}: 2 embeddings could not be added");
+    }
+
+    [Fact]
+    public void ImagesThatAreReducedToFitTheirSlotAreReported()
+    {
+        var images = folder.File("images");
+        foreach (var (side, i) in new[] { 8, 8, 8, 64, 8, 64 }.Select((s, i) => (s, i)))
+        {
+            Directory.CreateDirectory(Path.Combine(images, $"class{i % 2}"));
+            PngFile.Write(Path.Combine(images, $"class{i % 2}", $"{i}.png"), [.. Enumerable.Range(0, side * side * 3).Select(p => (byte)(p * i))], side, side);
+        }
+        string[] data = ["--data", images, "--loss", "simclr", "--batch-size", "6"];
+        var result = CliProcess.Run(["train", .. data, .. TinySet.Network.Where(w => w is not ("--batch-size" or "4")), "--run-dir", Run, "--steps", "2", "--log-every", "1", "--json"]).Expect(0);
+        RequireWarningOnce(result, "images of more than 1024 pixels (such as 32 x 32) are reduced");
+        var reduced = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("reduced").GetInt64());
+        Assert.Equal([2, 4], reduced);
+        Assert.Contains("2 of 6 images were reduced", CliProcess.Run("embed-images", "--checkpoint", Run, "--data", images, "--out", folder.File("e.safetensors")).Expect(0).Errors);
+    }
+
+    [Fact]
+    public void ClipTellsWhatShareOfTheCaptionsRepeats()
+    {
+        RequireWarningOnce(Train(TinySet.Write(folder), "--loss", "clip", "--json"), "of the first batch's samples share their caption with another one (warned of above 10 %)");
+        Directory.Delete(Run, recursive: true);
+        var table = folder.File("captions.tsv", "path\tcaption\na.png\tone dog\nb.png\ttwo cats\nc.png\tthree birds\nd.png\ta red house\n");
+        foreach (var name in "abcd")
+            PngFile.Write(folder.File($"{name}.png"), [.. Enumerable.Range(0, 192).Select(p => (byte)(p * name))], 8, 8);
+        var different = Train(["--data", table], "--loss", "clip", "--json");
+        Assert.Contains("repeated captions: 0.0 %", different.Errors);
+        Assert.DoesNotContain("share their caption", different.Errors);
+    }
+
+    [Fact]
+    public void TheClosingTableShowsTheEvaluationBeforeTrainingWhereThereWasOne()
+    {
+        var data = TinySet.Write(folder);
+        Assert.Matches("held-out images +before +after *\n", Train(data, "--val-data", folder.Path).Output);
+        Assert.Matches("held-out images +after training *\n", Train(data, "--val-data", folder.Path, "--steps", "6", "--resume", "auto").Output);
+    }
+}
