@@ -4,6 +4,7 @@ using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
+using XClr.Train.Evaluation;
 
 namespace XClr.Train;
 
@@ -58,8 +59,8 @@ public sealed class Encoder : IDisposable
     /// <summary>See <see cref="SourceRing.ReducedAdvice"/>.</summary>
     public string ReducedAdvice => ring.ReducedAdvice;
 
-    /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P].</summary>
-    public void Encode(IReadOnlyList<Sample> samples, List<float> featureRows, List<float> projectionRows)
+    /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P] (null without a head).</summary>
+    public void Encode(IReadOnlyList<Sample> samples, RowMatrix featureRows, RowMatrix? projectionRows)
     {
         if (samples.Count == 0 || samples.Count > Rows)
         {
@@ -67,10 +68,10 @@ public sealed class Encoder : IDisposable
         }
         ring.Upload(device, PackedBatch.Evaluation(samples, Rows, size), half: 0, halfFree: default);
         plan.Run();
-        featureRows.AddRange(Download(features, samples.Count, FeatureWidth));
+        featureRows.Add(Download(features, samples.Count, FeatureWidth));
         if (projections is not null)
         {
-            projectionRows.AddRange(Download(projections, samples.Count, ProjectionWidth));
+            projectionRows!.Add(Download(projections, samples.Count, ProjectionWidth));
         }
     }
 

@@ -22,13 +22,15 @@ public static class ImageEmbedder
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
         var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), warn, stop);
-        var entries = new List<SafetensorsEntry> { SafetensorsEntry.Float32("features", [set.Count, set.FeatureWidth], set.Features) };
-        if (set.ProjectionWidth > 0)
+        var entries = new List<SafetensorsEntry> { Entry("features", set.Features) };
+        if (set.Projections is { } projections)
         {
-            entries.Add(SafetensorsEntry.Float32("projections", [set.Count, set.ProjectionWidth], set.Projections));
+            entries.Add(Entry("projections", projections));
         }
         SafetensorsWriter.Write(request.Out, entries);
         File.WriteAllLines(Path.ChangeExtension(request.Out, ".keys.txt"), set.Keys);
         return set;
     }
+
+    private static SafetensorsEntry Entry(string name, RowMatrix rows) => new(name, SafetensorsDType.F32, [rows.Count, rows.Width], rows.Write);
 }

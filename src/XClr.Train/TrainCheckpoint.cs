@@ -28,6 +28,7 @@ internal static class TrainCheckpoint
             Config = config.ToJson(),
             PlanFingerprint = fingerprint,
             BestMetric = best,
+            Commit = SourceRevision.Commit,
             Device = $"{graph.Caps.Name}, {graph.Caps.DriverName} {graph.Caps.DriverInfo}",
         };
         return store.Save(state, new CheckpointTensors(

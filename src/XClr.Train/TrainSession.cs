@@ -98,7 +98,7 @@ internal sealed class TrainSession : IDisposable
 
     public EvalMetrics Evaluate(long step, CancellationToken stop)
     {
-        using var validation = TrainSetup.Open(config, validation: true);
+        using var validation = TrainSetup.OpenValidation(config, data);
         var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining, reporter.Warn);
         return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.All, stop));
     }

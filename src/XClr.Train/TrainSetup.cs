@@ -35,7 +35,23 @@ public static class TrainSetup
         ? new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Clip, ClipWidth, textWidth)
         : new ModelSpec(config.Arch, config.Stem, config.Width, config.Projector == Projector.Mlp ? HeadKind.Mlp : HeadKind.Linear, ProjectionWidth);
 
-    /// <summary>Opens the training data, or the validation data with the same class list and caption template.</summary>
+    /// <summary>Opens the validation data, with the same caption template, and with the labels of the training data (null: with its own).</summary>
+    /// <exception cref="DataException">It has a class that the training data lack.</exception>
+    public static IImageDataset OpenValidation(TrainConfig config, IImageDataset? training)
+    {
+        var validation = Open(config, validation: true);
+        try
+        {
+            return training is null ? validation : ClassMatch.To(training, validation);
+        }
+        catch
+        {
+            validation.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens the training data, or the validation data with the same class list and caption template but its own labels.</summary>
     public static IImageDataset Open(TrainConfig config, bool validation)
     {
         var path = (validation ? config.ValData : config.Data) ?? throw new UsageException(validation ? "--val-data is missing." : "--data is missing.");

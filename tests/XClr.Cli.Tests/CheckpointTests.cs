@@ -1,3 +1,5 @@
+using System.Text.Json;
+using XClr.Data;
 using XClr.Nn;
 using Xunit;
 
@@ -75,6 +77,42 @@ public sealed class CheckpointTests : IDisposable
         Assert.Contains("--text-encoder", errors);
         var named = CliProcess.Run([.. eval, "--text-encoder", "static-minilm-128"]).Expect(0).Json.GetProperty("results").GetProperty("fidelity").GetDouble();
         Assert.Equal(fidelity, named);
+    }
+
+    [Fact]
+    public void ClassesOfHeldOutImagesAreMatchedByName()
+    {
+        Train();
+        foreach (var (name, i) in new[] { "ant", "bee", "cat" }.Select((n, i) => (n, i)))
+        {
+            WriteImage($"train/{name}/1.png", i);
+            if (i > 0)
+                WriteImage($"val/{name}/1.png", i);
+        }
+        string[] eval = ["eval", "--checkpoint", Run, "--data", folder.File("train"), "--val-data", folder.File("val"), "--protocol", "knn", "--json"];
+        // Each held-out image is in the bank too, so its own class has the heaviest vote, if it is the same one.
+        Assert.Equal(1, CliProcess.Run(eval).Expect(0).Json.GetProperty("results").GetProperty("knn_top1").GetDouble());
+        WriteImage("val/zebra/1.png", 3);
+        Assert.Contains("has the class 'zebra'", CliProcess.Run(eval).Expect(3).Errors);
+    }
+
+    [Fact]
+    public void ACheckpointNamesTheCommitOfTheProgram()
+    {
+        Train();
+        var commit = CliProcess.Run("inspect", Run, "--json").Expect(0).Json.GetProperty("state").GetProperty("commit");
+        if (Path.Exists(Path.Combine(CliProcess.Repository, ".git")))
+            Assert.Matches("^[0-9a-f]{40}$", commit.GetString());
+        else
+            Assert.Equal(JsonValueKind.Null, commit.ValueKind);
+    }
+
+    private void WriteImage(string name, int seed)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(folder.File(name))!);
+        var pixels = new byte[192];
+        new Random(seed).NextBytes(pixels);
+        PngFile.Write(folder.File(name), pixels, 8, 8);
     }
 
     private static void CopyFolder(string from, string to)

@@ -20,10 +20,11 @@ public sealed class EmbedImagesCommand : CheckpointCommand
         using var signals = new StopSignals(Console.Error.WriteLine);
         var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize), Output.Warn, signals.Token);
         var skipped = set.Skipped.Values.Sum();
+        var (features, projections) = (set.Features.Width, set.Projections?.Width ?? 0);
         if (Json)
-            Output.Json(new { file = Path.GetFullPath(Out), images = set.Count, features = set.FeatureWidth, projections = set.ProjectionWidth, skipped });
+            Output.Json(new { file = Path.GetFullPath(Out), images = set.Count, features, projections, skipped });
         else
-            Console.Out.WriteLine($"{Out}: features [{set.Count},{set.FeatureWidth}]{(set.ProjectionWidth > 0 ? $", projections [{set.Count},{set.ProjectionWidth}]" : "")}{(skipped > 0 ? $"; {skipped} samples were skipped" : "")}");
+            Console.Out.WriteLine($"{Out}: features [{set.Count},{features}]{(projections > 0 ? $", projections [{set.Count},{projections}]" : "")}{(skipped > 0 ? $"; {skipped} samples were skipped" : "")}");
         return ExitCode.Success;
     }
 }

@@ -60,8 +60,8 @@ public static class Evaluator
     public static IReadOnlyDictionary<string, double> Run(EvalRequest request, Action<string> warn, CancellationToken stop)
     {
         var config = request.Config;
-        using var validation = TrainSetup.Open(config, validation: true);
         using var bank = config.Data is null ? null : TrainSetup.Open(config, validation: false);
+        using var validation = TrainSetup.OpenValidation(config, bank);
         using var device = TrainSetup.OpenDevice(config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
         var encoder = request.TextEncoder ?? loaded.Trained?.TextEncoder ?? config.TextEncoder;
@@ -71,6 +71,8 @@ public static class Evaluator
         }
         return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, encoder, config.TextProvider, TrainSetup.Workers(config), request.Limits, warn), request.Protocol, stop, request.BatchSize);
     }
+
+    private static double Fidelity(RowMatrix images, float[] text, int textWidth) => SimilarityFidelity.Compute(images.First(SimilarityFidelity.MaxSamples), images.Width, text, textWidth);
 
     // Before the images go through the network, which may take long.
     private static void RequireEncoder(string encoder, string provider, string? savedIn)
@@ -96,7 +98,7 @@ public static class Evaluator
         {
             var bank = Extract(data.Bank, data.Limits.Bank);
             results[EvalNames.Bank] = bank.Count;
-            results[EvalNames.KnnTop1] = KnnClassifier.Top1(bank.Features, bank.Labels ?? throw new DataException($"'{data.Bank.Name}' has no labels, which k-NN needs."), queries.Features, queries.Labels, queries.FeatureWidth);
+            results[EvalNames.KnnTop1] = KnnClassifier.Top1(bank.Features, bank.Labels ?? throw new DataException($"'{data.Bank.Name}' has no labels, which k-NN needs."), queries.Features, queries.Labels);
         }
         if (protocol.HasFlag(EvalProtocol.Fidelity) && queries.Captions is not null)
         {
@@ -106,10 +108,10 @@ public static class Evaluator
             {
                 data.Warn(failure);
             }
-            results[EvalNames.Fidelity] = SimilarityFidelity.Compute(queries.Features, queries.FeatureWidth, text, captions.Width);
-            if (queries.ProjectionWidth > 0)
+            results[EvalNames.Fidelity] = Fidelity(queries.Features, text, captions.Width);
+            if (queries.Projections is { } projections)
             {
-                results[EvalNames.FidelityProjections] = SimilarityFidelity.Compute(queries.Projections, queries.ProjectionWidth, text, captions.Width);
+                results[EvalNames.FidelityProjections] = Fidelity(projections, text, captions.Width);
             }
         }
         return results;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using XClr.Data;
 
 namespace XClr.Train.Evaluation;
@@ -5,14 +6,14 @@ namespace XClr.Train.Evaluation;
 /// <summary>A data set through an encoder: rows in the data's order, with what came beside the images.</summary>
 /// <param name="Keys">Names of the samples.</param>
 /// <param name="Features">[n,F], before the head.</param>
-/// <param name="FeatureWidth">F.</param>
-/// <param name="Projections">[n,P], L2-normalised; empty without a head.</param>
-/// <param name="ProjectionWidth">P; 0 without a head.</param>
+/// <param name="Projections">[n,P], L2-normalised; null without a head.</param>
 /// <param name="Labels">Class indices; null where any sample lacks one.</param>
 /// <param name="Captions">Captions; null where any sample lacks one.</param>
 /// <param name="Skipped">Bad samples, by cause.</param>
-public sealed record FeatureSet(IReadOnlyList<string> Keys, float[] Features, int FeatureWidth, float[] Projections, int ProjectionWidth, int[]? Labels, IReadOnlyList<string>? Captions, IReadOnlyDictionary<SampleFault, long> Skipped)
+public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, RowMatrix? Projections, int[]? Labels, IReadOnlyList<string>? Captions, IReadOnlyDictionary<SampleFault, long> Skipped)
 {
+    private const double Gibi = 1L << 30;
+
     public int Count => Keys.Count;
 
     /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch. <paramref name="warn"/> is told of reduced images.</summary>
@@ -22,8 +23,10 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, float[] Features, in
         {
             Shuffle = limit is not null, Workers = workers, Decode = new DecodeOptions { MaxBytes = encoder.ImageBytes }, Prefetch = 2 * encoder.Rows,
         };
+        RequireMemory(dataset.Name, limit ?? dataset.Count, encoder.FeatureWidth + encoder.ProjectionWidth, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         using var stream = new SampleStream(dataset, options);
-        var (keys, features, projections, labels, captions) = (new List<string>(), new List<float>(), new List<float>(), new List<int?>(), new List<string?>());
+        var (keys, labels, captions) = (new List<string>(), new List<int?>(), new List<string?>());
+        var (features, projections) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth > 0 ? new RowMatrix(encoder.ProjectionWidth) : null);
         foreach (var batch in stream.ReadAll().Take(limit ?? int.MaxValue).Chunk(encoder.Rows))
         {
             stop.ThrowIfCancellationRequested();
@@ -40,7 +43,19 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, float[] Features, in
         {
             warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced: {encoder.ReducedAdvice}.");
         }
-        return new FeatureSet(keys, [.. features], encoder.FeatureWidth, [.. projections], encoder.ProjectionWidth,
+        return new FeatureSet(keys, features, projections,
             labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null, captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, stream.Skipped);
+    }
+
+    /// <summary>Refuses, before the first image, what would not fit the machine's memory: 4 bytes per number, features and projections.</summary>
+    /// <exception cref="DataException">They would not; the message says how much there is.</exception>
+    internal static void RequireMemory(string name, long rows, int numbers, long available)
+    {
+        var needed = RowMatrix.BytesFor(rows, numbers);
+        if (needed > available)
+        {
+            throw new DataException(string.Create(CultureInfo.InvariantCulture,
+                $"'{name}': the features of {rows} images take {needed / Gibi:0.0} GiB ({numbers} numbers of 4 bytes each), and this machine has {available / Gibi:0.0}; use fewer images (eval: --limit), or split the set."));
+        }
     }
 }

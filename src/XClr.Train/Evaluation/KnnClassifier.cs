@@ -4,7 +4,7 @@ namespace XClr.Train.Evaluation;
 
 /// <summary>
 /// Weighted k nearest neighbours by cosine: each of the k most similar bank rows votes for its label with weight exp(similarity / 0.1);
-/// ties go to the lower label. Rows of both matrices are L2-normalised copies, so callers pass raw features.
+/// ties go to the lower label. Callers pass raw features; beside them it takes a number per row and a copy of one query per thread.
 /// </summary>
 public static class KnnClassifier
 {
@@ -15,32 +15,37 @@ public static class KnnClassifier
     public static int NeighboursFor(int bank) => Math.Min(bank, bank >= 100_000 ? 200 : 20);
 
     /// <summary>Predicted label of every query.</summary>
-    /// <param name="bank">Features [n,F], row-major.</param>
+    /// <param name="bank">Features [n,F].</param>
     /// <param name="bankLabels">Labels [n].</param>
     /// <param name="queries">Features [m,F].</param>
-    /// <param name="width">F.</param>
     /// <param name="k">Neighbours that vote; null = <see cref="NeighboursFor"/>.</param>
-    public static int[] Predict(float[] bank, int[] bankLabels, float[] queries, int width, int? k = null)
+    public static int[] Predict(RowMatrix bank, int[] bankLabels, RowMatrix queries, int? k = null)
     {
         var neighbours = Math.Min(k ?? NeighboursFor(bankLabels.Length), bankLabels.Length);
-        var (unitBank, unitQueries) = (Rows.Normalized(bank, width), Rows.Normalized(queries, width));
+        var inverseNorms = new float[bank.Count];
+        Parallel.For(0, bank.Count, i => inverseNorms[i] = InverseNorm(bank[i]));
         var classes = bankLabels.Max() + 1;
-        var predicted = new int[queries.Length / width];
-        Parallel.For(0, predicted.Length, q => predicted[q] = Vote(unitBank, bankLabels, unitQueries.AsSpan(q * width, width), classes, neighbours));
+        var predicted = new int[queries.Count];
+        Parallel.For(0, predicted.Length, q => predicted[q] = Vote(bank, inverseNorms, bankLabels, queries[q], classes, neighbours));
         return predicted;
     }
 
     /// <summary>Share of queries whose predicted label is the true one, 0 to 1.</summary>
-    public static double Top1(float[] bank, int[] bankLabels, float[] queries, int[] queryLabels, int width, int? k = null) =>
-        Predict(bank, bankLabels, queries, width, k).Zip(queryLabels).Count(p => p.First == p.Second) / (double)queryLabels.Length;
+    public static double Top1(RowMatrix bank, int[] bankLabels, RowMatrix queries, int[] queryLabels, int? k = null) =>
+        Predict(bank, bankLabels, queries, k).Zip(queryLabels).Count(p => p.First == p.Second) / (double)queryLabels.Length;
 
-    private static int Vote(float[] bank, int[] labels, ReadOnlySpan<float> query, int classes, int k)
+    // A zero row is similar to nothing: 0.
+    private static float InverseNorm(ReadOnlySpan<float> row) => TensorPrimitives.Norm(row) is > 0 and var norm ? 1 / norm : 0;
+
+    private static int Vote(RowMatrix bank, float[] inverseNorms, int[] labels, ReadOnlySpan<float> query, int classes, int k)
     {
+        var unit = new float[query.Length];
+        TensorPrimitives.Multiply(query, InverseNorm(query), unit);
         // The queue's head is the weakest of the best k; equal similarities keep the earlier row.
         var best = new PriorityQueue<int, (float Similarity, int Later)>();
         for (var i = 0; i < labels.Length; i++)
         {
-            var similarity = TensorPrimitives.Dot(query, bank.AsSpan(i * query.Length, query.Length));
+            var similarity = TensorPrimitives.Dot(unit, bank[i]) * inverseNorms[i];
             if (best.Count < k)
             {
                 best.Enqueue(i, (similarity, -i));

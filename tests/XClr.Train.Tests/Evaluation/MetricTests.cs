@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using XClr.Train.Evaluation;
 using Xunit;
 
@@ -10,16 +11,52 @@ public class MetricTests
     {
         // The nearest row has label 1; two rows of label 0 lie at 60 degrees: exp(10) against 2 exp(5).
         float[] bank = [1, 0, 0.5f, 0.8660254f, 0.5f, -0.8660254f];
-        Assert.Equal([1], KnnClassifier.Predict(bank, [1, 0, 0], [3, 0], width: 2, k: 3));
+        Assert.Equal([1], KnnClassifier.Predict(Pairs(bank), [1, 0, 0], Pairs(3, 0), k: 3));
         // At a similarity of 0.56 it has exp(5.6), less than the two together.
-        Assert.Equal([0], KnnClassifier.Predict([0.56f, 0.82849f, 0.5f, 0.8660254f, 0.5f, -0.8660254f], [1, 0, 0], [3, 0], width: 2, k: 3));
+        Assert.Equal([0], KnnClassifier.Predict(Pairs(0.56f, 0.82849f, 0.5f, 0.8660254f, 0.5f, -0.8660254f), [1, 0, 0], Pairs(3, 0), k: 3));
+    }
+
+    [Fact]
+    public void Rows_in_several_pieces_are_the_rows_of_one()
+    {
+        var random = new Random(5);
+        var (width, rows) = (7, 23);
+        var numbers = Enumerable.Range(0, rows * width).Select(_ => random.NextSingle() - 0.5f).ToArray();
+        var labels = Enumerable.Range(0, rows).Select(i => i % 3).ToArray();
+        // Three rows a piece, appended in runs that end within pieces, at their ends and beyond.
+        var pieces = new RowMatrix(width, rowsPerPiece: 3);
+        foreach (var (start, count) in new[] { (0, 2), (2, 1), (3, 8), (11, 12) })
+        {
+            pieces.Add(numbers.AsSpan(start * width, count * width));
+        }
+        Assert.Equal(rows, pieces.Count);
+        Assert.Equal(numbers[(10 * width)..(11 * width)], pieces[10]);
+        Assert.Equal(numbers[..(13 * width)], pieces.First(13));
+        Assert.Equal(numbers, pieces.First(1000));
+        using var written = new MemoryStream();
+        pieces.Write(written);
+        Assert.True(MemoryMarshal.AsBytes<float>(numbers).SequenceEqual(written.ToArray()));
+        var queries = RowMatrix.Of(numbers.AsSpan(0, 5 * width), width);
+        Assert.Equal(KnnClassifier.Predict(RowMatrix.Of(numbers, width), labels, queries, k: 4), KnnClassifier.Predict(pieces, labels, queries, k: 4));
+        Assert.Throws<ArgumentOutOfRangeException>(() => pieces[rows].Length);
+        Assert.Throws<ArgumentException>(() => pieces.Add(new float[width + 1]));
+    }
+
+    [Fact]
+    public void Features_that_no_memory_holds_are_refused_before_any_is_computed()
+    {
+        // ImageNet through a ResNet-50 and its projector: more bytes than an int counts, 10.4 GiB.
+        Assert.Equal(4L * 1_281_167 * 2176, RowMatrix.BytesFor(1_281_167, 2048 + 128));
+        FeatureSet.RequireMemory("imagenet", 1_281_167, 2176, 16L << 30);
+        var error = Assert.Throws<Data.DataException>(() => FeatureSet.RequireMemory("imagenet", 1_281_167, 2176, 8L << 30));
+        Assert.Contains("'imagenet': the features of 1281167 images take 10.4 GiB", error.Message, StringComparison.Ordinal);
+        Assert.Contains("--limit", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Top1_counts_the_right_predictions()
     {
-        float[] bank = [1, 0, 0, 1];
-        Assert.Equal(0.75, KnnClassifier.Top1(bank, [0, 1], [2, 0.1f, 5, 1, 0, 3, 1, 0], [0, 0, 1, 1], width: 2, k: 1));
+        Assert.Equal(0.75, KnnClassifier.Top1(Pairs(1, 0, 0, 1), [0, 1], Pairs(2, 0.1f, 5, 1, 0, 3, 1, 0), [0, 0, 1, 1], k: 1));
     }
 
     [Theory]
@@ -48,4 +85,6 @@ public class MetricTests
         float[] texts = [1, 0, 1, 0, 0.6f, 0.8f];
         Assert.Equal(1, SimilarityFidelity.Compute([1, 0, 1, 0, 0, 1], 2, texts, 2), 12);
     }
+
+    private static RowMatrix Pairs(params float[] numbers) => RowMatrix.Of(numbers, 2);
 }
