@@ -4,9 +4,10 @@ using XClr.Train;
 
 namespace XClr.Cli;
 
-/// <summary>Shows a run on standard error: a progress bar on a terminal, plain lines otherwise.</summary>
+/// <summary>Shows a run on standard error: a progress bar on a terminal, plain lines otherwise. Safe for several threads: a signal's message comes from another than the run's.</summary>
 internal sealed class ConsoleReporter : ITrainReporter
 {
+    private readonly Lock gate = new();
     private readonly ProgressTask? task;
 
     private ConsoleReporter(ProgressTask? task) => this.task = task;
@@ -36,9 +37,12 @@ internal sealed class ConsoleReporter : ITrainReporter
             Write(Line(metrics), Style.Plain);
             return;
         }
-        task.MaxValue = metrics.TotalSteps;
-        task.Value = metrics.Step;
-        task.Description = Markup.Escape(Short(metrics));
+        lock (gate)
+        {
+            task.MaxValue = metrics.TotalSteps;
+            task.Value = metrics.Step;
+            task.Description = Markup.Escape(Short(metrics));
+        }
     }
 
     /// <inheritdoc/>
@@ -55,11 +59,14 @@ internal sealed class ConsoleReporter : ITrainReporter
         CultureInfo.InvariantCulture,
         $"{m.Step}/{m.TotalSteps} loss {m.Loss:0.000} {m.ImagesPerSecond:0.0} images/s data {100 * m.DataWait:0} % eta {OptionText.FormatDuration(m.Eta)}");
 
-    private static void Write(string text, Style style)
+    private void Write(string text, Style style)
     {
-        if (Console.IsErrorRedirected)
-            Console.Error.WriteLine(text);
-        else
-            Output.Messages.Write(new Spectre.Console.Text(text + Environment.NewLine, style));
+        lock (gate)
+        {
+            if (Console.IsErrorRedirected)
+                Console.Error.WriteLine(text);
+            else
+                Output.Messages.Write(new Spectre.Console.Text(text + Environment.NewLine, style));
+        }
     }
 }

@@ -1,16 +1,21 @@
 using System.Runtime.InteropServices;
+using XClr.Train;
 
 namespace XClr.Cli;
 
-/// <summary>Ctrl-C and SIGTERM: the first asks the work to stop where it can, the second ends the process at once.</summary>
-internal sealed class StopSignals : IDisposable
+/// <summary>Ctrl-C and SIGTERM: the first asks the work to stop where it can, the second ends the process at once with <see cref="ExitCode.Interrupted"/>.</summary>
+internal sealed partial class StopSignals : IDisposable
 {
+    private static readonly TimeSpan CursorLimit = TimeSpan.FromMilliseconds(100);
+
+    // Not disposed of: a signal may still be on its way to it, and it holds nothing of the system.
     private readonly CancellationTokenSource source = new();
     private readonly PosixSignalRegistration[] registrations;
     private readonly Action<string> say;
     private readonly string what;
+    private int signals;
 
-    /// <param name="say">Tells the user, on standard error; called from the signal's thread.</param>
+    /// <param name="say">Tells the user, on standard error; called from a thread of the pool.</param>
     /// <param name="what">What happens before the work ends.</param>
     public StopSignals(Action<string> say, string what = "the batch is finished, nothing is written")
     {
@@ -26,15 +31,28 @@ internal sealed class StopSignals : IDisposable
     {
         foreach (var registration in registrations)
             registration.Dispose();
-        source.Dispose();
     }
 
+    // Never waits for the console: whoever holds it may themselves wait for a terminal that was paused, and then no second signal would help.
     private void Handle(PosixSignalContext context)
     {
-        if (source.IsCancellationRequested)
-            return; // Not cancelled: the system's own handling ends the process.
         context.Cancel = true;
-        say($"stopping: {what}; once more ends at once");
+        if (Interlocked.Increment(ref signals) > 1)
+            EndAtOnce();
         source.Cancel();
+        ThreadPool.UnsafeQueueUserWorkItem(_ => say($"stopping: {what}; once more ends at once"), null);
     }
+
+    // Without the handlers of a normal exit: threads of the work and of the driver still run.
+    private static void EndAtOnce()
+    {
+        if (!Console.IsErrorRedirected)
+            Task.Run(() => Console.Error.Write("\e[?25h\n")).Wait(CursorLimit); // A progress bar hides the cursor.
+        if (OperatingSystem.IsWindows())
+            Environment.Exit(ExitCode.Interrupted);
+        ExitNow(ExitCode.Interrupted);
+    }
+
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    private static partial void ExitNow(int code);
 }

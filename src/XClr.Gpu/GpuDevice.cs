@@ -47,7 +47,8 @@ public sealed unsafe class GpuDevice : IDisposable
     private readonly delegate* unmanaged<Device, DebugUtilsObjectNameInfoEXT*, Result> setName;
     private readonly delegate* unmanaged<CommandBuffer, DebugUtilsLabelEXT*, void> beginLabel;
     private readonly delegate* unmanaged<CommandBuffer, void> endLabel;
-    private bool disposed;
+    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(20);
+    private bool disposed, hangs;
 
     private GpuDevice(GpuInstance instance, PhysicalDevice physical, DeviceCaps caps, DeviceOptions options, ForeignHandles? foreign)
     {
@@ -198,8 +199,22 @@ public sealed unsafe class GpuDevice : IDisposable
     /// <summary>What the driver's compiler says of a kernel on this device, with listings of its code where asked for; null where the driver says nothing. Thread-safe.</summary>
     public KernelStatistics? Statistics(Kernel kernel, bool listings = false) => Pipelines.Statistics(kernel, listings);
 
-    /// <summary>Waits until the device is idle.</summary>
-    public void WaitIdle() => Vk.DeviceWaitIdle(Handle).Check("vkDeviceWaitIdle");
+    /// <summary>
+    /// Waits for the device's work before its objects are destroyed. Never throws: where the device was lost, that failure is on its way to the user already, and objects of a lost device
+    /// may be destroyed. False where the work does not end within a limit: it may still use the objects, which must then be left to the end of the process.
+    /// </summary>
+    internal bool Settle()
+    {
+        try
+        {
+            hangs = hangs || !Compute.TryWait(Compute.Submitted, SettleLimit) || !Copy.TryWait(Copy.Submitted, SettleLimit);
+        }
+        catch (GpuException)
+        {
+            return true;
+        }
+        return !hangs;
+    }
 
     /// <summary>Address of a device function; 0 where there is none.</summary>
     internal nint Function(string name) => (nint)Vk.GetDeviceProcAddr(Handle, name).Handle;
@@ -376,7 +391,10 @@ public sealed unsafe class GpuDevice : IDisposable
             return;
         }
         disposed = true;
-        Vk.DeviceWaitIdle(Handle);
+        if (!Settle())
+        {
+            return;
+        }
         var leaks = new StringBuilder();
         foreach (var plan in plans.ToList())
         {

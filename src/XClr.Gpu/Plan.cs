@@ -324,8 +324,11 @@ public sealed unsafe class Plan : IDisposable
             return;
         }
         disposed = true;
-        device.WaitIdle();
         device.Untrack(this);
+        if (!device.Settle())
+        {
+            return;
+        }
         device.Vk.DestroyQueryPool(device.Handle, queries, null);
         device.Vk.DestroyCommandPool(device.Handle, commandPool, null);
         device.Vk.DestroyDescriptorPool(device.Handle, descriptorPool, null);

@@ -14,7 +14,7 @@ internal sealed class TrainSession : IDisposable
     private const int CaptionSample = 1000;
     private const double OwnViewWarning = 0.9;
     private const double RepeatedWarning = 0.1;
-    private readonly Stack<IDisposable> opened = new();
+    private readonly OpenedStack opened = new();
     private readonly TrainConfig config;
     private readonly ITrainReporter reporter;
     private readonly IImageDataset data;
@@ -52,7 +52,7 @@ internal sealed class TrainSession : IDisposable
         }
         catch
         {
-            Dispose();
+            Abandon();
             throw;
         }
     }
@@ -150,13 +150,10 @@ internal sealed class TrainSession : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        while (opened.TryPop(out var item))
-        {
-            item.Dispose();
-        }
-    }
+    public void Dispose() => opened.Dispose();
+
+    /// <summary>Closes everything after a failure, which keeps its own message.</summary>
+    public void Abandon() => opened.Abandon();
 
     private void LoadState()
     {
@@ -217,9 +214,5 @@ internal sealed class TrainSession : IDisposable
         }
     }
 
-    private T Keep<T>(T item) where T : IDisposable
-    {
-        opened.Push(item);
-        return item;
-    }
+    private T Keep<T>(T item) where T : IDisposable => opened.Keep(item);
 }

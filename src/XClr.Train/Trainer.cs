@@ -61,8 +61,16 @@ public sealed class Trainer
         config = config.Validated();
         var warnings = new WarningLog(reporter);
         using var session = TrainSession.Open(config, warnings);
-        using var metrics = MetricsLog.Open(session.Folder.MetricsFile, session.Step, warnings.Warn);
-        return new Trainer(session, config, warnings, metrics).Run(stop);
+        try
+        {
+            using var metrics = MetricsLog.Open(session.Folder.MetricsFile, session.Step, warnings.Warn);
+            return new Trainer(session, config, warnings, metrics).Run(stop);
+        }
+        catch
+        {
+            session.Abandon();
+            throw;
+        }
     }
 
     private TrainOutcome Run(CancellationToken stop)

@@ -94,6 +94,23 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
+    public void ASecondSignalEndsAtOnceWithoutSaving()
+    {
+        // While a whole ResNet-50 is prepared, the first signal waits for it.
+        string[] network = ["--arch", "resnet50", "--image-size", "32", "--batch-size", "4"];
+        var running = CliProcess.Start(CliProcess.Program, ["train", .. TinySet.Write(folder), .. network, "--run-dir", Run, "--steps", "1000"]);
+        var owner = Path.Combine(Run, "lock.owner");
+        Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || File.Exists(owner), TimeSpan.FromMinutes(5)));
+        Assert.Equal(0, Kill(running.Process.Id, SigTerm));
+        Thread.Sleep(200);
+        Assert.Equal(0, Kill(running.Process.Id, SigTerm));
+        var ended = running.Result().Expect(130);
+        Assert.Contains("stopping: the step is finished and saved; once more ends at once", ended.Errors);
+        Assert.DoesNotContain("to go on", ended.Errors);
+        Assert.False(XClr.Nn.CheckpointPath.Exists(Run));
+    }
+
+    [Fact]
     public void APlanIsPrintedWithoutDataAndWithoutTraining()
     {
         string[] args = ["train", .. TinySet.Network, "--loss", "simclr", "--plan"];
