@@ -1,7 +1,7 @@
 namespace XClr.Nn;
 
 /// <summary>
-/// The tensors of one checkpoint. Model: the backbone under torchvision's names, KCRS, unpadded. Head: projector or CLIP heads, null for
+/// The tensors of one checkpoint. Model: the backbone under torchvision's names, KCRS, unpadded. Head: projector, CLIP heads or fc, null for
 /// none. Optimizer: its state, null where nothing can be resumed.
 /// </summary>
 public sealed record CheckpointTensors(

@@ -8,7 +8,7 @@ public sealed class CheckpointException(string message, Exception? inner = null)
 
 /// <summary>
 /// The network of a checkpoint. Arch: resnet18 and so on; Stem: imagenet, half or small; Width: a multiple of the channels;
-/// Projector: mlp, linear or clip; FeatureWidth (F) and ProjectionWidth (P) in channels.
+/// Projector: mlp, linear, clip or classifier; FeatureWidth (F) and ProjectionWidth (P, or a classifier's classes) in channels.
 /// </summary>
 public sealed record CheckpointArchitecture(string Arch, string Stem, double Width, string Projector, int FeatureWidth, int ProjectionWidth);
 

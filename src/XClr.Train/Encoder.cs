@@ -50,7 +50,10 @@ public sealed class Encoder : IDisposable
     /// <summary>F.</summary>
     public int FeatureWidth => model.Spec.FeatureWidth;
 
-    /// <summary>P; 0 without a head.</summary>
+    /// <summary>True where what the head puts out are a classifier's logits, not projections.</summary>
+    public bool Classifies => model.Spec.Head == HeadKind.Classifier;
+
+    /// <summary>P, or a classifier's classes; 0 without a head.</summary>
     public int ProjectionWidth => projections is null ? 0 : model.Spec.ProjectionWidth;
 
     /// <summary>Bytes of a decoded image that one run accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
@@ -59,7 +62,7 @@ public sealed class Encoder : IDisposable
     /// <summary>See <see cref="SourceRing.ReducedAdvice"/>.</summary>
     public string ReducedAdvice => ring.ReducedAdvice;
 
-    /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P] (null without a head).</summary>
+    /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P] (or logits; null without a head).</summary>
     public void Encode(IReadOnlyList<Sample> samples, RowMatrix featureRows, RowMatrix? projectionRows)
     {
         if (samples.Count == 0 || samples.Count > Rows)

@@ -7,7 +7,7 @@ namespace XClr.Train;
 /// <param name="Checkpoint">Run folder, step folder or .safetensors.</param>
 /// <param name="Network">What the user says of the network.</param>
 /// <param name="Config">Data, data format, classes, device and workers are read of it; Data must be set.</param>
-/// <param name="Out">The .safetensors to write: `features` [N,F], `projections` [N,P]; keys in a .keys.txt beside it, a line each.</param>
+/// <param name="Out">The .safetensors to write: `features` [N,F], `projections` [N,P] or a classifier's `logits` [N,K]; keys in a .keys.txt beside it, a line each.</param>
 /// <param name="BatchSize">Images per run of the network.</param>
 public sealed record EmbedRequest(string Checkpoint, NetworkOptions Network, TrainConfig Config, string Out, int BatchSize = 64);
 
@@ -26,6 +26,10 @@ public static class ImageEmbedder
         if (set.Projections is { } projections)
         {
             entries.Add(Entry("projections", projections));
+        }
+        if (set.Logits is { } logits)
+        {
+            entries.Add(Entry("logits", logits));
         }
         SafetensorsWriter.Write(request.Out, entries);
         File.WriteAllLines(Path.ChangeExtension(request.Out, ".keys.txt"), set.Keys);

@@ -44,6 +44,7 @@ public sealed class MetricsLog : IDisposable
         Number(json, "loss", m.Loss);
         Number(json, "lr", m.LearningRate);
         Number(json, "grad_norm", m.GradNorm);
+        Number(json, "top1", m.Top1);
         Number(json, "embedding_std", m.EmbeddingStd);
         Number(json, "target_entropy", m.TargetEntropy);
         Number(json, "target_own_view", m.TargetOwnView);

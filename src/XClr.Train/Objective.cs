@@ -2,6 +2,7 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Losses;
 using XClr.Nn.Models;
+using XClr.Nn.Ops;
 
 namespace XClr.Train;
 
@@ -12,19 +13,20 @@ namespace XClr.Train;
 /// <param name="TauS">Temperature of the caption similarities.</param>
 /// <param name="TextWidth">Padded width of the caption embeddings.</param>
 /// <param name="ClassSimilarity">[K,K] row-major: X-CLR on labelled sets looks targets up by label; null = per-sample captions.</param>
-public sealed record ObjectiveSpec(LossKind Loss, int Samples, float Tau, float TauS, int TextWidth = 0, float[]? ClassSimilarity = null)
+/// <param name="Classes">K, classes that the supervised loss tells apart; 0 = another loss.</param>
+public sealed record ObjectiveSpec(LossKind Loss, int Samples, float Tau, float TauS, int TextWidth = 0, float[]? ClassSimilarity = null, int Classes = 0)
 {
     /// <summary>What a batch must bring.</summary>
     public TargetKind Target => Loss switch
     {
-        LossKind.SupCon => TargetKind.Labels,
+        LossKind.SupCon or LossKind.Supervised => TargetKind.Labels,
         LossKind.Xclr when ClassSimilarity is not null => TargetKind.Labels,
         LossKind.Xclr or LossKind.Clip => TargetKind.Text,
         _ => TargetKind.None,
     };
 }
 
-/// <summary>A loss with its per-batch inputs on the device. Statistics [4]: loss, target entropy, target_own_view, embedding_std.</summary>
+/// <summary>A loss with its per-batch inputs on the device. Statistics [4]: loss, target entropy, target_own_view, embedding_std; of the supervised loss only the first.</summary>
 public sealed class Objective : IDisposable
 {
     private readonly ObjectiveSpec spec;
@@ -37,13 +39,20 @@ public sealed class Objective : IDisposable
     {
         this.spec = spec;
         text = spec.Target == TargetKind.Text ? Tensor.Persistent("text", new Shape(spec.Samples, spec.TextWidth), MemoryCategory.Inputs) : null;
-        labels = spec.Target == TargetKind.Labels ? Tensor.Persistent("labels", new Shape(spec.Samples), MemoryCategory.Inputs, DType.UInt32) : null;
+        labels = spec.Target == TargetKind.Labels ? Tensor.Persistent("labels", new Shape(LabelRows * spec.Samples), MemoryCategory.Inputs, DType.UInt32) : null;
+        Correct = spec.Loss == LossKind.Supervised ? Tensor.Persistent("correct", new Shape(1), MemoryCategory.Outputs) : null;
         var classes = spec.ClassSimilarity is { } s ? (int)Math.Sqrt(s.Length) : 0;
         similarity = classes > 0 ? Tensor.Persistent("class_similarity", new Shape(classes, classes), MemoryCategory.Inputs) : null;
     }
 
     /// <summary>Device results of the last step: [4], see the class.</summary>
     public Tensor Statistics { get; } = Tensor.Persistent("loss_statistics", new Shape(4), MemoryCategory.Outputs);
+
+    /// <summary>Rows of the last step, of 2N, whose largest logit is their label's: [1]; null where the loss is not supervised.</summary>
+    public Tensor? Correct { get; }
+
+    // The supervised loss takes a label per row of logits, the others one per sample.
+    private int LabelRows => spec.Loss == LossKind.Supervised ? 2 : 1;
 
     /// <summary>Uploads what stays the same over the run.</summary>
     public void Prepare(GpuDevice device)
@@ -59,7 +68,7 @@ public sealed class Objective : IDisposable
     {
         if (labels is not null)
         {
-            device.Transfer.Upload<uint>(labels, batchLabels);
+            device.Transfer.Upload<uint>(labels, LabelRows == 2 ? [.. batchLabels!, .. batchLabels!] : batchLabels);
         }
         if (text is not null)
         {
@@ -67,13 +76,19 @@ public sealed class Objective : IDisposable
         }
     }
 
-    /// <summary>Records loss, statistics and the gradient of the projections [2N,P], and for CLIP that of the text side up to its map.</summary>
+    /// <summary>Records loss, statistics and the gradient of the projections (or logits) [2N,P], and for CLIP that of the text side up to its map.</summary>
     public Tensor Record(Recorder gpu, Model model, Tensor projections, Tensor stepVariables)
     {
         var gradient = gpu.NewTensor("dprojections", projections.Shape);
         if (spec.Loss == LossKind.Clip)
         {
             RecordClip(gpu, model, projections, stepVariables, gradient);
+            return gradient;
+        }
+        if (spec.Loss == LossKind.Supervised)
+        {
+            // The gradient's scale is 1, as StepVariables.LossScale is in fp32.
+            SoftmaxCrossEntropyOp.Forward(gpu, projections, labels!, spec.Classes, Statistics.Rows(0, 1), gradient, Correct);
             return gradient;
         }
         var rows = new ContrastiveRows(projections);
@@ -105,7 +120,7 @@ public sealed class Objective : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in new[] { text, labels, similarity, loss, Statistics })
+        foreach (var tensor in new[] { text, labels, similarity, loss, Statistics, Correct })
         {
             tensor?.View.Buffer.Dispose();
         }

@@ -54,11 +54,11 @@ public static class ParityRun
         }
         var samples = (int)shape[0] / 2;
         (float[] Rows, int Width)? text = request.Loss is LossKind.Xclr or LossKind.Clip ? Text(batch, samples) : null;
-        uint[]? labels = request.Loss == LossKind.SupCon ? Labels(batch, samples) : null;
+        uint[]? labels = request.Loss is LossKind.SupCon or LossKind.Supervised ? Labels(batch, samples) : null;
         using var device = TrainSetup.OpenDevice(request.Device);
         using var model = new Model(Infer(request, weights));
         ModelFile.Load(device, model, _ => true, request.Weights);
-        using var objective = new Objective(new ObjectiveSpec(request.Loss, samples, request.Tau, request.TauS, text?.Width ?? 0));
+        using var objective = new Objective(new ObjectiveSpec(request.Loss, samples, request.Tau, request.TauS, text?.Width ?? 0, Classes: model.Spec.Head == HeadKind.Classifier ? model.Spec.ProjectionWidth : 0));
         using var optimizer = request.Optimizer is { } settings ? settings.Create(model.Parameters, device.Caps) : null;
         using var run = new ParityStep(device, model, objective, optimizer, request, [.. shape.Select(d => (int)d)]);
         objective.Upload(device, labels, text?.Rows);
@@ -76,8 +76,11 @@ public static class ParityRun
     {
         var conv = weights["conv1.weight"].Shape;
         var stem = request.Stem ?? (conv[2] == 7 ? Stem.ImageNet : Stem.Half);
-        _ = weights[request.Loss == LossKind.Clip ? Model.TextMap : Model.ProjectorMap];
-        return ModelShapes.WithHead(new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None, Stages: request.Stages), weights);
+        var head = request.Loss switch { LossKind.Clip => Model.TextMap, LossKind.Supervised => Model.ClassifierWeight, _ => Model.ProjectorMap };
+        var spec = ModelShapes.WithHead(new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None, Stages: request.Stages), weights);
+        return weights[head] is not null && spec.Head == HeadKind.Classifier == (request.Loss == LossKind.Supervised)
+            ? spec
+            : throw new SafetensorsException($"{request.Weights}: has '{Model.ClassifierWeight}' and the head of another loss; leave the head that --loss {request.Loss.ToString().ToLowerInvariant()} does not use out.");
     }
 
     private static (float[] Rows, int Width) Text(SafetensorsFile batch, int samples)
@@ -130,7 +133,7 @@ internal sealed class ParityStep : IDisposable
         (this.device, this.model, this.objective, this.optimizer, this.request) = (device, model, objective, optimizer, request);
         images = Tensor.Persistent("images", new Shape(shape[0], shape[2], shape[3], ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Inputs);
         features = Tensor.Persistent("features", new Shape(shape[0], ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
-        projections = Tensor.Persistent("projections", new Shape(shape[0], ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
+        projections = Tensor.Persistent(model.Spec.Head == HeadKind.Classifier ? "logits" : "projections", new Shape(shape[0], ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
     }
 
     public float Loss { get; private set; }

@@ -14,6 +14,9 @@ public enum LossKind
     SimClr,
     SupCon,
     Clip,
+
+    /// <summary>Softmax cross-entropy of class labels: no comparison of samples.</summary>
+    Supervised,
 }
 
 /// <summary>The optimisers.</summary>

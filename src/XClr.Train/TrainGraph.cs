@@ -47,7 +47,7 @@ public sealed class TrainGraph : IDisposable
     {
         Caps = caps;
         Images = TrainSetup.Images(config);
-        Model = new Model(TrainSetup.Network(config, textWidth));
+        Model = new Model(TrainSetup.Network(config, textWidth, objective.Classes));
         Objective = new Objective(objective);
         Optimizer = new OptimizerSettings(config.Optimizer, config.WeightDecay, config.Momentum, config.Nesterov).Create(Model.Parameters, caps);
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);

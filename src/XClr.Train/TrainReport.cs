@@ -37,8 +37,11 @@ public sealed record StepMetrics
     /// <summary>Global L2 norm of the unscaled gradients, before clipping.</summary>
     public required double GradNorm { get; init; }
 
-    /// <summary>Mean over the dimensions of the normalised projections' standard deviation over the batch; near 0 means collapse.</summary>
+    /// <summary>Mean over the dimensions of the normalised projections' standard deviation over the batch; near 0 means collapse. Null for the supervised loss, which has none.</summary>
     public double? EmbeddingStd { get; init; }
+
+    /// <summary>Share of the batch's views whose class the network names, 0 to 1; null where the loss is not supervised.</summary>
+    public double? Top1 { get; init; }
 
     /// <summary>Mean entropy of the loss's target distribution, in nats; null where the target is one-hot.</summary>
     public double? TargetEntropy { get; init; }

@@ -12,6 +12,8 @@ public static class TrainSetup
     /// <summary>P of the projectors, and of CLIP's maps.</summary>
     public const int ProjectionWidth = 128, ClipWidth = 512;
 
+    private const int LabelSample = 1000;
+
     /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all.</summary>
     public static GpuDevice OpenDevice(string? device, long? memoryLimit = null) =>
         GpuDevice.Open(DeviceOptions(device, memoryLimit));
@@ -30,10 +32,15 @@ public static class TrainSetup
         return new AugmentSpec(config.ImageSize, filter, AugmentSpec.ImageNetMean, AugmentSpec.ImageNetStd, Blur: strengths.BlurP > 0);
     }
 
-    /// <summary>The network with its head. textWidth: D, for CLIP's text map.</summary>
-    public static ModelSpec Network(TrainConfig config, int textWidth) => config.Loss == LossKind.Clip
-        ? new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Clip, ClipWidth, textWidth)
-        : new ModelSpec(config.Arch, config.Stem, config.Width, config.Projector == Projector.Mlp ? HeadKind.Mlp : HeadKind.Linear, ProjectionWidth);
+    /// <summary>The network with its head. textWidth: D, for CLIP's text map; classes: K, for the supervised loss's classifier.</summary>
+    /// <exception cref="UsageException">The loss is supervised, and there is no data set whose classes would say how many there are.</exception>
+    public static ModelSpec Network(TrainConfig config, int textWidth, int classes) => config.Loss switch
+    {
+        LossKind.Clip => new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Clip, ClipWidth, textWidth),
+        LossKind.Supervised when classes == 0 => throw new UsageException("--loss supervised needs --data, whose classes give the size of the last layer."),
+        LossKind.Supervised => new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Classifier, classes),
+        _ => new ModelSpec(config.Arch, config.Stem, config.Width, config.Projector == Projector.Mlp ? HeadKind.Mlp : HeadKind.Linear, ProjectionWidth),
+    };
 
     /// <summary>Opens the validation data, with the same caption template, and with the labels of the training data (null: with its own).</summary>
     /// <exception cref="DataException">It has a class that the training data lack.</exception>
@@ -60,9 +67,19 @@ public static class TrainSetup
     }
 
     /// <summary>The loss; labelled sets with template captions look X-CLR's targets up by class.</summary>
+    /// <exception cref="DataException">The loss needs labels or class names, and the data have none.</exception>
     public static ObjectiveSpec CreateObjective(TrainConfig config, IImageDataset data, CaptionSource? captions)
     {
+        var loss = config.Loss.ToString().ToLowerInvariant();
+        if (config.Loss is LossKind.SupCon or LossKind.Supervised && data.Read(ReadOrder.Sequential).Take(LabelSample).All(s => s.Label is null))
+        {
+            throw new DataException($"'{data.Name}' has no labels, which --loss {loss} needs; use a folder per class, a table with a label column, shards with .cls members or IDX files, or --loss simclr.");
+        }
+        if (config.Loss == LossKind.Supervised && data.Classes is null)
+        {
+            throw new DataException($"'{data.Name}' has no class names, which --loss {loss} counts; name a --classes file (a name a line, in the labels' order).");
+        }
         var similarity = config.Loss == LossKind.Xclr && config.CaptionTemplate is { } template && data.Classes is { } classes ? captions!.ClassSimilarity(classes, template) : null;
-        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity);
+        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity, config.Loss == LossKind.Supervised ? data.Classes!.Count : 0);
     }
 }

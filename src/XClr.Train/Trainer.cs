@@ -177,7 +177,8 @@ public sealed class Trainer
             Loss = statistics[0],
             LearningRate = session.Schedule.Rate(step - 1),
             GradNorm = gradients.Norm,
-            EmbeddingStd = statistics[3],
+            Top1 = session.Graph.Objective.Correct is { } correct ? session.Device.Transfer.Download(correct, 1)[0] / (2 * config.BatchSize) : null,
+            EmbeddingStd = config.Loss == LossKind.Supervised ? null : statistics[3],
             TargetEntropy = captions ? statistics[1] : null,
             TargetOwnView = captions ? statistics[2] : null,
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
@@ -251,9 +252,10 @@ public sealed class Trainer
         }
         metrics.Write(result);
         reporter.Eval(result);
-        if (result.Values.TryGetValue(EvalNames.KnnTop1, out var top1) && (best is null || top1 > best.Value))
+        var judged = config.Loss == LossKind.Supervised ? EvalNames.HeadTop1 : EvalNames.KnnTop1;
+        if (result.Values.TryGetValue(judged, out var top1) && (best is null || top1 > best.Value))
         {
-            best = new CheckpointMetric(EvalNames.KnnTop1, top1, step);
+            best = new CheckpointMetric(judged, top1, step);
         }
         return result;
     }

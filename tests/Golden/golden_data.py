@@ -22,6 +22,7 @@ NETWORKS = {
     "basic-half-xclr": f"{BASIC} --stem half --loss xclr --tau 0.2 --tau-s 0.05 --optimizer none",
     "bottleneck-simclr-lars": f"{BOTTLENECK} --loss simclr --optimizer lars --lr 20 --weight-decay 0.001",
     "bottleneck-clip-lars": f"{BOTTLENECK} --loss clip --optimizer lars --lr 20 --weight-decay 0.001 --clip-norm 1",
+    "bottleneck-supervised-sgd": f"{BOTTLENECK} --loss supervised --optimizer sgd --lr 0.2 --weight-decay 0.01",
     "bottleneck-eval": f"{BOTTLENECK} --loss xclr --optimizer none --mode eval",
 }
 
@@ -58,8 +59,7 @@ def write_network(folder, name, options, text):
     weights, batch = parity.random_weights(options), parity.random_batch(options)
     exact = parity.run(weights, batch, options, torch.float64)
     single_run = parity.run(weights, batch, options, torch.float32)
-    head = "clip" if options.loss == "clip" else "projector"
-    files = {"weights": f"w-{options.arch}-{weights['conv1.weight'].shape[2]}x-{head}.safetensors",
+    files = {"weights": f"w-{options.arch}-{weights['conv1.weight'].shape[2]}x-{parity.head_of(options.loss)}.safetensors",
              "batch": f"b-{options.n}x{options.height}x{options.width}.safetensors"}
     safetensors_io.write(os.path.join(folder, files["weights"]), weights)
     safetensors_io.write(os.path.join(folder, files["batch"]), batch)

@@ -1,6 +1,6 @@
-"""The four losses, written the plain way: whole matrices, no streaming, gradients by autograd."""
+"""The losses, written the plain way: whole matrices, no streaming, gradients by autograd."""
 import torch
-from torch.nn.functional import normalize
+from torch.nn.functional import cross_entropy, normalize
 
 
 def targets(kind, n, text=None, labels=None, tau_s=0.1):
@@ -36,7 +36,9 @@ def clip(z, text_rows, logit_scale):
 
 
 def of_network(network, z, kind, text, labels, tau, tau_s):
-    """The loss of a network's projections. text [N,D] is normalised here, as on load."""
+    """The loss of a network's projections, or logits (both views have their sample's label). text [N,D] is normalised here, as on load."""
+    if kind == "supervised":
+        return cross_entropy(z, labels.repeat(2))
     if kind == "clip":
         rows = normalize(network.clip.text_projection(normalize(text, dim=1)), dim=1)
         return clip(z, rows, network.clip.logit_scale)

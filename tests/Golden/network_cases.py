@@ -57,6 +57,8 @@ TRAINING = [
     ("resnet50", "odd", 6, "simclr", "lars-clip"),
     ("resnet50", "odd", 8, "supcon", "sgd-nesterov"),
     ("resnet50", "odd", 5, "clip", "adamw-clip"),
+    ("resnet18", "even", 6, "supervised", "sgd"),
+    ("resnet50", "odd", 4, "supervised", "lars"),
 ]
 STEPS = {
     "sgd": "--optimizer sgd --lr 0.1,0.2,0.05,0.1 --steps 4 --weight-decay 1e-3 --momentum 0.9",
@@ -137,6 +139,8 @@ def explain(path, options, actual, limits, cells, wrong):
 
 
 def kind(name):
+    if name == "logits":
+        return "projections"
     if name in ("loss", "features", "projections"):
         return name
     return "gradients" if name.startswith("grad.") else "parameters"

@@ -1,4 +1,4 @@
-"""Backbones with torchvision's blocks and names at any width and depth, and the projector."""
+"""Backbones with torchvision's blocks and names at any width and depth, and their heads."""
 import torch
 import torchvision
 from torch import nn
@@ -49,20 +49,24 @@ class Backbone(nn.Module):
 
 
 class Network(Backbone):
-    """A backbone and what the loss needs above it: a projector, or CLIP's two heads (text_width is then not None)."""
+    """A backbone and what the loss needs above it: "projector", "clip" (two heads), or "fc" (torchvision's classifier of projection_width classes)."""
 
-    def __init__(self, arch, channels=64, stem="imagenet", projection_width=128, text_width=None):
+    def __init__(self, arch, channels=64, stem="imagenet", projection_width=128, text_width=None, head="projector"):
         super().__init__(*LAYERS[arch], channels, stem)
         f, p = self.feature_width, projection_width
-        if text_width is None:
+        if head == "fc":
+            self.fc = nn.Linear(f, p)
+        elif head == "projector":
             self.projector = nn.Sequential(
                 nn.Linear(f, f, bias=False), nn.BatchNorm1d(f), nn.ReLU(), nn.Linear(f, p, bias=False), nn.BatchNorm1d(p, affine=False))
         else:
             self.clip = ClipHeads(f, text_width, p)
 
     def forward(self, images):
-        """Returns features [2N,F] and normalised projections [2N,P]."""
+        """Returns features [2N,F] and normalised projections [2N,P], or logits [2N,K]."""
         features = super().forward(images)
+        if hasattr(self, "fc"):
+            return features, self.fc(features)
         rows = self.projector(features) if hasattr(self, "projector") else self.clip.image_projection(features)
         return features, nn.functional.normalize(rows, dim=1)
 
@@ -87,6 +91,8 @@ def randomise(network, generator, last_gamma):
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 fan_in = module.weight[0].numel()
                 module.weight.copy_(torch.randn(module.weight.shape, generator=generator) * (2 / fan_in) ** 0.5)
+                if module.bias is not None:
+                    uniform(module.bias, -0.3, 0.3)
             elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
                 if module.affine:
                     uniform(module.weight, 0.5, 1.5)

@@ -7,10 +7,13 @@ from networks import LAYERS, Network, randomise
 from optimizers import Optimizer
 
 
+def head_of(loss):
+    return {"clip": "clip", "supervised": "fc"}.get(loss, "projector")
+
+
 def random_weights(options):
     """{name: array} of a random network, float32, `num_batches_tracked` int64."""
-    text_width = options.text_width if options.loss == "clip" else None
-    network = Network(options.arch, options.channels, options.stem, options.projection_width, text_width)
+    network = Network(options.arch, options.channels, options.stem, options.projection_width, options.text_width, head_of(options.loss))
     randomise(network, torch.Generator().manual_seed(options.seed), options.last_gamma)
     return {name: value.numpy() for name, value in network.state_dict().items()}
 
@@ -30,22 +33,23 @@ def random_batch(options):
 
 def load(weights, options, dtype):
     """The network that the names and shapes of the weights describe."""
-    text_width = weights["clip.text_projection.weight"].shape[1] if "clip.logit_scale" in weights else None
-    head = "clip.image_projection.weight" if text_width else "projector.3.weight"
-    network = Network(options.arch, weights["conv1.weight"].shape[0], options.stem, weights[head].shape[0], text_width).to(dtype)
+    head = head_of(options.loss)
+    text_width = weights["clip.text_projection.weight"].shape[1] if head == "clip" else None
+    last = {"clip": "clip.image_projection.weight", "fc": "fc.weight", "projector": "projector.3.weight"}[head]
+    network = Network(options.arch, weights["conv1.weight"].shape[0], options.stem, weights[last].shape[0], text_width, head).to(dtype)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return network.train(options.mode == "train")
 
 
 def run(weights, batch, options, dtype, prepare=lambda network: None):
-    """{name: array}: loss, features, projections; when training grad.*, and with an optimiser all parameters and buffers after a step."""
+    """{name: array}: loss, features, projections (or logits); when training grad.*, and with an optimiser all parameters and buffers after a step."""
     torch.set_default_dtype(dtype)
     network = load(weights, options, dtype)
     prepare(network)
     text = torch.from_numpy(batch["text"]).to(dtype)
     features, z = network(torch.from_numpy(batch["images"]).to(dtype))
     loss = losses.of_network(network, z, options.loss, text, torch.from_numpy(batch["labels"]), options.tau, options.tau_s)
-    result = {"loss": loss.reshape(1), "features": features, "projections": z}
+    result = {"loss": loss.reshape(1), "features": features, "logits" if options.loss == "supervised" else "projections": z}
     if options.mode == "train":
         loss.backward()
         parameters = {name: p.detach() for name, p in network.named_parameters()}

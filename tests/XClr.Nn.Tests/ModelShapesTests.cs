@@ -63,6 +63,7 @@ public sealed class ModelShapesTests : IDisposable
     [InlineData(HeadKind.Mlp)]
     [InlineData(HeadKind.Linear)]
     [InlineData(HeadKind.Clip)]
+    [InlineData(HeadKind.Classifier)]
     [InlineData(HeadKind.None)]
     public void The_head_is_told_from_its_tensors(HeadKind head)
     {

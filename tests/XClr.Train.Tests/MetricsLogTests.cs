@@ -46,7 +46,7 @@ public sealed class MetricsLogTests : IDisposable
         log.Write(Metrics(10));
         string[] keys =
         [
-            "step", "epoch", "loss", "lr", "grad_norm", "embedding_std", "target_entropy", "target_own_view", "images_per_s", "gpu_ms",
+            "step", "epoch", "loss", "lr", "grad_norm", "top1", "embedding_std", "target_entropy", "target_own_view", "images_per_s", "gpu_ms",
             "data_wait", "skipped", "reduced",
         ];
         using var stream = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

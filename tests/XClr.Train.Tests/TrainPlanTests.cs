@@ -15,15 +15,16 @@ public class TrainPlanTests
         Data = "unused", Arch = Arch.ResNet18, Stem = Stem.ImageNet, Width = 0.0625, ImageSize = 33, BatchSize = 3, Loss = LossKind.SimClr, Steps = 1,
     };
 
-    public static TheoryData<string, Arch, OptimizerKind> Cases
+    public static TheoryData<string, Arch, OptimizerKind, LossKind> Cases
     {
         get
         {
-            var cases = new TheoryData<string, Arch, OptimizerKind>();
+            var cases = new TheoryData<string, Arch, OptimizerKind, LossKind>();
             foreach (var device in TestDevices.All)
             {
-                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars);
-                cases.Add(device, Arch.ResNet50, OptimizerKind.AdamW);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars, LossKind.SimClr);
+                cases.Add(device, Arch.ResNet50, OptimizerKind.AdamW, LossKind.SimClr);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.Supervised);
             }
             return cases;
         }
@@ -31,10 +32,10 @@ public class TrainPlanTests
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer)
+    public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer, LossKind loss)
     {
         var device = TestDevices.Get(name);
-        var config = Small with { Arch = arch, Optimizer = optimizer };
+        var config = Small with { Arch = arch, Optimizer = optimizer, Loss = loss };
         var poisoned = Run(device, config, new PlanOptions { Poison = true });
         var guarded = Run(device, config, new PlanOptions { Canaries = true });
         Assert.All(poisoned, v => Assert.True(float.IsFinite(v)));
@@ -109,7 +110,9 @@ public class TrainPlanTests
 
     private static TrainGraph Graph(GpuDevice device, TrainConfig config)
     {
-        var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
+        var supervised = config.Loss == LossKind.Supervised;
+        var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f, Classes: supervised ? 5 : 0), 0);
+        graph.Objective.Upload(device, supervised ? [.. Enumerable.Range(0, config.BatchSize).Select(i => (uint)i)] : null, null);
         device.Place(graph.Sources.Bytes.View.Buffer);
         ModelInit.Fill(device, graph.Model, 1);
         graph.Optimizer.Initialize(device);
@@ -136,6 +139,6 @@ public class TrainPlanTests
             plan.CheckCanaries();
         }
         var weights = device.Transfer.Download(graph.Model.Parameters.Value("layer3.0.conv1.weight"), 64);
-        return [.. device.Transfer.Download(graph.Objective.Statistics, 4), .. weights];
+        return [.. device.Transfer.Download(graph.Objective.Statistics, config.Loss == LossKind.Supervised ? 1 : 4), .. weights];
     }
 }

@@ -65,6 +65,7 @@ public sealed class TrainerTests : IDisposable
     [InlineData(LossKind.SimClr, OptimizerKind.AdamW)]
     [InlineData(LossKind.SupCon, OptimizerKind.Lars)]
     [InlineData(LossKind.Clip, OptimizerKind.AdamW)]
+    [InlineData(LossKind.Supervised, OptimizerKind.Sgd)]
     public void A_stopped_run_goes_on_to_the_bit(LossKind loss, OptimizerKind optimizer)
     {
         var same = config with { Loss = loss, Optimizer = optimizer, Lr = optimizer == OptimizerKind.Lars ? 1 : 0.002, ValData = null };

@@ -3,7 +3,7 @@ using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("embed-images", HelpText = "Embed images with a checkpoint: writes 'features' and 'projections', float32, and their keys beside.")]
+[Verb("embed-images", HelpText = "Embed images with a checkpoint: writes 'features' and 'projections' (or a classifier's 'logits'), float32, and their keys beside.")]
 public sealed class EmbedImagesCommand : CheckpointCommand
 {
     [Option("data", Required = true, HelpText = "The images [path].")]
@@ -20,11 +20,11 @@ public sealed class EmbedImagesCommand : CheckpointCommand
         using var signals = new StopSignals(Console.Error.WriteLine);
         var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize), Output.Warn, signals.Token);
         var skipped = set.Skipped.Values.Sum();
-        var (features, projections) = (set.Features.Width, set.Projections?.Width ?? 0);
+        var (features, projections, logits) = (set.Features.Width, set.Projections?.Width ?? 0, set.Logits?.Width ?? 0);
         if (Json)
-            Output.Json(new { file = Path.GetFullPath(Out), images = set.Count, features, projections, skipped });
+            Output.Json(new { file = Path.GetFullPath(Out), images = set.Count, features, projections, logits, skipped });
         else
-            Console.Out.WriteLine($"{Out}: features [{set.Count},{features}]{(projections > 0 ? $", projections [{set.Count},{projections}]" : "")}{(skipped > 0 ? $"; {skipped} samples were skipped" : "")}");
+            Console.Out.WriteLine($"{Out}: features [{set.Count},{features}]{(projections > 0 ? $", projections [{set.Count},{projections}]" : "")}{(logits > 0 ? $", logits [{set.Count},{logits}]" : "")}{(skipped > 0 ? $"; {skipped} samples were skipped" : "")}");
         return ExitCode.Success;
     }
 }

@@ -20,7 +20,7 @@ public sealed class ParityCommand : Command
     [Option("gradients", HelpText = "Instead of --batch: '0.NAME', '1.NAME', ...: gradients of successive optimiser steps [.safetensors].")]
     public string? Gradients { get; set; }
 
-    [Option("out", Required = true, HelpText = "What is written: loss, features, projections, grad.NAME, and the parameters after the step [.safetensors].")]
+    [Option("out", Required = true, HelpText = "What is written: loss, features, projections (or logits), grad.NAME, and the parameters after the step [.safetensors].")]
     public string Out { get; set; } = "";
 
     [Option("arch", Default = "resnet50", HelpText = "Backbone: resnet18|resnet34|resnet50|resnet101.")]
@@ -29,7 +29,7 @@ public sealed class ParityCommand : Command
     [Option("stem", HelpText = "First layers: imagenet|half|small; unset: by the first convolution's size.")]
     public string? Stem { get; set; }
 
-    [Option("loss", Default = "xclr", HelpText = "Objective: xclr|simclr|supcon|clip.")]
+    [Option("loss", Default = "xclr", HelpText = "Objective: xclr|simclr|supcon|clip|supervised.")]
     public string Loss { get; set; } = "xclr";
 
     [Option("tau", Default = 0.1, HelpText = "Temperature of the image similarities.")]

@@ -13,6 +13,7 @@ internal static class TrainRun
     private static readonly Dictionary<string, string> Titles = new()
     {
         [EvalNames.KnnTop1] = "k-NN top-1 accuracy",
+        [EvalNames.HeadTop1] = "classifier top-1 accuracy",
         [EvalNames.Fidelity] = "similarity fidelity (features)",
         [EvalNames.FidelityProjections] = "similarity fidelity (projections)",
     };

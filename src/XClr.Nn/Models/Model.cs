@@ -5,7 +5,7 @@ using XClr.Nn.Optim;
 
 namespace XClr.Nn.Models;
 
-/// <summary>What a forward pass gives: F features per image before the head, and P normalised projections (null without a head).</summary>
+/// <summary>What a forward pass gives: F features per image before the head, and P normalised projections, or a classifier's logits (null without a head).</summary>
 public sealed record ModelOutput(Tensor Features, Tensor? Projections);
 
 /// <summary>
@@ -21,11 +21,15 @@ public sealed class Model : IDisposable
     /// <summary>Name of the projectors' first weight [hidden or P,F].</summary>
     public const string ProjectorMap = Projector.FirstWeight;
 
+    /// <summary>Names of the classifier's weight [K,F] and bias [K], torchvision's.</summary>
+    public const string ClassifierWeight = Classifier.Weight, ClassifierBias = Classifier.Bias;
+
     private static readonly PoolWindow PoolWindow = new(3, 3, Stride: 2, Pad: 1);
 
     private readonly ConvBnLayer stem;
     private readonly ResidualBlock[] blocks;
     private readonly Projector? projector;
+    private readonly Classifier? classifier;
     private Tensor? stemOutput, lastMap, features, projected, projections, norms, argmax, text, mappedText, textProjections, textNorms;
 
     public Model(ModelSpec spec)
@@ -38,6 +42,7 @@ public sealed class Model : IDisposable
         stem = new ConvBnLayer(Blueprint.Stem, Parameters);
         blocks = [.. Blueprint.Blocks.Select(b => new ResidualBlock(b, Parameters))];
         projector = HasProjector(spec) ? new Projector(spec, Parameters) : null;
+        classifier = spec.Head == HeadKind.Classifier ? new Classifier(Parameters) : null;
     }
 
     public ModelSpec Spec { get; }
@@ -45,7 +50,8 @@ public sealed class Model : IDisposable
     public ParameterSet Parameters { get; }
 
     /// <summary>True for the tensors of the backbone, which model.safetensors holds; the others are the head's.</summary>
-    public static bool IsBackbone(string name) => !name.StartsWith("projector.", StringComparison.Ordinal) && !name.StartsWith("clip.", StringComparison.Ordinal);
+    public static bool IsBackbone(string name) =>
+        !name.StartsWith("projector.", StringComparison.Ordinal) && !name.StartsWith("clip.", StringComparison.Ordinal) && !name.StartsWith(Classifier.Prefix, StringComparison.Ordinal);
 
     /// <summary>Records the forward pass. images: [M,H,W,4], the fourth channel zero. Results go to the tensors given, [M,F] and [M,P], or to new ones.</summary>
     public ModelOutput Forward(Recorder gpu, Tensor images, Mode mode, Tensor? featuresOut = null, Tensor? projectionsOut = null)
@@ -55,6 +61,12 @@ public sealed class Model : IDisposable
         if (Spec.Head == HeadKind.None)
         {
             return new ModelOutput(features, null);
+        }
+        if (classifier is not null)
+        {
+            var logits = projectionsOut ?? gpu.NewTensor("logits", new Shape(images.Shape[0], ModelSpec.Stored(Spec.ProjectionWidth)));
+            classifier.Forward(gpu, features, logits);
+            return new ModelOutput(features, logits);
         }
         projected = projector?.Forward(gpu, features, mode) ?? Map(gpu, features, ImageMap);
         projections = projectionsOut ?? gpu.NewTensor("projections", projected.Shape);
@@ -82,9 +94,14 @@ public sealed class Model : IDisposable
         LinearOp.BackwardWeight(gpu, text!, dmapped, Parameters.Gradient(TextMap));
     }
 
-    /// <summary>Records the backward pass: from the gradient of the normalised projections [M,P] to the gradients of all parameters behind them.</summary>
+    /// <summary>Records the backward pass: from the gradient of the normalised projections (or logits) [M,P] to the gradients of all parameters behind them.</summary>
     public void Backward(Recorder gpu, Tensor dprojections)
     {
+        if (classifier is not null)
+        {
+            BackwardFeatures(gpu, classifier.Backward(gpu, dprojections));
+            return;
+        }
         var dprojected = gpu.NewTensor("dprojected", projected!.Shape);
         L2NormalizeOp.Backward(gpu, dprojections, projections!, norms!, dprojected);
         BackwardFeatures(gpu, projector?.Backward(gpu, dprojected) ?? BackwardImageMap(gpu, dprojected));
@@ -161,6 +178,7 @@ public sealed class Model : IDisposable
             ModelTensor.Linear(ImageMap, spec.FeatureWidth, spec.ProjectionWidth),
             ModelTensor.Linear(TextMap, spec.TextWidth, spec.ProjectionWidth),
             new(LogitScale, new Shape(1))],
+        HeadKind.Classifier => Classifier.Parameters(spec),
         _ => Projector.Parameters(spec),
     };
 

@@ -7,10 +7,10 @@ public static class ModelFile
 {
     private const string Variance = ".running_var", Tracked = ".num_batches_tracked";
 
-    /// <summary>The backbone as a PyTorch user loads it: values, running statistics and num_batches_tracked (int64); fc is missing.</summary>
+    /// <summary>The backbone as a PyTorch user loads it: values, running statistics and num_batches_tracked (int64); fc is the head's.</summary>
     public static IEnumerable<SafetensorsEntry> BackboneEntries(GpuDevice device, Model model, long batchesTracked) => Entries(device, model, batchesTracked, backbone: true);
 
-    /// <summary>The projector or CLIP's maps; null where the model has no head.</summary>
+    /// <summary>The projector, CLIP's maps or fc; null where the model has no head.</summary>
     public static IEnumerable<SafetensorsEntry>? HeadEntries(GpuDevice device, Model model, long batchesTracked) =>
         model.Spec.Head == HeadKind.None ? null : Entries(device, model, batchesTracked, backbone: false);
 

@@ -4,7 +4,7 @@ namespace XClr.Nn.Models;
 
 /// <summary>
 /// Starting values: torchvision's for convolutions (Kaiming normal over fan-out) and batch norm, torch's default for linear layers
-/// (uniform in +-1/sqrt(fan-in)), zero for the last batch-norm weight of each block, ln(1/0.07) for CLIP's logit scale. Running means 0, variances 1.
+/// (uniform in +-1/sqrt(fan-in), their bias too), zero for the last batch-norm weight of each block, ln(1/0.07) for CLIP's logit scale. Running means 0, variances 1.
 /// </summary>
 public static class ModelInit
 {
@@ -18,7 +18,8 @@ public static class ModelInit
         {
             var random = new Random(unchecked((int)(seed * 0x9E3779B97F4A7C15 >> 32) ^ parameter.Index * 0x5bd1e995));
             var shape = StateDict.TorchShape(parameter);
-            StateDict.Upload(device, model.Parameters, model.Parameters.Values, new NamedArray(parameter.Name, shape, Values(parameter.Name, shape, zeroGammas, random)));
+            var values = parameter.Name == Model.ClassifierBias ? Uniform(shape[0], model.Spec.FeatureWidth, random) : Values(parameter.Name, shape, zeroGammas, random);
+            StateDict.Upload(device, model.Parameters, model.Parameters.Values, new NamedArray(parameter.Name, shape, values));
         }
         foreach (var buffer in model.Parameters.Buffers)
         {
@@ -38,10 +39,8 @@ public static class ModelInit
                 var deviation = Math.Sqrt(2.0 / ((long)k * r * s));
                 Fill(values, () => deviation * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
                 break;
-            case [_, var input]:
-                var bound = 1 / Math.Sqrt(input);
-                Fill(values, () => bound * (2 * random.NextDouble() - 1));
-                break;
+            case [var output, var input]:
+                return Uniform(output * input, input, random);
             case []:
                 values[0] = (float)Math.Log(1 / ClipInitialTemperature);
                 break;
@@ -49,6 +48,13 @@ public static class ModelInit
                 Array.Fill(values, name.EndsWith(".weight", StringComparison.Ordinal) && !zeroGammas.Contains(name) ? 1f : 0f);
                 break;
         }
+        return values;
+    }
+
+    private static float[] Uniform(int count, int fanIn, Random random)
+    {
+        var (values, bound) = (new float[count], 1 / Math.Sqrt(fanIn));
+        Fill(values, () => bound * (2 * random.NextDouble() - 1));
         return values;
     }
 

@@ -37,7 +37,9 @@ public static class ModelShapes
         }
         if (!file.Contains(Model.ProjectorMap))
         {
-            return backbone with { Head = HeadKind.None };
+            return file.Contains(Model.ClassifierWeight)
+                ? backbone with { Head = HeadKind.Classifier, ProjectionWidth = Matrix(file, Model.ClassifierWeight).Rows }
+                : backbone with { Head = HeadKind.None };
         }
         var (first, _) = Matrix(file, Model.ProjectorMap);
         return file.Contains(Layers.Projector.SecondWeight)

@@ -17,13 +17,14 @@ public enum Stem
     Small,
 }
 
-/// <summary>What stands behind the backbone: an MLP or linear projector (X-CLR, SimCLR, SupCon), CLIP's two maps, or nothing.</summary>
+/// <summary>What stands behind the backbone: an MLP or linear projector (X-CLR, SimCLR, SupCon), CLIP's two maps, a classifier (supervised), or nothing.</summary>
 public enum HeadKind
 {
     None,
     Mlp,
     Linear,
     Clip,
+    Classifier,
 }
 
 /// <summary>Everything that decides the names and shapes of a model's tensors.</summary>
@@ -31,7 +32,7 @@ public enum HeadKind
 /// <param name="Stem">First layer.</param>
 /// <param name="Width">Multiple of the standard channel counts; every resulting count must be a whole number (stored padded to a multiple of 4).</param>
 /// <param name="Head">What stands behind the backbone.</param>
-/// <param name="ProjectionWidth">P: numbers per projection; any number, stored padded to a multiple of 4.</param>
+/// <param name="ProjectionWidth">P: numbers per projection, or a classifier's classes; any number, stored padded to a multiple of 4.</param>
 /// <param name="TextWidth">D: numbers per text embedding (CLIP only).</param>
 /// <param name="HiddenWidth">Hidden width of the MLP projector; null = FeatureWidth.</param>
 /// <param name="Stages">Blocks of the four stages; null = the architecture's.</param>

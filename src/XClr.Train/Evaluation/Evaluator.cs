@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn.Models;
@@ -20,6 +21,9 @@ public static class EvalNames
 {
     /// <summary>Share of held-out images whose k nearest training images vote for the right label, 0 to 1.</summary>
     public const string KnnTop1 = "knn_top1";
+
+    /// <summary>Share of held-out images whose class the network's own classifier names, 0 to 1.</summary>
+    public const string HeadTop1 = "head_top1";
 
     /// <summary>Spearman correlation of feature similarities with caption similarities.</summary>
     public const string Fidelity = "fidelity";
@@ -72,6 +76,15 @@ public static class Evaluator
         return Measure(device, loaded.Model, loaded.Images, new EvalData(bank, validation, encoder, config.TextProvider, TrainSetup.Workers(config), request.Limits, warn), request.Protocol, stop, request.BatchSize);
     }
 
+    // Labels of a set with classes of its own would be compared with those of another.
+    private static void RequireClasses(IImageDataset validation, int classes)
+    {
+        if (validation.Classes is { } own && own.Count != classes)
+        {
+            throw new DataException($"'{validation.Name}' has {own.Count} classes, the network's classifier {classes}; name the training images by --data, so that classes are matched by name, or all classes by --classes.");
+        }
+    }
+
     private static double Fidelity(RowMatrix images, float[] text, int textWidth) => SimilarityFidelity.Compute(images.First(SimilarityFidelity.MaxSamples), images.Width, text, textWidth);
 
     // Before the images go through the network, which may take long.
@@ -99,6 +112,11 @@ public static class Evaluator
             var bank = Extract(data.Bank, data.Limits.Bank);
             results[EvalNames.Bank] = bank.Count;
             results[EvalNames.KnnTop1] = KnnClassifier.Top1(bank.Features, bank.Labels ?? throw new DataException($"'{data.Bank.Name}' has no labels, which k-NN needs."), queries.Features, queries.Labels);
+        }
+        if (queries.Logits is { } logits && queries.Labels is { } labels)
+        {
+            RequireClasses(data.Validation, logits.Width);
+            results[EvalNames.HeadTop1] = Enumerable.Range(0, queries.Count).Count(i => TensorPrimitives.IndexOfMax(logits[i]) == labels[i]) / (double)queries.Count;
         }
         if (protocol.HasFlag(EvalProtocol.Fidelity) && queries.Captions is not null)
         {

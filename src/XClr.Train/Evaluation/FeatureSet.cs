@@ -6,11 +6,12 @@ namespace XClr.Train.Evaluation;
 /// <summary>A data set through an encoder: rows in the data's order, with what came beside the images.</summary>
 /// <param name="Keys">Names of the samples.</param>
 /// <param name="Features">[n,F], before the head.</param>
-/// <param name="Projections">[n,P], L2-normalised; null without a head.</param>
+/// <param name="Projections">[n,P], L2-normalised; null without a projecting head.</param>
+/// <param name="Logits">[n,K], the classifier's for K classes; null without one.</param>
 /// <param name="Labels">Class indices; null where any sample lacks one.</param>
 /// <param name="Captions">Captions; null where any sample lacks one.</param>
 /// <param name="Skipped">Bad samples, by cause.</param>
-public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, RowMatrix? Projections, int[]? Labels, IReadOnlyList<string>? Captions, IReadOnlyDictionary<SampleFault, long> Skipped)
+public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, RowMatrix? Projections, RowMatrix? Logits, int[]? Labels, IReadOnlyList<string>? Captions, IReadOnlyDictionary<SampleFault, long> Skipped)
 {
     private const double Gibi = 1L << 30;
 
@@ -26,11 +27,11 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
         RequireMemory(dataset.Name, limit ?? dataset.Count, encoder.FeatureWidth + encoder.ProjectionWidth, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         using var stream = new SampleStream(dataset, options);
         var (keys, labels, captions) = (new List<string>(), new List<int?>(), new List<string?>());
-        var (features, projections) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth > 0 ? new RowMatrix(encoder.ProjectionWidth) : null);
+        var (features, heads) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth > 0 ? new RowMatrix(encoder.ProjectionWidth) : null);
         foreach (var batch in stream.ReadAll().Take(limit ?? int.MaxValue).Chunk(encoder.Rows))
         {
             stop.ThrowIfCancellationRequested();
-            encoder.Encode(batch, features, projections);
+            encoder.Encode(batch, features, heads);
             foreach (var sample in batch)
             {
                 keys.Add(sample.Key);
@@ -43,7 +44,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
         {
             warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced: {encoder.ReducedAdvice}.");
         }
-        return new FeatureSet(keys, features, projections,
+        return new FeatureSet(keys, features, encoder.Classifies ? null : heads, encoder.Classifies ? heads : null,
             labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null, captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, stream.Skipped);
     }
 
