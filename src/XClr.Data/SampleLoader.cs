@@ -79,7 +79,8 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         {
             rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[i];
         }
-        return (image, Draw(epoch, index, width, height));
+        image = ImageDecoder.FitInto(image, options.Decode.MaxBytes);
+        return (image, Rescaled(Draw(epoch, index, width, height), width, height, image));
     }
 
     private (DecodedImage, AugmentParams[]) Decode(ReadOnlySpan<byte> file, int epoch, long index, Action<long> reserve)
@@ -95,12 +96,11 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         ImageDecoder.RequirePixels(info, decode.MaxPixels);
         reserve((long)width * height * 3);
         var image = ImageDecoder.Decode(file, decode);
-        for (var i = 0; i < views.Length; i++)
-        {
-            views[i] = views[i].Rescaled(info.Width, info.Height, image.Width, image.Height);
-        }
-        return (image, views);
+        return (image, Rescaled(views, info.Width, info.Height, image));
     }
+
+    private static AugmentParams[] Rescaled(AugmentParams[] views, int width, int height, DecodedImage image) =>
+        [.. views.Select(v => v.Rescaled(width, height, image.Width, image.Height))];
 
     // The parameters are drawn on the file's own size, so that they do not depend on the scale of decoding.
     private AugmentParams[] Draw(int epoch, long index, int width, int height)

@@ -259,6 +259,21 @@ public class SampleStreamTests
         Assert.Equal(2, stream.ReducedCount);
     }
 
+    [Fact]
+    public void MaxBytes_ReducesGreyPixelsToo()
+    {
+        using var folder = new TempFolder();
+        folder.File("train-images-idx3-ubyte", [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 40, 0, 0, 0, 60, .. Enumerable.Repeat((byte)7, 2400)]);
+        folder.File("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 1, 0]);
+        using var data = new IdxReader(folder);
+        using var stream = new SampleStream(data, new() { Decode = new() { MaxBytes = 3000 }, Augment = Simclr, OutputSize = 8 });
+        using var sample = stream.Next()!;
+        Assert.Equal((30, 20, 60, 40, true), (sample.Image.Width, sample.Image.Height, sample.Image.OriginalWidth, sample.Image.OriginalHeight, sample.Image.Reduced));
+        Assert.All(sample.Views, v => Assert.True(v.CropX + v.CropW <= 30 && v.CropY + v.CropH <= 20));
+        Assert.InRange(sample.Image.Pixels[0], 7, 7);
+        Assert.Equal(1, stream.ReducedCount);
+    }
+
     private sealed class FailingDataset : FakeDataset
     {
         public override IEnumerable<RawSample> Read(ReadOrder order)

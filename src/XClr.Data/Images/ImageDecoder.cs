@@ -127,8 +127,8 @@ public static class ImageDecoder
         }
     }
 
-    // Takes `image` over: returns it, or disposes of it.
-    private static DecodedImage FitInto(DecodedImage image, long maxBytes)
+    /// <summary>Takes an image over: returns it, or disposes of it and returns one of at most so many bytes (0: no bound).</summary>
+    internal static DecodedImage FitInto(DecodedImage image, long maxBytes)
     {
         if (maxBytes <= 0 || image.ByteCount <= maxBytes)
         {
