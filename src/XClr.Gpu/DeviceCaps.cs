@@ -75,6 +75,12 @@ public sealed record DeviceCaps
     public required double TimestampPeriod { get; init; }
     public required int TimestampValidBits { get; init; }
 
+    /// <summary>The driver reads its clock and the host's at one moment (VK_KHR_calibrated_timestamps or VK_EXT_calibrated_timestamps).</summary>
+    public bool CalibratedTimestamps { get; init; }
+
+    /// <summary>The compute queue's timestamps.</summary>
+    public TimestampClock Timestamps => new(TimestampPeriod, TimestampValidBits);
+
     /// <summary>
     /// Keys of kernels (name and specialisation) that this device's compiler does badly, as far as it was asked (<see cref="KernelStatistics.RunsWell"/>): ops that have
     /// another tile take that.
@@ -122,6 +128,7 @@ public sealed record DeviceCaps
         "maxcomputeworkgroupinvocations" => this with { MaxComputeWorkGroupInvocations = (int)Least(key, text, MaxComputeWorkGroupInvocations) },
         "maxcomputeworkgroupcount" => this with { MaxComputeWorkGroupCount = Least(key, text, MaxComputeWorkGroupCount) },
         "timestampvalidbits" => this with { TimestampValidBits = (int)Least(key, text, TimestampValidBits) },
+        "calibratedtimestamps" => this with { CalibratedTimestamps = Off(key, text, CalibratedTimestamps) },
         "shaderfloat16" => this with { ShaderFloat16 = Off(key, text, ShaderFloat16) },
         "storagebuffer16bit" => this with { StorageBuffer16Bit = Off(key, text, StorageBuffer16Bit) },
         "shaderint64" => this with { ShaderInt64 = Off(key, text, ShaderInt64), CpuKernels = CpuKernels && Off(key, text, ShaderInt64) },

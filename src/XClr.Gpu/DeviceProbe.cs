@@ -77,6 +77,7 @@ internal static unsafe class DeviceProbe
                 PipelineStatistics = features.Statistics,
                 TimestampPeriod = queue.Bits == 0 ? 0 : limits.TimestampPeriod,
                 TimestampValidBits = queue.Bits,
+                CalibratedTimestamps = queue.Bits > 0 && CalibratedTimestamps.IsSupported(instance, device, extensions),
                 CpuKernels = kind == GpuKind.Cpu && features.Int64 && (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes >= limits.MaxStorageBufferRange,
             };
         }

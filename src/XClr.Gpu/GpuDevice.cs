@@ -147,6 +147,7 @@ public sealed unsafe class GpuDevice : IDisposable
             SubgroupSizeControl = caps.SubgroupSizeControl && Has(nameof(caps.SubgroupSizeControl)),
             CooperativeMatrix = caps.CooperativeMatrix && Has(nameof(caps.CooperativeMatrix)),
             PipelineStatistics = caps.PipelineStatistics && Has(nameof(caps.PipelineStatistics)),
+            CalibratedTimestamps = caps.CalibratedTimestamps && Has(nameof(caps.CalibratedTimestamps)),
         };
         return new GpuDevice(instance, physical, caps, new DeviceOptions(), handles);
     }
@@ -359,7 +360,12 @@ public sealed unsafe class GpuDevice : IDisposable
             executables.PNext = v12.PNext;
             v12.PNext = &executables;
         }
-        if (DeviceProbe.Extensions(Vk, physical).Contains("VK_KHR_portability_subset"))
+        var offered = DeviceProbe.Extensions(Vk, physical);
+        if (Caps.CalibratedTimestamps)
+        {
+            extensions.Add(CalibratedTimestamps.Extension(offered)!);
+        }
+        if (offered.Contains("VK_KHR_portability_subset"))
         {
             extensions.Add("VK_KHR_portability_subset");
         }

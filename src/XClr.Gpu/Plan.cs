@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Silk.NET.Vulkan;
 
 namespace XClr.Gpu;
@@ -7,7 +6,7 @@ namespace XClr.Gpu;
 /// Recorded dispatches, compiled for a device: memory, pipelines, descriptor sets and command buffers are made once; a run is one or a few
 /// vkQueueSubmit calls. Persistent buffers it uses are placed when it is built.
 /// </summary>
-public sealed unsafe class Plan : IDisposable
+public sealed unsafe partial class Plan : IDisposable
 {
     private const byte CanaryByte = 0xA5;
     private static readonly TimeSpan DefaultLimit = TimeSpan.FromMinutes(10);
@@ -18,7 +17,8 @@ public sealed unsafe class Plan : IDisposable
     private readonly List<Silk.NET.Vulkan.BufferView> texelViews = [];
     private CommandPool commandPool;
     private DescriptorPool descriptorPool;
-    private QueryPool queries;
+    private TimestampQueries? queries;
+    private DescriptorSet[] sets = [];
     private CommandBuffer[] segments = [];
     private bool disposed;
 
@@ -27,9 +27,16 @@ public sealed unsafe class Plan : IDisposable
         this.device = device;
         this.options = options;
         Layout = layout;
+        Timing = options.Timing;
     }
 
     public PlanLayout Layout { get; }
+
+    /// <summary>Which timestamps a run writes.</summary>
+    public PlanTiming Timing { get; private set; }
+
+    /// <summary>Query commands that a run executes.</summary>
+    internal int QueryCommands => queries?.Commands ?? 0;
 
     /// <summary>Compiles a recorder's dispatches on a device.</summary>
     /// <exception cref="GpuOutOfMemoryException">The plan's memory does not fit.</exception>
@@ -42,7 +49,8 @@ public sealed unsafe class Plan : IDisposable
         {
             device.Pipelines.Compile(recorder.Dispatches.Select(d => d.Kernel));
             plan.Allocate();
-            plan.Record(plan.BindAll());
+            plan.sets = plan.BindAll();
+            plan.Record();
             return plan;
         }
         catch
@@ -70,31 +78,24 @@ public sealed unsafe class Plan : IDisposable
     public void Run() => Wait(Submit());
 
     /// <summary>
-    /// Start and end of every dispatch (or of the step) of the last run, nanoseconds on the device's clock, wrapped timestamps unrolled. Null where the device
-    /// or the plan has no timestamps, or where they are not there within the limit.
+    /// Start and end of every dispatch (or of the step) of the last run. Null where the device or the plan has no timestamps, or where they are not there within the limit.
     /// </summary>
-    public IReadOnlyList<(double Start, double End)>? ReadTimings(TimeSpan? limit = null)
+    public PlanTimings? ReadTimings(TimeSpan? limit = null) =>
+        queries?.Read(limit) is { } ticks ? PlanTimings.Create(device.Caps.Timestamps, ticks, Timing == PlanTiming.Dispatches ? Layout.BarrierBefore : []) : null;
+
+    /// <summary>Records the commands anew with other timestamps, once the runs so far have ended; memory, pipelines and bindings stay.</summary>
+    /// <exception cref="DeviceLostException">They do not end.</exception>
+    public void Retime(PlanTiming timing)
     {
-        if (queries.Handle == 0)
+        if (timing == Timing)
         {
-            return null;
+            return;
         }
-        var ticks = new ulong[QueryCount];
-        var clock = Stopwatch.StartNew();
-        fixed (ulong* p = ticks)
-        {
-            while (device.Vk.GetQueryPoolResults(device.Handle, queries, 0, (uint)ticks.Length, (nuint)(ticks.Length * 8), p, 8, QueryResultFlags.Result64Bit) == Result.NotReady)
-            {
-                if (clock.Elapsed > (limit ?? TimeSpan.FromSeconds(2)))
-                {
-                    return null;
-                }
-                Thread.Sleep(1);
-            }
-        }
-        var mask = device.Caps.TimestampValidBits >= 64 ? ulong.MaxValue : (1UL << device.Caps.TimestampValidBits) - 1;
-        double At(int i) => (ticks[i] - ticks[0] & mask) * device.Caps.TimestampPeriod;
-        return [.. Enumerable.Range(0, ticks.Length / 2).Select(i => (At(2 * i), At(2 * i + 1)))];
+        device.Compute.Wait(device.Compute.Submitted, DefaultLimit);
+        device.Vk.DestroyCommandPool(device.Handle, commandPool, null);
+        queries?.Dispose();
+        (commandPool, queries, segments, Timing) = (default, null, [], timing);
+        Record();
     }
 
     /// <summary>Throws where a run wrote outside its transient buffers. Needs <see cref="PlanOptions.Canaries"/>.</summary>
@@ -117,7 +118,7 @@ public sealed unsafe class Plan : IDisposable
         }
     }
 
-    private int QueryCount => options.Timing switch { PlanTiming.Step => 2, PlanTiming.Dispatches => 2 * Layout.Dispatches.Count, _ => 0 };
+    private int QueryCount => Timing switch { PlanTiming.Step => 2, PlanTiming.Dispatches => 2 * Layout.Dispatches.Count, _ => 0 };
 
     private void Allocate()
     {
@@ -134,11 +135,6 @@ public sealed unsafe class Plan : IDisposable
         {
             var (block, offset) = Layout.OffsetOf(buffer);
             transient[buffer] = new ArenaSlice(blocks[block], offset, buffer.Bytes);
-        }
-        if (QueryCount > 0 && device.Caps.TimestampValidBits > 0)
-        {
-            var info = new QueryPoolCreateInfo { SType = StructureType.QueryPoolCreateInfo, QueryType = QueryType.Timestamp, QueryCount = (uint)QueryCount };
-            device.Vk.CreateQueryPool(device.Handle, &info, null, out queries).Check("vkCreateQueryPool");
         }
     }
 
@@ -211,8 +207,9 @@ public sealed unsafe class Plan : IDisposable
         return view;
     }
 
-    private void Record(DescriptorSet[] sets)
+    private void Record()
     {
+        queries = QueryCount > 0 && device.Caps.Timestamps.IsSupported ? new TimestampQueries(device, QueryCount) : null;
         var poolInfo = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = device.Compute.Family };
         device.Vk.CreateCommandPool(device.Handle, &poolInfo, null, out commandPool).Check("vkCreateCommandPool");
         segments = new CommandBuffer[Layout.SegmentStarts.Count];
@@ -224,11 +221,11 @@ public sealed unsafe class Plan : IDisposable
         for (var s = 0; s < segments.Length; s++)
         {
             var end = s + 1 < segments.Length ? Layout.SegmentStarts[s + 1] : Layout.Dispatches.Count;
-            RecordSegment(segments[s], Layout.SegmentStarts[s], end, sets);
+            RecordSegment(segments[s], Layout.SegmentStarts[s], end);
         }
     }
 
-    private void RecordSegment(CommandBuffer commands, int first, int end, DescriptorSet[] sets)
+    private void RecordSegment(CommandBuffer commands, int first, int end)
     {
         // The same buffers are submitted step after step while earlier steps may still run; the barrier below orders them.
         var begin = new CommandBufferBeginInfo { SType = StructureType.CommandBufferBeginInfo, Flags = CommandBufferUsageFlags.SimultaneousUseBit };
@@ -244,11 +241,11 @@ public sealed unsafe class Plan : IDisposable
             {
                 Barriers.Compute(device.Vk, commands);
             }
-            bound = RecordDispatch(commands, Layout.Dispatches[i], sets[i], bound);
+            bound = RecordDispatch(commands, Layout.Dispatches[i], bound, Timing == PlanTiming.Dispatches ? queries : null, 2 * i);
         }
-        if (end == Layout.Dispatches.Count && options.Timing == PlanTiming.Step && queries.Handle != 0)
+        if (end == Layout.Dispatches.Count && Timing == PlanTiming.Step)
         {
-            device.Vk.CmdWriteTimestamp(commands, PipelineStageFlags.BottomOfPipeBit, queries, 1);
+            queries?.WriteEnd(commands, 1);
         }
         device.Vk.EndCommandBuffer(commands).Check("vkEndCommandBuffer");
     }
@@ -256,13 +253,10 @@ public sealed unsafe class Plan : IDisposable
     private void BeginRun(CommandBuffer commands)
     {
         Barriers.Compute(device.Vk, commands);
-        if (queries.Handle != 0)
+        queries?.Reset(commands);
+        if (Timing == PlanTiming.Step)
         {
-            device.Vk.CmdResetQueryPool(commands, queries, 0, (uint)QueryCount);
-            if (options.Timing == PlanTiming.Step)
-            {
-                device.Vk.CmdWriteTimestamp(commands, PipelineStageFlags.TopOfPipeBit, queries, 0);
-            }
+            queries?.WriteStart(commands, 0);
         }
         if (!options.Poison && !options.Canaries)
         {
@@ -278,7 +272,8 @@ public sealed unsafe class Plan : IDisposable
         Barriers.Memory(device.Vk, commands, PipelineStageFlags.TransferBit, AccessFlags.TransferWriteBit, PipelineStageFlags.ComputeShaderBit, AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit);
     }
 
-    private Silk.NET.Vulkan.Pipeline RecordDispatch(CommandBuffer commands, Dispatch dispatch, DescriptorSet set, Silk.NET.Vulkan.Pipeline bound)
+    // Timestamps, where there are any, go to index and index + 1.
+    private Silk.NET.Vulkan.Pipeline RecordDispatch(CommandBuffer commands, Dispatch dispatch, Silk.NET.Vulkan.Pipeline bound, TimestampQueries? timestamps, int index)
     {
         var vk = device.Vk;
         var pipeline = device.Pipelines.Get(dispatch.Kernel);
@@ -287,22 +282,15 @@ public sealed unsafe class Plan : IDisposable
         {
             vk.CmdBindPipeline(commands, PipelineBindPoint.Compute, pipeline.Handle);
         }
-        vk.CmdBindDescriptorSets(commands, PipelineBindPoint.Compute, pipeline.Layout, 0, 1, in set, 0, null);
+        vk.CmdBindDescriptorSets(commands, PipelineBindPoint.Compute, pipeline.Layout, 0, 1, in sets[dispatch.Index], 0, null);
         fixed (byte* push = dispatch.PushConstants)
         {
             vk.CmdPushConstants(commands, pipeline.Layout, ShaderStageFlags.ComputeBit, 0, (uint)dispatch.PushConstants.Length, push);
         }
-        var timed = options.Timing == PlanTiming.Dispatches && queries.Handle != 0;
-        if (timed)
-        {
-            vk.CmdWriteTimestamp(commands, PipelineStageFlags.TopOfPipeBit, queries, (uint)(2 * dispatch.Index));
-        }
+        timestamps?.WriteStart(commands, index);
         var (x, y, z) = Grid(dispatch.Groups, device.Caps.MaxComputeWorkGroupCount);
         vk.CmdDispatch(commands, x, y, z);
-        if (timed)
-        {
-            vk.CmdWriteTimestamp(commands, PipelineStageFlags.BottomOfPipeBit, queries, (uint)(2 * dispatch.Index) + 1);
-        }
+        timestamps?.WriteEnd(commands, index + 1);
         device.EndLabel(commands);
         return pipeline.Handle;
     }
@@ -329,7 +317,7 @@ public sealed unsafe class Plan : IDisposable
         {
             return;
         }
-        device.Vk.DestroyQueryPool(device.Handle, queries, null);
+        queries?.Dispose();
         device.Vk.DestroyCommandPool(device.Handle, commandPool, null);
         device.Vk.DestroyDescriptorPool(device.Handle, descriptorPool, null);
         texelViews.ForEach(v => device.Vk.DestroyBufferView(device.Handle, v, null));

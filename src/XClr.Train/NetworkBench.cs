@@ -87,7 +87,7 @@ public static class NetworkBench
             wall.Add(clock.Elapsed.TotalMilliseconds);
             process.Refresh();
             cpu.Add((process.TotalProcessorTime - before).TotalMilliseconds);
-            if (plan.ReadTimings() is [var whole])
+            if (plan.ReadTimings() is { Spans: [var whole] })
             {
                 busy.Add((whole.End - whole.Start) * 1e-6);
             }

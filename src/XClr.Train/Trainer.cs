@@ -182,7 +182,7 @@ public sealed class Trainer
             TargetEntropy = captions ? statistics[1] : null,
             TargetOwnView = captions ? statistics[2] : null,
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
-            GpuMs = session.Plan.ReadTimings() is [var whole] ? (whole.End - whole.Start) * 1e-6 : null,
+            GpuMs = session.Plan.ReadTimings() is { Spans: [var whole] } ? (whole.End - whole.Start) * 1e-6 : null,
             DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
             Skipped = batch.Skipped,
             Reduced = batch.Reduced,
