@@ -6,12 +6,15 @@ namespace XClr.Gpu;
 /// <summary>Reads a physical device's properties and features into <see cref="DeviceCaps"/>.</summary>
 internal static unsafe class DeviceProbe
 {
-    /// <summary>Whether the device has Vulkan 1.2 and a queue that runs compute shaders: one that has not must not hide the others.</summary>
-    public static bool IsUsable(Vk vk, PhysicalDevice device)
+    /// <summary>Null where the device has Vulkan 1.2 and a queue that runs compute shaders; else its name and what it lacks. One that lacks them must not hide the others.</summary>
+    public static string? Refusal(Vk vk, PhysicalDevice device)
     {
         PhysicalDeviceProperties properties;
         vk.GetPhysicalDeviceProperties(device, &properties);
-        return properties.ApiVersion >= Vk.Version12 && Array.Exists(QueueFamilies(vk, device), f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit));
+        var name = SilkMarshal.PtrToString((nint)properties.DeviceName);
+        return properties.ApiVersion < Vk.Version12 ? $"{name} has Vulkan {VersionOf(properties.ApiVersion)}, and 1.2 is needed"
+            : Array.Exists(QueueFamilies(vk, device), f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit)) ? null
+            : $"{name} has no queue that runs compute shaders";
     }
 
     public static DeviceCaps Read(GpuInstance instance, PhysicalDevice device)
@@ -53,7 +56,7 @@ internal static unsafe class DeviceProbe
                 DriverVersion = basic.DriverVersion,
                 DeviceUuid = new Guid(new ReadOnlySpan<byte>(v11.DeviceUuid, 16), bigEndian: true),
                 DriverUuid = new Guid(new ReadOnlySpan<byte>(v11.DriverUuid, 16), bigEndian: true),
-                ApiVersion = new Version((int)(basic.ApiVersion >> 22), (int)(basic.ApiVersion >> 12 & 0x3ff), (int)(basic.ApiVersion & 0xfff)),
+                ApiVersion = VersionOf(basic.ApiVersion),
                 Kind = kind,
                 SubgroupSize = (int)v11.SubgroupSize,
                 MinSubgroupSize = (int)(sizes.MinSubgroupSize != 0 ? sizes.MinSubgroupSize : v11.SubgroupSize),
@@ -160,6 +163,8 @@ internal static unsafe class DeviceProbe
         return [.. shapes.Where(s => s.Scope == ScopeKHR.SubgroupKhr).Select(s =>
             new CooperativeMatrixShape((int)s.MSize, (int)s.NSize, (int)s.KSize, TypeName(s.AType), TypeName(s.BType), TypeName(s.CType), TypeName(s.ResultType)))];
     }
+
+    private static Version VersionOf(uint packed) => new((int)(packed >> 22), (int)(packed >> 12 & 0x3ff), (int)(packed & 0xfff));
 
     private static long DeviceLocalBytes(Vk vk, PhysicalDevice device)
     {

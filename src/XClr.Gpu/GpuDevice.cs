@@ -297,9 +297,13 @@ public sealed unsafe class GpuDevice : IDisposable
         var other => throw new GpuException($"{ValidationVariable}={other}: allowed: off, core, synchronization."),
     };
 
-    private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance) =>
-        [.. instance.PhysicalDevices().Select((device, index) => (device, index)).Where(d => DeviceProbe.IsUsable(instance.Vk, d.device))
-            .Select(d => new DeviceInfo(d.index, DeviceProbe.Read(instance, d.device)))];
+    private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance)
+    {
+        var devices = instance.PhysicalDevices().Select((device, index) => (Device: device, Index: index, Refusal: DeviceProbe.Refusal(instance.Vk, device))).ToList();
+        return devices.Count == 0 || devices.Exists(d => d.Refusal is null)
+            ? [.. devices.Where(d => d.Refusal is null).Select(d => new DeviceInfo(d.Index, DeviceProbe.Read(instance, d.Device)))]
+            : throw new GpuException($"No device can be used: {string.Join("; ", devices.Select(d => d.Refusal))}. A newer driver may bring it; lavapipe (on Debian: mesa-vulkan-drivers) runs on the CPU.");
+    }
 
     private (uint Type, long HeapBytes) MemoryType(uint allowed, bool hostVisible)
     {

@@ -8,6 +8,7 @@ namespace XClr.TestKit;
 /// <summary>
 /// The Vulkan devices that tests run on, opened once per process under the current validation layer with synchronization validation:
 /// Debian's lavapipe, the same with caps at the portable floor, and SwiftShader. A device whose driver is not installed skips its tests by name.
+/// XCLR_TEST_DRIVERS, files of Vulkan drivers (lvp_icd.json, vk_swiftshader_icd.json) with ':' between them, names others than this machine's; they run under the validation layer that the loader finds.
 /// </summary>
 public static class TestDevices
 {
@@ -17,12 +18,14 @@ public static class TestDevices
 
     /// <summary>Caps of <see cref="Floor"/>: everything that engine.md's portable floor does not promise is off or small.</summary>
     public const string FloorCaps = "maxStorageBufferRange=1M,maxComputeWorkGroupCount=64,maxComputeSharedMemorySize=16K,maxComputeWorkGroupInvocations=256,shaderFloat16=0,storageBuffer16Bit=0,cpuKernels=0,shaderInt64=0";
+    public const string DriversVariable = "XCLR_TEST_DRIVERS";
     private const string ChromiumFolder = "/usr/lib/chromium";
     private static readonly ConcurrentDictionary<string, Lazy<GpuDevice?>> Opened = new();
-    private static readonly bool HasCurrentLayer = PointLoaderAtChromium();
+    private static readonly string? NamedDrivers = Environment.GetEnvironmentVariable(DriversVariable) is { Length: > 0 } files ? files : null;
+    private static readonly bool HasCurrentLayer = NamedDrivers is null ? PointLoaderAtChromium() : PointLoaderAt(NamedDrivers);
 
     /// <summary>Names of all test devices.</summary>
-    public static IReadOnlyList<string> All { get; } = [Lavapipe, Floor, SwiftShader];
+    public static IReadOnlyList<string> All { get; } = NamedDrivers is null ? [Lavapipe, Floor, SwiftShader] : NamesOf(NamedDrivers);
 
     /// <summary>One op test runs at a time: a device is not thread-safe.</summary>
     public static Lock Gate { get; } = new();
@@ -58,6 +61,21 @@ public static class TestDevices
             return null;
         }
         return GpuDevice.Open(new DeviceOptions { Device = pattern, Validation = ValidationLevel.Synchronization, LowerCaps = caps ?? (name == Floor ? FloorCaps : "") });
+    }
+
+    private static IReadOnlyList<string> NamesOf(string drivers) =>
+        [.. drivers.Split(':').Select(Path.GetFileName).SelectMany<string?, string>(file => file!.StartsWith("lvp_icd", StringComparison.Ordinal) ? [Lavapipe, Floor]
+            : file.Contains("swiftshader", StringComparison.OrdinalIgnoreCase) ? [SwiftShader]
+            : throw new InvalidOperationException($"{DriversVariable}: '{file}' is neither lavapipe's file (lvp_icd*.json) nor SwiftShader's."))];
+
+    private static bool PointLoaderAt(string drivers)
+    {
+        if (Array.Find(drivers.Split(':'), f => !File.Exists(f)) is { } missing)
+        {
+            throw new FileNotFoundException($"{DriversVariable}: there is no file '{missing}'.");
+        }
+        SetEnv("VK_DRIVER_FILES", drivers);
+        return true;
     }
 
     // The native loader reads the C environment, which .NET's SetEnvironmentVariable does not change.
