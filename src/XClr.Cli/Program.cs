@@ -11,4 +11,5 @@ return VerbRunner.Run(
     typeof(InspectCommand),
     typeof(DevicesCommand),
     typeof(BenchCommand),
+    typeof(ShadersCommand),
     typeof(ParityCommand));

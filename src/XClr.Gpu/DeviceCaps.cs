@@ -64,9 +64,14 @@ public sealed record DeviceCaps
     public required bool BufferDeviceAddress { get; init; }
     public required bool SubgroupSizeControl { get; init; }
 
-    /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence.</summary>
+    /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence, and those of what shaders with matrices need besides: Vulkan's memory model, full subgroups.</summary>
     public required bool CooperativeMatrix { get; init; }
     public required IReadOnlyList<CooperativeMatrixShape> CooperativeMatrixShapes { get; init; }
+
+    /// <summary>The shapes that multiply fp16 into fp32; none where the device lacks the feature, fp16 or 16-bit storage.</summary>
+    public IReadOnlyList<CooperativeMatrixShape> HalfMatrixShapes => CooperativeMatrix && ShaderFloat16 && StorageBuffer16Bit
+        ? [.. CooperativeMatrixShapes.Where(s => (s.A, s.B, s.C, s.Result) == ("float16", "float16", "float32", "float32")).Distinct()]
+        : [];
 
     /// <summary>The driver tells registers, spills and the like of a pipeline (VK_KHR_pipeline_executable_properties).</summary>
     public required bool PipelineStatistics { get; init; }

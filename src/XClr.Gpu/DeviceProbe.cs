@@ -140,7 +140,7 @@ internal static unsafe class DeviceProbe
         }
         vk.GetPhysicalDeviceFeatures2(device, &features);
         return v12.TimelineSemaphore
-            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix, executables.PipelineExecutableInfo)
+            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix && v12.VulkanMemoryModel && hasControl && control.ComputeFullSubgroups, executables.PipelineExecutableInfo)
             : throw new GpuException("The device lacks timeline semaphores, which Vulkan 1.2 requires.");
     }
 
@@ -159,7 +159,19 @@ internal static unsafe class DeviceProbe
         {
             get(device, &count, p).Check("vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
         }
-        static string TypeName(ComponentTypeKHR type) => type.ToString().Replace("Khr", "").ToLowerInvariant();
+        // Not the enumeration's own names: it has several for one value.
+        static string TypeName(ComponentTypeKHR type) => (int)type switch
+        {
+            0 => "float16",
+            1 => "float32",
+            2 => "float64",
+            >= 3 and <= 6 and var s => $"sint{8 << (s - 3)}",
+            >= 7 and <= 10 and var u => $"uint{8 << (u - 7)}",
+            1000141000 => "bfloat16",
+            1000491002 => "float8e4m3",
+            1000491003 => "float8e5m2",
+            var other => $"type{other}",
+        };
         return [.. shapes.Where(s => s.Scope == ScopeKHR.SubgroupKhr).Select(s =>
             new CooperativeMatrixShape((int)s.MSize, (int)s.NSize, (int)s.KSize, TypeName(s.AType), TypeName(s.BType), TypeName(s.CType), TypeName(s.ResultType)))];
     }

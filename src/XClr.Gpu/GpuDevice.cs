@@ -333,7 +333,7 @@ public sealed unsafe class GpuDevice : IDisposable
         {
             queues[i] = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = families[i], QueueCount = 1, PQueuePriorities = &priority };
         }
-        var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures, SubgroupSizeControl = true };
+        var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures, SubgroupSizeControl = Caps.SubgroupSizeControl, ComputeFullSubgroups = Caps.CooperativeMatrix };
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, CooperativeMatrix = true };
         var executables = new PhysicalDevicePipelineExecutablePropertiesFeaturesKHR { SType = StructureType.PhysicalDevicePipelineExecutablePropertiesFeaturesKhr, PipelineExecutableInfo = true };
         var v12 = new PhysicalDeviceVulkan12Features
@@ -347,7 +347,7 @@ public sealed unsafe class GpuDevice : IDisposable
         var v11 = new PhysicalDeviceVulkan11Features { SType = StructureType.PhysicalDeviceVulkan11Features, StorageBuffer16BitAccess = Caps.StorageBuffer16Bit, PNext = &v12 };
         var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v11, Features = new PhysicalDeviceFeatures { ShaderInt64 = Caps.ShaderInt64 } };
         var extensions = new List<string>();
-        if (Caps.SubgroupSizeControl)
+        if (Caps.SubgroupSizeControl || Caps.CooperativeMatrix)
         {
             extensions.Add("VK_EXT_subgroup_size_control");
             v12.PNext = &control;

@@ -18,7 +18,7 @@ internal sealed unsafe class PipelineCache : IDisposable
     private readonly Silk.NET.Vulkan.PipelineCache handle;
     private readonly string? file;
     private readonly ConcurrentDictionary<string, Lazy<Pipeline>> pipelines = [];
-    private readonly ConcurrentDictionary<string, Lazy<ShaderModule>> modules = [];
+    private readonly ConcurrentDictionary<string, Lazy<(ShaderModule Handle, PipelineShaderStageCreateFlags Flags)>> modules = [];
     private readonly ConcurrentDictionary<(int Bindings, int Texels, int Push), Lazy<(DescriptorSetLayout Set, PipelineLayout Layout)>> layouts = [];
     private volatile bool grown;
 
@@ -104,8 +104,9 @@ internal sealed unsafe class PipelineCache : IDisposable
                 Stage = new PipelineShaderStageCreateInfo
                 {
                     SType = StructureType.PipelineShaderStageCreateInfo,
+                    Flags = module.Flags,
                     Stage = ShaderStageFlags.ComputeBit,
-                    Module = module,
+                    Module = module.Handle,
                     PName = main.Pointer[0],
                     PSpecializationInfo = entries.Length == 0 ? null : &specialization,
                 },
@@ -135,14 +136,16 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
     }
 
-    private ShaderModule CreateModule(string name)
+    private (ShaderModule Handle, PipelineShaderStageCreateFlags Flags) CreateModule(string name)
     {
         var words = ShaderLibrary.Load(name);
         fixed (uint* code = words)
         {
             var info = new ShaderModuleCreateInfo { SType = StructureType.ShaderModuleCreateInfo, CodeSize = (nuint)words.Length * 4, PCode = code };
             device.Vk.CreateShaderModule(device.Handle, &info, null, out var module).Check($"vkCreateShaderModule({name})");
-            return module;
+            // SPIR-V before 1.6 says nothing of full subgroups, which cooperative matrices need.
+            var matrices = ShaderInterface.Read(words).Capabilities.Contains(ShaderCapability.CooperativeMatrix);
+            return (module, matrices ? PipelineShaderStageCreateFlags.RequireFullSubgroupsBit : PipelineShaderStageCreateFlags.None);
         }
     }
 
@@ -208,7 +211,7 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
         foreach (var module in modules.Values.Where(m => m.IsValueCreated))
         {
-            device.Vk.DestroyShaderModule(device.Handle, module.Value, null);
+            device.Vk.DestroyShaderModule(device.Handle, module.Value.Handle, null);
         }
         foreach (var layout in layouts.Values.Where(l => l.IsValueCreated))
         {

@@ -3,11 +3,23 @@ namespace XClr.Gpu;
 /// <summary>A storage buffer, or a uniform texel buffer, of a shader, in binding order.</summary>
 public sealed record ShaderBinding(int Binding, bool NonWritable, bool NonReadable, bool IsTexels);
 
+/// <summary>What a shader needs that not every device has, by SPIR-V's numbers.</summary>
+public enum ShaderCapability
+{
+    Float16 = 9,
+    Int64 = 11,
+    StorageBuffer16Bit = 4433,
+    VulkanMemoryModel = 5345,
+    BufferAddresses = 5347,
+    CooperativeMatrix = 6022,
+}
+
 /// <summary>
 /// What a compiled shader expects of its caller, read from the SPIR-V: storage and texel buffers (set 0), bytes of push constants, local size
-/// (null where a specialisation constant decides), ids of specialisation constants. Source: the SPIR-V specification, section 3.
+/// (null where a specialisation constant decides), ids of specialisation constants, capabilities beyond the floor. Source: the SPIR-V specification, section 3.
 /// </summary>
-public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int PushBytes, (int X, int Y, int Z)? LocalSize, IReadOnlyList<int> SpecializationIds)
+public sealed record ShaderInterface(
+    IReadOnlyList<ShaderBinding> Bindings, int PushBytes, (int X, int Y, int Z)? LocalSize, IReadOnlyList<int> SpecializationIds, IReadOnlyList<ShaderCapability> Capabilities)
 {
     /// <summary>Reads a kernel's interface.</summary>
     /// <exception cref="GpuException">The words are no SPIR-V module.</exception>
@@ -34,8 +46,8 @@ public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int 
 
     private sealed class Reader
     {
-        private const uint OpTypeInt = 21, OpTypeFloat = 22, OpTypeVector = 23, OpTypeArray = 28, OpTypeStruct = 30, OpTypePointer = 32, OpConstant = 43, OpVariable = 59;
-        private const uint OpDecorate = 71, OpMemberDecorate = 72, OpExecutionMode = 16, OpExecutionModeId = 331;
+        private const uint OpTypeInt = 21, OpTypeFloat = 22, OpTypeVector = 23, OpTypeArray = 28, OpTypeStruct = 30, OpTypePointer = 32, OpConstant = 43, OpSpecConstantComposite = 51, OpVariable = 59;
+        private const uint OpCapability = 17, OpDecorate = 71, OpMemberDecorate = 72, OpExecutionMode = 16, OpExecutionModeId = 331;
         private const uint SpecId = 1, BuiltIn = 11, NonWritable = 24, NonReadable = 25, Binding = 33, Offset = 35, WorkgroupSize = 25, LocalSizeMode = 17;
         private const uint StorageUniformConstant = 0, StoragePushConstant = 9, StorageBuffer = 12;
         private readonly Dictionary<uint, uint> bindingOf = [];
@@ -48,13 +60,18 @@ public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int 
         private readonly Dictionary<uint, uint> constants = [];
         private readonly List<(uint Id, uint Pointer, uint Storage)> variables = [];
         private readonly List<int> specIds = [];
+        private readonly List<ShaderCapability> capabilities = [];
         private (int, int, int)? local;
         private bool specialisedSize;
+        private uint workgroupSize;
 
         public void Take(uint op, ReadOnlySpan<uint> w)
         {
             switch (op)
             {
+                case OpCapability when Enum.IsDefined((ShaderCapability)w[0]):
+                    capabilities.Add((ShaderCapability)w[0]);
+                    break;
                 case OpExecutionMode when w[1] == LocalSizeMode:
                     local = ((int)w[2], (int)w[3], (int)w[4]);
                     break;
@@ -82,6 +99,9 @@ public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int 
                 case OpConstant:
                     constants[w[1]] = w[2];
                     break;
+                case OpSpecConstantComposite when w[1] == workgroupSize:
+                    specialisedSize = true;
+                    break;
                 case OpTypeStruct:
                     structs[w[0]] = w[1..].ToArray();
                     break;
@@ -102,7 +122,7 @@ public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int 
                     : new ShaderBinding((int)bindingOf[v.Id], Has(v, NonWritable), Has(v, NonReadable), IsTexels: false)).OrderBy(b => b.Binding).ToList();
             var push = variables.Where(v => v.Storage == StoragePushConstant).Select(v => SizeOf(pointees[v.Pointer])).FirstOrDefault();
             specIds.Sort();
-            return new ShaderInterface(buffers, push, specialisedSize ? null : local, specIds);
+            return new ShaderInterface(buffers, push, specialisedSize ? null : local, specIds, capabilities);
         }
 
         private void Decorate(ReadOnlySpan<uint> w)
@@ -116,7 +136,7 @@ public sealed record ShaderInterface(IReadOnlyList<ShaderBinding> Bindings, int 
                     specIds.Add((int)w[2]);
                     break;
                 case BuiltIn when w[2] == WorkgroupSize:
-                    specialisedSize = true;
+                    workgroupSize = w[0];
                     break;
                 case NonWritable or NonReadable:
                     flags.Add((w[0], w[1]));

@@ -20,4 +20,11 @@ public sealed class BenchTests
     [InlineData("step", "--rows", "3")]
     [InlineData("forward", "--arch", "vgg16")]
     public void WhatCannotBeTimedIsAUsageError(params string[] arguments) => CliProcess.Run(["bench", .. arguments]).Expect(2);
+
+    [Fact]
+    public void ADeviceWithoutMatricesIsNamed()
+    {
+        var none = new Dictionary<string, string?> { ["XCLR_CAPS"] = "cooperativeMatrix=0" };
+        Assert.Contains("VK_KHR_cooperative_matrix", CliProcess.Run(CliProcess.Program, ["bench", "matrix"], environment: none).Expect(4).Errors);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using XClr.Bench;
 using XClr.Gpu;
 using XClr.Nn;
 using Xunit;
@@ -8,7 +9,7 @@ namespace XClr.Nn.Tests;
 /// <summary>What C# declares of each kernel against what its SPIR-V says; every shader has exactly one owner, every owner a shader.</summary>
 public class ShaderContractTests
 {
-    private static readonly IReadOnlyList<(Kernel Kernel, string Owner)> Declared = [.. typeof(Tensor).Assembly.GetTypes()
+    private static readonly IReadOnlyList<(Kernel Kernel, string Owner)> Declared = [.. new[] { typeof(Tensor).Assembly, typeof(MatrixKernel).Assembly }.SelectMany(a => a.GetTypes())
         .SelectMany(t => t.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public).Where(f => typeof(Kernel).IsAssignableFrom(f.FieldType)).Select(f => ((Kernel)f.GetValue(null)!, $"{t.Name}.{f.Name}")))];
 
     public static TheoryData<string> Names => [.. ShaderLibrary.Names];

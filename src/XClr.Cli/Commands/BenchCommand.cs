@@ -1,14 +1,16 @@
 using System.Globalization;
 using CommandLine;
+using XClr.Bench;
+using XClr.Gpu;
 using XClr.Nn.Models;
 using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference); medians over the runs.")]
+[Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference), medians over the runs; `bench matrix`: the rate of its matrix units.")]
 public sealed class BenchCommand : Command
 {
-    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward.")]
+    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|matrix; matrix takes --device only.")]
     public string Target { get; set; } = "";
 
     [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
@@ -29,7 +31,9 @@ public sealed class BenchCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
-        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward.");
+        if (Target.Equals("matrix", StringComparison.OrdinalIgnoreCase))
+            return Matrix();
+        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward, matrix.");
         Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
@@ -50,6 +54,26 @@ public sealed class BenchCommand : Command
         table.Row("GFLOP/s", Number(result.GflopPerSecond));
         table.Row("dispatches, pipelines", $"{result.Dispatches}, {result.Pipelines}");
         Output.Results.Write(table);
+        return ExitCode.Success;
+    }
+
+    private int Matrix()
+    {
+        using var device = TrainSetup.OpenDevice(Device);
+        var caps = device.Caps;
+        var rates = MatrixKernel.MeasureAll(device);
+        if (rates.Count == 0)
+            throw new GpuException($"{caps.Name} ({caps.DriverName} {caps.DriverInfo}) has no cooperative matrices that multiply fp16 into fp32 (VK_KHR_cooperative_matrix); 'xclr devices' lists which device has.");
+        if (Json)
+        {
+            Output.Json(new { device = caps.Name, driver = $"{caps.DriverName} {caps.DriverInfo}", rates = rates.Select(r => new { r.Shape.M, r.Shape.N, r.Shape.K, r.GigaflopsPerSecond }) });
+            return ExitCode.Success;
+        }
+        var table = Output.Table("fp16 x fp16 -> fp32, MxNxK", "GFLOP/s");
+        foreach (var rate in rates)
+            table.Row($"{rate.Shape.M}x{rate.Shape.N}x{rate.Shape.K}", rate.GigaflopsPerSecond.ToString("0.0", CultureInfo.InvariantCulture));
+        Output.Results.Write(table);
+        Output.WriteFacts([("device", $"{caps.Name}, {caps.DriverName} {caps.DriverInfo}")]);
         return ExitCode.Success;
     }
 }

@@ -57,13 +57,9 @@ internal static class PlanPrinter
     public static void Print(PlanBuild build)
     {
         Print(build.Plan);
-        var table = Output.Table("kernel", "dispatches", "subgroup", "registers", "spills", "occupancy", "shared", "cycles");
+        var table = Output.Table(["kernel", "dispatches", .. CompilerFigures.Columns]);
         foreach (var kernel in build.Kernels)
-        {
-            string Figure(double? value) => value?.ToString("0", CultureInfo.InvariantCulture) ?? "";
-            var s = kernel.Statistics;
-            table.Row(kernel.Key, Figure(kernel.Dispatches), Figure(s?.SubgroupSize), Figure(s?.Registers), Figure(s?.Spills), Figure(s?.Occupancy), Figure(s?.SharedBytes), Figure(s?.Cycles));
-        }
+            table.Row([kernel.Key, kernel.Dispatches.ToString(CultureInfo.InvariantCulture), .. CompilerFigures.Cells(kernel.Statistics)]);
         Output.Results.Write(table);
         Output.WriteFacts(
         [

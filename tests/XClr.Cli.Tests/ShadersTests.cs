@@ -1,0 +1,57 @@
+using System.Text.Json;
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+public sealed class ShadersTests
+{
+    private static List<JsonElement> Kernels(params string[] arguments) => [.. CliProcess.Run(["shaders", .. arguments, "--json"]).Expect(0).Json.GetProperty("kernels").EnumerateArray()];
+
+    private static string[] Sources() =>
+        [.. Directory.GetFiles(Path.Combine(CliProcess.Repository, "shaders"), "*.comp", SearchOption.AllDirectories)
+            .Select(f => Path.ChangeExtension(Path.GetRelativePath(Path.Combine(CliProcess.Repository, "shaders"), f), null).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+
+    [Fact]
+    public void EveryShaderOfTheRepositoryIsListedWithItsInterface()
+    {
+        var kernels = Kernels();
+        Assert.Equal(Sources(), kernels.Select(k => k.GetProperty("name").GetString()));
+        Assert.All(kernels, k =>
+        {
+            Assert.InRange(k.GetProperty("writes").GetInt32(), 1, 16);
+            Assert.InRange(k.GetProperty("pushBytes").GetInt32(), 4, 128);
+            Assert.True(k.GetProperty("spirvBytes").GetInt32() > 200);
+        });
+    }
+
+    [Fact]
+    public void AFilterChoosesAndVariantsBelongToOneOperation()
+    {
+        var kernels = Kernels("pointwise/relu_fwd*");
+        Assert.Equal(["portable", "word"], kernels.Select(k => k.GetProperty("variant").GetString()));
+        Assert.All(kernels, k => Assert.Equal("pointwise/relu_fwd", k.GetProperty("operation").GetString()));
+        Assert.Equal([256, 1, 1], kernels[0].GetProperty("localSize").EnumerateArray().Select(s => s.GetInt32()));
+        Assert.Equal([0, 1], kernels.Select(k => k.GetProperty("texels").GetInt32()));
+        // No kernel has a local size that a specialisation constant decides.
+        Assert.DoesNotContain(Kernels(), k => k.GetProperty("localSize").ValueKind == JsonValueKind.Null);
+        Assert.Contains("pointwise/relu_fwd_word", CliProcess.Run("shaders", "pointwise/*").Expect(0).Output);
+    }
+
+    [Theory]
+    [InlineData("no/such*", "No kernel's name matches 'no/such*'")]
+    [InlineData("--disassemble", "norm/batchnorm_fvd", "Did you mean 'norm/batchnorm_fwd'?")]
+    [InlineData("conv/conv2d_fwd<1,2,3,4,5>", "has 5 values; conv/conv2d_fwd has 4 specialisation constants")]
+    [InlineData("conv/conv2d_fwd<a>", "whole numbers")]
+    [InlineData("--device", "0", "--stats and --disassemble")]
+    public void WhatDoesNotExistIsAUsageErrorThatHelps(params string[] argumentsAndMessage) =>
+        Assert.Contains(argumentsAndMessage[^1], CliProcess.Run(["shaders", .. argumentsAndMessage[..^1]]).Expect(2).Errors);
+
+    [Theory]
+    [InlineData("--stats")]
+    [InlineData("--disassemble", "pointwise/relu_fwd")]
+    public void ADriverThatTellsNothingIsNamed(params string[] arguments)
+    {
+        var silent = new Dictionary<string, string?> { ["XCLR_CAPS"] = "pipelineStatistics=0" };
+        Assert.Contains("VK_KHR_pipeline_executable_properties", CliProcess.Run(CliProcess.Program, ["shaders", .. arguments], environment: silent).Expect(4).Errors);
+    }
+}
