@@ -87,7 +87,7 @@ public sealed record DeviceCaps
     public TimestampClock Timestamps => new(TimestampPeriod, TimestampValidBits);
 
     /// <summary>
-    /// Keys of kernels (name and specialisation) that this device's compiler does badly, as far as it was asked (<see cref="KernelStatistics.RunsWell"/>): ops that have
+    /// Keys of kernels (name and specialisation) that this device's compiler does badly, as far as it was asked (<see cref="KernelFit.RunsWell"/>): ops that have
     /// another tile take that.
     /// </summary>
     public IReadOnlySet<string> KernelsPassedOver { get; init; } = ImmutableHashSet<string>.Empty;

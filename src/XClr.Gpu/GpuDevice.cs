@@ -123,7 +123,7 @@ public sealed unsafe class GpuDevice : IDisposable
         return lowered with
         {
             DeviceLocalBytes = Math.Min(lowered.DeviceLocalBytes, options.MemoryLimit ?? long.MaxValue),
-            KernelsPassedOver = KernelFigures.Open(caps, options.CacheFolder).PassedOver,
+            KernelsPassedOver = KeysOf(KernelFigures.Open(caps, options.CacheFolder)),
         };
     }
 
@@ -162,7 +162,7 @@ public sealed unsafe class GpuDevice : IDisposable
     }
 
     /// <summary>
-    /// Records with this device's caps, and again where the compiler shows that a kernel runs badly (<see cref="KernelStatistics.RunsWell"/>), so that ops take another tile where they have one. Memory that
+    /// Records with this device's caps, and again where the compiler shows that a kernel runs badly (<see cref="KernelFit.RunsWell"/>), so that ops take another tile where they have one. Memory that
     /// <paramref name="record"/> refers to must be made outside it.
     /// </summary>
     public Recorder Record(Action<Recorder> record)
@@ -193,9 +193,14 @@ public sealed unsafe class GpuDevice : IDisposable
             figures.Add(statistics);
         }
         figures.Save();
-        Caps = Caps with { KernelsPassedOver = figures.PassedOver };
-        return Array.Exists(found, s => !s.RunsWell);
+        Caps = Caps with { KernelsPassedOver = KeysOf(figures) };
+        return Array.Exists(found, s => !s.Fit.RunsWell);
     }
+
+    /// <summary>The kernels of <see cref="DeviceCaps.KernelsPassedOver"/> with the figures that made them so, by key.</summary>
+    public IReadOnlyList<KernelFit> PassedOver => [.. figures.PassedOver.OrderBy(f => f.Key, StringComparer.Ordinal)];
+
+    private static HashSet<string> KeysOf(KernelFigures figures) => [.. figures.PassedOver.Select(f => f.Key)];
 
     /// <summary>What the driver's compiler says of a kernel on this device, with listings of its code where asked for; null where the driver says nothing. Thread-safe.</summary>
     public KernelStatistics? Statistics(Kernel kernel, bool listings = false) => Pipelines.Statistics(kernel, listings);

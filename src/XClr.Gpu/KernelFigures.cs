@@ -1,21 +1,21 @@
-using System.Collections.Immutable;
+using System.Globalization;
 
 namespace XClr.Gpu;
 
 /// <summary>
-/// Which of the kernels that this device's compiler was asked about run well (<see cref="KernelStatistics.RunsWell"/>), kept in a text file beside the pipeline cache: a line per
-/// kernel, "1 code-hash key", or 0 for those to be passed over. Lines of other code are forgotten.
+/// How the kernels that this device's compiler was asked about fit it, kept in a text file beside the pipeline cache: a line per kernel, "spills occupancy code-hash key", '-' for what the driver
+/// does not say. Lines of other code are forgotten.
 /// </summary>
 internal sealed class KernelFigures
 {
-    private readonly Dictionary<string, bool> runsWell = [];
+    private readonly Dictionary<string, KernelFit> fits = [];
     private readonly string? file;
     private bool grown;
 
     private KernelFigures(string? file) => this.file = file;
 
-    /// <summary>Keys of the kernels to be passed over.</summary>
-    public ImmutableHashSet<string> PassedOver => [.. runsWell.Where(k => !k.Value).Select(k => k.Key)];
+    /// <summary>The kernels to be passed over.</summary>
+    public IEnumerable<KernelFit> PassedOver => fits.Values.Where(f => !f.RunsWell);
 
     /// <param name="caps">The device.</param>
     /// <param name="folder">Folder of the pipeline cache; null: nothing is kept.</param>
@@ -36,11 +36,11 @@ internal sealed class KernelFigures
         return figures;
     }
 
-    public bool Knows(Kernel kernel) => runsWell.ContainsKey(kernel.Key);
+    public bool Knows(Kernel kernel) => fits.ContainsKey(kernel.Key);
 
     public void Add(KernelStatistics statistics)
     {
-        runsWell[statistics.Kernel] = statistics.RunsWell;
+        fits[statistics.Kernel] = statistics.Fit;
         grown = true;
     }
 
@@ -55,7 +55,7 @@ internal sealed class KernelFigures
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            File.WriteAllLines(temporary, runsWell.OrderBy(k => k.Key, StringComparer.Ordinal).Select(k => $"{(k.Value ? 1 : 0)} {ShaderLibrary.Hash(NameOf(k.Key))} {k.Key}"));
+            File.WriteAllLines(temporary, fits.Values.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{Text(f.Spills)} {Text(f.Occupancy)} {ShaderLibrary.Hash(NameOf(f.Key))} {f.Key}"));
             File.Move(temporary, file, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -66,11 +66,15 @@ internal sealed class KernelFigures
 
     private void Take(string line)
     {
-        if (line.Split(' ', 3) is ["0" or "1", var hash, var key] && ShaderLibrary.Names.Contains(NameOf(key)) && ShaderLibrary.Hash(NameOf(key)) == hash)
+        if (line.Split(' ', 4) is [var spills, var occupancy, var hash, var key] && ShaderLibrary.Names.Contains(NameOf(key)) && ShaderLibrary.Hash(NameOf(key)) == hash)
         {
-            runsWell[key] = line[0] == '1';
+            fits[key] = new KernelFit(key, Number(spills), Number(occupancy));
         }
     }
+
+    private static string Text(int? figure) => figure?.ToString(CultureInfo.InvariantCulture) ?? "-";
+
+    private static int? Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var figure) ? figure : null;
 
     private static string NameOf(string key) => key.Split('<')[0];
 }

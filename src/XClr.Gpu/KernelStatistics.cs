@@ -6,6 +6,13 @@ public sealed record CompilerFigure(string Name, string Description, double Valu
 /// <summary>A listing that a driver gives of its compiler's work: intermediate code or assembly.</summary>
 public sealed record CompilerListing(string Name, string Text);
 
+/// <summary>Whether a kernel fits a device: its key (name and specialisation), <see cref="KernelStatistics.Spills"/> and <see cref="KernelStatistics.Occupancy"/>.</summary>
+public sealed record KernelFit(string Key, int? Spills, int? Occupancy)
+{
+    /// <summary>Everything fits in registers, and a processor holds at least two subgroups: one alone has nothing to do while it waits for memory.</summary>
+    public bool RunsWell => Spills is not > 0 && Occupancy is not 1;
+}
+
 /// <summary>
 /// What a driver made of one kernel (VK_KHR_pipeline_executable_properties). <see cref="Figures"/> are the driver's own; the properties are read out of them by what
 /// drivers call these things. Null: this driver does not say.
@@ -31,8 +38,8 @@ public sealed record KernelStatistics(string Kernel, int SubgroupSize, IReadOnly
     /// <summary>Cycles of one pass over the code, as the compiler estimates them.</summary>
     public double? Cycles => Find("Latency", "Static cycle count", "Cycles");
 
-    /// <summary>Everything fits in registers, and a processor holds at least two subgroups: one alone has nothing to do while it waits for memory.</summary>
-    public bool RunsWell => Spills is not > 0 && Occupancy is not 1;
+    /// <summary>What decides whether the kernel is taken on this device.</summary>
+    public KernelFit Fit => new(Kernel, Spills, Occupancy);
 
     private double? Find(params ReadOnlySpan<string> names)
     {

@@ -16,7 +16,7 @@ public sealed record BuiltKernel(string Key, int Dispatches, KernelStatistics? S
 /// <param name="HostMs">Median time of one submit call, milliseconds: what a step costs the host.</param>
 /// <param name="Kernels">By key.</param>
 /// <param name="PassedOver">Kernels that this device's compiler does badly, in whose place another tile was taken where there is one.</param>
-public sealed record PlanBuild(PlanReport Plan, double BuildSeconds, double FirstStepMs, double HostMs, IReadOnlyList<BuiltKernel> Kernels, IReadOnlyList<string> PassedOver)
+public sealed record PlanBuild(PlanReport Plan, double BuildSeconds, double FirstStepMs, double HostMs, IReadOnlyList<BuiltKernel> Kernels, IReadOnlyList<KernelFit> PassedOver)
 {
     private const int Submits = 21;
 
@@ -42,7 +42,7 @@ public sealed record PlanBuild(PlanReport Plan, double BuildSeconds, double Firs
         var first = clock.Elapsed.TotalMilliseconds;
         var host = Enumerable.Range(0, Submits).Select(_ => HostTime(plan)).Order().ElementAt(Submits / 2);
         var kernels = graph.Step.Dispatches.GroupBy(d => d.Kernel.Key).Select(g => new BuiltKernel(g.Key, g.Count(), device.Statistics(g.First().Kernel))).OrderBy(k => k.Key, StringComparer.Ordinal);
-        return new PlanBuild(report, build, first, host, [.. kernels], [.. device.Caps.KernelsPassedOver.Order(StringComparer.Ordinal)]);
+        return new PlanBuild(report, build, first, host, [.. kernels], device.PassedOver);
     }
 
     /// <summary>Puts one square image, RGB bytes [size,size,3], before every view of a step, and a small learning rate.</summary>

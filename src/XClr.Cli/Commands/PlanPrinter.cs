@@ -51,7 +51,7 @@ internal static class PlanPrinter
             k.Statistics?.Cycles,
             figures = k.Statistics?.Figures.Select(f => new { f.Name, f.Value }),
         }),
-        build.PassedOver,
+        passedOver = build.PassedOver.Select(f => new { f.Key, f.Spills, f.Occupancy }),
     };
 
     public static void Print(PlanBuild build)
@@ -64,7 +64,7 @@ internal static class PlanPrinter
         Output.WriteFacts(
         [
             ("built in", string.Create(CultureInfo.InvariantCulture, $"{build.BuildSeconds:0.00} s; first step {build.FirstStepMs:0.0} ms; a submit costs the host {build.HostMs:0.000} ms (median)")),
-            ("passed over", build.PassedOver.Count == 0 ? "nothing" : string.Join(", ", build.PassedOver)),
+            ("passed over", build.PassedOver.Count == 0 ? "nothing" : string.Join(", ", build.PassedOver.Select(f => $"{f.Key} (spills {f.Spills}, occupancy {f.Occupancy})"))),
         ]);
     }
 

@@ -1,0 +1,41 @@
+using Xunit;
+using Xunit.Abstractions;
+
+namespace XClr.Drivers.Tests;
+
+/// <summary>The real compilers of 25 devices on the kernels that the engine chooses there.</summary>
+public sealed class CompileTests(ITestOutputHelper output)
+{
+    /// <summary>Time of one submit call: submits do nothing under a shim, so it is all the host's; the validation layer's share is in it.</summary>
+    private const double HostMsLimit = 0.5;
+
+    /// <summary>Turnip reports Vulkan 1.0 for it in Mesa 26.2.6.</summary>
+    private static readonly string[] BelowTheFloor = ["adreno:702"];
+
+    public static TheoryData<string> Devices => [.. DeviceBuild.Devices];
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void A_step_builds_without_a_spill(string device)
+    {
+        var build = DeviceBuild.Of(device);
+        if (BelowTheFloor.Contains(device) && build.Refusal is { } refusal)
+        {
+            output.WriteLine($"{device} is refused by name: {refusal}");
+            return;
+        }
+        Assert.True(build.Opens, $"{device}: exit code {build.Run.ExitCode}\n{build.Run.Errors}");
+        Assert.Equal(8, build.Plan.GetProperty("rows").GetInt32());
+        Assert.NotEmpty(build.Kernels);
+        Assert.True(build.HostMs <= HostMsLimit, $"{device}: a submit costs the host {build.HostMs:0.000} ms, at most {HostMsLimit} is allowed");
+        var spills = string.Join(", ", build.Kernels.Where(k => k.Spills > 0).Select(k => $"{k.Key}: {k.Spills}"));
+        if (DriverRoot.Mesa == DriverRoot.LockedMesa)
+        {
+            Assert.True(spills.Length == 0, $"{device} spills: {spills}");
+        }
+        else if (spills.Length > 0)
+        {
+            output.WriteLine($"{device}, changed since Mesa {DriverRoot.LockedMesa}, on {DriverRoot.Mesa}: spills: {spills}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace XClr.Drivers.Tests;
+
+/// <summary>A kernel of a step as a device's compiler made it; null: its driver does not say.</summary>
+internal sealed record CompiledKernel(string Key, int? Spills, int? Occupancy);
+
+/// <summary>
+/// The step of a ResNet-50 at 224x224, 8 rows in fp32, built and submitted on one device (`xclr train --plan --build`) under the validation layer, whose messages make the program fail.
+/// </summary>
+internal sealed partial class DeviceBuild
+{
+    /// <summary>Devices by the names that in_root.sh knows.</summary>
+    public static IReadOnlyList<string> Devices { get; } =
+    [
+        "amd:vega20", "amd:navi10", "amd:navi21", "amd:navi31", "amd:strix1", "amd:gfx1201",
+        "nvidia:118", "nvidia:140", "nvidia:162", "nvidia:172", "nvidia:194", "nvidia:1b2",
+        "intel:skl", "intel:tgl", "intel:dg2", "intel:mtl", "intel:lnl", "intel:bmg",
+        "adreno:630", "adreno:660", "adreno:702", "adreno:730", "adreno:740", "adreno:750",
+        "apple:m1",
+    ];
+
+    private const int DeviceRefused = 4;
+
+    // A shim has 4 GB of memory in all. Four samples of two views are eight rows.
+    private static readonly string[] Step =
+        ["train", "--plan", "--build", "--json", "--arch", "resnet50", "--image-size", "224", "--batch-size", "4", "--loss", "xclr", "--memory-limit", "3GiB"];
+
+    private static readonly ConcurrentDictionary<string, Lazy<DeviceBuild>> Built = new();
+    private readonly JsonElement facts;
+
+    private DeviceBuild(string device)
+    {
+        Device = device;
+        Run = DriverRoot.Xclr(device, Step);
+        if (Run.ExitCode == 0)
+        {
+            facts = JsonDocument.Parse(Run.Output).RootElement;
+            File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(DriverRoot.Build, "results")).FullName, $"{device.Replace(':', '-')}.json"), Run.Output);
+        }
+    }
+
+    public string Device { get; }
+    public RootRun Run { get; }
+    public bool Opens => Run.ExitCode == 0;
+
+    /// <summary>Why the program refuses the device, where it has less than Vulkan 1.2 and the message says so by name; else null.</summary>
+    public string? Refusal => Run.ExitCode == DeviceRefused && TooOld().Match(Run.Errors) is { Success: true } match ? match.Value.Trim() : null;
+
+    public JsonElement Plan => facts.GetProperty("plan");
+    public double HostMs => facts.GetProperty("hostMs").GetDouble();
+    public IReadOnlyList<CompiledKernel> Kernels => Compiled("kernels");
+
+    /// <summary>Kernels that the compiler does badly, in whose place others were taken.</summary>
+    public IReadOnlyList<CompiledKernel> PassedOver => Compiled("passedOver");
+
+    /// <summary>The build of a device, made when first asked for; skips the calling test where it cannot be made here.</summary>
+    public static DeviceBuild Of(string device)
+    {
+        DriverRoot.Require(device);
+        return Built.GetOrAdd(device, d => new(() => new DeviceBuild(d))).Value;
+    }
+
+    [GeneratedRegex(@"[^:\n]+ has Vulkan 1\.[01]\.\d+, and 1\.2 is needed")]
+    private static partial Regex TooOld();
+
+    private IReadOnlyList<CompiledKernel> Compiled(string property) =>
+        [.. facts.GetProperty(property).EnumerateArray().Select(k => new CompiledKernel(k.GetProperty("key").GetString()!, Number(k, "spills"), Number(k, "occupancy")))];
+
+    private static int? Number(JsonElement element, string name) => element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : null;
+}

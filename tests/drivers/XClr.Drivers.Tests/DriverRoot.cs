@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace XClr.Drivers.Tests;
+
+/// <summary>What a program in the driver root said and returned.</summary>
+internal sealed record RootRun(int ExitCode, string Output, string Errors);
+
+/// <summary>The root that tests/drivers/make_root.sh makes, and programs in it.</summary>
+internal static class DriverRoot
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+
+    /// <summary>The repository's root, found by its solution.</summary>
+    public static string Repository { get; } = FindRepository();
+
+    /// <summary>Where the root and its results lie.</summary>
+    public static string Build { get; } = Path.Combine(Repository, "build", "drivers");
+
+    /// <summary>Version of the Mesa package in the root.</summary>
+    public static string Mesa => File.ReadAllText(Path.Combine(Build, "mesa.version")).Trim();
+
+    /// <summary>Version of Mesa on which no kernel spilled.</summary>
+    public static string LockedMesa => File.ReadAllText(Path.Combine(Repository, "tests", "drivers", "mesa.lock")).Trim();
+
+    /// <summary>Skips the calling test where there is no root, or no shim for this device.</summary>
+    public static void Require(string device)
+    {
+        var missing = Path.Combine(Build, "missing");
+        Skip.If(File.Exists(missing), $"{device}: {(File.Exists(missing) ? File.ReadAllText(missing).Trim() : "")}");
+        Skip.IfNot(File.Exists(Path.Combine(Build, "mesa.version")), $"{device}: there is no driver root; ./xclr test --drivers makes it");
+        Skip.If(device.StartsWith("intel:", StringComparison.Ordinal) && !File.Exists(Path.Combine(Build, "libintel_noop_drm_shim.so")), $"{device}: Intel's shim could not be built");
+    }
+
+    /// <summary>Runs the program beside the tests in the root on a device; one that takes too long fails the test.</summary>
+    public static RootRun Xclr(string device, params string[] args)
+    {
+        var info = new ProcessStartInfo(Path.Combine(Repository, "tests", "drivers", "in_root.sh"), [device, "XCLR_VALIDATION=core", Path.Combine(AppContext.BaseDirectory, "xclr"), .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(info)!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        if (!process.WaitForExit(Limit))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"{device}: xclr {string.Join(' ', args)} took longer than {Limit}");
+        }
+        return new RootRun(process.ExitCode, output.Result, errors.Result);
+    }
+
+    private static string FindRepository()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "XClr.Vulkan.sln")))
+        {
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"No XClr.Vulkan.sln above {AppContext.BaseDirectory}.");
+        }
+        return folder;
+    }
+}

@@ -1,0 +1,51 @@
+# Sourced by ./xclr, whose say and count it uses: run_driver_tests.
+
+# What runs on lavapipe: a test project, and which of its tests (nothing: all).
+driver_runs=(XClr.Gpu.Tests XClr.Nn.Tests "XClr.Train.Tests FullyQualifiedName~TrainPlanTests|FullyQualifiedName~A_network_step_agrees|FullyQualifiedName~A_run_learns")
+
+# Runs our tests in the driver root on its lavapipe, at each subgroup size, then the matrix over devices. Where the root cannot be made, all of them are skipped by name.
+run_driver_tests() {
+  local passed=0 failed=0 skipped=0 results=$build/drivers/results deadline=$((SECONDS + 40 * 60)) missing="" subgroup run
+  rm -rf "$results" && mkdir -p "$results"
+  say "driver root"
+  timeout --kill-after=10 20m "$root/tests/drivers/make_root.sh" >&2 || missing=$(cat "$build/drivers/missing" 2>/dev/null || echo "it could not be made in 20 minutes")
+  for subgroup in 4 8 16; do
+    for run in "${driver_runs[@]}"; do
+      # shellcheck disable=SC2086 # A project and a filter.
+      run_on_lavapipe "$subgroup" $run
+    done
+  done
+  matrix_of_devices
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" = 0 ]
+}
+
+# run_on_lavapipe SUBGROUP PROJECT [FILTER]
+run_on_lavapipe() {
+  local name="lavapipe, subgroups of $1: $2" file=lavapipe-$1-$2.trx rc=0
+  if [ -n "$missing" ]; then
+    skip "$name" "$missing"
+  elif [ "$1" = 16 ] && ! grep -qw avx512f /proc/cpuinfo; then
+    skip "$name" "the CPU has no AVX-512"
+  else
+    say "$name"
+    limited "$root/tests/drivers/in_root.sh" lavapipe LP_NATIVE_VECTOR_WIDTH=$(($1 * 32)) XCLR_VALIDATION=synchronization \
+      dotnet test "$root/tests/$2/bin/Release/net10.0/$2.dll" --nologo ${3:+--filter "$3"} --logger "trx;LogFileName=$file" --results-directory "$results" || rc=$?
+    count Counters total failed executed "$results/$file" "$rc" "$name"
+  fi
+}
+
+matrix_of_devices() {
+  local rc=0
+  say "matrix of devices"
+  (cd "$root" && limited dotnet test tests/drivers/XClr.Drivers.Tests -c Release --no-build -nologo --logger "trx;LogFileName=matrix.trx" --results-directory "$results") || rc=$?
+  count Counters total failed executed "$results/matrix.trx" "$rc" "matrix of devices"
+}
+
+# limited COMMAND...: ends it when the time for all of this is over, so that nothing that hangs can hold the caller.
+limited() { timeout --kill-after=10 $((deadline > SECONDS ? deadline - SECONDS : 1)) "$@"; }
+
+skip() {
+  say "skipped: $1 ($2)"
+  skipped=$((skipped + 1))
+}
