@@ -44,7 +44,7 @@ internal sealed unsafe class ArenaBlock : IDisposable
     public void Dispose()
     {
         device.Vk.DestroyBuffer(device.Handle, Handle, null);
-        device.Vk.FreeMemory(device.Handle, memory, null);
+        device.FreeMemory(memory, Bytes);
     }
 }
 
@@ -83,7 +83,8 @@ internal sealed class Arena(GpuDevice device) : IDisposable
         var free = blocks[index].Free;
         free.Add((slice.Offset, slice.Bytes));
         Merge(free);
-        if (free.Count == 1 && free[0].Bytes == slice.Block.Bytes)
+        // An upload may still be writing to the block; it stays until the device is disposed where that does not end.
+        if (free.Count == 1 && free[0].Bytes == slice.Block.Bytes && device.Settle())
         {
             slice.Block.Dispose();
             blocks.RemoveAt(index);

@@ -50,6 +50,8 @@ public sealed record DeviceCaps
     /// <summary>Bytes that a uniform texel buffer of RGBA32F may cover.</summary>
     public required long MaxTexelBufferBytes { get; init; }
     public required long MaxMemoryAllocationSize { get; init; }
+
+    /// <summary>Bytes of the largest device-local heap that this process could have when the caps were read (VK_EXT_memory_budget; without it, the whole heap).</summary>
     public required long DeviceLocalBytes { get; init; }
     public required int MaxPushConstantsSize { get; init; }
     public required int MaxComputeSharedMemorySize { get; init; }

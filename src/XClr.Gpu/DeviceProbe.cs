@@ -65,7 +65,7 @@ internal static unsafe class DeviceProbe
                 MaxTexelBufferBytes = (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes,
                 MinStorageBufferOffsetAlignment = (long)Math.Max(limits.MinStorageBufferOffsetAlignment, limits.MinTexelBufferOffsetAlignment),
                 MaxMemoryAllocationSize = (long)Math.Min(v11.MaxMemoryAllocationSize, long.MaxValue),
-                DeviceLocalBytes = DeviceLocalBytes(vk, device),
+                DeviceLocalBytes = DeviceLocalBytes(vk, device, extensions.Contains("VK_EXT_memory_budget")),
                 MaxPushConstantsSize = (int)limits.MaxPushConstantsSize,
                 MaxComputeSharedMemorySize = (int)limits.MaxComputeSharedMemorySize,
                 MaxComputeWorkGroupInvocations = (int)limits.MaxComputeWorkGroupInvocations,
@@ -178,16 +178,20 @@ internal static unsafe class DeviceProbe
 
     private static Version VersionOf(uint packed) => new((int)(packed >> 22), (int)(packed >> 12 & 0x3ff), (int)(packed & 0xfff));
 
-    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device)
+    // Of the largest device-local heap; what other programs hold of it does not count where the driver tells.
+    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, bool tellsBudget)
     {
-        PhysicalDeviceMemoryProperties memory;
-        vk.GetPhysicalDeviceMemoryProperties(device, &memory);
+        var budget = new PhysicalDeviceMemoryBudgetPropertiesEXT { SType = StructureType.PhysicalDeviceMemoryBudgetPropertiesExt };
+        var memory = new PhysicalDeviceMemoryProperties2 { SType = StructureType.PhysicalDeviceMemoryProperties2, PNext = tellsBudget ? &budget : null };
+        vk.GetPhysicalDeviceMemoryProperties2(device, &memory);
+        ref var properties = ref memory.MemoryProperties;
         ulong most = 0;
-        for (var i = 0; i < (int)memory.MemoryHeapCount; i++)
+        for (var i = 0; i < (int)properties.MemoryHeapCount; i++)
         {
-            if (memory.MemoryHeaps[i].Flags.HasFlag(MemoryHeapFlags.DeviceLocalBit))
+            var heap = properties.MemoryHeaps[i];
+            if (heap.Flags.HasFlag(MemoryHeapFlags.DeviceLocalBit))
             {
-                most = Math.Max(most, memory.MemoryHeaps[i].Size);
+                most = Math.Max(most, budget.HeapBudget[i] > 0 ? Math.Min(heap.Size, budget.HeapBudget[i]) : heap.Size);
             }
         }
         return (long)most;

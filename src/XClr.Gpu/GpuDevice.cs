@@ -48,6 +48,7 @@ public sealed unsafe class GpuDevice : IDisposable
     private readonly delegate* unmanaged<CommandBuffer, DebugUtilsLabelEXT*, void> beginLabel;
     private readonly delegate* unmanaged<CommandBuffer, void> endLabel;
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(20);
+    private long allocatedBytes;
     private bool disposed, hangs;
 
     private GpuDevice(GpuInstance instance, PhysicalDevice physical, DeviceCaps caps, DeviceOptions options, ForeignHandles? foreign)
@@ -258,10 +259,17 @@ public sealed unsafe class GpuDevice : IDisposable
         if (result is Result.ErrorOutOfDeviceMemory or Result.ErrorOutOfHostMemory)
         {
             throw new GpuOutOfMemoryException(
-                $"vkAllocateMemory: {bytes} bytes for '{purpose}' do not fit on {Caps.Name} ({result}); its heap has {heapBytes} bytes in all. Lower --batch-size, --image-size or --width.", bytes, heapBytes);
+                $"vkAllocateMemory: {bytes >> 20} MiB for '{purpose}' do not fit on {Caps.Name} ({result}): {allocatedBytes >> 20} MiB are in use here, its heap has {heapBytes >> 20} MiB in all.", bytes, heapBytes, allocatedBytes);
         }
         result.Check("vkAllocateMemory");
+        allocatedBytes += bytes;
         return memory;
+    }
+
+    internal void FreeMemory(DeviceMemory memory, long bytes)
+    {
+        Vk.FreeMemory(Handle, memory, null);
+        allocatedBytes -= memory.Handle == 0 ? 0 : bytes;
     }
 
     internal void Name(ObjectType type, ulong handle, string name)

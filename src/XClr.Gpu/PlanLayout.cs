@@ -69,8 +69,8 @@ public sealed class PlanLayout
     /// <summary>The largest buffer: it must lie in one piece of memory.</summary>
     public GpuBuffer Largest => Persistent.Concat(Transient.Select(t => t.Buffer)).MaxBy(b => b.Bytes)!;
 
-    /// <summary>Whether a device can hold the plan: all of it in its memory, and each buffer in one allocation.</summary>
-    public bool Fits(DeviceCaps caps) => TotalBytes <= caps.DeviceLocalBytes && Largest.Bytes <= caps.MaxMemoryAllocationSize;
+    /// <summary>Whether a device can hold the plan: all of it in its memory, together with other bytes, and each buffer in one allocation.</summary>
+    public bool Fits(DeviceCaps caps, long otherBytes = 0) => TotalBytes + otherBytes <= caps.DeviceLocalBytes && Largest.Bytes <= caps.MaxMemoryAllocationSize;
 
     public static PlanLayout Create(IReadOnlyList<Dispatch> dispatches, DeviceCaps caps, PlanOptions? options = null)
     {

@@ -1,7 +1,6 @@
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
-using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Train.Evaluation;
@@ -13,9 +12,7 @@ public sealed class Encoder : IDisposable
 {
     private readonly GpuDevice device;
     private readonly Model model;
-    private readonly SourceRing ring;
-    private readonly Tensor features;
-    private readonly Tensor? projections;
+    private readonly EncoderGraph graph;
     private readonly Plan plan;
     private readonly int size;
 
@@ -29,19 +26,26 @@ public sealed class Encoder : IDisposable
         this.model = model;
         size = spec.Size;
         Rows = rows;
-        var still = spec with { Blur = false };
-        ring = new SourceRing(device.Caps, rows, views: 1, still);
-        features = Tensor.Persistent("features_out", new Shape(rows, ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
-        projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
+        graph = new EncoderGraph(device.Caps, model, spec, rows);
         try
         {
-            plan = Plan.Build(device, device.Record(gpu => Record(gpu, still)));
+            plan = Plan.Build(device, device.Record(graph.Record));
         }
         catch
         {
-            DisposeTensors();
+            graph.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Bytes of device memory that an encoder needs beside its model's.</summary>
+    internal static long ExtraBytes(DeviceCaps caps, Model model, AugmentSpec spec, int rows)
+    {
+        using var graph = new EncoderGraph(caps, model, spec, rows);
+        var gpu = new Recorder(caps);
+        graph.Record(gpu);
+        var layout = PlanLayout.Create(gpu.Dispatches, caps);
+        return layout.TransientPeakBytes + layout.Persistent.Where(b => b.Category != MemoryCategory.Parameters).Sum(b => b.Bytes);
     }
 
     /// <summary>Images per run.</summary>
@@ -54,13 +58,13 @@ public sealed class Encoder : IDisposable
     public bool Classifies => model.Spec.Head == HeadKind.Classifier;
 
     /// <summary>P, or a classifier's classes; 0 without a head.</summary>
-    public int ProjectionWidth => projections is null ? 0 : model.Spec.ProjectionWidth;
+    public int ProjectionWidth => graph.Projections is null ? 0 : model.Spec.ProjectionWidth;
 
     /// <summary>Bytes of a decoded image that one run accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
-    public int ImageBytes => ring.ImageBytes;
+    public int ImageBytes => graph.Sources.ImageBytes;
 
     /// <summary>See <see cref="SourceRing.ReducedAdvice"/>.</summary>
-    public string ReducedAdvice => ring.ReducedAdvice;
+    public string ReducedAdvice => graph.Sources.ReducedAdvice;
 
     /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P] (or logits; null without a head).</summary>
     public void Encode(IReadOnlyList<Sample> samples, RowMatrix featureRows, RowMatrix? projectionRows)
@@ -69,10 +73,10 @@ public sealed class Encoder : IDisposable
         {
             throw new ArgumentException($"An encoder of {Rows} rows was given {samples.Count} images.");
         }
-        ring.Upload(device, PackedBatch.Evaluation(samples, Rows, size), half: 0, halfFree: default);
+        graph.Sources.Upload(device, PackedBatch.Evaluation(samples, Rows, size), half: 0, halfFree: default);
         plan.Run();
-        featureRows.Add(Download(features, samples.Count, FeatureWidth));
-        if (projections is not null)
+        featureRows.Add(Download(graph.Features, samples.Count, FeatureWidth));
+        if (graph.Projections is { } projections)
         {
             projectionRows!.Add(Download(projections, samples.Count, ProjectionWidth));
         }
@@ -80,29 +84,9 @@ public sealed class Encoder : IDisposable
 
     private float[] Download(Tensor rows, int count, int width) => StateDict.Unpad(device.Transfer.Download(rows, count * rows.Shape[1]), rows.Shape[1], width);
 
-    private void Record(Recorder gpu, AugmentSpec spec)
-    {
-        var images = gpu.NewTensor("images", new Shape(Rows, size, size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
-        using (gpu.Phase(StepPhase.Augment))
-        {
-            AugmentOp.Forward(gpu, ring.Bytes, ring.Table, images, spec);
-        }
-        using (gpu.Phase(StepPhase.Forward))
-        {
-            model.Forward(gpu, images, Mode.Eval, features, projections);
-        }
-    }
-
     public void Dispose()
     {
         plan.Dispose();
-        DisposeTensors();
-    }
-
-    private void DisposeTensors()
-    {
-        ring.Dispose();
-        features.View.Buffer.Dispose();
-        projections?.View.Buffer.Dispose();
+        graph.Dispose();
     }
 }

@@ -28,9 +28,9 @@ public sealed record PlanBuild(PlanReport Plan, double BuildSeconds, double Firs
         using var device = TrainSetup.OpenDevice(config.Device, config.MemoryLimit);
         var clock = Stopwatch.StartNew();
         var objective = PlanReport.Objective(config);
-        using var graph = TrainGraph.Create(device, config, objective, objective.TextWidth);
-        var report = PlanReport.Create(device.Caps, config, objective, graph);
-        using var plan = Gpu.Plan.Build(device, graph.Step);
+        using var graph = TrainGraph.Create(device, config, objective);
+        var report = PlanReport.Create(config, graph);
+        using var plan = graph.BuildPlan(device);
         ModelInit.Fill(device, graph.Model, config.Seed);
         graph.Objective.Prepare(device);
         graph.Optimizer.Initialize(device);

@@ -28,17 +28,17 @@ public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, P
         var device = DeviceSelector.Pick(GpuDevice.List(), config.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
         var caps = GpuDevice.Limit(device.Caps, TrainSetup.DeviceOptions(config.Device, config.MemoryLimit));
         var objective = Objective(config);
-        using var graph = TrainGraph.Create(caps, config, objective, objective.TextWidth);
-        return Create(caps, config, objective, graph);
+        using var graph = TrainGraph.Create(caps, config, objective);
+        return Create(config, graph);
     }
 
     /// <summary>The report of a graph that was made already.</summary>
     /// <exception cref="GpuOutOfMemoryException">The batch cannot fit; the message names the largest that can.</exception>
-    internal static PlanReport Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, TrainGraph graph)
+    internal static PlanReport Create(TrainConfig config, TrainGraph graph)
     {
-        var layout = PlanLayout.Create(graph.Step.Dispatches, caps);
-        TrainGraph.RequireFit(caps, config, objective, objective.TextWidth, layout);
-        return new PlanReport(caps, 2 * config.BatchSize, graph.Fingerprint(), layout);
+        var layout = PlanLayout.Create(graph.Step.Dispatches, graph.Caps);
+        graph.RequireFit(layout);
+        return new PlanReport(graph.Caps, 2 * config.BatchSize, graph.Fingerprint(), layout);
     }
 
     /// <summary>The loss of a configuration, with the data set's class captions where there is a data set.</summary>

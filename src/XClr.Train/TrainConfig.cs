@@ -113,13 +113,13 @@ public sealed record TrainConfig
         return new Schedule(Schedule, rate, total, warmup, [.. MilestoneEpochs.Select(e => (long)Math.Round(e * stepsPerEpoch))], Gamma);
     }
 
-    /// <summary>Returns this configuration if its values fit together.</summary>
+    /// <summary>Returns this configuration if its values fit together, with the text encoder's folder in full: the checkpoint is evaluated from other places, too.</summary>
     /// <param name="requireData">False accepts a configuration without training set: for plans.</param>
     /// <exception cref="UsageException">They do not; the message names the options, their values and the remedy.</exception>
     public TrainConfig Validated(bool requireData = true)
     {
         TrainValidation.Check(this, requireData);
-        return this;
+        return Directory.Exists(TextEncoder) ? this with { TextEncoder = Path.GetFullPath(TextEncoder) } : this;
     }
 
     /// <summary>The whole configuration as one JSON object whose keys are the options' names.</summary>

@@ -15,14 +15,19 @@ namespace XClr.Train;
 /// </summary>
 public sealed class TrainGraph : IDisposable
 {
+    private const int MaxEvaluationRows = 64;
+    private readonly TrainConfig config;
+    private readonly ObjectiveSpec objective;
+    private long? evaluationBytes;
+
     /// <summary>The graph for a device's caps as they stand.</summary>
     /// <exception cref="GpuOutOfMemoryException">One of the step's tensors is more than a kernel can bind; names the largest batch that fits.</exception>
     /// <exception cref="ShapeException">The network does not suit the images, whatever the batch.</exception>
-    public static TrainGraph Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth) => Create(caps, RecordOnce(caps), config, objective, textWidth);
+    public static TrainGraph Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective) => Create(caps, RecordOnce(caps), config, objective);
 
     /// <summary>The graph for an opened device, whose compiler has a say in the choice of kernels (<see cref="GpuDevice.Record"/>).</summary>
-    /// <inheritdoc cref="Create(DeviceCaps, TrainConfig, ObjectiveSpec, int)" path="/exception"/>
-    public static TrainGraph Create(GpuDevice device, TrainConfig config, ObjectiveSpec objective, int textWidth) => Create(device.Caps, device.Record, config, objective, textWidth);
+    /// <inheritdoc cref="Create(DeviceCaps, TrainConfig, ObjectiveSpec)" path="/exception"/>
+    public static TrainGraph Create(GpuDevice device, TrainConfig config, ObjectiveSpec objective) => Create(device.Caps, device.Record, config, objective);
 
     private static Func<Action<Recorder>, Recorder> RecordOnce(DeviceCaps caps) => record =>
     {
@@ -31,23 +36,25 @@ public sealed class TrainGraph : IDisposable
         return gpu;
     };
 
-    private static TrainGraph Create(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    private static TrainGraph Create(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective)
     {
         try
         {
-            return new TrainGraph(caps, record, config, objective, textWidth);
+            return new TrainGraph(caps, record, config, objective);
         }
-        catch (Exception e) when (e is GpuException or ShapeException && LargestFit(caps, config, objective, textWidth) is > 1 and var largest)
+        catch (Exception e) when (e is GpuException or ShapeException && LargestFit(caps, config, objective) is > 1 and var largest)
         {
             throw new GpuOutOfMemoryException($"--batch-size {config.BatchSize} at {config.ImageSize} pixels: {e.Message} The largest --batch-size that fits is {largest}.", 0, caps.DeviceLocalBytes);
         }
     }
 
-    private TrainGraph(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    private TrainGraph(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective)
     {
+        this.config = config;
+        this.objective = objective;
         Caps = caps;
         Images = TrainSetup.Images(config);
-        Model = new Model(TrainSetup.Network(config, textWidth, objective.Classes));
+        Model = new Model(TrainSetup.Network(config, objective.TextWidth, objective.Classes));
         Objective = new Objective(objective);
         Optimizer = new OptimizerSettings(config.Optimizer, config.WeightDecay, config.Momentum, config.Nesterov).Create(Model.Parameters, caps);
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
@@ -63,6 +70,9 @@ public sealed class TrainGraph : IDisposable
     public Tensor StepVariables { get; } = Nn.Optim.StepVariables.NewTensor();
     public Recorder Step { get; }
 
+    /// <summary>Images per run of the network where the run is evaluated: no more than a step has.</summary>
+    public int EvaluationRows => Math.Min(MaxEvaluationRows, 2 * objective.Samples);
+
     /// <summary>
     /// Identifies what a bit-identical repeat needs: every dispatch with its kernel, the kernel's code, specialisation, grid and parameters, the device and its driver.
     /// </summary>
@@ -76,29 +86,50 @@ public sealed class TrainGraph : IDisposable
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..16].ToLowerInvariant();
     }
 
-    /// <summary>Throws where the step's memory is more than the device has, or one of its buffers is more than the device gives in one piece, naming the largest batch that fits.</summary>
-    public static void RequireFit(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth, PlanLayout layout)
+    /// <summary>Builds the step's plan.</summary>
+    /// <exception cref="GpuOutOfMemoryException">It does not fit beside the run's evaluations, or the driver gives less than the device has; names the largest batch that fits.</exception>
+    public Plan BuildPlan(GpuDevice device, PlanOptions? options = null)
     {
-        if (layout.Fits(caps))
+        RequireFit(PlanLayout.Create(Step.Dispatches, Caps, options));
+        try
+        {
+            return Plan.Build(device, Step, options);
+        }
+        catch (GpuOutOfMemoryException e)
+        {
+            throw new GpuOutOfMemoryException($"--batch-size {config.BatchSize} at {config.ImageSize} pixels: {e.Message} Other programs use the device, too: end them, or: {Remedy(Caps with { DeviceLocalBytes = e.GrantedBytes })}.", e.RequestedBytes, e.HeapBytes);
+        }
+    }
+
+    /// <summary>Throws where the memory of the step and of the run's evaluations is more than the device has, or one of the step's buffers is more than the device gives in one piece, naming the largest batch that fits.</summary>
+    public void RequireFit(PlanLayout layout)
+    {
+        if (layout.Fits(Caps, EvaluationBytes))
         {
             return;
         }
-        var fits = LargestFit(caps, config, objective, textWidth);
-        var remedy = fits > 1 ? $"the largest --batch-size that fits is {fits}" : "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
+        var evaluations = EvaluationBytes == 0 ? "" : $" and {EvaluationBytes >> 20} MiB more for its evaluations";
         throw new GpuOutOfMemoryException(
-            $"--batch-size {config.BatchSize} at {config.ImageSize} pixels needs {layout.TotalBytes >> 20} MiB, {layout.Largest.Bytes >> 20} of them in one piece; {caps.Name} has {caps.DeviceLocalBytes >> 20} MiB, at most {caps.MaxMemoryAllocationSize >> 20} in one piece; {remedy}.",
-            layout.TotalBytes, caps.DeviceLocalBytes);
+            $"--batch-size {config.BatchSize} at {config.ImageSize} pixels needs {layout.TotalBytes >> 20} MiB{evaluations}, {layout.Largest.Bytes >> 20} of them in one piece; {Caps.Name} has {Caps.DeviceLocalBytes >> 20} MiB, at most {Caps.MaxMemoryAllocationSize >> 20} in one piece; {Remedy(Caps)}.",
+            layout.TotalBytes, Caps.DeviceLocalBytes);
     }
 
+    // What an evaluation takes beside the step's memory, which stays while it runs.
+    private long EvaluationBytes => config.ValData is null ? 0 : evaluationBytes ??= Encoder.ExtraBytes(Caps, Model, Images, EvaluationRows);
+
+    private string Remedy(DeviceCaps caps) => LargestFit(caps, config, objective) is > 1 and var fits
+        ? $"the largest --batch-size that fits is {fits}"
+        : "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
+
     // The largest batch below the one asked for whose step the device can hold; 0 where there is none.
-    private static int LargestFit(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective, int textWidth)
+    private static int LargestFit(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
     {
         bool Fits(int batch)
         {
             try
             {
-                using var graph = new TrainGraph(caps, RecordOnce(caps), config with { BatchSize = batch }, objective with { Samples = batch }, textWidth);
-                return PlanLayout.Create(graph.Step.Dispatches, caps).Fits(caps);
+                using var graph = new TrainGraph(caps, RecordOnce(caps), config with { BatchSize = batch }, objective with { Samples = batch });
+                return PlanLayout.Create(graph.Step.Dispatches, caps).Fits(caps, graph.EvaluationBytes);
             }
             catch (Exception e) when (e is GpuException or ShapeException)
             {

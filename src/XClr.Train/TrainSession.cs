@@ -38,8 +38,7 @@ internal sealed class TrainSession : IDisposable
             ReportCaptions();
             Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
-            Graph = Keep(TrainGraph.Create(Device, config, objective, captions?.Width ?? 0));
-            TrainGraph.RequireFit(Device.Caps, config, objective, captions?.Width ?? 0, PlanLayout.Create(Graph.Step.Dispatches, Device.Caps));
+            Graph = Keep(TrainGraph.Create(Device, config, objective));
             fingerprint = Graph.Fingerprint();
             StepsPerEpoch = Math.Max(1, Samples / config.BatchSize);
             TotalSteps = config.TotalSteps(StepsPerEpoch);
@@ -47,7 +46,7 @@ internal sealed class TrainSession : IDisposable
             Folder = Keep(RunFolder.Open(config));
             skipLog = Keep(new SkipLog(Folder.SkippedFile));
             store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
-            Plan = Keep(Plan.Build(Device, Graph.Step, new PlanOptions { Timing = PlanTiming.Step }));
+            Plan = Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
             LoadState();
         }
         catch
@@ -100,7 +99,7 @@ internal sealed class TrainSession : IDisposable
     {
         using var validation = TrainSetup.OpenValidation(config, data);
         var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining, reporter.Warn);
-        return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.All, stop));
+        return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.All, stop, Graph.EvaluationRows));
     }
 
     public string Save(long step, StreamPosition position, CheckpointMetric? best)

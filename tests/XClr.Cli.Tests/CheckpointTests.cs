@@ -67,7 +67,8 @@ public sealed class CheckpointTests : IDisposable
     {
         var encoder = folder.File("encoder");
         CopyFolder(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), encoder);
-        var data = Train("--text-encoder", encoder);
+        // The programs run in the temporary folder; what the run keeps does not depend on it.
+        var data = Train("--text-encoder", Path.GetRelativePath(Path.GetTempPath(), encoder));
         string[] eval = ["eval", "--checkpoint", Run, .. data, "--val-data", folder.Path, "--protocol", "fidelity", "--json"];
         var fidelity = CliProcess.Run(eval).Expect(0).Json.GetProperty("results").GetProperty("fidelity").GetDouble();
         Directory.Delete(encoder, recursive: true);

@@ -71,12 +71,12 @@ internal static class CliProcess
         public Process Process { get; }
 
         /// <summary>Waits for the end; a process that takes too long is killed and fails the test.</summary>
-        public CliResult Result()
+        public CliResult Result(TimeSpan? limit = null)
         {
-            if (!Process.WaitForExit(Limit))
+            if (!Process.WaitForExit(limit ?? Limit))
             {
                 Process.Kill(entireProcessTree: true);
-                Assert.Fail($"{Process.StartInfo.FileName} {string.Join(' ', Process.StartInfo.ArgumentList)} took longer than {Limit}");
+                Assert.Fail($"{Process.StartInfo.FileName} {string.Join(' ', Process.StartInfo.ArgumentList)} took longer than {limit ?? Limit}");
             }
             return new CliResult(Process.ExitCode, output.Result, errors.Result);
         }

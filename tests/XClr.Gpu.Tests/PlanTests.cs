@@ -25,4 +25,18 @@ public class PlanTests
         Assert.True(data.AsSpan().SequenceEqual(back));
         TestDevices.RequireSilence(device);
     }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void A_buffer_may_be_disposed_while_an_upload_writes_to_it(string name)
+    {
+        using var device = TestDevices.Open(name);
+        var data = new byte[96 << 20];
+        for (var i = 0; i < 3; i++)
+        {
+            using var buffer = new GpuBuffer("data", data.Length, MemoryCategory.Inputs);
+            device.Transfer.Upload<byte>(buffer, data);
+        }
+        TestDevices.RequireSilence(device);
+    }
 }

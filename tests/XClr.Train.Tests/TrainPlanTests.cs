@@ -72,13 +72,33 @@ public class TrainPlanTests
         var objective = new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f);
         var error = Assert.Throws<GpuOutOfMemoryException>(() =>
         {
-            using var graph = TrainGraph.Create(device, config, objective, 0);
-            TrainGraph.RequireFit(device.Caps, config, objective, 0, PlanLayout.Create(graph.Step.Dispatches, device.Caps));
+            using var graph = TrainGraph.Create(device, config, objective);
+            graph.RequireFit(PlanLayout.Create(graph.Step.Dispatches, device.Caps));
         });
         var largest = int.Parse(System.Text.RegularExpressions.Regex.Match(error.Message, "that fits is ([0-9]+)").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
         Assert.InRange(largest, 2, 499);
         Assert.True(Fits(device.Caps, config with { BatchSize = largest }));
         Assert.False(Fits(device.Caps, config with { BatchSize = largest + 1 }));
+    }
+
+    [SkippableFact]
+    public void A_run_that_is_evaluated_needs_room_for_that_too()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        var config = Small with { ImageSize = 64, BatchSize = 32 };
+        var objective = new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f);
+        long needed;
+        using (var graph = TrainGraph.Create(device, config, objective))
+        {
+            needed = PlanLayout.Create(graph.Step.Dispatches, device.Caps).TotalBytes;
+        }
+        var exact = device.Caps with { DeviceLocalBytes = needed };
+        using var plain = TrainGraph.Create(exact, config, objective);
+        plain.RequireFit(PlanLayout.Create(plain.Step.Dispatches, exact));
+        using var evaluated = TrainGraph.Create(exact, config with { ValData = "held-out" }, objective);
+        var error = Assert.Throws<GpuOutOfMemoryException>(() => evaluated.RequireFit(PlanLayout.Create(evaluated.Step.Dispatches, exact)));
+        Assert.Contains("MiB more for its evaluations", error.Message);
+        Assert.Matches("largest --batch-size that fits is (1[0-9]|2[0-9]|3[01])\\.", error.Message);
     }
 
     [SkippableFact]
@@ -96,7 +116,7 @@ public class TrainPlanTests
     {
         try
         {
-            using var graph = TrainGraph.Create(caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f), 0);
+            using var graph = TrainGraph.Create(caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f));
             return Fits(caps, PlanLayout.Create(graph.Step.Dispatches, caps));
         }
         catch (GpuOutOfMemoryException)
@@ -111,7 +131,7 @@ public class TrainPlanTests
     private static TrainGraph Graph(GpuDevice device, TrainConfig config)
     {
         var supervised = config.Loss == LossKind.Supervised;
-        var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f, Classes: supervised ? 5 : 0), 0);
+        var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f, Classes: supervised ? 5 : 0));
         graph.Objective.Upload(device, supervised ? [.. Enumerable.Range(0, config.BatchSize).Select(i => (uint)i)] : null, null);
         device.Place(graph.Sources.Bytes.View.Buffer);
         ModelInit.Fill(device, graph.Model, 1);

@@ -58,8 +58,6 @@ public sealed record EvalRequest(string Checkpoint, NetworkOptions Network, Trai
 /// <summary>Measures a network on held-out images.</summary>
 public static class Evaluator
 {
-    private const int InTrainingRows = 64;
-
     /// <summary>Evaluates a checkpoint; results by name. <paramref name="warn"/> is told what the user should know.</summary>
     public static IReadOnlyDictionary<string, double> Run(EvalRequest request, Action<string> warn, CancellationToken stop)
     {
@@ -101,7 +99,7 @@ public static class Evaluator
     }
 
     /// <summary>Measures a model that is on a device; results by name.</summary>
-    public static IReadOnlyDictionary<string, double> Measure(GpuDevice device, Model model, AugmentSpec images, EvalData data, EvalProtocol protocol, CancellationToken stop, int rows = InTrainingRows)
+    public static IReadOnlyDictionary<string, double> Measure(GpuDevice device, Model model, AugmentSpec images, EvalData data, EvalProtocol protocol, CancellationToken stop, int rows)
     {
         using var encoder = new Encoder(device, model, images, rows);
         FeatureSet Extract(IImageDataset set, int? limit) => FeatureSet.Extract(encoder, set, limit, data.Workers, data.Warn, stop);
