@@ -23,6 +23,8 @@ public static class MatrixKernel
 
     private static readonly Kernel<Params> Multiply = new("bench/matrix_fwd_coopmat", reads: 2, writes: 2);
 
+    internal static string KernelName => Multiply.Name;
+
     /// <summary>The best rate of all shapes, GFLOP/s; null where the device has no cooperative matrices.</summary>
     /// <exception cref="GpuException">The device computes wrong products.</exception>
     public static double? Measure(GpuDevice device) => MeasureAll(device) is { Count: > 0 } rates ? rates.Max(r => r.GigaflopsPerSecond) : null;

@@ -13,10 +13,17 @@ public abstract class OptionTableCommand : Command
 {
     /// <summary>The table's options that the command line gave, by name, with their texts.</summary>
     protected IReadOnlyList<KeyValuePair<string, string>> Given =>
-        [.. TrainOptions.All
+        [.. OptionTableType.OptionsOf(GetType())
             .Select(o => (o.Name, Text: (string?)GetType().GetProperty(OptionTableType.PropertyName(o))!.GetValue(this)))
             .Where(p => p.Text is not null)
             .Select(p => new KeyValuePair<string, string>(p.Name, p.Text!))];
+}
+
+/// <summary>Options of the table that a verb does not take, without dashes.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class WithoutOptionsAttribute(params string[] names) : Attribute
+{
+    public IReadOnlyList<string> Names { get; } = names;
 }
 
 /// <summary>Makes the classes that <see cref="OptionTableCommand"/> speaks of.</summary>
@@ -33,9 +40,16 @@ public static class OptionTableType
             return verb;
         var type = Module.DefineType(verb.Name, TypeAttributes.Public | TypeAttributes.Class, verb);
         type.DefineDefaultConstructor(MethodAttributes.Public);
-        foreach (var option in TrainOptions.All)
+        foreach (var option in OptionsOf(verb))
             AddProperty(type, option);
         return type.CreateType();
+    }
+
+    /// <summary>The table's options that a verb takes.</summary>
+    internal static IEnumerable<TrainOption> OptionsOf(Type verb)
+    {
+        var without = verb.GetCustomAttribute<WithoutOptionsAttribute>(inherit: true)?.Names ?? [];
+        return TrainOptions.All.Where(o => !without.Contains(o.Name));
     }
 
     internal static string PropertyName(TrainOption option) => "Option_" + option.Name.Replace('-', '_');

@@ -29,6 +29,10 @@ internal static class Output
     /// <summary>Prints a result as one JSON object, properties in camel case.</summary>
     public static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, JsonOptions));
 
+    /// <summary>Reads what <see cref="Json"/> printed.</summary>
+    /// <exception cref="JsonException">It is no such object.</exception>
+    public static T? FromJson<T>(string text) => JsonSerializer.Deserialize<T>(text, JsonOptions);
+
     /// <summary>Tells of something that the user should look at, on standard error.</summary>
     public static void Warn(string line) => Console.Error.WriteLine($"warning: {line}");
 

@@ -11,5 +11,6 @@ return VerbRunner.Run(
     typeof(InspectCommand),
     typeof(DevicesCommand),
     typeof(BenchCommand),
+    typeof(ProfileCommand),
     typeof(ShadersCommand),
     typeof(ParityCommand));

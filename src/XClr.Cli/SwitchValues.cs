@@ -13,7 +13,7 @@ internal static class SwitchValues
     /// <summary>The arguments with `true` after each bare switch of verbs that use the table.</summary>
     public static IEnumerable<string> Insert(IReadOnlyList<string> args)
     {
-        var table = args.Count > 0 && args[0] is "train" or "demo";
+        var table = args.Count > 0 && args[0] is "train" or "demo" or "profile";
         for (var i = 0; i < args.Count; i++)
         {
             yield return args[i];

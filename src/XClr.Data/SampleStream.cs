@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace XClr.Data;
@@ -37,7 +38,8 @@ public sealed class SampleStream : IDisposable
         Start("read", Read);
         for (var i = 0; i < options.Workers; i++)
         {
-            Start($"decode-{i}", Work);
+            var worker = i;
+            Start($"decode-{i}", () => Work(worker));
         }
     }
 
@@ -184,10 +186,11 @@ public sealed class SampleStream : IDisposable
         }
     }
 
-    private void Work()
+    private void Work(int worker)
     {
         while (TakeWork() is { } job)
         {
+            var begin = Stopwatch.GetTimestamp();
             try
             {
                 job.Result = _loader.Load(job.Raw!, job.Epoch, job.Index, bytes => Reserve(job, bytes));
@@ -200,6 +203,7 @@ public sealed class SampleStream : IDisposable
             {
                 job.Error = ExceptionDispatchInfo.Capture(e);
             }
+            _options.Observe?.Invoke(new(worker, begin, Stopwatch.GetTimestamp()));
             lock (_gate)
             {
                 job.Done = true;

@@ -7,6 +7,12 @@ public readonly record struct StreamPosition(int Epoch, long Index)
     public static StreamPosition Start => default;
 }
 
+/// <summary>When a worker of a <see cref="SampleStream"/> had a sample in hand, from reading to decoded.</summary>
+/// <param name="Worker">Number of the worker, from 0.</param>
+/// <param name="Begin">A <see cref="System.Diagnostics.Stopwatch"/> timestamp.</param>
+/// <param name="End">The same at the end.</param>
+public readonly record struct LoadSpan(int Worker, long Begin, long End);
+
 /// <summary>How a <see cref="SampleStream"/> reads, decodes and augments.</summary>
 public sealed record SampleStreamOptions
 {
@@ -63,6 +69,9 @@ public sealed record SampleStreamOptions
 
     /// <summary>Lists the skipped samples; null: they are only counted.</summary>
     public SkipLog? SkipLog { get; init; }
+
+    /// <summary>Is told of each sample that a worker had in hand, on the worker's thread; null: nobody.</summary>
+    public Action<LoadSpan>? Observe { get; init; }
 
     internal SampleStreamOptions Validated()
     {

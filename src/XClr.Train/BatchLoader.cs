@@ -35,6 +35,7 @@ public sealed class BatchLoader : IDisposable
     private readonly int size;
     private readonly TargetKind target;
     private readonly CaptionSource? captions;
+    private readonly Action<long, long>? observe;
     private readonly BlockingCollection<LoadedBatch> ready = new(Ahead);
     private readonly CancellationTokenSource stop = new();
     private readonly Thread thread;
@@ -47,8 +48,10 @@ public sealed class BatchLoader : IDisposable
     /// <param name="batchSize">N, samples per batch.</param>
     /// <param name="target">What the loss needs.</param>
     /// <param name="captions">Needed for <see cref="TargetKind.Text"/>; used by this loader's thread only from now on.</param>
-    public BatchLoader(IImageDataset dataset, SampleStreamOptions options, int batchSize, TargetKind target, CaptionSource? captions)
+    /// <param name="observe">Is told of each batch, on this loader's thread: two <see cref="Stopwatch"/> timestamps between which it was put together. Null: nobody.</param>
+    public BatchLoader(IImageDataset dataset, SampleStreamOptions options, int batchSize, TargetKind target, CaptionSource? captions, Action<long, long>? observe = null)
     {
+        this.observe = observe;
         this.options = options;
         this.target = target;
         this.captions = captions;
@@ -87,7 +90,10 @@ public sealed class BatchLoader : IDisposable
         {
             while (!stop.IsCancellationRequested)
             {
-                ready.Add(Build(), stop.Token);
+                var begin = Stopwatch.GetTimestamp();
+                var batch = Build();
+                observe?.Invoke(begin, Stopwatch.GetTimestamp());
+                ready.Add(batch, stop.Token);
             }
         }
         catch (OperationCanceledException)

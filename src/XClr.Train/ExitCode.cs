@@ -21,6 +21,9 @@ public static class ExitCode
     public const int Device = 4;
     public const int Diverged = 5;
 
+    /// <summary>A profile is slower than its baseline.</summary>
+    public const int Slower = 6;
+
     /// <summary>Stopped by Ctrl-C, SIGTERM or --max-time, with the state saved: 128 + SIGINT, as shells count.</summary>
     public const int Interrupted = 130;
 

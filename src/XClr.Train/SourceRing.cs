@@ -98,6 +98,16 @@ public sealed class PackedBatch
         return new PackedBatch { Table = [.. packed.Table, .. Enumerable.Repeat(packed.Table[0], rows - samples.Count)], Bytes = packed.Bytes, ByteCount = packed.ByteCount };
     }
 
+    /// <summary>Noise in place of samples: one image of the views' size per sample, every view the whole of it.</summary>
+    public static PackedBatch Noise(int samples, int views, int size)
+    {
+        var imageBytes = Aligned(3 * size * size);
+        var bytes = new byte[imageBytes * samples];
+        new Random(0).NextBytes(bytes);
+        var rows = Enumerable.Range(0, samples * views).Select(row => AugmentEntry.Box((uint)(row % samples * imageBytes), size, size, 3, (0, 0, size, size), size));
+        return new PackedBatch { Table = [.. rows], Bytes = bytes, ByteCount = bytes.Length };
+    }
+
     private static PackedBatch Pack(IReadOnlyList<Sample> samples, int views, Func<Sample, uint, int, AugmentEntry> entry)
     {
         var bytes = new byte[samples.Sum(s => Aligned(s.Image.ByteCount))];

@@ -80,18 +80,7 @@ internal sealed class TrainSession : IDisposable
 
     public BatchLoader OpenLoader(StreamPosition start)
     {
-        var options = new SampleStreamOptions
-        {
-            Seed = config.Seed,
-            StartAt = start,
-            Workers = TrainSetup.Workers(config, busyCores: 1),
-            Augment = config.AugmentStrengths,
-            OutputSize = config.ImageSize,
-            Decode = new DecodeOptions { MaxBytes = Graph.Sources.ImageBytes },
-            Prefetch = Math.Max(128, 2 * config.BatchSize),
-            MaxBadFraction = config.MaxBadFraction,
-            SkipLog = skipLog,
-        };
+        var options = TrainSetup.StreamOptions(config, Graph.Sources.ImageBytes) with { StartAt = start, SkipLog = skipLog };
         return new BatchLoader(data, options, config.BatchSize, objective.Target, captions);
     }
 

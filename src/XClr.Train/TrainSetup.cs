@@ -24,6 +24,18 @@ public static class TrainSetup
     /// <summary>Decoding threads: as asked, or one per core that nothing else keeps busy.</summary>
     public static int Workers(TrainConfig config, int busyCores = 0) => config.Workers > 0 ? config.Workers : Math.Max(1, Environment.ProcessorCount - busyCores);
 
+    /// <summary>How training reads samples, from the beginning, decoded to at most <paramref name="imageBytes"/> each.</summary>
+    public static SampleStreamOptions StreamOptions(TrainConfig config, int imageBytes) => new()
+    {
+        Seed = config.Seed,
+        Workers = Workers(config, busyCores: 1),
+        Augment = config.AugmentStrengths,
+        OutputSize = config.ImageSize,
+        Decode = new DecodeOptions { MaxBytes = imageBytes },
+        Prefetch = Math.Max(128, 2 * config.BatchSize),
+        MaxBadFraction = config.MaxBadFraction,
+    };
+
     /// <summary>What all views share: size, filter, ImageNet's normalisation.</summary>
     public static AugmentSpec Images(TrainConfig config)
     {

@@ -1,0 +1,125 @@
+using System.Text.Json;
+using CommandLine;
+using XClr.Bench;
+using XClr.Cli.Profiling;
+using XClr.Data;
+using XClr.Text;
+using XClr.Train;
+using XClr.Train.Profiling;
+
+namespace XClr.Cli.Commands;
+
+[Verb("profile", HelpText = "Time every dispatch of a training step (or of inference) on this device: tables, a page, a trace, a comparison. Without --recipe and --config: 64 pixels, 16 samples.")]
+[WithoutOptions("val-data", "init-weights", "epochs", "steps", "lr", "lr-scaling", "warmup-epochs", "schedule", "milestones", "gamma", "run-dir", "save-every", "keep", "eval-every", "log-every", "max-time", "resume")]
+public class ProfileCommand : OptionTableCommand
+{
+    private const int DefaultSteps = 10, DefaultRepeats = 32;
+    private const double DefaultTolerance = 3;
+
+    [Option("recipe", HelpText = "Embedded recipe to start from, as for train (default: unset).")]
+    public string? Recipe { get; set; }
+
+    [Option("config", HelpText = "JSON file of option names and values, such as a run's config.json [path] (default: unset).")]
+    public string? Config { get; set; }
+
+    [Option("mode", Default = "train", HelpText = "Whose plan: train (a whole step) or infer (the backbone on --batch-size images of noise).")]
+    public string Mode { get; set; } = "train";
+
+    [Option("steps", Default = DefaultSteps, HelpText = "Timed runs, K [runs].")]
+    public int Steps { get; set; } = DefaultSteps;
+
+    [Option("view", Default = "kernel", HelpText = "Table to print beside the phases: kernel|layer|dispatch|memory.")]
+    public string View { get; set; } = "kernel";
+
+    [Option("filter", HelpText = "Show only kernels of this name, * and ? stand for others, such as 'conv/*' (default: unset).")]
+    public string? Filter { get; set; }
+
+    [Option("isolate", HelpText = "Also repeat each dispatch of this kernel alone, between barriers, with its real shapes [name with * and ?] (default: unset).")]
+    public string? Isolate { get; set; }
+
+    [Option("repeats", Default = DefaultRepeats, HelpText = "Runs of each isolated dispatch [runs].")]
+    public int Repeats { get; set; } = DefaultRepeats;
+
+    [Option("trace", HelpText = "Write a trace for Perfetto or chrome://tracing [path] (default: unset).")]
+    public string? Trace { get; set; }
+
+    [Option("html", HelpText = "Write a page with roofline, treemap and tables, complete in one file [path] (default: unset).")]
+    public string? Html { get; set; }
+
+    [Option("csv", HelpText = "Write a line per dispatch as comma-separated values [path] (default: unset).")]
+    public string? Csv { get; set; }
+
+    [Option("baseline", HelpText = "Compare with an earlier output of --json; where something is slower the exit code is 6 [path] (default: unset).")]
+    public string? Baseline { get; set; }
+
+    [Option("tolerance", Default = DefaultTolerance, HelpText = "Changes up to this are no verdict of --baseline [percent].")]
+    public double Tolerance { get; set; } = DefaultTolerance;
+
+    [Option("measure-peaks", HelpText = "Measure the device's peaks even where they are known from before (default: false).")]
+    public bool MeasurePeaks { get; set; }
+
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        var request = Request();
+        var filter = Filter is null ? null : new NameGlob(Filter);
+        var before = Baseline is null ? null : ReadBaseline(Baseline);
+        using var signals = new StopSignals(Console.Error.WriteLine, "the run is finished, nothing is written");
+        var profile = ProfileRun.Run(request, device => PeakCache.Get(device, CacheFolder.Default, MeasurePeaks), Console.Error.WriteLine, signals.Token);
+        var report = ProfileReport.Create(profile, filter);
+        if (before is not null)
+            report = report with { Comparison = ProfileComparison.Create(before, report, Tolerance, Baseline!) };
+        WriteFiles(profile, report);
+        if (Json)
+            Output.Json(report);
+        else
+            ProfilePrinter.Print(report, View);
+        return report.Comparison is { IsSlower: true } ? ExitCode.Slower : ExitCode.Success;
+    }
+
+    private ProfileRequest Request()
+    {
+        Require(Enum.TryParse<ProfileMode>(Mode, ignoreCase: true, out var mode) && !int.TryParse(Mode, out _), $"--mode {Mode}: allowed: train, infer.");
+        Require(Steps >= 1, $"--steps {Steps}: allowed: a whole number from 1 up.");
+        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        Require(ProfilePrinter.Views.Contains(View), $"--view {View}: allowed: {string.Join(", ", ProfilePrinter.Views)}.");
+        Require(double.IsFinite(Tolerance) && Tolerance >= 0, $"--tolerance {Tolerance}: allowed: a number from 0 up.");
+        Require(mode == ProfileMode.Train || Given.All(g => g.Key != "data"), "--data belongs to --mode train: --mode infer runs on noise.");
+        foreach (var (name, path) in new[] { ("trace", Trace), ("html", Html), ("csv", Csv) })
+            Require(path is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))), $"--{name} {path}: its folder does not exist; make it first.");
+        var given = Given;
+        KeyValuePair<string, string>[] small = Recipe is null && Config is null ? [new("image-size", "64"), new("batch-size", "16")] : [];
+        var config = TrainConfig.Resolve(Recipe, Config, [.. small.Where(s => given.All(g => g.Key != s.Key)), .. given]) with { ValData = null, EvalEvery = 0 };
+        return new ProfileRequest(mode == ProfileMode.Train ? config : config with { Data = null }, mode, Steps, Isolate is null ? null : new NameGlob(Isolate), Repeats);
+    }
+
+    private static ProfileReport ReadBaseline(string path)
+    {
+        try
+        {
+            var report = Output.FromJson<ProfileReport>(File.ReadAllText(path));
+            return report?.Schema == ProfileReport.CurrentSchema ? report
+                : throw new DataException($"--baseline {path}: its schema is '{report?.Schema}', not {ProfileReport.CurrentSchema}; make it anew by `profile --json`.");
+        }
+        catch (JsonException e)
+        {
+            throw new DataException($"--baseline {path} is no output of `profile --json`: {e.Message}", e);
+        }
+    }
+
+    private void WriteFiles(Profile profile, ProfileReport report)
+    {
+        if (Csv is not null)
+        {
+            using var writer = File.CreateText(Csv);
+            ProfileCsv.Write(writer, report);
+        }
+        if (Trace is not null)
+        {
+            using var stream = File.Create(Trace);
+            ProfileTrace.Write(stream, profile);
+        }
+        if (Html is not null)
+            File.WriteAllText(Html, ProfilePage.Create(report));
+    }
+}
