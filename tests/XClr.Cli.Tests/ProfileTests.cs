@@ -13,7 +13,8 @@ public sealed class ProfileTests
     {
         using var folder = new TemporaryFolder();
         var (html, trace, csv) = (folder.File("p.html"), folder.File("p.trace.json"), folder.File("p.csv"));
-        var report = CliProcess.Run([.. Tiny, "--html", html, "--trace", trace, "--csv", csv, "--isolate", "optim/*", "--repeats", "3", "--json"]).Expect(0).Json;
+        // With X-CLR's loss, whose captions are made up here: they must not make the gradients infinite.
+        var report = CliProcess.Run([.. Tiny.Where(t => t is not ("--loss" or "simclr")), "--html", html, "--trace", trace, "--csv", csv, "--isolate", "optim/*", "--repeats", "3", "--json"]).Expect(0).Json;
         Assert.Equal("xclr-profile-1", report.GetProperty("schema").GetString());
         var dispatches = report.GetProperty("dispatches").EnumerateArray().ToList();
         var sum = report.GetProperty("totals").GetProperty("sumMs").GetProperty("values").EnumerateArray().Select(v => v.GetDouble()).ToList();

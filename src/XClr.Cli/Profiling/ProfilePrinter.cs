@@ -30,15 +30,15 @@ internal static class ProfilePrinter
     private static void Rows(string what, IReadOnlyList<ProfileRow> rows, ProfileReport report)
     {
         var compiler = rows.Any(r => r.Compiler is not null);
-        var table = Output.Table([what, "ms", "min", "max", "share", "calls", "GFLOP", "MB", "GFLOP/s", "GB/s", "of roof", "bound by", .. compiler ? ["registers", "spills", "occupancy"] : (string[])[]]);
+        var table = Output.Table([what, "ms", "min", "max", "wall", "share", "calls", "GFLOP", "MB", "GFLOP/s", "GB/s", "of roof", "bound by", .. compiler ? ["registers", "spills", "occupancy"] : (string[])[]]);
         foreach (var r in rows)
         {
             string[] figures = compiler ? [Whole(r.Compiler?.Registers), Whole(r.Compiler?.Spills), Whole(r.Compiler?.Occupancy)] : [];
-            table.Row([r.Name, Ms(r.TimeMs.Median), Ms(r.TimeMs.Min), Ms(r.TimeMs.Max), Percent(r.Share), Whole(r.Calls), Number(r.Flops / Giga), Number(r.Bytes / Mega), Number(r.GigaflopsPerSecond),
+            table.Row([r.Name, Ms(r.TimeMs.Median), Ms(r.TimeMs.Min), Ms(r.TimeMs.Max), Ms(r.WallMs), Percent(r.Share), Whole(r.Calls), Number(r.Flops / Giga), Number(r.Bytes / Mega), Number(r.GigaflopsPerSecond),
                 Number(r.GigabytesPerSecond), Percent(r.Roofline), r.MemoryBound ? "memory" : "arithmetic", .. figures]);
         }
         if (what == "phase")
-            table.Row(["all", Ms(report.Totals.SumMs.Median), Ms(report.Totals.SumMs.Min), Ms(report.Totals.SumMs.Max)]);
+            table.Row(["all", Ms(report.Totals.SumMs.Median), Ms(report.Totals.SumMs.Min), Ms(report.Totals.SumMs.Max), Ms(report.Totals.BusyMs.Median)]);
         Output.Results.Write(table);
     }
 

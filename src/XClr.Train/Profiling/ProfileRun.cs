@@ -13,6 +13,7 @@ public static class ProfileRun
     /// <param name="info">Is told what is done.</param>
     /// <param name="stop">Ends it after a run, with nothing to show.</param>
     /// <exception cref="GpuException">The device has no timestamps, or gives none within a limit.</exception>
+    /// <exception cref="DivergedException">The network diverged, so that updates were skipped.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static Profile Run(ProfileRequest request, Func<GpuDevice, DevicePeaks> peaks, Action<string> info, CancellationToken stop)
     {
@@ -36,6 +37,7 @@ public static class ProfileRun
         {
             steps.Add(runs.Timed());
         }
+        workload.RequireWhole();
         return new Profile
         {
             Request = request,

@@ -14,6 +14,10 @@ internal interface IProfileWorkload : IDisposable
 
     /// <summary>Gets and uploads what the next run works on.</summary>
     void Prepare();
+
+    /// <summary>Throws where the runs so far left work out, so that their times mean nothing.</summary>
+    /// <exception cref="DivergedException">Updates were skipped.</exception>
+    void RequireWhole();
 }
 
 /// <summary>Training steps on batches of a data set, loaded as in training, or on noise.</summary>
@@ -42,7 +46,7 @@ internal sealed class TrainWorkload : IProfileWorkload
             graph.Objective.Prepare(device);
             graph.Optimizer.Initialize(device);
             ModelInit.Fill(device, graph.Model, config.Seed);
-            noise = (PackedBatch.Noise(config.BatchSize, 2, config.ImageSize), new uint[config.BatchSize], [.. Enumerable.Repeat(1f, config.BatchSize * objective.TextWidth)]);
+            noise = (PackedBatch.Noise(config.BatchSize, 2, config.ImageSize), new uint[config.BatchSize], UnitRows(config.BatchSize, objective.TextWidth));
             if (data is not null)
             {
                 var options = TrainSetup.StreamOptions(config, graph.Sources.ImageBytes) with
@@ -77,7 +81,23 @@ internal sealed class TrainWorkload : IProfileWorkload
         step++;
     }
 
+    public void RequireWhole()
+    {
+        var updates = UpdateCount.Download(device, graph.Optimizer);
+        if (updates != step)
+        {
+            throw new DivergedException($"{step - updates} of {step} runs had a gradient that is not finite, so that their updates were skipped and the optimiser's times mean nothing. Profile on --data, or with another --loss or --tau.");
+        }
+    }
+
     public void Dispose() => opened.Dispose();
+
+    // Rows of length 1, as caption embeddings have.
+    private static float[] UnitRows(int rows, int width)
+    {
+        var random = new Random(0);
+        return [.. Enumerable.Range(0, rows * width).Select(_ => (random.Next(2) == 0 ? -1 : 1) / MathF.Sqrt(width))];
+    }
 }
 
 /// <summary>The backbone in inference mode, as `embed-images` and evaluations run it, on noise.</summary>
@@ -112,6 +132,11 @@ internal sealed class InferWorkload : IProfileWorkload
     public int Rows => graph.Sources.Samples;
 
     public void Prepare() => host.Measure(HostTimeline.Upload, () => graph.Sources.Upload(device, noise, half: 0, halfFree: default));
+
+    public void RequireWhole()
+    {
+        // Inference leaves nothing out.
+    }
 
     public void Dispose() => opened.Dispose();
 }

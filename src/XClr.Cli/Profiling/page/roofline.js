@@ -44,7 +44,7 @@ function drawRoofline(home, profile, names) {
 
   // Names of the kernels that take most, where they do not cover each other.
   function label(target, chosen) {
-    const taken = [];
+    const taken = [fma, matrix].filter(v => v).map(v => [width - right - 130, py(v) - 6, 130]);
     for (const p of chosen) {
       const name = p.k.name.split('/').pop(), wide = 6.6 * name.length, r = radius(p.k.share);
       const places = [[px(p.x) + r + 4, py(p.y) + 4], [px(p.x) - r - 4 - wide, py(p.y) + 4], [px(p.x) - wide / 2, py(p.y) - r - 5], [px(p.x) - wide / 2, py(p.y) + r + 14]];

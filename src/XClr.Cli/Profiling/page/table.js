@@ -1,6 +1,6 @@
 // A table whose columns sort by a click.
 const rowColumns = [
-  ['name', r => r.name], ['ms', r => r.timeMs.median, figures], ['min', r => r.timeMs.min, figures], ['max', r => r.timeMs.max, figures], ['share', r => r.share, percent], ['calls', r => r.calls],
+  ['name', r => r.name], ['ms', r => r.timeMs.median, figures], ['min', r => r.timeMs.min, figures], ['max', r => r.timeMs.max, figures], ['wall', r => r.wallMs, figures], ['share', r => r.share, percent], ['calls', r => r.calls],
   ['GFLOP', r => r.flops / 1e9, figures], ['MB', r => r.bytes / 1e6, figures], ['GFLOP/s', r => r.gigaflopsPerSecond, figures], ['GB/s', r => r.gigabytesPerSecond, figures],
   ['of roof', r => r.roofline, percent], ['bound by', r => r.memoryBound ? 'memory' : 'arithmetic'],
 ];

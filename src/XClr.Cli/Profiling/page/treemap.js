@@ -21,7 +21,7 @@ function drawTreemap(home, layers) {
     for (const { item, x: cx, y: cy, w: cw, h: ch } of cells) {
       svg.append(el('rect', { x: cx, y: cy, width: Math.max(0, cw - 1), height: Math.max(0, ch - 1), fill: color(order.indexOf(group.name)), 'fill-opacity': 0.9, 'data-tip': describe(item.row) }));
       const name = item.row.name.split('.').slice(1).join('.') || item.row.name;
-      if (ch > 18) svg.append(el('text', { x: cx + 5, y: cy + 14, class: 'cell' }, fit(name, cw - 8, 6.8)));
+      if (ch > 18) svg.append(el('text', { x: cx + 5, y: cy + 14, class: 'cell' }, fit(name, cw - 8, 6.4)));
       if (cw > 60 && ch > 34) svg.append(el('text', { x: cx + 5, y: cy + 29, class: 'cell' }, `${figures(item.row.timeMs.median)} ms`));
     }
   }
