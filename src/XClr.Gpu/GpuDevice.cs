@@ -21,6 +21,11 @@ public sealed record DeviceOptions
 
     /// <summary>Folder of the pipeline cache; null = no file.</summary>
     public string? CacheFolder { get; init; }
+
+    /// <summary>Edited shaders that take the place of the program's; null = none. What is known of the compiler's figures is then neither used nor kept.</summary>
+    public ShaderFolder? Shaders { get; init; }
+
+    internal string? FiguresFolder => Shaders is null ? CacheFolder : null;
 }
 
 /// <summary>
@@ -56,7 +61,8 @@ public sealed unsafe class GpuDevice : IDisposable
         this.instance = instance;
         this.physical = physical;
         requireSilence = foreign is null && options.Validation is null;
-        figures = KernelFigures.Open(caps, options.CacheFolder);
+        figures = KernelFigures.Open(caps, options.FiguresFolder);
+        Shaders = options.Shaders;
         Caps = caps;
         ownsDevice = foreign is null;
         var compute = foreign?.QueueFamily ?? DeviceProbe.ComputeQueue(Vk, physical).Family;
@@ -86,6 +92,7 @@ public sealed unsafe class GpuDevice : IDisposable
     public IReadOnlyList<string> ValidationMessages => instance.Messages;
 
     internal Vk Vk => instance.Vk;
+    internal ShaderFolder? Shaders { get; }
     internal Device Handle { get; }
     internal GpuQueue Compute { get; }
     internal GpuQueue Copy { get; }
@@ -124,7 +131,7 @@ public sealed unsafe class GpuDevice : IDisposable
         return lowered with
         {
             DeviceLocalBytes = Math.Min(lowered.DeviceLocalBytes, options.MemoryLimit ?? long.MaxValue),
-            KernelsPassedOver = KeysOf(KernelFigures.Open(caps, options.CacheFolder)),
+            KernelsPassedOver = KeysOf(KernelFigures.Open(caps, options.FiguresFolder)),
         };
     }
 
@@ -188,7 +195,7 @@ public sealed unsafe class GpuDevice : IDisposable
             return false;
         }
         var found = new KernelStatistics[unknown.Count];
-        Parallel.For(0, unknown.Count, i => found[i] = Statistics(unknown[i])!);
+        PipelineCache.OnAllCores(unknown.Count, i => found[i] = Statistics(unknown[i])!);
         foreach (var statistics in found)
         {
             figures.Add(statistics);

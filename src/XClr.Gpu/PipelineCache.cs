@@ -38,9 +38,15 @@ internal sealed unsafe class PipelineCache : IDisposable
     public void Compile(IEnumerable<Kernel> kernels)
     {
         var missing = kernels.DistinctBy(k => k.Key).Where(k => !pipelines.ContainsKey(k.Key)).ToList();
+        OnAllCores(missing.Count, i => Get(missing[i]));
+    }
+
+    /// <summary>Does the work for 0, 1, ... count - 1 in parallel; of its failures the first is thrown as it was.</summary>
+    public static void OnAllCores(int count, Action<int> work)
+    {
         try
         {
-            Parallel.ForEach(missing, kernel => Get(kernel));
+            Parallel.For(0, count, work);
         }
         catch (AggregateException e)
         {
@@ -84,7 +90,7 @@ internal sealed unsafe class PipelineCache : IDisposable
             throw new GpuException($"{kernel.Name} has {kernel.PushBytes} bytes of push constants; the device allows {device.Caps.MaxPushConstantsSize}.");
         }
         var (set, layout) = layouts.GetOrAdd((kernel.Bindings, kernel.Texels, kernel.PushBytes), key => new(() => CreateLayout(key.Bindings, key.Texels, key.Push))).Value;
-        var module = modules.GetOrAdd(kernel.Name, name => new(() => CreateModule(name))).Value;
+        var module = modules.GetOrAdd(kernel.Name, _ => new(() => CreateModule(kernel))).Value;
         var values = kernel.Specialization.AsSpan();
         var entries = new SpecializationMapEntry[values.Length];
         for (uint i = 0; i < entries.Length; i++)
@@ -136,13 +142,13 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
     }
 
-    private (ShaderModule Handle, PipelineShaderStageCreateFlags Flags) CreateModule(string name)
+    private (ShaderModule Handle, PipelineShaderStageCreateFlags Flags) CreateModule(Kernel kernel)
     {
-        var words = ShaderLibrary.Load(name);
+        var words = device.Shaders?.Load(kernel) ?? ShaderLibrary.Load(kernel.Name);
         fixed (uint* code = words)
         {
             var info = new ShaderModuleCreateInfo { SType = StructureType.ShaderModuleCreateInfo, CodeSize = (nuint)words.Length * 4, PCode = code };
-            device.Vk.CreateShaderModule(device.Handle, &info, null, out var module).Check($"vkCreateShaderModule({name})");
+            device.Vk.CreateShaderModule(device.Handle, &info, null, out var module).Check($"vkCreateShaderModule({kernel.Name})");
             // SPIR-V before 1.6 says nothing of full subgroups, which cooperative matrices need.
             var matrices = ShaderInterface.Read(words).Capabilities.Contains(ShaderCapability.CooperativeMatrix);
             return (module, matrices ? PipelineShaderStageCreateFlags.RequireFullSubgroupsBit : PipelineShaderStageCreateFlags.None);

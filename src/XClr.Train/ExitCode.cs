@@ -1,5 +1,6 @@
 using XClr.Data;
 using XClr.Gpu;
+using XClr.Gpu.Compilers;
 using XClr.Nn;
 using XClr.Text;
 
@@ -32,7 +33,7 @@ public static class ExitCode
     {
         // Shapes follow from options: a batch or an image too small for the network.
         UsageException or ShapeException => Usage,
-        DataException or TextException or CheckpointException or SafetensorsException => Data,
+        ShaderException or DataException or TextException or CheckpointException or SafetensorsException => Data,
         FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or IOException => Data,
         GpuException => Device,
         DivergedException => Diverged,

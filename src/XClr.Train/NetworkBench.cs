@@ -21,7 +21,8 @@ public enum BenchTarget
 /// <param name="Rows">Images through the backbone per run; even for a step, which has two views per sample.</param>
 /// <param name="Repeats">Timed runs, after one that is not timed.</param>
 /// <param name="Device">See --device.</param>
-public sealed record BenchRequest(BenchTarget Target, Arch Arch, int ImageSize, int Rows, int Repeats, string? Device);
+/// <param name="Shaders">Edited shaders in the place of the program's; null = none.</param>
+public sealed record BenchRequest(BenchTarget Target, Arch Arch, int ImageSize, int Rows, int Repeats, string? Device, ShaderFolder? Shaders = null);
 
 /// <summary>Medians over the runs. Times in milliseconds; CpuMs is processor time of this process over all cores; GpuMs is null without timestamps.</summary>
 public sealed record BenchResult(string Device, double WallMs, double WallMinMs, double WallMaxMs, double CpuMs, double? GpuMs, double ImagesPerSecond, double GflopPerSecond, int Dispatches, int Pipelines);
@@ -32,7 +33,7 @@ public static class NetworkBench
     /// <summary>Measures a network.</summary>
     public static BenchResult Run(BenchRequest request)
     {
-        using var device = TrainSetup.OpenDevice(request.Device);
+        using var device = TrainSetup.OpenDevice(request.Device, shaders: request.Shaders);
         return request.Target == BenchTarget.Step ? Step(device, request) : Forward(device, request);
     }
 

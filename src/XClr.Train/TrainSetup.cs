@@ -14,9 +14,9 @@ public static class TrainSetup
 
     private const int LabelSample = 1000;
 
-    /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all.</summary>
-    public static GpuDevice OpenDevice(string? device, long? memoryLimit = null) =>
-        GpuDevice.Open(DeviceOptions(device, memoryLimit));
+    /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all; shaders: edited ones, null = the program's.</summary>
+    public static GpuDevice OpenDevice(string? device, long? memoryLimit = null, ShaderFolder? shaders = null) =>
+        GpuDevice.Open(DeviceOptions(device, memoryLimit) with { Shaders = shaders });
 
     /// <summary>How <see cref="OpenDevice"/> opens it.</summary>
     public static DeviceOptions DeviceOptions(string? device, long? memoryLimit) => new() { Device = device, CacheFolder = CacheFolder.Default, MemoryLimit = memoryLimit };

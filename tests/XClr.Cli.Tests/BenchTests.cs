@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Xunit;
 
 namespace XClr.Cli.Tests;
@@ -26,5 +27,54 @@ public sealed class BenchTests
     {
         var none = new Dictionary<string, string?> { ["XCLR_CAPS"] = "cooperativeMatrix=0" };
         Assert.Contains("VK_KHR_cooperative_matrix", CliProcess.Run(CliProcess.Program, ["bench", "matrix"], environment: none).Expect(4).Errors);
+    }
+
+    [Fact]
+    public void AnEditedShaderIsMeasuredWithoutABuildAndABrokenOneIsADataErrorWithItsLine()
+    {
+        using var folder = new TemporaryFolder();
+        CliProcess.Run("cp", ["-r", Path.Combine(CliProcess.Repository, "shaders"), folder.Path]).Expect(0);
+        var edited = folder.File("shaders/pool/globalavgpool_fwd.glsl");
+        File.WriteAllText(edited, File.ReadAllText(edited).Replace("main() {", "main() { if (gl_NumWorkGroups.x == 4321) return;", StringComparison.Ordinal));
+        string[] bench = ["bench", "forward", "--arch", "resnet18", "--image-size", "32", "--rows", "1", "--repeats", "1", "--shader-dir", folder.File("shaders")];
+        var errors = CliProcess.Run(bench).Expect(0).Errors;
+        Assert.Matches("edited shaders:.*pool/globalavgpool_fwd", errors);
+        File.AppendAllText(edited, "int broken() { return; }\n");
+        var line = File.ReadLines(edited).Count();
+        Assert.Contains($"globalavgpool_fwd.glsl:{line}: error:", CliProcess.Run(bench).Expect(3).Errors);
+    }
+
+    [Fact]
+    public async Task WatchMeasuresAgainAfterAnEdit()
+    {
+        using var folder = new TemporaryFolder();
+        CliProcess.Run("cp", ["-r", Path.Combine(CliProcess.Repository, "shaders"), folder.Path]).Expect(0);
+        var edited = folder.File("shaders/pool/globalavgpool_fwd.glsl");
+        var info = new ProcessStartInfo(CliProcess.Program, ["bench", "forward", "--arch", "resnet18", "--image-size", "32", "--rows", "1", "--repeats", "1", "--shader-dir", folder.File("shaders"), "--watch"])
+        { RedirectStandardError = true, RedirectStandardOutput = true };
+        using var process = Process.Start(info)!;
+        try
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+            async Task<string> Told(string what)
+            {
+                while (await process.StandardError.ReadLineAsync(limit.Token) is { } line)
+                {
+                    if (line.Contains(what, StringComparison.Ordinal))
+                        return line;
+                }
+                throw new InvalidOperationException($"the program ended before it said '{what}'");
+            }
+            await Told("watching");
+            File.AppendAllText(edited, "int broken() { return; }\n");
+            await Told("globalavgpool_fwd.glsl");
+            await Told("watching");
+            File.WriteAllText(edited, File.ReadAllText(edited).Replace("int broken() { return; }", "", StringComparison.Ordinal).Replace("main() {", "main() { if (gl_NumWorkGroups.x == 4321) return;", StringComparison.Ordinal));
+            Assert.Contains("pool/globalavgpool_fwd", await Told("edited shaders:"));
+        }
+        finally
+        {
+            process.Kill();
+        }
     }
 }

@@ -39,9 +39,9 @@ public static class TestDevices
     }
 
     /// <summary>Opens an own device of that name, for tests that look at opening and disposal. Skips as <see cref="Get"/>.</summary>
-    public static GpuDevice Open(string name, string? caps = null)
+    public static GpuDevice Open(string name, string? caps = null, ShaderFolder? shaders = null)
     {
-        var device = TryOpen(name, caps);
+        var device = TryOpen(name, caps, shaders);
         Skip.If(device is null, $"{name}: its driver or the validation layer is not installed");
         return device!;
     }
@@ -53,14 +53,14 @@ public static class TestDevices
         Assert.True(messages.Count == 0, $"{messages.Count} validation messages, the first: {messages.FirstOrDefault()}");
     }
 
-    private static GpuDevice? TryOpen(string name, string? caps = null)
+    private static GpuDevice? TryOpen(string name, string? caps = null, ShaderFolder? shaders = null)
     {
         var pattern = name == SwiftShader ? "SwiftShader" : "llvmpipe";
         if (!HasCurrentLayer || !GpuDevice.List().Any(d => d.Caps.Name.Contains(pattern, StringComparison.OrdinalIgnoreCase)))
         {
             return null;
         }
-        return GpuDevice.Open(new DeviceOptions { Device = pattern, Validation = ValidationLevel.Synchronization, LowerCaps = caps ?? (name == Floor ? FloorCaps : "") });
+        return GpuDevice.Open(new DeviceOptions { Device = pattern, Validation = ValidationLevel.Synchronization, LowerCaps = caps ?? (name == Floor ? FloorCaps : ""), Shaders = shaders });
     }
 
     private static IReadOnlyList<string> NamesOf(string drivers) =>

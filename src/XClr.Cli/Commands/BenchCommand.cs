@@ -10,7 +10,7 @@ namespace XClr.Cli.Commands;
 [Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference), medians over the runs; `bench matrix`: the rate of its matrix units.")]
 public sealed class BenchCommand : Command
 {
-    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|matrix; matrix takes --device only.")]
+    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|matrix; matrix takes no options on networks.")]
     public string Target { get; set; } = "";
 
     [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
@@ -28,17 +28,28 @@ public sealed class BenchCommand : Command
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
 
+    [Option("shader-dir", HelpText = ShaderLoop.DirectoryHelp)]
+    public string? ShaderDir { get; set; }
+
+    [Option("watch", HelpText = ShaderLoop.WatchHelp)]
+    public bool Watch { get; set; }
+
     /// <inheritdoc/>
     public override int Run()
     {
         if (Target.Equals("matrix", StringComparison.OrdinalIgnoreCase))
-            return Matrix();
+            return ShaderLoop.Run(ShaderDir, Watch, Matrix);
         Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward, matrix.");
         Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
-        var result = NetworkBench.Run(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device));
+        return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, shaders)));
+    }
+
+    private int Network(BenchRequest request)
+    {
+        var result = NetworkBench.Run(request);
         if (Json)
         {
             Output.Json(new { target = Target, Arch, ImageSize, Rows, Repeats, result });
@@ -57,9 +68,9 @@ public sealed class BenchCommand : Command
         return ExitCode.Success;
     }
 
-    private int Matrix()
+    private int Matrix(ShaderFolder? shaders)
     {
-        using var device = TrainSetup.OpenDevice(Device);
+        using var device = TrainSetup.OpenDevice(Device, shaders: shaders);
         var caps = device.Caps;
         var rates = MatrixKernel.MeasureAll(device);
         if (rates.Count == 0)

@@ -58,12 +58,23 @@ public class ProfileCommand : OptionTableCommand
     [Option("measure-peaks", HelpText = "Measure the device's peaks even where they are known from before (default: false).")]
     public bool MeasurePeaks { get; set; }
 
+    [Option("shader-dir", HelpText = ShaderLoop.DirectoryHelp)]
+    public string? ShaderDir { get; set; }
+
+    [Option("watch", HelpText = ShaderLoop.WatchHelp)]
+    public bool Watch { get; set; }
+
     /// <inheritdoc/>
     public override int Run()
     {
         var request = Request();
         var filter = Filter is null ? null : new NameGlob(Filter);
         var before = Baseline is null ? null : ReadBaseline(Baseline);
+        return ShaderLoop.Run(ShaderDir, Watch, shaders => Measure(request with { Shaders = shaders }, filter, before));
+    }
+
+    private int Measure(ProfileRequest request, NameGlob? filter, ProfileReport? before)
+    {
         using var signals = new StopSignals(Console.Error.WriteLine, "the run is finished, nothing is written");
         var profile = ProfileRun.Run(request, device => PeakCache.Get(device, CacheFolder.Default, MeasurePeaks), Console.Error.WriteLine, signals.Token);
         var report = ProfileReport.Create(profile, filter);

@@ -15,7 +15,8 @@ public enum ProfileMode
 /// <param name="Steps">K, runs whose dispatches are timed, after two that are not.</param>
 /// <param name="Isolate">Kernels to be repeated alone as well; null: none.</param>
 /// <param name="IsolatedRepeats">Runs of each isolated dispatch.</param>
-public sealed record ProfileRequest(TrainConfig Config, ProfileMode Mode, int Steps, NameGlob? Isolate = null, int IsolatedRepeats = 32);
+/// <param name="Shaders">Edited shaders in the place of the program's; null: none.</param>
+public sealed record ProfileRequest(TrainConfig Config, ProfileMode Mode, int Steps, NameGlob? Isolate = null, int IsolatedRepeats = 32, ShaderFolder? Shaders = null);
 
 /// <summary>What a thread of this process did, by <see cref="HostClock"/>.</summary>
 /// <param name="Track">The thread.</param>

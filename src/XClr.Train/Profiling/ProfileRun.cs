@@ -18,7 +18,7 @@ public static class ProfileRun
     public static Profile Run(ProfileRequest request, Func<GpuDevice, DevicePeaks> peaks, Action<string> info, CancellationToken stop)
     {
         var config = request.Config.Validated(requireData: false);
-        using var device = TrainSetup.OpenDevice(config.Device, config.MemoryLimit);
+        using var device = TrainSetup.OpenDevice(config.Device, config.MemoryLimit, request.Shaders);
         using var clock = new DeviceClock(device);
         info($"device: {device.Caps.Name} ({device.Caps.DriverName} {device.Caps.DriverInfo})");
         var measured = peaks(device);

@@ -1,0 +1,136 @@
+using XClr.Gpu.Compilers;
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Gpu.Tests;
+
+/// <summary>Shaders that are compiled while the program runs, from a copy of the repository's.</summary>
+public sealed class ShaderFolderTests : IDisposable
+{
+    private const string Relu = "pointwise/relu_fwd", Result = "y[i] = mix(v, vec4(0), lessThanEqual(v, vec4(0)));";
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-shaders").FullName;
+
+    private readonly record struct FlatParams(uint Count, uint Reps);
+
+    public ShaderFolderTests()
+    {
+        foreach (var family in new[] { "pointwise", "common" })
+        {
+            Directory.CreateDirectory(Path.Combine(folder, family));
+            foreach (var file in Directory.GetFiles(Path.Combine(GoldenFile.RepositoryRoot(), "shaders", family)))
+            {
+                File.Copy(file, Path.Combine(folder, family, Path.GetFileName(file)));
+            }
+        }
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private string ReluSource => Path.Combine(folder, "pointwise", "relu_fwd.glsl");
+
+    private static Kernel<FlatParams> Kernel(int reads = 1) => new(Relu, reads, writes: 1);
+
+    private ShaderFolder Open(string name)
+    {
+        var compiler = name == "glslc" ? ShaderCompiler.Glslc() : ShaderCompiler.Shaderc();
+        Skip.If(compiler is null, $"{name} cannot be used here (Debian 12's libshaderc1 can only be loaded by glslc)");
+        return new ShaderFolder(folder, compiler);
+    }
+
+    private void Edit(string from, string to)
+    {
+        var text = File.ReadAllText(ReluSource);
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        File.WriteAllText(ReluSource, text.Replace(from, to, StringComparison.Ordinal));
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
+    public void An_untouched_shader_keeps_its_interface_and_counts_as_not_edited_where_the_build_used_the_same_compiler(string compiler)
+    {
+        var shaders = Open(compiler);
+        var (built, loaded) = (ShaderLibrary.Load(Relu), shaders.Load(Kernel()));
+        Assert.Equal(ShaderInterface.Read(built).LocalSize, ShaderInterface.Read(loaded).LocalSize);
+        Assert.Equal(!built.AsSpan().SequenceEqual(loaded), shaders.Edited.Contains(Relu));
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
+    public void An_edited_include_changes_the_code_and_the_state(string compiler)
+    {
+        var shaders = Open(compiler);
+        var before = shaders.State();
+        Edit(Result, "y[i] = v;");
+        Assert.NotEqual(before, shaders.State());
+        shaders.Load(Kernel());
+        Assert.Equal([Relu], shaders.Edited);
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
+    public void An_error_names_the_included_file_and_the_line(string compiler)
+    {
+        var shaders = Open(compiler);
+        File.WriteAllText(ReluSource, File.ReadAllText(ReluSource) + "\nint f() { return nothing; }\n");
+        var line = File.ReadLines(ReluSource).ToList().IndexOf("int f() { return nothing; }") + 1;
+        Assert.Contains($"{ReluSource}:{line}: error: 'nothing'", Assert.Throws<ShaderException>(() => shaders.Load(Kernel())).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
+    public void A_missing_include_is_named_with_the_line_that_asks_for_it(string compiler)
+    {
+        var shaders = Open(compiler);
+        File.Delete(ReluSource);
+        var message = Assert.Throws<ShaderException>(() => shaders.Load(Kernel())).Message;
+        Assert.Contains(Path.Combine(folder, "pointwise", "relu_fwd.comp:4: error"), message, StringComparison.Ordinal);
+        Assert.Contains("relu_fwd.glsl", message, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
+    public void A_shader_that_binds_something_else_is_refused(string compiler)
+    {
+        var shaders = Open(compiler);
+        Assert.Contains("the program gives 0,1,2", Assert.Throws<ShaderException>(() => shaders.Load(Kernel(reads: 2))).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
+    public void A_kernel_without_a_file_is_the_programs_own(string compiler)
+    {
+        var shaders = Open(compiler);
+        Assert.Equal(ShaderLibrary.Load("optim/clamp_update"), shaders.Load(ShaderKernel.Parse("optim/clamp_update")));
+    }
+
+    [Fact]
+    public void A_folder_without_kernels_is_refused()
+    {
+        Assert.Contains("There is no folder", Assert.Throws<ShaderException>(() => new ShaderFolder(Path.Combine(folder, "nowhere"))).Message, StringComparison.Ordinal);
+        Assert.Contains("holds no kernel's shader", Assert.Throws<ShaderException>(() => new ShaderFolder(Path.Combine(folder, "common"))).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
+    public void The_device_runs_the_edited_code(string compiler)
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe, shaders: Open(compiler));
+        Edit(Result, "y[i] = v + 7;");
+        using var x = new GpuBuffer("x", 64, MemoryCategory.Inputs);
+        using var y = new GpuBuffer("y", 64, MemoryCategory.Outputs);
+        device.Transfer.Upload<float>(x, [.. Enumerable.Range(0, 16).Select(i => (float)-i)]);
+        using (var plan = Plan.Build(device, device.Record(gpu => gpu.Dispatch(Kernel(), 1, new FlatParams(4, 1), [x], [y]))))
+        {
+            plan.Run();
+        }
+        Assert.Equal(Enumerable.Range(0, 16).Select(i => 7f - i), device.Transfer.Download(y, 16));
+        TestDevices.RequireSilence(device);
+    }
+}
