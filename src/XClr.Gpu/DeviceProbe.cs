@@ -44,6 +44,8 @@ internal static unsafe class DeviceProbe
             PhysicalDeviceType.Cpu => GpuKind.Cpu,
             _ => GpuKind.Other,
         };
+        // With 512-bit vectors lavapipe (Mesa 26.2.6) says that it has cooperative matrices, and its compiler crashes on the first kernel that uses them.
+        var cooperative = features.Cooperative && !(kind == GpuKind.Cpu && v11.SubgroupSize > 8);
         fixed (byte* name = basic.DeviceName)
         {
             return new DeviceCaps
@@ -75,8 +77,8 @@ internal static unsafe class DeviceProbe
                 ShaderInt64 = features.Int64,
                 BufferDeviceAddress = features.Address,
                 SubgroupSizeControl = features.SizeControl,
-                CooperativeMatrix = features.Cooperative,
-                CooperativeMatrixShapes = features.Cooperative ? Shapes(instance, device) : [],
+                CooperativeMatrix = cooperative,
+                CooperativeMatrixShapes = cooperative ? Shapes(instance, device) : [],
                 PipelineStatistics = features.Statistics,
                 TimestampPeriod = queue.Bits == 0 ? 0 : limits.TimestampPeriod,
                 TimestampValidBits = queue.Bits,
