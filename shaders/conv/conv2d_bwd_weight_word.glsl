@@ -2,12 +2,14 @@
 // all loads are texel fetches, no barriers. Where a tile lies in one tap, only pixels that the tap hits are visited.
 #include "grid.glsl"
 #include "conv2d_bwd_weight_params.glsl"
+#define WORD
+#include "quad.glsl"
 #include "word_columns.glsl"
 layout(constant_id = 1) const bool ONE_TAP = false;  // every tile of rows lies in one tap: C is a multiple of 16
-layout(binding = 0) uniform samplerBuffer X;
-layout(binding = 1) uniform samplerBuffer Dy;
-layout(binding = 2) uniform samplerBuffer Scale;
-layout(binding = 3) uniform samplerBuffer Shift;
+READ_ACTIVATIONS(0, In, X);
+READ_ACTIVATIONS(1, Gradient, Dy);
+READ_QUADS(2, ScaleOfX, Scale);
+READ_QUADS(3, ShiftOfX, Shift);
 layout(std430, binding = 4) writeonly buffer Dw { vec4 dw[]; };
 
 #define EACH_ROW4(F) F(0) F(1) F(2) F(3)
@@ -58,7 +60,7 @@ void main() {
   int base = (firstPart + part) * rows4 * 4;
   for (int j = 0; j < COLUMNS; j++) {
     if (k0 + j >= K4) continue;
-#define STORE(i) if (q0 + i / 4 < rows4) dw[(base + q0 * 4 + i) * K4 + k0 + j] = acc[i][j];
-    EACH_ROW(STORE)
+#define PUT(i) if (q0 + i / 4 < rows4) dw[(base + q0 * 4 + i) * K4 + k0 + j] = acc[i][j];
+    EACH_ROW(PUT)
   }
 }

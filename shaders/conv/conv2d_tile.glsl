@@ -1,21 +1,22 @@
 // Implicit GEMM with shared memory: 64 rows x 32 QUADS columns x 16 deep per workgroup of 64 invocations, 8 rows x 4 QUADS columns each. Depth is (tap, c)
 // flattened, so a step may span taps where C < 16. Shared: 4 KiB + 2 KiB per QUADS.
 #include "grid.glsl"
+#include "quad.glsl"
 #include "conv2d_params.glsl"
 #define TILE_ID 3
 #include "gemm_tile.glsl"
-layout(std430, binding = 0) readonly buffer In { vec4 x[]; };          // [N,H,W,C]
-layout(std430, binding = 1) readonly buffer Weights { vec4 w[]; };     // [taps,C,K]
-layout(std430, binding = 2) readonly buffer Scale { vec4 scale[]; };   // [C]
-layout(std430, binding = 3) readonly buffer Shift { vec4 shift[]; };   // [C]
-layout(std430, binding = 4) buffer Out { vec4 y[]; };
+READ_ACTIVATIONS(0, In, x);        // [N,H,W,C]
+READ_ACTIVATIONS(1, Weights, w);   // [taps,C,K]
+READ_QUADS(2, Scale, scale);       // [C]
+READ_QUADS(3, Shift, shift);       // [C]
+CHANGE_ACTIVATIONS(4, Out, y);
 layout(std430, binding = 5) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
 
 vec4 fetch(Pixel row, int m, int depth4) {
   int tap = depth4 / C4, c = depth4 - tap * C4, r = tap / S;
   int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + tap - r * S;
   if (m >= M || r >= R || uint(iy) >= uint(H) || uint(ix) >= uint(W)) return vec4(0);
-  vec4 a = x[((row.n * H + iy) * W + ix) * C4 + c];
+  vec4 a = ACTIVATION(x, ((row.n * H + iy) * W + ix) * C4 + c);
   if (PROLOGUE != 0u) a = a * scale[c] + shift[c];
   return PROLOGUE == 2u ? max(a, vec4(0)) : a;
 }
@@ -67,7 +68,7 @@ void main() {
     for (int i = 0; i < 4; i++) store_a(t / 4 + 16 * i, t % 4, fetch(rows[i], m0 + t / 4 + 16 * i, d + t % 4));
     for (int i = 0; i < 2 * QUADS; i++) {
       int at = i * 64 + t, row = at / COLUMNS4, k4 = column * COLUMNS4 + at % COLUMNS4;
-      tileB[at] = d + row / 4 < depth4 && k4 < K4 ? w[(4 * d + row) * K4 + k4] : vec4(0);
+      tileB[at] = d + row / 4 < depth4 && k4 < K4 ? ACTIVATION(w, (4 * d + row) * K4 + k4) : vec4(0);
     }
     barrier();
     multiply_tiles(rowGroup, lane);
@@ -78,8 +79,9 @@ void main() {
     for (int j = 0; j < QUADS; j++) {
       int k = column * COLUMNS4 + lane + 8 * j, o = out_texel(row) + k;
       if (m0 + rowGroup * 8 + i >= M || k >= K4) continue;
-      if (ACCUMULATE) sum[i * QUADS + j] += y[o];
-      y[o] = sum[i * QUADS + j];
+      if (ACCUMULATE) sum[i * QUADS + j] += LOAD(y, o);
+      sum[i * QUADS + j] = STORED(sum[i * QUADS + j]);
+      STORE(y, o, sum[i * QUADS + j]);
     }
     row = next_pixel(row, true);
   }

@@ -3,12 +3,14 @@
 #include "grid.glsl"
 #define IMAGES_FASTEST
 #include "conv2d_params.glsl"
+#define WORD
+#include "quad.glsl"
 #include "word_columns.glsl"
-layout(binding = 0) uniform samplerBuffer X;       // [N,H,W,C]
-layout(binding = 1) uniform samplerBuffer Wt;      // [taps,C,K]
-layout(binding = 2) uniform samplerBuffer Scale;   // [C]
-layout(binding = 3) uniform samplerBuffer Shift;   // [C]
-layout(std430, binding = 4) buffer Out { vec4 y[]; };
+READ_ACTIVATIONS(0, In, X);       // [N,H,W,C]
+READ_ACTIVATIONS(1, Weights, Wt);  // [taps,C,K]
+READ_QUADS(2, ScaleOfX, Scale);    // [C]
+READ_QUADS(3, ShiftOfX, Shift);    // [C]
+CHANGE_ACTIVATIONS(4, Out, y);
 layout(std430, binding = 5) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
 
 vec4 prologue(vec4 a, vec4 scale, vec4 shift) {
@@ -63,11 +65,11 @@ void main() {
   for (int j = 0; j < COLUMNS; j++) {
     if (k0 + j >= K4) continue;
     if (ACCUMULATE) {
-#define ADD(i) acc[i][j] += y[at[i] + k[j]];
+#define ADD(i) acc[i][j] += LOAD(y, at[i] + k[j]);
       EACH_ROW(ADD)
     }
-#define STORE(i) y[at[i] + k[j]] = acc[i][j];
-    EACH_ROW(STORE)
+#define PUT(i) acc[i][j] = STORED(acc[i][j]); STORE(y, at[i] + k[j], acc[i][j]);
+    EACH_ROW(PUT)
     if (STATISTICS) {
       vec4 mean = vec4(0), m2 = vec4(0);
 #define SUM(i) mean += mix(vec4(0), acc[i][j], bvec4(i < n));

@@ -10,16 +10,16 @@
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const uint MASK = 0;
 layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint firstBlock; uint affine; uint accumulate; };
-READ_QUADS(0, Dy, dy);
-READ_QUADS(1, X, x);
-READ_QUADS(2, Y, y);
+READ_ACTIVATIONS(0, Dy, dy);
+READ_ACTIVATIONS(1, X, x);
+READ_ACTIVATIONS(2, Y, y);
 READ_QUADS(3, Gamma, gamma);
 READ_QUADS(4, Beta, beta);
 READ_QUADS(5, Mean, mean);
 READ_QUADS(6, InvStd, invStd);
 layout(std430, set = 0, binding = 7) writeonly buffer Partials { vec4 partials[]; };
 #ifdef RESIDUAL
-layout(std430, set = 0, binding = 8) buffer Dresidual { vec4 dresidual[]; };
+CHANGE_ACTIVATIONS(8, Dresidual, dresidual);
 #endif
 
 void main() {
@@ -38,13 +38,13 @@ void main() {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
       uint i = r * quads + COLUMN(s, k);
-      vec4 g = QUAD(dy, i), v = QUAD(x, i);
-      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(QUAD(y, i), vec4(0)));
+      vec4 g = ACTIVATION(dy, i), v = ACTIVATION(x, i);
+      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
       if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
       sum[k] += g;
       weighted[k] += g * ((v - center[k]) * inverse[k]);
 #ifdef RESIDUAL
-      dresidual[i] = accumulate != 0 ? dresidual[i] + g : g;
+      STORE(dresidual, i, accumulate != 0 ? LOAD(dresidual, i) + g : g);
 #endif
     }
   }

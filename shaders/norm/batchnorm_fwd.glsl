@@ -9,13 +9,13 @@
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const bool RESIDUAL = false;
 layout(push_constant) uniform Params { uint m; uint quads; uint rows; uint affine; float eps; float lower; };
-READ_QUADS(0, X, x);
-READ_QUADS(1, Residual, residual);
+READ_ACTIVATIONS(0, X, x);
+READ_ACTIVATIONS(1, Residual, residual);
 READ_QUADS(2, Gamma, gamma);
 READ_QUADS(3, Beta, beta);
 READ_QUADS(4, Mean, mean);
 READ_QUADS(5, Spread, spread);
-layout(std430, set = 0, binding = 6) writeonly buffer Y { vec4 y[]; };
+WRITE_ACTIVATIONS(6, Y, y);
 
 void main() {
   Share s = share_of_rows(flat_invocation(), m, quads, rows);
@@ -33,9 +33,9 @@ void main() {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
       uint i = r * quads + COLUMN(s, k);
-      vec4 v = batchnorm(QUAD(x, i), center[k], scale[k], shift[k]);
-      if (RESIDUAL) v += QUAD(residual, i);
-      y[i] = mix(v, vec4(lower), lessThan(v, vec4(lower)));
+      vec4 v = batchnorm(ACTIVATION(x, i), center[k], scale[k], shift[k]);
+      if (RESIDUAL) v += ACTIVATION(residual, i);
+      STORE(y, i, mix(v, vec4(lower), lessThan(v, vec4(lower))));
     }
   }
 }

@@ -8,7 +8,7 @@
 #include "rows.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint firstBlock; };
-READ_QUADS(0, X, x);
+READ_ACTIVATIONS(0, X, x);
 layout(std430, set = 0, binding = 1) writeonly buffer Partials { vec4 partials[]; };
 
 void main() {
@@ -16,13 +16,13 @@ void main() {
   if (s.first >= s.end) return;
   vec4 origin[COLUMNS], sum[COLUMNS], squares[COLUMNS];
   for (uint k = 0; k < COLUMNS; k++) {
-    origin[k] = QUAD(x, s.first * quads + min(COLUMN(s, k), quads - 1));
+    origin[k] = ACTIVATION(x, s.first * quads + min(COLUMN(s, k), quads - 1));
     sum[k] = squares[k] = vec4(0);
   }
   for (uint r = s.first + 1; r < s.end; r++) {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
-      vec4 d = QUAD(x, r * quads + COLUMN(s, k)) - origin[k];
+      vec4 d = ACTIVATION(x, r * quads + COLUMN(s, k)) - origin[k];
       sum[k] += d;
       squares[k] += d * d;
     }

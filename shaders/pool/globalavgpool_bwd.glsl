@@ -5,12 +5,12 @@
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint N; uint pixels; uint quads; };
 READ_QUADS(0, Dy, dy);
-layout(std430, set = 0, binding = 1) writeonly buffer Dx { vec4 dx[]; };
+WRITE_ACTIVATIONS(1, Dx, dx);
 
 void main() {
   uint i = flat_invocation();
   if (i >= N * quads) return;
   uint at = i / quads * pixels * quads + i % quads;
   vec4 share = QUAD(dy, i) / float(pixels);
-  for (uint p = 0; p < pixels; p++) dx[at + p * quads] = share;
+  for (uint p = 0; p < pixels; p++) STORE(dx, at + p * quads, share);
 }

@@ -4,7 +4,7 @@
 #include "quad.glsl"
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint N; uint pixels; uint quads; };
-READ_QUADS(0, X, x);
+READ_ACTIVATIONS(0, X, x);
 layout(std430, set = 0, binding = 1) writeonly buffer Y { vec4 y[]; };
 
 void main() {
@@ -12,6 +12,6 @@ void main() {
   if (i >= N * quads) return;
   uint at = i / quads * pixels * quads + i % quads;
   vec4 sum = vec4(0);
-  for (uint p = 0; p < pixels; p++) sum += QUAD(x, at + p * quads);
+  for (uint p = 0; p < pixels; p++) sum += ACTIVATION(x, at + p * quads);
   y[i] = sum / float(pixels);
 }

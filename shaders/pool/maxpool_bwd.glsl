@@ -5,7 +5,7 @@
 #include "quad.glsl"
 #include "maxpool.glsl"
 layout(local_size_x = LANES) in;
-READ_QUADS(0, Dy, dy);
+READ_ACTIVATIONS(0, Dy, dy);
 #ifdef WORD
 READ_QUADS(1, Argmax, argmax);  // four quads' bytes to a texel: quads must be a multiple of 4
 uint positions(uint quad) { return floatBitsToUint(QUAD(argmax, quad / 4)[quad % 4]); }
@@ -13,7 +13,7 @@ uint positions(uint quad) { return floatBitsToUint(QUAD(argmax, quad / 4)[quad %
 layout(std430, set = 0, binding = 1) readonly buffer Argmax { uint argmax[]; };
 uint positions(uint quad) { return argmax[quad]; }
 #endif
-layout(std430, set = 0, binding = 2) writeonly buffer Dx { vec4 dx[]; };
+WRITE_ACTIVATIONS(2, Dx, dx);
 
 void main() {
   uint i = flat_invocation();
@@ -30,8 +30,8 @@ void main() {
       if (q >= Q || s >= S) continue;
       uint o = ((n * P + p) * Q + q) * quads + quad, code = positions(o);
       uvec4 at = uvec4(code, code >> 8, code >> 16, code >> 24) & 255;
-      sum += mix(vec4(0), QUAD(dy, o), equal(at, uvec4(r * S + s)));
+      sum += mix(vec4(0), ACTIVATION(dy, o), equal(at, uvec4(r * S + s)));
     }
   }
-  dx[i] = sum;
+  STORE(dx, i, sum);
 }

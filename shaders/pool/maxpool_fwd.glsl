@@ -6,8 +6,8 @@
 #include "quad.glsl"
 #include "maxpool.glsl"
 layout(local_size_x = LANES) in;
-READ_QUADS(0, X, x);
-layout(std430, set = 0, binding = 1) writeonly buffer Y { vec4 y[]; };
+READ_ACTIVATIONS(0, X, x);
+WRITE_ACTIVATIONS(1, Y, y);
 layout(std430, set = 0, binding = 2) writeonly buffer Argmax { uint argmax[]; };
 
 void main() {
@@ -22,12 +22,12 @@ void main() {
   for (uint r = 0; r < R; r++) {
     for (uint s = 0; s < S; s++) {
       if (top + r >= H || left + s >= W) continue;
-      vec4 v = QUAD(x, ((n * H + top + r) * W + left + s) * quads + quad);
+      vec4 v = ACTIVATION(x, ((n * H + top + r) * W + left + s) * quads + quad);
       bvec4 better = mix(greaterThan(v, best), bvec4(true), isnan(v));
       best = mix(best, v, better);
       at = mix(at, uvec4(r * S + s), better);
     }
   }
-  y[i] = best;
+  STORE(y, i, best);
   argmax[i] = at.x | at.y << 8 | at.z << 16 | at.w << 24;
 }

@@ -26,4 +26,11 @@ public sealed record OpTensor(string Name, Shape Shape, Fill Fill = Fill.Normal,
 public sealed record OpCase(string Name, IReadOnlyList<OpTensor> Inputs, IReadOnlyList<OpTensor> Outputs, Action<Recorder, IReadOnlyDictionary<string, Tensor>> Record)
 {
     public override string ToString() => Name;
+
+    /// <summary>The same case with these tensors stored as fp16.</summary>
+    public OpCase InHalf(params IReadOnlyList<string> names)
+    {
+        OpTensor Stored(OpTensor t) => names.Contains(t.Name) ? t with { Type = DType.Float16 } : t;
+        return this with { Name = $"{Name} f16", Inputs = [.. Inputs.Select(Stored)], Outputs = [.. Outputs.Select(Stored)] };
+    }
 }

@@ -68,11 +68,11 @@ public sealed class GpuBuffer : IDisposable
     public static implicit operator BufferView(GpuBuffer buffer) => buffer.View;
 }
 
-/// <summary>A range of bytes of a buffer, as a kernel binds it.</summary>
-public readonly record struct BufferView(GpuBuffer Buffer, long Offset, long Bytes)
+/// <summary>A range of bytes of a buffer, as a kernel binds it. IsHalf: as a texel buffer it has four halves to a texel, not four floats.</summary>
+public readonly record struct BufferView(GpuBuffer Buffer, long Offset, long Bytes, bool IsHalf = false)
 {
     /// <summary>A part of this range; offset and bytes are relative to it.</summary>
     public BufferView Slice(long offset, long bytes) => offset >= 0 && bytes > 0 && offset + bytes <= Bytes
-        ? new(Buffer, Offset + offset, bytes)
+        ? this with { Offset = Offset + offset, Bytes = bytes }
         : throw new GpuException($"Slice [{offset}, {offset + bytes}) does not lie in {Buffer.Name}'s range of {Bytes} bytes.");
 }

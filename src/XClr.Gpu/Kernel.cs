@@ -6,7 +6,7 @@ namespace XClr.Gpu;
 /// <summary>
 /// A compute shader as the code that owns it sees it: its name ("norm/batchnorm_fwd": shader file, SPIR-V resource, profiler label),
 /// how many buffers it reads and writes (binding order: reads, then writes) and its push constants' size. The first <see cref="Texels"/> reads are
-/// declared <c>uniform samplerBuffer</c> in the shader, one vec4 of floats per texel: CPU drivers load those many times faster than storage buffers.
+/// declared <c>uniform samplerBuffer</c> in the shader, one vec4 of floats (or halves, <see cref="BufferView.IsHalf"/>) per texel: CPU drivers load those many times faster than storage buffers.
 /// </summary>
 public abstract class Kernel
 {
@@ -29,7 +29,7 @@ public abstract class Kernel
     public int Reads { get; }
     public int Writes { get; }
 
-    /// <summary>How many of the reads, the first ones, are bound as uniform texel buffers of RGBA32F; 0 = all are storage buffers.</summary>
+    /// <summary>How many of the reads, the first ones, are bound as uniform texel buffers of RGBA32F or RGBA16F; 0 = all are storage buffers.</summary>
     public int Texels { get; }
 
     /// <summary>Bytes of push constants: at most 128, a multiple of 4.</summary>

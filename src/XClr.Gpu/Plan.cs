@@ -176,7 +176,7 @@ public sealed unsafe partial class Plan : IDisposable
             buffers[i] = new DescriptorBufferInfo(slice.Block.Handle, (ulong)(slice.Offset + views[i].Offset), (ulong)views[i].Bytes);
             if (i < dispatch.Kernel.Texels)
             {
-                texels[i] = CreateTexelView(buffers[i]);
+                texels[i] = CreateTexelView(buffers[i], views[i].IsHalf);
             }
             writes[i] = new WriteDescriptorSet
             {
@@ -192,13 +192,13 @@ public sealed unsafe partial class Plan : IDisposable
         device.Vk.UpdateDescriptorSets(device.Handle, (uint)views.Length, writes, 0, null);
     }
 
-    private Silk.NET.Vulkan.BufferView CreateTexelView(DescriptorBufferInfo range)
+    private Silk.NET.Vulkan.BufferView CreateTexelView(DescriptorBufferInfo range, bool half)
     {
         var info = new BufferViewCreateInfo
         {
             SType = StructureType.BufferViewCreateInfo,
             Buffer = range.Buffer,
-            Format = Format.R32G32B32A32Sfloat,
+            Format = half ? Format.R16G16B16A16Sfloat : Format.R32G32B32A32Sfloat,
             Offset = range.Offset,
             Range = range.Range,
         };

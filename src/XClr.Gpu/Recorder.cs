@@ -119,9 +119,10 @@ public sealed class Recorder(DeviceCaps caps)
         {
             throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes, above the device's maxStorageBufferRange of {Caps.MaxStorageBufferRange}; the op must slice it.");
         }
-        if (texels && (view.Bytes % DeviceCaps.TexelBytes != 0 || view.Bytes > Caps.MaxTexelBufferBytes))
+        var (texel, most) = view.IsHalf ? (DeviceCaps.TexelBytes / 2, Caps.MaxTexelBufferBytes / 2) : (DeviceCaps.TexelBytes, Caps.MaxTexelBufferBytes);
+        if (texels && (view.Bytes % texel != 0 || view.Bytes > most))
         {
-            throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes as texels; they must be a multiple of {DeviceCaps.TexelBytes} and at most {Caps.MaxTexelBufferBytes}.");
+            throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes as texels; they must be a multiple of {texel} and at most {most}.");
         }
         if (view.Offset % Caps.MinStorageBufferOffsetAlignment != 0)
         {

@@ -50,7 +50,7 @@ public sealed record Tensor(string Name, BufferView View, Shape Shape, DType Typ
         return new Tensor(name, new GpuBuffer(name, RoundUp(bytes, 4), category).Slice(0, RoundUp(bytes, 4)), shape, type);
     }
 
-    public static implicit operator BufferView(Tensor tensor) => tensor.View;
+    public static implicit operator BufferView(Tensor tensor) => tensor.View with { IsHalf = tensor.Type == DType.Float16 };
 
     internal static long RoundUp(long value, long multiple) => (value + multiple - 1) / multiple * multiple;
 }

@@ -10,7 +10,10 @@ namespace XClr.Nn.Tests;
 public class ShaderContractTests
 {
     private static readonly IReadOnlyList<(Kernel Kernel, string Owner)> Declared = [.. new[] { typeof(Tensor).Assembly, typeof(MatrixKernel).Assembly }.SelectMany(a => a.GetTypes())
-        .SelectMany(t => t.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public).Where(f => typeof(Kernel).IsAssignableFrom(f.FieldType)).Select(f => ((Kernel)f.GetValue(null)!, $"{t.Name}.{f.Name}")))];
+        .Where(t => !t.ContainsGenericParameters).SelectMany(t => t.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public).SelectMany(f => KernelsOf(f).Select(k => (k, $"{t.Name}.{f.Name}"))))];
+
+    private static IEnumerable<Kernel> KernelsOf(FieldInfo field) =>
+        typeof(Kernel).IsAssignableFrom(field.FieldType) ? [(Kernel)field.GetValue(null)!] : typeof(IEnumerable<Kernel>).IsAssignableFrom(field.FieldType) ? (IEnumerable<Kernel>)field.GetValue(null)! : [];
 
     public static TheoryData<string> Names => [.. ShaderLibrary.Names];
 

@@ -9,11 +9,11 @@ namespace XClr.TestKit;
 /// <summary>Runs op cases on a device and compares them with double-precision references.</summary>
 public static class OpRunner
 {
-    /// <summary>Seeded values of every input, by name, as the op sees them (fp32). Integer tensors come as the case's own values.</summary>
+    /// <summary>Seeded values of every input, by name, as the op sees them: fp32, rounded to fp16 where it is stored so. Integer tensors come as the case's own values.</summary>
     public static Dictionary<string, float[]> Inputs(OpCase op, int seed = 1)
     {
         var random = new Random(seed);
-        return op.Inputs.ToDictionary(t => t.Name, t => t.Values is { } values ? [.. values().Select(v => (float)v)] : Values(t, random));
+        return op.Inputs.ToDictionary(t => t.Name, t => t.Values is { } values ? [.. values().Select(v => (float)v)] : Stored(t, Values(t, random)));
     }
 
     /// <summary>
@@ -89,7 +89,7 @@ public static class OpRunner
             {
                 plan.CheckCanaries();
             }
-            return op.Outputs.ToDictionary(t => t.Name, t => device.Transfer.Download(tensors[t.Name], (int)t.Shape.Count));
+            return op.Outputs.ToDictionary(t => t.Name, t => DownloadValues(device, tensors[t.Name]));
         }
         finally
         {
@@ -117,7 +117,7 @@ public static class OpRunner
                 }
                 continue;
             }
-            device.Transfer.Upload<float>(tensors[input.Name], inputs[input.Name]);
+            UploadValues(device, tensors[input.Name], inputs[input.Name]);
         }
         // Outputs start as NaN: an element that no dispatch writes shows.
         foreach (var output in op.Outputs.Where(o => op.Inputs.All(i => i.Name != o.Name)))
@@ -127,6 +127,31 @@ public static class OpRunner
             device.Transfer.Upload<byte>(tensors[output.Name], MemoryMarshal.AsBytes(nan.AsSpan()));
         }
     }
+
+    private static void UploadValues(GpuDevice device, Tensor tensor, float[] values)
+    {
+        if (tensor.Type == DType.Float16)
+        {
+            device.Transfer.Upload<Half>(tensor, values.Select(v => (Half)v).ToArray());
+        }
+        else
+        {
+            device.Transfer.Upload<float>(tensor, values);
+        }
+    }
+
+    private static float[] DownloadValues(GpuDevice device, Tensor tensor)
+    {
+        if (tensor.Type != DType.Float16)
+        {
+            return device.Transfer.Download(tensor, (int)tensor.Shape.Count);
+        }
+        var halves = new Half[tensor.Shape.Count];
+        device.Transfer.Download<Half>(tensor, halves);
+        return [.. halves.Select(h => (float)h)];
+    }
+
+    private static float[] Stored(OpTensor tensor, float[] values) => tensor.Type == DType.Float16 ? [.. values.Select(v => (float)(Half)v)] : values;
 
     private static float[] Values(OpTensor tensor, Random random)
     {

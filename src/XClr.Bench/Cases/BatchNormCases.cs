@@ -72,7 +72,7 @@ public static class BatchNormCases
         return new($"batchnorm_bwd {string.Join('x', dims)} {variant}", [new("x", shape), new("residual", shape), dy, .. Parameters(c), .. gradients],
             [new("dx", shape), .. gradients, .. variant.Residual ? new[] { dy } : []], (gpu, t) =>
             {
-                var (state, y) = (State(t, variant), gpu.NewTensor("y", shape));
+                var (state, y) = (State(t, variant), gpu.NewTensor("y", shape, type: t["x"].Type));
                 var (mean, invStd) = (gpu.NewTensor("mean", new Shape(c)), gpu.NewTensor("inv_std", new Shape(c)));
                 BatchNormOp.Forward(gpu, t["x"], state, mean, invStd, y, variant.Relu, variant.Residual ? t["residual"] : null);
                 var mask = !variant.Relu ? ReluMask.None : variant.Residual ? ReluMask.FromOutput : ReluMask.Recomputed;
@@ -88,7 +88,7 @@ public static class BatchNormCases
         OpTensor dresidual = new("dresidual", shape);
         return new($"batchnorm_bwd {string.Join('x', dims)} accumulating", [new("x", shape), new("residual", shape), new("dy", shape), dresidual, .. Parameters(c)], [new("dx", shape), dresidual], (gpu, t) =>
         {
-            var (state, y) = (State(t, new()), gpu.NewTensor("y", shape));
+            var (state, y) = (State(t, new()), gpu.NewTensor("y", shape, type: t["x"].Type));
             var (mean, invStd) = (gpu.NewTensor("mean", new Shape(c)), gpu.NewTensor("inv_std", new Shape(c)));
             BatchNormOp.Forward(gpu, t["x"], state, mean, invStd, y, relu: true, t["residual"]);
             BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], ReluMask.FromOutput, y, dresidual: t["dresidual"], accumulateResidual: true);

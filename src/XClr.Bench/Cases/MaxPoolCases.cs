@@ -31,7 +31,7 @@ public static class MaxPoolCases
         return new($"maxpool_bwd {Name(image, window)}", [new("x", new Shape(image)), new("dy", pooled)], [new("dx", new Shape(image))], (gpu, t) =>
         {
             var argmax = MaxPoolOp.NewArgmax(gpu, "argmax", pooled);
-            MaxPoolOp.Forward(gpu, t["x"], window, gpu.NewTensor("y", pooled), argmax);
+            MaxPoolOp.Forward(gpu, t["x"], window, gpu.NewTensor("y", pooled, type: t["x"].Type), argmax);
             MaxPoolOp.Backward(gpu, t["dy"], argmax, window, t["dx"]);
         });
     }

@@ -5,7 +5,7 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// Batch normalisation over rows, with residual add and ReLU fused: y = relu(gamma (x - mean) invStd + beta [+ residual]).
-/// x, y, residual and gradients: [...,C] seen as [M,C], C a multiple of 4; statistics and parameters: [C]. fp32.
+/// x, y, residual and gradients: [...,C] seen as [M,C], C a multiple of 4, all fp32 or all fp16; statistics and parameters: [C], fp32.
 /// </summary>
 public static class BatchNormOp
 {
@@ -17,21 +17,16 @@ public static class BatchNormOp
     private readonly record struct SumParams(uint Quads, uint Blocks, uint Accumulate);
     private readonly record struct BwdParams(uint M, uint Quads, uint Rows, uint Affine, float InverseCount);
 
-    private static readonly Kernel<StatsParams> Stats = new("norm/batchnorm_stats", reads: 1, writes: 1);
-    private static readonly Kernel<StatsParams> StatsWord = new("norm/batchnorm_stats_word", reads: 1, writes: 1, texels: 1);
+    private static readonly KernelVariants<StatsParams> Stats = new("norm/batchnorm_stats", reads: 1, writes: 1, texels: 1);
     private static readonly Kernel<MergeParams> Merge = new("norm/batchnorm_merge", reads: 1, writes: 4);
     private static readonly Kernel<MergeParams> MergeWord = new("norm/batchnorm_merge_word", reads: 1, writes: 4, texels: 1);
-    private static readonly Kernel<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 6, writes: 1);
-    private static readonly Kernel<FwdParams> FwdWord = new("norm/batchnorm_fwd_word", reads: 6, writes: 1, texels: 6);
+    private static readonly KernelVariants<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 6, writes: 1, texels: 6);
     private static readonly Kernel<ScaleParams> Scale = new("norm/batchnorm_scale", reads: 4, writes: 2);
-    private static readonly Kernel<ReduceParams> Reduce = new("norm/batchnorm_bwd_reduce", reads: 7, writes: 1);
-    private static readonly Kernel<ReduceParams> ReduceWord = new("norm/batchnorm_bwd_reduce_word", reads: 7, writes: 1, texels: 7);
-    private static readonly Kernel<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2);
-    private static readonly Kernel<ReduceParams> ResidualWord = new("norm/batchnorm_bwd_residual_word", reads: 7, writes: 2, texels: 7);
+    private static readonly KernelVariants<ReduceParams> Reduce = new("norm/batchnorm_bwd_reduce", reads: 7, writes: 1, texels: 7);
+    private static readonly KernelVariants<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2, texels: 7);
     private static readonly Kernel<SumParams> Sum = new("norm/batchnorm_bwd_params", reads: 1, writes: 3);
     private static readonly Kernel<SumParams> SumWord = new("norm/batchnorm_bwd_params_word", reads: 1, writes: 3, texels: 1);
-    private static readonly Kernel<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1);
-    private static readonly Kernel<BwdParams> BwdWord = new("norm/batchnorm_bwd_word", reads: 8, writes: 1, texels: 8);
+    private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1, texels: 8);
 
     /// <summary>Tells the forward kernels that the spread they are given is invStd already.</summary>
     private const float SpreadIsInvStd = -1;
@@ -76,7 +71,7 @@ public static class BatchNormOp
         var flat = RowWork.Flat(x);
         foreach (var (start, count) in RowWork.Runs(gpu, rowsPerBlock, flat))
         {
-            gpu.Dispatch(RowWork.Pick(gpu, Stats, StatsWord), RowWork.Groups(gpu, count, quads, rowsPerBlock),
+            gpu.Dispatch(Stats.For(gpu, RowWork.Storage(x)), RowWork.Groups(gpu, count, quads, rowsPerBlock),
                 new((uint)count, quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock)),
                 reads: [flat.Rows(start, count)], writes: [partials], new DispatchCost(4.0 * count * c), $"{count}x{c}");
         }
@@ -115,7 +110,7 @@ public static class BatchNormOp
         RequireVectors(c, state, mean, spread);
         Shape.Require(x.Shape.Dims, y);
         Shape.Require(x.Shape.Dims, residual ?? x);
-        var kernel = RowWork.Pick(gpu, Fwd, FwdWord).With(residual is null ? 0u : 1u);
+        var kernel = Fwd.For(gpu, RowWork.Storage(x, residual ?? x, y)).With(residual is null ? 0u : 1u);
         var (flatX, flatR, flatY) = (RowWork.Flat(x), RowWork.Flat(residual ?? x), RowWork.Flat(y));
         var quads = (uint)c / 4;
         foreach (var (start, count) in gpu.RowRuns(flatX, flatR, flatY))
@@ -124,7 +119,7 @@ public static class BatchNormOp
             gpu.Dispatch(kernel, RowWork.Groups(gpu, count, quads, rows),
                 new((uint)count, quads, rows, Affine(state), eps, relu ? 0 : float.NegativeInfinity),
                 reads: [flatX.Rows(start, count), flatR.Rows(start, count), state.Gamma ?? mean, state.Beta ?? mean, mean, spread], writes: [flatY.Rows(start, count)],
-                new DispatchCost(4.0 * count * c, (residual is null ? 8L : 12L) * count * c), $"{count}x{c}");
+                new DispatchCost(4.0 * count * c, (residual is null ? 2L : 3L) * count * c * Tensor.SizeOf(x.Type)), $"{count}x{c}");
         }
     }
 
@@ -160,7 +155,7 @@ public static class BatchNormOp
         var m = p.X.Shape[0];
         var rowsPerBlock = RowWork.RowsPerBlock(gpu, m, p.Quads);
         var partials = gpu.NewTensor($"{p.X.Name}.gradient_sums", new Shape((int)CeilDiv(m, rowsPerBlock), 2, p.C), MemoryCategory.Workspace);
-        var kernel = dresidual is null ? RowWork.Pick(gpu, Reduce, ReduceWord) : RowWork.Pick(gpu, Residual, ResidualWord);
+        var kernel = (dresidual is null ? Reduce : Residual).For(gpu, RowWork.Storage(dy, p.X, p.Y, dresidual ?? dy));
         var streams = 2 + (mask == ReluMask.FromOutput ? 1 : 0) + (dresidual is null ? 0 : accumulate ? 2 : 1);
         foreach (var (start, count) in RowWork.Runs(gpu, rowsPerBlock, p.X, p.Y, dy, dresidual ?? dy))
         {
@@ -168,7 +163,7 @@ public static class BatchNormOp
             gpu.Dispatch(kernel.With((uint)mask), RowWork.Groups(gpu, count, p.Quads, rowsPerBlock),
                 new((uint)count, p.Quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), Affine(p.State), accumulate ? 1u : 0u),
                 reads: [dy.Rows(start, count), p.X.Rows(start, count), p.Y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd], writes,
-                new DispatchCost(6.0 * count * p.C, 4L * streams * count * p.C), $"{count}x{p.C}");
+                new DispatchCost(6.0 * count * p.C, (long)streams * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
         }
         return partials;
     }
@@ -190,14 +185,14 @@ public static class BatchNormOp
     private static void WriteDx(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor sums, Tensor dx)
     {
         var streams = mask == ReluMask.FromOutput ? 4 : 3;
-        var kernel = RowWork.Pick(gpu, Bwd, BwdWord).With((uint)mask);
         var y = mask == ReluMask.FromOutput ? p.Y : p.X;
+        var kernel = Bwd.For(gpu, RowWork.Storage(dy, p.X, y, dx)).With((uint)mask);
         foreach (var (start, count) in gpu.RowRuns(p.X, y, dy, dx))
         {
             var rows = RowWork.RowsPerLane(gpu, count, p.Quads);
             gpu.Dispatch(kernel, RowWork.Groups(gpu, count, p.Quads, rows), new((uint)count, p.Quads, rows, Affine(p.State), 1f / p.X.Shape[0]),
                 reads: [dy.Rows(start, count), p.X.Rows(start, count), y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd, sums], writes: [dx.Rows(start, count)],
-                new DispatchCost(7.0 * count * p.C, 4L * streams * count * p.C), $"{count}x{p.C}");
+                new DispatchCost(7.0 * count * p.C, (long)streams * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
         }
     }
 

@@ -25,29 +25,22 @@ internal static class Conv2dKernels
 
     private readonly record struct TapsParams(int R, int S, int FirstR, int FirstS, int Stride, int KernelS, int C4, int K4);
 
-    private static readonly Kernel<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2);
-    private static readonly Kernel<RowParams> FwdWord = new("conv/conv2d_fwd_word", reads: 4, writes: 2, texels: 4);
-    private static readonly Kernel<RowParams> FwdWide = new("conv/conv2d_fwd_word_wide", reads: 4, writes: 2, texels: 4);
-    private static readonly Kernel<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2);
-    private static readonly Kernel<RowParams> BwdDataWord = new("conv/conv2d_bwd_data_word", reads: 4, writes: 2, texels: 4);
-    private static readonly Kernel<RowParams> BwdDataWide = new("conv/conv2d_bwd_data_word_wide", reads: 4, writes: 2, texels: 4);
-    private static readonly Kernel<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1);
-    private static readonly Kernel<TapsParams> TapsWord = new("conv/conv2d_bwd_data_taps_word", reads: 1, writes: 1, texels: 1);
-    private static readonly Kernel<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1);
-    private static readonly Kernel<WeightParams> BwdWeightWord = new("conv/conv2d_bwd_weight_word", reads: 4, writes: 1, texels: 4);
-    private static readonly Kernel<WeightParams> BwdWeightWide = new("conv/conv2d_bwd_weight_word_wide", reads: 4, writes: 1, texels: 4);
+    private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true);
+    private static readonly KernelVariants<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2, texels: 4, hasWide: true);
+    private static readonly KernelVariants<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1, texels: 1);
+    private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 4, hasWide: true);
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail) =>
-        Rows(gpu, new(Fwd, FwdWord, FwdWide), x, w, y, p, prologue, partials, accumulate, detail);
+        Rows(gpu, Fwd, x, w, y, p, prologue, partials, accumulate, detail);
 
     /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, string detail) =>
-        Rows(gpu, new(BwdData, BwdDataWord, BwdDataWide), dy, taps, dx, p, null, null, accumulate, detail);
+        Rows(gpu, BwdData, dy, taps, dx, p, null, null, accumulate, detail);
 
-    private static void Rows(Recorder gpu, Variants<RowParams> variants, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
+    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
     {
-        var (kernel, columns) = Choose<RowParams>(gpu.Caps, 4 * p.K4, variants, [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u]);
+        var (kernel, columns) = Choose(gpu.Caps, RowWork.Storage(x, w, y), 4 * p.K4, variants, [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u]);
         var groups = CeilDiv(p.M, gpu.Caps.CpuKernels ? WordRows : TileRows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         gpu.Dispatch(kernel, groups, p,
@@ -59,8 +52,8 @@ internal static class Conv2dKernels
     public static Tensor TransposeTaps(Recorder gpu, Tensor w, int rows, int columns, int firstR, int firstS, int stride)
     {
         var (c, k) = (w.Shape[2], w.Shape[3]);
-        var taps = gpu.NewTensor($"{w.Name}.taps", new Shape(rows * columns, k, c), MemoryCategory.Workspace);
-        gpu.Dispatch(gpu.Caps.CpuKernels ? TapsWord : Taps, CeilDiv((long)rows * columns * (c / 4) * (k / 4), 64),
+        var taps = gpu.NewTensor($"{w.Name}.taps", new Shape(rows * columns, k, c), MemoryCategory.Workspace, w.Type);
+        gpu.Dispatch(Taps.For(gpu, RowWork.Storage(w)), CeilDiv((long)rows * columns * (c / 4) * (k / 4), 64),
             new(rows, columns, firstR, firstS, stride, w.Shape[1], c / 4, k / 4), reads: [w], writes: [taps], detail: $"{rows}x{columns}x{c}x{k}");
         return taps;
     }
@@ -68,44 +61,42 @@ internal static class Conv2dKernels
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, ConvPrologue? prologue, string detail)
     {
-        var (kernel, _) = ChooseWeight(gpu.Caps, 4 * p.C4, 4 * p.K4, prologue);
-        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
+        var (kernel, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), 4 * p.C4, 4 * p.K4, prologue);
+        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
             reads: [x, dy, prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16), detail);
     }
 
     /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
-    public static long WeightTiles(DeviceCaps caps, int taps, int c, int k, ConvPrologue? prologue) =>
-        CeilDiv(taps * c, caps.CpuKernels ? WordRows : TileRows) * CeilDiv(k, ChooseWeight(caps, c, k, prologue).Columns);
+    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue) =>
+        CeilDiv(taps * c, caps.CpuKernels ? WordRows : TileRows) * CeilDiv(k, ChooseWeight(caps, storage, c, k, prologue).Columns);
 
-    private static (Kernel<WeightParams> Kernel, int Columns) ChooseWeight(DeviceCaps caps, int c, int k, ConvPrologue? prologue)
+    private static (Kernel<WeightParams> Kernel, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int c, int k, ConvPrologue? prologue)
     {
         var kind = PrologueKind(prologue);
-        return Choose<WeightParams>(caps, k, new(BwdWeight, BwdWeightWord, BwdWeightWide), caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
+        return Choose(caps, storage, k, BwdWeight, caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
     }
-
-    private readonly record struct Variants<T>(Kernel<T> Portable, Kernel<T> Word, Kernel<T> Wide) where T : unmanaged;
 
     /// <summary>
     /// The kernel for a matrix of so many columns, and the columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further than
     /// the others; outside of CPU drivers it is taken only where the compiler's figures are known, and no tile that its compiler does badly is taken while a smaller one is left.
     /// </summary>
-    private static (Kernel<T> Kernel, int Columns) Choose<T>(DeviceCaps caps, int columns, Variants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
+    private static (Kernel<T> Kernel, int Columns) Choose<T>(DeviceCaps caps, DType storage, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         var wide = CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns);
         if (caps.CpuKernels)
         {
-            return wide ? (variants.Wide.With(constants), WideColumns) : (variants.Word.With(constants), TileColumns);
+            return wide ? (variants.Wide(storage).With(constants), WideColumns) : (variants.Word(storage).With(constants), TileColumns);
         }
         foreach (var tile in (ReadOnlySpan<int>)(wide && caps.PipelineStatistics ? [WideColumns, TileColumns] : [TileColumns]))
         {
-            var kernel = variants.Portable.With([.. constants, Quads(tile)]);
+            var kernel = variants.Portable(storage).With([.. constants, Quads(tile)]);
             if (!caps.KernelsPassedOver.Contains(kernel.Key))
             {
                 return (kernel, tile);
             }
         }
-        return (variants.Portable.With([.. constants, Quads(NarrowColumns)]), NarrowColumns);
+        return (variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), NarrowColumns);
     }
 
     // QUADS of shaders/conv/gemm_tile.glsl.

@@ -4,8 +4,8 @@ using static XClr.Nn.Ops.OpMath;
 namespace XClr.Nn.Ops;
 
 /// <summary>
-/// 2-D convolution as an implicit matrix product, fp32: any kernel size, stride and zero padding; no dilation, no groups.
-/// x, dx: [N,H,W,C], w, dw: [R,S,C,K], y, dy: [N,OH,OW,K]; C and K multiples of 4.
+/// 2-D convolution as an implicit matrix product: any kernel size, stride and zero padding; no dilation, no groups.
+/// x, dx: [N,H,W,C], w, dw: [R,S,C,K], y, dy: [N,OH,OW,K]; C and K multiples of 4. All fp32, or all fp16 but dw and statistics; sums are fp32.
 /// </summary>
 public static class Conv2dOp
 {
@@ -92,10 +92,11 @@ public static class Conv2dOp
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, ConvPrologue? prologue = null)
     {
         Require(g, x, dw, dy, prologue);
+        RowWork.RequireSingle(dw);
         foreach (var (start, count) in gpu.RowRuns(x, dy))
         {
             var run = g with { N = count };
-            var partCount = PartCount(gpu.Caps, run, prologue);
+            var partCount = PartCount(gpu.Caps, x.Type, run, prologue);
             var direct = start == 0 && partCount == 1;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
             var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount, 0);
@@ -107,9 +108,9 @@ public static class Conv2dOp
         }
     }
 
-    private static int PartCount(DeviceCaps caps, ConvGeometry g, ConvPrologue? prologue)
+    private static int PartCount(DeviceCaps caps, DType storage, ConvGeometry g, ConvPrologue? prologue)
     {
-        var tiles = Conv2dKernels.WeightTiles(caps, g.R * g.S, g.C, g.K, prologue);
+        var tiles = Conv2dKernels.WeightTiles(caps, storage, g.R * g.S, g.C, g.K, prologue);
         var wanted = CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, tiles);
         var bindable = caps.MaxStorageBufferRange / (g.Weights.Count * sizeof(float));
         return (int)Math.Clamp(Math.Min(wanted, bindable), 1, CeilDiv(g.M, PixelsPerPart));

@@ -20,17 +20,15 @@ public readonly record struct PoolWindow(int R, int S, int Stride, int Pad)
 }
 
 /// <summary>
-/// Max pooling. x: [N,H,W,C], y: [N,P,Q,C], C a multiple of 4, fp32; argmax: UInt32 [N,P,Q,C/4], a byte a channel, which pixel of the window was the maximum.
+/// Max pooling. x: [N,H,W,C], y: [N,P,Q,C], C a multiple of 4, both fp32 or both fp16; argmax: UInt32 [N,P,Q,C/4], a byte a channel, which pixel of the window was the maximum.
 /// The first of equal maxima in row-major order gets the gradient, as in torch.
 /// </summary>
 public static class MaxPoolOp
 {
     private readonly record struct PoolParams(uint N);
 
-    private static readonly Kernel<PoolParams> Fwd = new("pool/maxpool_fwd", reads: 1, writes: 2);
-    private static readonly Kernel<PoolParams> FwdWord = new("pool/maxpool_fwd_word", reads: 1, writes: 2, texels: 1);
-    private static readonly Kernel<PoolParams> Bwd = new("pool/maxpool_bwd", reads: 2, writes: 1);
-    private static readonly Kernel<PoolParams> BwdWord = new("pool/maxpool_bwd_word", reads: 2, writes: 1, texels: 2);
+    private static readonly KernelVariants<PoolParams> Fwd = new("pool/maxpool_fwd", reads: 1, writes: 2, texels: 1);
+    private static readonly KernelVariants<PoolParams> Bwd = new("pool/maxpool_bwd", reads: 2, writes: 1, texels: 2);
 
     /// <summary>A tensor for the positions of the maxima of y [N,P,Q,C].</summary>
     public static Tensor NewArgmax(Recorder gpu, string name, Shape y)
@@ -44,7 +42,7 @@ public static class MaxPoolOp
     {
         argmax ??= NewArgmax(gpu, "argmax", y.Shape);
         RequirePooled(x, window, y, argmax);
-        var kernel = RowWork.Pick(gpu, Fwd, FwdWord).With(Geometry(x, y, window));
+        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With(Geometry(x, y, window));
         foreach (var (start, count) in gpu.RowRuns(x, y, argmax))
         {
             var pooled = y.Rows(start, count);
@@ -59,7 +57,8 @@ public static class MaxPoolOp
     {
         RequirePooled(dx, window, dy, argmax);
         // The CPU variant reads argmax sixteen channels at a time.
-        var (kernel, lanes) = dx.Shape[3] % 16 == 0 ? (RowWork.Pick(gpu, Bwd, BwdWord), RowWork.Lanes(gpu)) : (Bwd, 256u);
+        var storage = RowWork.Storage(dx, dy);
+        var (kernel, lanes) = dx.Shape[3] % 16 == 0 ? (Bwd.For(gpu, storage), RowWork.Lanes(gpu)) : (Bwd.Portable(storage), 256u);
         kernel = kernel.With(Geometry(dx, dy, window));
         foreach (var (start, count) in gpu.RowRuns(dx, dy, argmax))
         {

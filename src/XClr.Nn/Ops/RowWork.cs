@@ -11,6 +11,29 @@ internal static class RowWork
     /// <summary>The variant for this device.</summary>
     public static Kernel<T> Pick<T>(Recorder gpu, Kernel<T> portable, Kernel<T> word) where T : unmanaged => gpu.Caps.CpuKernels ? word : portable;
 
+    /// <summary>The storage of these activations, which must be the same.</summary>
+    /// <exception cref="ShapeException">They are not, or their type is neither fp32 nor fp16.</exception>
+    public static DType Storage(params ReadOnlySpan<Tensor> activations)
+    {
+        foreach (var tensor in activations)
+        {
+            if (tensor.Type != activations[0].Type || tensor.Type is not (DType.Float32 or DType.Float16))
+            {
+                throw new ShapeException($"'{tensor.Name}' is stored as {tensor.Type}, '{activations[0].Name}' as {activations[0].Type}: all must be Float32, or all Float16.");
+            }
+        }
+        return activations[0].Type;
+    }
+
+    /// <summary>Throws unless a tensor is fp32: what is summed, or holds parameters.</summary>
+    public static void RequireSingle(Tensor tensor)
+    {
+        if (tensor.Type != DType.Float32)
+        {
+            throw new ShapeException($"'{tensor.Name}' is stored as {tensor.Type}; it must be Float32.");
+        }
+    }
+
     /// <summary>[M,C] with C a multiple of 4.</summary>
     /// <exception cref="ShapeException">C is not a multiple of 4.</exception>
     public static (int M, int C) Require2D(Tensor x)

@@ -36,6 +36,18 @@ public sealed class Conv2dOpTests
         OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance);
     }
 
+    /// <summary>fp16 storage of images, weights and their gradients; sums, statistics and the weights' gradient are fp32.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void HalvesMatchReference(string device, string name)
+    {
+        var c = Conv2dCases.All.Single(c => c.Name == name);
+        var caps = TestDevices.Get(device).Caps;
+        // A stored value is rounded by 2^-11 of itself, of values up to six times the rms; an fp32 result not at all.
+        var tolerance = c.Pass == ConvPass.BackwardWeight ? Tolerance : 6.0 / 2048;
+        OpRunner.Check(device, c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx"), t => Reference(c, caps, t), tolerance);
+    }
+
     /// <summary>The portable kernels' other tiles, which a device takes by what its compiler says: 128 columns where it gives figures, 32 where 64 do not run well.</summary>
     [SkippableTheory]
     [InlineData(TestDevices.Floor, 128)]

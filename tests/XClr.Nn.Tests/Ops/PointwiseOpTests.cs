@@ -39,6 +39,23 @@ public class PointwiseOpTests
         }
     }
 
+    // To the nearest half, ties to even, as .NET rounds.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void CastRoundsToTheNearestHalf(string device)
+    {
+        foreach (var op in CastCases.All)
+        {
+            OpRunner.Check(device, op, t => new Dictionary<string, double[]> { ["y"] = [.. t["x"].Select(v => (double)(Half)v)] }, 0);
+        }
+    }
+
+    [SkippableFact]
+    public void WhatIsBeyondHalvesIsInfinite()
+    {
+        var op = CastCases.Forward([1, 4]);
+        Assert.Equal([float.PositiveInfinity, float.NegativeInfinity, 65504, float.NaN], OpRunner.Run(TestDevices.Get(TestDevices.Lavapipe), op, new() { ["x"] = [1e5f, -1e5f, 65504, float.NaN] })["y"]);
+    }
+
     [SkippableFact]
     public void ChannelsMustComeInFours()
     {

@@ -1,0 +1,5 @@
+#version 450
+#define WORD
+#define F16
+#extension GL_GOOGLE_include_directive : require
+#include "conv2d_bwd_data_taps.glsl"

@@ -1,0 +1,7 @@
+#version 450
+#define LANES 64
+#define RESIDUAL
+#define WORD
+#define F16
+#extension GL_GOOGLE_include_directive : require
+#include "batchnorm_bwd_reduce.glsl"

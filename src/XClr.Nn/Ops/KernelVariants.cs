@@ -1,0 +1,42 @@
+using System.Collections;
+using XClr.Gpu;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>
+/// The variants of one kernel by file name: portable, `_word` for CPU drivers, there also `_word_wide` where there is one; each for activations of fp32 and, with suffix `_f16`, of fp16.
+/// </summary>
+internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanaged
+{
+    private readonly (Kernel<T> Single, Kernel<T> Half) portable, word;
+    private readonly (Kernel<T> Single, Kernel<T> Half)? wide;
+
+    /// <param name="name">The portable kernel's.</param>
+    /// <param name="reads">Bindings that are read.</param>
+    /// <param name="writes">Bindings that are written.</param>
+    /// <param name="texels">Reads that the variants for CPU drivers bind as texel buffers.</param>
+    /// <param name="hasWide">Whether there is a wide variant for CPU drivers.</param>
+    public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false)
+    {
+        (Kernel<T>, Kernel<T>) Pair(string variant, int count) => (new(name + variant, reads, writes, count), new($"{name}{variant}_f16", reads, writes, count));
+        portable = Pair("", 0);
+        word = Pair("_word", texels);
+        wide = hasWide ? Pair("_word_wide", texels) : null;
+    }
+
+    /// <summary>All variants.</summary>
+    public IEnumerator<Kernel> GetEnumerator() => new[] { portable, word, wide }.OfType<(Kernel<T> Single, Kernel<T> Half)>().SelectMany(p => new Kernel[] { p.Single, p.Half }).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>The kernel for a device and a storage of activations.</summary>
+    public Kernel<T> For(Recorder gpu, DType storage) => gpu.Caps.CpuKernels ? Word(storage) : Portable(storage);
+
+    public Kernel<T> Portable(DType storage) => Of(portable, storage);
+
+    public Kernel<T> Word(DType storage) => Of(word, storage);
+
+    public Kernel<T> Wide(DType storage) => Of(wide!.Value, storage);
+
+    private static Kernel<T> Of((Kernel<T> Single, Kernel<T> Half) pair, DType storage) => storage == DType.Float16 ? pair.Half : pair.Single;
+}
