@@ -29,7 +29,7 @@ new_root() {
 install_in() {
   local folder=$1
   shift
-  chroot "$folder" apt-get -o Acquire::Check-Valid-Until=false update -qq
-  DEBIAN_FRONTEND=noninteractive chroot "$folder" apt-get install -y -qq --no-install-recommends "$@"
-  chroot "$folder" apt-get clean
+  chroot "$folder" apt-get -o Acquire::Check-Valid-Until=false update -qq &&
+    DEBIAN_FRONTEND=noninteractive chroot "$folder" apt-get install -y -qq --no-install-recommends "$@" &&
+    chroot "$folder" apt-get clean
 }

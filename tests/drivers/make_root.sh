@@ -12,7 +12,7 @@ packages="libvulkan1 mesa-vulkan-drivers mesa-drm-shim vulkan-validationlayers l
 # refuse REASON [LOG]: ends this; apt's or debootstrap's own last error comes with it.
 refuse() {
   local last=""
-  [ ! -f "${2:-}" ] || last=" ($(grep -E '^(E:|W: Fail|chroot|mount|unshare)|rror' "$2" | tail -n 1))"
+  [ ! -f "${2:-}" ] || last=" ($({ grep -E '^E:|rror' "$2" || cat "$2"; } | tail -n 1))"
   echo "the driver root: $1$last" | tee "$build/missing" >&2
   exit 1
 }
