@@ -366,33 +366,21 @@ public sealed unsafe class GpuDevice : IDisposable
         };
         var v11 = new PhysicalDeviceVulkan11Features { SType = StructureType.PhysicalDeviceVulkan11Features, StorageBuffer16BitAccess = Caps.StorageBuffer16Bit, PNext = &v12 };
         var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v11, Features = new PhysicalDeviceFeatures { ShaderInt64 = Caps.ShaderInt64 } };
-        var extensions = new List<string>();
         if (Caps.SubgroupSizeControl || Caps.CooperativeMatrix)
         {
-            extensions.Add("VK_EXT_subgroup_size_control");
             v12.PNext = &control;
         }
         if (Caps.CooperativeMatrix)
         {
-            extensions.Add("VK_KHR_cooperative_matrix");
             cooperative.PNext = v12.PNext;
             v12.PNext = &cooperative;
         }
         if (Caps.PipelineStatistics)
         {
-            extensions.Add(PipelineExecutables.Extension);
             executables.PNext = v12.PNext;
             v12.PNext = &executables;
         }
-        var offered = DeviceProbe.Extensions(Vk, physical);
-        if (Caps.CalibratedTimestamps)
-        {
-            extensions.Add(CalibratedTimestamps.Extension(offered)!);
-        }
-        if (offered.Contains("VK_KHR_portability_subset"))
-        {
-            extensions.Add("VK_KHR_portability_subset");
-        }
+        var extensions = DeviceExtensions.OfDevice(Caps, DeviceProbe.Extensions(Vk, physical));
         using var names = new NativeStrings(extensions);
         var info = new DeviceCreateInfo
         {

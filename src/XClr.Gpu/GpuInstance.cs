@@ -17,8 +17,6 @@ public enum ValidationLevel
 internal sealed unsafe class GpuInstance : IDisposable
 {
     private const string ValidationLayer = "VK_LAYER_KHRONOS_validation";
-    private const string DebugUtils = "VK_EXT_debug_utils";
-    private const string Portability = "VK_KHR_portability_enumeration";
     private readonly List<string> messages = [];
     private readonly bool owned;
     private GCHandle self;
@@ -28,7 +26,7 @@ internal sealed unsafe class GpuInstance : IDisposable
     {
         owned = true;
         Vk = LoadVulkan();
-        HasDebugUtils = Extensions(Vk, null).Contains(DebugUtils) || (validation != ValidationLevel.Off && Extensions(Vk, ValidationLayer).Contains(DebugUtils));
+        HasDebugUtils = Extensions(Vk, null).Contains(DeviceExtensions.DebugUtils) || (validation != ValidationLevel.Off && Extensions(Vk, ValidationLayer).Contains(DeviceExtensions.DebugUtils));
         Handle = Create(validation);
         if (validation != ValidationLevel.Off)
         {
@@ -88,16 +86,7 @@ internal sealed unsafe class GpuInstance : IDisposable
 
     private Instance Create(ValidationLevel validation)
     {
-        var extensions = new List<string>();
-        if (HasDebugUtils)
-        {
-            extensions.Add(DebugUtils);
-        }
-        var portable = Extensions(Vk, null).Contains(Portability);
-        if (portable)
-        {
-            extensions.Add(Portability);
-        }
+        var extensions = DeviceExtensions.OfInstance(Extensions(Vk, null), HasDebugUtils);
         if (validation != ValidationLevel.Off && !Layers().Contains(ValidationLayer))
         {
             throw new GpuException($"{ValidationLayer} is not installed. On Debian: apt-get install vulkan-validationlayers, or point VK_ADD_LAYER_PATH at its json.");
@@ -112,7 +101,7 @@ internal sealed unsafe class GpuInstance : IDisposable
         {
             SType = StructureType.InstanceCreateInfo,
             PNext = validation == ValidationLevel.Synchronization ? &features : null,
-            Flags = portable ? InstanceCreateFlags.EnumeratePortabilityBitKhr : InstanceCreateFlags.None,
+            Flags = extensions.Contains(DeviceExtensions.Portability) ? InstanceCreateFlags.EnumeratePortabilityBitKhr : InstanceCreateFlags.None,
             PApplicationInfo = &appInfo,
             EnabledExtensionCount = (uint)extensions.Count,
             PpEnabledExtensionNames = names.Pointer,

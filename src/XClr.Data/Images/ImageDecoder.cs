@@ -1,3 +1,9 @@
+#if IMAGESHARP_PACKAGE
+using OtherImage = XClr.Data.SharpImage;
+#else
+using OtherImage = XClr.Data.SkiaImage;
+#endif
+
 namespace XClr.Data;
 
 /// <summary>
@@ -17,7 +23,7 @@ public static class ImageDecoder
     public static ImageInfo ReadInfo(ReadOnlySpan<byte> file)
     {
         RequireBytes(file);
-        return IsJpeg(file) ? NativeJpeg.ReadInfo(file) : SkiaImage.ReadInfo(file);
+        return IsJpeg(file) ? NativeJpeg.ReadInfo(file) : OtherImage.ReadInfo(file);
     }
 
     /// <summary>
@@ -33,7 +39,7 @@ public static class ImageDecoder
         {
             return DecodeJpeg(file, options);
         }
-        var (info, stored) = SkiaImage.Decode(file, options.MaxPixels);
+        var (info, stored) = OtherImage.Decode(file, options.MaxPixels);
         return FitInto(TurnUpright(stored, info), options.MaxBytes);
     }
 

@@ -22,10 +22,14 @@ public interface IShaderCompiler
 /// <summary>The compilers that may be there.</summary>
 public static class ShaderCompiler
 {
-    /// <summary>The library shaderc where it can be loaded, else the program glslc.</summary>
+    /// <summary>The package that the build named (docs/packages.md), else the library shaderc where it can be loaded, else the program glslc.</summary>
     /// <exception cref="GpuException">Neither is installed; the message names the packages.</exception>
+#if SHADERC_PACKAGE
+    public static IShaderCompiler Open() => new SilkShadercCompiler();
+#else
     public static IShaderCompiler Open() => Shaderc() ?? Glslc() ?? throw new GpuException(
         "Compiling shaders while the program runs needs the library shaderc or the program glslc, and neither can be used here. On Debian: apt-get install glslc (Debian 12), or libshaderc1 (later ones).");
+#endif
 
     /// <summary>The library shaderc, in this process; null where it cannot be loaded. Debian 12's cannot: it lacks symbols that only glslc's own executable has.</summary>
     public static IShaderCompiler? Shaderc() => ShadercCompiler.IsThere ? new ShadercCompiler() : null;

@@ -30,7 +30,7 @@ internal sealed unsafe partial class ShadercCompiler : IShaderCompiler
             SetOptimizationLevel(options, Performance);
             SetTargetEnvironment(options, TargetVulkan, Vulkan12);
             SetWarningsAsErrors(options);
-            SetIncludeCallbacks(options, &Include, &ReleaseInclude, (void*)GCHandle.ToIntPtr(folder));
+            SetIncludeCallbacks(options, Resolve, ReleaseResolved, (void*)GCHandle.ToIntPtr(folder));
             var text = File.ReadAllBytes(file);
             return Words(CompileIntoSpirv(compiler, text, (nuint)text.Length, ComputeShader, file, "main", options));
         }
@@ -56,8 +56,13 @@ internal sealed unsafe partial class ShadercCompiler : IShaderCompiler
         }
     }
 
+    /// <summary>The callbacks that find included files; their user data is a GCHandle of the folder. Any binding of shaderc takes them.</summary>
+    internal static delegate* unmanaged[Cdecl]<void*, byte*, int, byte*, nuint, IncludeResult*> Resolve => &Include;
+
+    internal static delegate* unmanaged[Cdecl]<void*, IncludeResult*, void> ReleaseResolved => &ReleaseInclude;
+
     /// <summary>shaderc_include_result. An empty name says that Content is an error message.</summary>
-    private struct IncludeResult
+    internal struct IncludeResult
     {
         public byte* Name;
         public nuint NameLength;
