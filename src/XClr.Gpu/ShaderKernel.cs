@@ -6,7 +6,7 @@ namespace XClr.Gpu;
 public sealed class ShaderKernel : Kernel
 {
     // Endings of file names, the longer first; a kernel without any is the portable one.
-    private static readonly string[] Variants = ["word_wide", "word", "lanerow", Matrices, "f16"];
+    private static readonly string[] Variants = ["word_wide_f16", "word_f16", "word_wide", "word", "lanerow", Matrices, "f16"];
     private const string Portable = "portable", Matrices = "coopmat";
 
     private ShaderKernel(string name, ShaderInterface shader, int spirvBytes, ReadOnlySpan<uint> specialization)
