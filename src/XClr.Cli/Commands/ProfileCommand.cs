@@ -69,7 +69,7 @@ public class ProfileCommand : OptionTableCommand
     {
         var request = Request();
         var filter = Filter is null ? null : new NameGlob(Filter);
-        var before = Baseline is null ? null : ReadBaseline(Baseline);
+        var before = Baseline is null ? null : ReadBaseline(Baseline, request);
         return ShaderLoop.Run(ShaderDir, Watch, shaders => Measure(request with { Shaders = shaders }, filter, before));
     }
 
@@ -79,7 +79,7 @@ public class ProfileCommand : OptionTableCommand
         var profile = ProfileRun.Run(request, device => PeakCache.Get(device, CacheFolder.Default, MeasurePeaks), Console.Error.WriteLine, signals.Token);
         var report = ProfileReport.Create(profile, filter);
         if (before is not null)
-            report = report with { Comparison = ProfileComparison.Create(before, report, Tolerance, Baseline!) };
+            report = report with { Comparison = ProfileComparison.Create(before, filter is null ? report : ProfileReport.Create(profile), Tolerance) };
         WriteFiles(profile, report);
         if (Json)
             Output.Json(report);
@@ -104,13 +104,16 @@ public class ProfileCommand : OptionTableCommand
         return new ProfileRequest(mode == ProfileMode.Train ? config : config with { Data = null }, mode, Steps, Isolate is null ? null : new NameGlob(Isolate), Repeats);
     }
 
-    private static ProfileReport ReadBaseline(string path)
+    // Before the runs, which take long.
+    private static ProfileReport ReadBaseline(string path, ProfileRequest request)
     {
         try
         {
             var report = Output.FromJson<ProfileReport>(File.ReadAllText(path));
-            return report?.Schema == ProfileReport.CurrentSchema ? report
-                : throw new DataException($"--baseline {path}: its schema is '{report?.Schema}', not {ProfileReport.CurrentSchema}; make it anew by `profile --json`.");
+            if (report?.Schema != ProfileReport.CurrentSchema)
+                throw new DataException($"--baseline {path}: its schema is '{report?.Schema}', not {ProfileReport.CurrentSchema}; make it anew by `profile --json`.");
+            ProfileComparison.RequireComparable(report, ProfileSubject.Of(request), path);
+            return report;
         }
         catch (JsonException e)
         {

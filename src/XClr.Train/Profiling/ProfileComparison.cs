@@ -38,18 +38,29 @@ public sealed record ProfileComparison(double TolerancePercent, string Baseline,
     /// <summary>True where something got slower: the run, a phase or a kernel.</summary>
     public bool IsSlower => Rows.Any(r => r.Verdict == Verdict.Slower);
 
-    /// <summary>Compares two profiles.</summary>
+    /// <summary>Throws where a profile cannot be compared with an earlier one.</summary>
+    /// <param name="before">The earlier one.</param>
+    /// <param name="subject">What is profiled now.</param>
+    /// <param name="source">What messages call the earlier one: its file.</param>
+    /// <exception cref="UsageException">They are not of the same network, images and batch, or the earlier one's tables are confined to some kernels.</exception>
+    public static void RequireComparable(ProfileReport before, ProfileSubject subject, string source)
+    {
+        if (before.Subject != subject)
+        {
+            throw new UsageException($"--baseline {source} is a profile of {before.Subject}; this one is of {subject}. Profile the same with both.");
+        }
+        if (before.Filter is { } filter)
+        {
+            throw new UsageException($"--baseline {source} was made with --filter {filter}; make it without, so that all of it can be compared.");
+        }
+    }
+
+    /// <summary>Compares two profiles of the same, of all kernels.</summary>
     /// <param name="before">The earlier one.</param>
     /// <param name="after">The present one.</param>
     /// <param name="tolerancePercent">Changes of medians up to this are no verdict.</param>
-    /// <param name="source">What messages call the earlier one: its file.</param>
-    /// <exception cref="UsageException">They are not of the same network, images and batch.</exception>
-    public static ProfileComparison Create(ProfileReport before, ProfileReport after, double tolerancePercent, string source)
+    public static ProfileComparison Create(ProfileReport before, ProfileReport after, double tolerancePercent)
     {
-        if (before.Subject != after.Subject)
-        {
-            throw new UsageException($"--baseline {source} is a profile of {before.Subject}; this one is of {after.Subject}. Profile the same with both.");
-        }
         var run = after.Totals.SumMs.Median;
         ComparedRow Compare(string what, string name, Samples? old, Samples? now) => Row(what, name, old, now, tolerancePercent, SmallestShare * run);
         IEnumerable<ComparedRow> Tables(string what, IReadOnlyList<ProfileRow> old, IReadOnlyList<ProfileRow> now) => old.Select(r => r.Name).Union(now.Select(r => r.Name))

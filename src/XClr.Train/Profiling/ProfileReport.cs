@@ -77,8 +77,16 @@ public sealed record ProfileMemory(long PersistentBytes, long ArenaBytes, IReadO
 /// <summary>A buffer and the dispatches between which it lives.</summary>
 public sealed record ProfileBuffer(string Name, long Bytes, string First, string Last);
 
-/// <summary>What was run; two profiles can be compared where these agree.</summary>
-public sealed record ProfileSubject(string Mode, string Arch, string Stem, double Width, int ImageSize, int Rows, string Loss, string Optimizer, string Data);
+/// <summary>What was run; two profiles can be compared where these agree. Loss and optimiser are empty for inference, data are for noise.</summary>
+public sealed record ProfileSubject(string Mode, string Arch, string Stem, double Width, int ImageSize, int Rows, string Loss, string Optimizer, string Data)
+{
+    public static ProfileSubject Of(ProfileRequest request)
+    {
+        var (c, train) = (request.Config, request.Mode == ProfileMode.Train);
+        static string Lower(Enum value) => value.ToString().ToLowerInvariant();
+        return new ProfileSubject(Lower(request.Mode), Lower(c.Arch), Lower(c.Stem), c.Width, c.ImageSize, train ? 2 * c.BatchSize : c.BatchSize, train ? Lower(c.Loss) : "", train ? Lower(c.Optimizer) : "", c.Data ?? "");
+    }
+}
 
 /// <summary>A profile in tables. `xclr profile --json` prints it; --baseline reads it.</summary>
 public sealed record ProfileReport
@@ -93,6 +101,9 @@ public sealed record ProfileReport
     public required string Device { get; init; }
     public required string Driver { get; init; }
     public required ProfileSubject Subject { get; init; }
+
+    /// <summary>Pattern of the kernels that the tables are confined to; null: all kernels.</summary>
+    public string? Filter { get; init; }
     public required int Steps { get; init; }
     public required DevicePeaks Peaks { get; init; }
     public required ProfileClock Clock { get; init; }
@@ -133,7 +144,8 @@ public sealed record ProfileReport
             Date = profile.Date,
             Device = profile.Caps.Name,
             Driver = $"{profile.Caps.DriverName} {profile.Caps.DriverInfo}".Trim(),
-            Subject = SubjectOf(profile),
+            Subject = ProfileSubject.Of(profile.Request),
+            Filter = filter?.Pattern,
             Steps = profile.Steps.Count,
             Peaks = profile.Peaks,
             Clock = new ProfileClock(profile.ClockCalibrated, profile.ClockDeviationNs, profile.Caps.TimestampPeriod, profile.Caps.TimestampValidBits),
@@ -150,13 +162,6 @@ public sealed record ProfileReport
     }
 
     internal static string LayerOf(Dispatch d) => d.Layer.Length > 0 ? d.Layer : $"({d.Phase.ToString().ToLowerInvariant()})";
-
-    private static ProfileSubject SubjectOf(Profile profile)
-    {
-        var (c, train) = (profile.Request.Config, profile.Request.Mode == ProfileMode.Train);
-        static string Lower(Enum value) => value.ToString().ToLowerInvariant();
-        return new ProfileSubject(Lower(profile.Request.Mode), Lower(c.Arch), Lower(c.Stem), c.Width, c.ImageSize, profile.Rows, train ? Lower(c.Loss) : "", train ? Lower(c.Optimizer) : "", c.Data ?? "");
-    }
 
     private static ProfileCost CostOf(TimingCost cost)
     {

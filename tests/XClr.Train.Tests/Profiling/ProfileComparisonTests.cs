@@ -7,7 +7,7 @@ public class ProfileComparisonTests
 {
     private static ProfileReport Report(params double[] factors) => ProfileReport.Create(MadeProfile.Create(factors));
 
-    private static ProfileComparison Compare(ProfileReport before, ProfileReport after, double tolerance = 3) => ProfileComparison.Create(before, after, tolerance, "old.json");
+    private static ProfileComparison Compare(ProfileReport before, ProfileReport after, double tolerance = 3) => ProfileComparison.Create(before, after, tolerance);
 
     [Theory]
     [InlineData(1.2, Verdict.Slower)]
@@ -52,11 +52,14 @@ public class ProfileComparisonTests
     }
 
     [Fact]
-    public void Other_networks_are_not_compared()
+    public void Other_networks_and_parts_of_one_are_not_compared()
     {
         var before = Report(1, 1, 1);
-        var error = Assert.Throws<UsageException>(() => Compare(before with { Subject = before.Subject with { Rows = 64 } }, before));
+        ProfileComparison.RequireComparable(before, before.Subject, "old.json");
+        var error = Assert.Throws<UsageException>(() => ProfileComparison.RequireComparable(before with { Subject = before.Subject with { Rows = 64 } }, before.Subject, "old.json"));
         Assert.Contains("old.json", error.Message, StringComparison.Ordinal);
         Assert.Contains("Rows = 64", error.Message, StringComparison.Ordinal);
+        var part = ProfileReport.Create(MadeProfile.Create(), new NameGlob("made/c*"));
+        Assert.Contains("--filter made/c*", Assert.Throws<UsageException>(() => ProfileComparison.RequireComparable(part, part.Subject, "old.json")).Message, StringComparison.Ordinal);
     }
 }
