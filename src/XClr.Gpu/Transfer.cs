@@ -58,6 +58,14 @@ public sealed unsafe class Transfer : IDisposable
         }
     }
 
+    /// <summary>Sets all bytes of a persistent buffer to zero, after all work submitted so far; returns at once. Plans submitted later see it.</summary>
+    public void Clear(GpuBuffer target)
+    {
+        device.Place([target]);
+        var placement = target.Placement!.Value;
+        LastUpload = Run(commands => device.Vk.CmdFillBuffer(commands, placement.Block.Handle, (ulong)placement.Offset, (ulong)target.Bytes, 0), device.Compute, device.Compute.Submitted);
+    }
+
     /// <summary>Reads a persistent buffer after all work submitted so far.</summary>
     public void Download<T>(BufferView source, Span<T> data) where T : unmanaged
     {

@@ -14,12 +14,10 @@ public static class ModelInit
     public static void Fill(GpuDevice device, Model model, ulong seed)
     {
         var zeroGammas = model.Blueprint.LastGammas.ToHashSet();
-        foreach (var parameter in model.Parameters.Parameters)
+        // Each tensor has a generator of its own, so that all cores can make them: 25 million normal values of ResNet-50 take one core seconds.
+        foreach (var array in model.Parameters.Parameters.AsParallel().AsOrdered().Select(p => Start(model, p, zeroGammas, seed)))
         {
-            var random = new Random(unchecked((int)(seed * 0x9E3779B97F4A7C15 >> 32) ^ parameter.Index * 0x5bd1e995));
-            var shape = StateDict.TorchShape(parameter);
-            var values = parameter.Name == Model.ClassifierBias ? Uniform(shape[0], model.Spec.FeatureWidth, random) : Values(parameter.Name, shape, zeroGammas, random);
-            StateDict.Upload(device, model.Parameters, model.Parameters.Values, new NamedArray(parameter.Name, shape, values));
+            StateDict.Upload(device, model.Parameters, model.Parameters.Values, array);
         }
         foreach (var buffer in model.Parameters.Buffers)
         {
@@ -28,6 +26,13 @@ public static class ModelInit
             Array.Fill(values, buffer.Name.EndsWith("running_var", StringComparison.Ordinal) ? 1f : 0f);
             StateDict.UploadBuffer(device, model.Parameters, new NamedArray(buffer.Name, shape, values));
         }
+    }
+
+    private static NamedArray Start(Model model, Parameter parameter, HashSet<string> zeroGammas, ulong seed)
+    {
+        var random = new Random(unchecked((int)(seed * 0x9E3779B97F4A7C15 >> 32) ^ parameter.Index * 0x5bd1e995));
+        var shape = StateDict.TorchShape(parameter);
+        return new NamedArray(parameter.Name, shape, parameter.Name == Model.ClassifierBias ? Uniform(shape[0], model.Spec.FeatureWidth, random) : Values(parameter.Name, shape, zeroGammas, random));
     }
 
     private static float[] Values(string name, int[] shape, HashSet<string> zeroGammas, Random random)

@@ -51,14 +51,9 @@ public abstract class Optimizer : IDisposable
     {
         Chunks.Upload(device);
         device.Place([.. States.Select(s => s.Flat), Result.View.Buffer, Updates.View.Buffer]);
-        var zeros = new float[1 << 20];
         foreach (var (_, flat) in States)
         {
-            for (long at = 0; at < flat.Bytes; at += zeros.Length * sizeof(float))
-            {
-                var bytes = Math.Min(flat.Bytes - at, zeros.Length * sizeof(float));
-                device.Transfer.Upload<float>(flat.Slice(at, bytes), zeros.AsSpan(0, (int)(bytes / sizeof(float))));
-            }
+            device.Transfer.Clear(flat);
         }
         device.Transfer.Upload<uint>(Updates, [0u]);
     }
