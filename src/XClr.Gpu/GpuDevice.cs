@@ -266,11 +266,28 @@ public sealed unsafe class GpuDevice : IDisposable
         if (result is Result.ErrorOutOfDeviceMemory or Result.ErrorOutOfHostMemory)
         {
             throw new GpuOutOfMemoryException(
-                $"vkAllocateMemory: {bytes >> 20} MiB for '{purpose}' do not fit on {Caps.Name} ({result}): {allocatedBytes >> 20} MiB are in use here, its heap has {heapBytes >> 20} MiB in all.", bytes, heapBytes, allocatedBytes);
+                $"vkAllocateMemory: {bytes >> 20} MiB for '{purpose}' do not fit on {Caps.Name} ({result}): {allocatedBytes >> 20} MiB are in use here, its heap has {heapBytes >> 20} MiB in all.", bytes, heapBytes);
         }
         result.Check("vkAllocateMemory");
         allocatedBytes += bytes;
         return memory;
+    }
+
+    /// <summary>Bytes that this device's objects hold now, and the largest further piece, at most <paramref name="most"/>, that the driver gives (in sixteenths of that; it is given back at once).</summary>
+    public (long Held, long Further) ProbeMemory(long most)
+    {
+        for (var sixteenths = 16; sixteenths > 0; sixteenths--)
+        {
+            try
+            {
+                new ArenaBlock(this, Math.Max(1, most / 16 * sixteenths), "a probe").Dispose();
+                return (allocatedBytes, most / 16 * sixteenths);
+            }
+            catch (GpuOutOfMemoryException)
+            {
+            }
+        }
+        return (allocatedBytes, 0);
     }
 
     internal void FreeMemory(DeviceMemory memory, long bytes)

@@ -9,13 +9,10 @@ public class GpuException(string message, Exception? inner = null) : Exception(m
 public sealed class DeviceLostException(string message) : GpuException(message);
 
 /// <summary>Device memory does not suffice; the message says what was asked for and what the heap has.</summary>
-public sealed class GpuOutOfMemoryException(string message, long requestedBytes, long heapBytes, long grantedBytes = 0) : GpuException(message)
+public sealed class GpuOutOfMemoryException(string message, long requestedBytes, long heapBytes) : GpuException(message)
 {
     /// <summary>Bytes that were asked for.</summary>
     public long RequestedBytes { get; } = requestedBytes;
-
-    /// <summary>Bytes that the driver had given this device's objects before it refused; 0 where it was not asked.</summary>
-    public long GrantedBytes { get; } = grantedBytes;
 
     /// <summary>Bytes the memory heap has in all.</summary>
     public long HeapBytes { get; } = heapBytes;

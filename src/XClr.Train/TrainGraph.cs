@@ -97,7 +97,11 @@ public sealed class TrainGraph : IDisposable
         }
         catch (GpuOutOfMemoryException e)
         {
-            throw new GpuOutOfMemoryException($"--batch-size {config.BatchSize} at {config.ImageSize} pixels: {e.Message} Other programs use the device, too: end them, or: {Remedy(Caps with { DeviceLocalBytes = e.GrantedBytes })}.", e.RequestedBytes, e.HeapBytes);
+            var (held, further) = device.ProbeMemory(e.RequestedBytes);
+            // What else changes before the next start.
+            further -= further / 16;
+            var left = Caps with { DeviceLocalBytes = held + further, MaxMemoryAllocationSize = Math.Min(Caps.MaxMemoryAllocationSize, Math.Max(held, further)) };
+            throw new GpuOutOfMemoryException($"--batch-size {config.BatchSize} at {config.ImageSize} pixels: {e.Message} End other programs that use the device, or: {Remedy(left)}.", e.RequestedBytes, e.HeapBytes);
         }
     }
 

@@ -135,6 +135,17 @@ public sealed partial class TrainTests : IDisposable
         Assert.Contains("--plan --build", CliProcess.Run(["train", .. TinySet.Network, "--loss", "simclr", "--build"]).Expect(2).Errors);
     }
 
+    /// <summary>The driver gives less than its heap has, here because the process may have 1 GB of data in all.</summary>
+    [SkippableFact]
+    public void WhatTheDriverRefusesIsAnsweredWithABatchThatFits()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "ulimit -d counts the driver's memory on Linux");
+        var command = $"ulimit -d 1000000; exec '{CliProcess.Program}' train --plan --build --arch resnet50 --image-size 128 --batch-size 24 --loss simclr --steps 1";
+        var errors = CliProcess.Run("bash", ["-c", command]).Expect(4).Errors;
+        Assert.Contains("vkAllocateMemory", errors);
+        Assert.Matches("largest --batch-size that fits is ([2-9]|1[0-9]|2[0-3])[.]", errors);
+    }
+
     [Fact]
     public void ACheckpointIsEvaluatedAndEmbedsImages()
     {
