@@ -19,7 +19,7 @@ internal sealed unsafe class ArenaBlock : IDisposable
         Handle = device.CreateBufferHandle(bytes);
         try
         {
-            memory = device.AllocateMemory(Handle, bytes, purpose, hostVisible);
+            memory = device.Memory.Allocate(Handle, bytes, purpose, hostVisible);
             device.Vk.BindBufferMemory(device.Handle, Handle, memory, 0).Check("vkBindBufferMemory");
             if (hostVisible)
             {
@@ -44,7 +44,7 @@ internal sealed unsafe class ArenaBlock : IDisposable
     public void Dispose()
     {
         device.Vk.DestroyBuffer(device.Handle, Handle, null);
-        device.FreeMemory(memory, Bytes);
+        device.Memory.Free(memory, Bytes);
     }
 }
 

@@ -49,11 +49,7 @@ public sealed unsafe class GpuDevice : IDisposable
     private readonly HashSet<Plan> plans = [];
     private readonly KernelFigures figures;
     private readonly bool requireSilence;
-    private readonly delegate* unmanaged<Device, DebugUtilsObjectNameInfoEXT*, Result> setName;
-    private readonly delegate* unmanaged<CommandBuffer, DebugUtilsLabelEXT*, void> beginLabel;
-    private readonly delegate* unmanaged<CommandBuffer, void> endLabel;
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(20);
-    private long allocatedBytes;
     private bool disposed, hangs;
 
     private GpuDevice(GpuInstance instance, PhysicalDevice physical, DeviceCaps caps, DeviceOptions options, ForeignHandles? foreign)
@@ -71,12 +67,8 @@ public sealed unsafe class GpuDevice : IDisposable
         Handle = foreign is null ? CreateDevice() : new Device(foreign.Device);
         Compute = new GpuQueue(this, compute, foreign is null ? QueueOf(compute) : new Queue(foreign.Queue));
         Copy = copy is { } family ? new GpuQueue(this, family, QueueOf(family)) : Compute;
-        if (instance.HasDebugUtils)
-        {
-            setName = (delegate* unmanaged<Device, DebugUtilsObjectNameInfoEXT*, Result>)instance.Function("vkSetDebugUtilsObjectNameEXT");
-            beginLabel = (delegate* unmanaged<CommandBuffer, DebugUtilsLabelEXT*, void>)instance.Function("vkCmdBeginDebugUtilsLabelEXT");
-            endLabel = (delegate* unmanaged<CommandBuffer, void>)instance.Function("vkCmdEndDebugUtilsLabelEXT");
-        }
+        Labels = new DebugLabels(instance, Handle);
+        Memory = new MemoryAllocator(this, physical);
         arena = new Arena(this);
         Pipelines = new PipelineCache(this, options.CacheFolder);
         Transfer = new Transfer(this);
@@ -97,6 +89,8 @@ public sealed unsafe class GpuDevice : IDisposable
     internal GpuQueue Compute { get; }
     internal GpuQueue Copy { get; }
     internal PipelineCache Pipelines { get; }
+    internal DebugLabels Labels { get; }
+    internal MemoryAllocator Memory { get; }
     internal long PlacementAlignment => Math.Max(256, Caps.MinStorageBufferOffsetAlignment);
 
     /// <summary>All devices that the loader lists and this engine can use, in the loader's order.</summary>
@@ -257,74 +251,8 @@ public sealed unsafe class GpuDevice : IDisposable
         }
     }
 
-    internal DeviceMemory AllocateMemory(Buffer buffer, long bytes, string purpose, bool hostVisible)
-    {
-        Vk.GetBufferMemoryRequirements(Handle, buffer, out var requirements);
-        var (type, heapBytes) = MemoryType(requirements.MemoryTypeBits, hostVisible);
-        var info = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, AllocationSize = requirements.Size, MemoryTypeIndex = type };
-        var result = Vk.AllocateMemory(Handle, &info, null, out var memory);
-        if (result is Result.ErrorOutOfDeviceMemory or Result.ErrorOutOfHostMemory)
-        {
-            throw new GpuOutOfMemoryException(
-                $"vkAllocateMemory: {bytes >> 20} MiB for '{purpose}' do not fit on {Caps.Name} ({result}): {allocatedBytes >> 20} MiB are in use here, its heap has {heapBytes >> 20} MiB in all.", bytes, heapBytes);
-        }
-        result.Check("vkAllocateMemory");
-        allocatedBytes += bytes;
-        return memory;
-    }
-
-    /// <summary>Bytes that this device's objects hold now, and the largest further piece, at most <paramref name="most"/>, that the driver gives (in sixteenths of that; it is given back at once).</summary>
-    public (long Held, long Further) ProbeMemory(long most)
-    {
-        for (var sixteenths = 16; sixteenths > 0; sixteenths--)
-        {
-            try
-            {
-                new ArenaBlock(this, Math.Max(1, most / 16 * sixteenths), "a probe").Dispose();
-                return (allocatedBytes, most / 16 * sixteenths);
-            }
-            catch (GpuOutOfMemoryException)
-            {
-            }
-        }
-        return (allocatedBytes, 0);
-    }
-
-    internal void FreeMemory(DeviceMemory memory, long bytes)
-    {
-        Vk.FreeMemory(Handle, memory, null);
-        allocatedBytes -= memory.Handle == 0 ? 0 : bytes;
-    }
-
-    internal void Name(ObjectType type, ulong handle, string name)
-    {
-        if (setName is null)
-        {
-            return;
-        }
-        using var text = new NativeStrings([name]);
-        var info = new DebugUtilsObjectNameInfoEXT { SType = StructureType.DebugUtilsObjectNameInfoExt, ObjectType = type, ObjectHandle = handle, PObjectName = text.Pointer[0] };
-        setName(Handle, &info).Check("vkSetDebugUtilsObjectNameEXT");
-    }
-
-    internal void BeginLabel(CommandBuffer commands, string name)
-    {
-        if (beginLabel is null)
-        {
-            return;
-        }
-        using var text = new NativeStrings([name]);
-        var label = new DebugUtilsLabelEXT { SType = StructureType.DebugUtilsLabelExt, PLabelName = text.Pointer[0] };
-        beginLabel(commands, &label);
-    }
-
-    internal void EndLabel(CommandBuffer commands)
-    {
-        if (endLabel is not null)
-        {
-            endLabel(commands);
-        }
-    }
+    /// <inheritdoc cref="MemoryAllocator.Probe"/>
+    public (long Held, long Further) ProbeMemory(long most) => Memory.Probe(most);
 
     private static ValidationLevel ValidationFromEnvironment() => Environment.GetEnvironmentVariable(ValidationVariable) switch
     {
@@ -340,26 +268,6 @@ public sealed unsafe class GpuDevice : IDisposable
         return devices.Count == 0 || devices.Exists(d => d.Refusal is null)
             ? [.. devices.Where(d => d.Refusal is null).Select(d => new DeviceInfo(d.Index, DeviceProbe.Read(instance, d.Device)))]
             : throw new GpuException($"No device can be used: {string.Join("; ", devices.Select(d => d.Refusal))}. A newer driver may bring it; lavapipe (on Debian: mesa-vulkan-drivers) runs on the CPU.");
-    }
-
-    private (uint Type, long HeapBytes) MemoryType(uint allowed, bool hostVisible)
-    {
-        PhysicalDeviceMemoryProperties memory;
-        Vk.GetPhysicalDeviceMemoryProperties(physical, &memory);
-        const MemoryPropertyFlags Host = MemoryPropertyFlags.HostVisibleBit | MemoryPropertyFlags.HostCoherentBit;
-        // Staging is read back as well as written: cached host memory first, any coherent one else.
-        MemoryPropertyFlags[] wishes = hostVisible ? [Host | MemoryPropertyFlags.HostCachedBit, Host] : [MemoryPropertyFlags.DeviceLocalBit, MemoryPropertyFlags.None];
-        foreach (var wish in wishes)
-        {
-            for (var i = 0; i < (int)memory.MemoryTypeCount; i++)
-            {
-                if ((allowed & (1u << i)) != 0 && memory.MemoryTypes[i].PropertyFlags.HasFlag(wish))
-                {
-                    return ((uint)i, (long)memory.MemoryHeaps[(int)memory.MemoryTypes[i].HeapIndex].Size);
-                }
-            }
-        }
-        throw new GpuException("The device has no memory type that fits a storage buffer.");
     }
 
     private Device CreateDevice()

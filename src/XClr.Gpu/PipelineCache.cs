@@ -79,7 +79,7 @@ internal sealed unsafe class PipelineCache : IDisposable
     {
         var pipeline = Create(kernel, handle, PipelineCreateFlags.None);
         grown = true;
-        device.Name(ObjectType.Pipeline, pipeline.Handle.Handle, kernel.Key);
+        device.Labels.Name(ObjectType.Pipeline, pipeline.Handle.Handle, kernel.Key);
         return pipeline;
     }
 

@@ -22,10 +22,10 @@ public sealed unsafe partial class Plan : IDisposable
     private CommandBuffer[] segments = [];
     private bool disposed;
 
-    private Plan(GpuDevice device, PlanLayout layout, PlanOptions options)
+    private Plan(GpuDevice device, PlanLayout layout)
     {
         this.device = device;
-        this.options = options;
+        options = layout.Options;
         Layout = layout;
         Timing = options.Timing;
     }
@@ -40,14 +40,17 @@ public sealed unsafe partial class Plan : IDisposable
 
     /// <summary>Compiles a recorder's dispatches on a device.</summary>
     /// <exception cref="GpuOutOfMemoryException">The plan's memory does not fit.</exception>
-    public static Plan Build(GpuDevice device, Recorder recorder, PlanOptions? options = null)
+    public static Plan Build(GpuDevice device, Recorder recorder, PlanOptions? options = null) => Build(device, PlanLayout.Create(recorder.Dispatches, device.Caps, options));
+
+    /// <summary>Compiles dispatches that are laid out for this device already, with the layout's options.</summary>
+    /// <inheritdoc cref="Build(GpuDevice, Recorder, PlanOptions)" path="/exception"/>
+    public static Plan Build(GpuDevice device, PlanLayout layout)
     {
-        options ??= new PlanOptions();
-        var plan = new Plan(device, PlanLayout.Create(recorder.Dispatches, device.Caps, options), options);
+        var plan = new Plan(device, layout);
         device.Track(plan);
         try
         {
-            device.Pipelines.Compile(recorder.Dispatches.Select(d => d.Kernel));
+            device.Pipelines.Compile(layout.Dispatches.Select(d => d.Kernel));
             plan.Allocate();
             plan.sets = plan.BindAll();
             plan.Record();
@@ -277,7 +280,7 @@ public sealed unsafe partial class Plan : IDisposable
     {
         var vk = device.Vk;
         var pipeline = device.Pipelines.Get(dispatch.Kernel);
-        device.BeginLabel(commands, dispatch.Label);
+        device.Labels.Begin(commands, dispatch.Label);
         if (pipeline.Handle.Handle != bound.Handle)
         {
             vk.CmdBindPipeline(commands, PipelineBindPoint.Compute, pipeline.Handle);
@@ -291,7 +294,7 @@ public sealed unsafe partial class Plan : IDisposable
         var (x, y, z) = Grid(dispatch.Groups, device.Caps.MaxComputeWorkGroupCount);
         vk.CmdDispatch(commands, x, y, z);
         timestamps?.WriteEnd(commands, index + 1);
-        device.EndLabel(commands);
+        device.Labels.End(commands);
         return pipeline.Handle;
     }
 

@@ -32,9 +32,12 @@ public sealed class PlanLayout
 {
     private readonly Dictionary<GpuBuffer, (int Block, long Offset)> offsets = [];
 
-    private PlanLayout(IReadOnlyList<Dispatch> dispatches) => Dispatches = dispatches;
+    private PlanLayout(IReadOnlyList<Dispatch> dispatches, PlanOptions options) => (Dispatches, Options) = (dispatches, options);
 
     public IReadOnlyList<Dispatch> Dispatches { get; }
+
+    /// <summary>What a plan of this layout is compiled with.</summary>
+    public PlanOptions Options { get; }
 
     /// <summary>Persistent buffers that the dispatches use, in order of first use.</summary>
     public IReadOnlyList<GpuBuffer> Persistent { get; private set; } = [];
@@ -79,7 +82,7 @@ public sealed class PlanLayout
             throw new GpuException("A plan needs at least one dispatch.");
         }
         options ??= new PlanOptions();
-        var layout = new PlanLayout(dispatches);
+        var layout = new PlanLayout(dispatches, options);
         layout.FindLifetimes();
         layout.AssignOffsets(caps, options);
         layout.PlaceBarriers();

@@ -4,6 +4,7 @@ using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
+using XClr.Train.Profiling;
 
 namespace XClr.Train;
 
@@ -93,14 +94,8 @@ public static class NetworkBench
                 busy.Add((whole.End - whole.Start) * 1e-6);
             }
         }
-        var median = Median(wall);
-        return new BenchResult($"{device.Caps.Name}, {device.Caps.DriverName} {device.Caps.DriverInfo}", median, wall.Min(), wall.Max(), Median(cpu), busy.Count == 0 ? null : Median(busy),
-            1000 * request.Rows / median, plan.Layout.Flops / median * 1e-6, gpu.Dispatches.Count, gpu.Dispatches.Select(d => d.Kernel.Key).Distinct().Count());
-    }
-
-    private static double Median(List<double> values)
-    {
-        values.Sort();
-        return (values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2;
+        var walls = Samples.Of(wall);
+        return new BenchResult($"{device.Caps.Name}, {device.Caps.DriverName} {device.Caps.DriverInfo}", walls.Median, walls.Min, walls.Max, Samples.Of(cpu).Median, busy.Count == 0 ? null : Samples.Of(busy).Median,
+            1000 * request.Rows / walls.Median, plan.Layout.Flops / walls.Median * 1e-6, gpu.Dispatches.Count, gpu.Dispatches.Select(d => d.Kernel.Key).Distinct().Count());
     }
 }

@@ -29,8 +29,8 @@ public sealed record PlanBuild(PlanReport Plan, double BuildSeconds, double Firs
         var clock = Stopwatch.StartNew();
         var objective = PlanReport.Objective(config);
         using var graph = TrainGraph.Create(device, config, objective);
-        var report = PlanReport.Create(config, graph);
         using var plan = graph.BuildPlan(device);
+        var report = PlanReport.Create(config, graph, plan.Layout);
         ModelInit.Fill(device, graph.Model, config.Seed);
         graph.Objective.Prepare(device);
         graph.Optimizer.Initialize(device);

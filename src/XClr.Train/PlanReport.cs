@@ -29,17 +29,13 @@ public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, P
         var caps = GpuDevice.Limit(device.Caps, TrainSetup.DeviceOptions(config.Device, config.MemoryLimit));
         var objective = Objective(config);
         using var graph = TrainGraph.Create(caps, config, objective);
-        return Create(config, graph);
+        var layout = PlanLayout.Create(graph.Step.Dispatches, caps);
+        graph.RequireFit(layout);
+        return Create(config, graph, layout);
     }
 
-    /// <summary>The report of a graph that was made already.</summary>
-    /// <exception cref="GpuOutOfMemoryException">The batch cannot fit; the message names the largest that can.</exception>
-    internal static PlanReport Create(TrainConfig config, TrainGraph graph)
-    {
-        var layout = PlanLayout.Create(graph.Step.Dispatches, graph.Caps);
-        graph.RequireFit(layout);
-        return new PlanReport(graph.Caps, 2 * config.BatchSize, graph.Fingerprint(), layout);
-    }
+    /// <summary>The report of a step that is laid out already, and fits.</summary>
+    internal static PlanReport Create(TrainConfig config, TrainGraph graph, PlanLayout layout) => new(graph.Caps, 2 * config.BatchSize, graph.Fingerprint(), layout);
 
     /// <summary>The loss of a configuration, with the data set's class captions where there is a data set.</summary>
     internal static ObjectiveSpec Objective(TrainConfig config)

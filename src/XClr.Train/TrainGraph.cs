@@ -90,10 +90,11 @@ public sealed class TrainGraph : IDisposable
     /// <exception cref="GpuOutOfMemoryException">It does not fit beside the run's evaluations, or the driver gives less than the device has; names the largest batch that fits.</exception>
     public Plan BuildPlan(GpuDevice device, PlanOptions? options = null)
     {
-        RequireFit(PlanLayout.Create(Step.Dispatches, Caps, options));
+        var layout = PlanLayout.Create(Step.Dispatches, Caps, options);
+        RequireFit(layout);
         try
         {
-            return Plan.Build(device, Step, options);
+            return Plan.Build(device, layout);
         }
         catch (GpuOutOfMemoryException e)
         {

@@ -9,7 +9,7 @@ public class DeviceTests
     [Theory]
     [InlineData("maxStorageBufferRange=1M", 1 << 20)]
     [InlineData("maxStorageBufferRange=4096, shaderFloat16=0", 4096)]
-    public void Caps_can_be_lowered(string text, long range) => Assert.Equal(range, PlanLayoutTests.Caps.Lower(text).MaxStorageBufferRange);
+    public void Caps_can_be_lowered(string text, long range) => Assert.Equal(range, PaperDevice.Caps.Lower(text).MaxStorageBufferRange);
 
     [Theory]
     [InlineData("maxStorageBufferRange=8G", "can only be lowered")]
@@ -19,7 +19,7 @@ public class DeviceTests
     [InlineData("maxPushConstantsSize=many", "many")]
     public void Caps_are_not_raised_nor_guessed(string text, string told)
     {
-        var error = Assert.Throws<GpuException>(() => PlanLayoutTests.Caps.Lower(text));
+        var error = Assert.Throws<GpuException>(() => PaperDevice.Caps.Lower(text));
         Assert.Contains(told, error.Message, StringComparison.Ordinal);
     }
 
@@ -27,7 +27,7 @@ public class DeviceTests
     public void The_best_device_is_chosen_and_wishes_are_followed()
     {
         DeviceInfo Device(int index, string name, GpuKind kind, long bytes) =>
-            new(index, PlanLayoutTests.Caps with { Name = name, Kind = kind, DeviceLocalBytes = bytes, DeviceUuid = new Guid(index, 1, 2, new byte[8]) });
+            new(index, PaperDevice.Caps with { Name = name, Kind = kind, DeviceLocalBytes = bytes, DeviceUuid = new Guid(index, 1, 2, new byte[8]) });
         DeviceInfo[] devices = [Device(0, "llvmpipe", GpuKind.Cpu, 64), Device(1, "Card A", GpuKind.Discrete, 8), Device(2, "Card B", GpuKind.Discrete, 16), Device(3, "Iris", GpuKind.Integrated, 32)];
         Assert.Equal(2, DeviceSelector.Pick(devices, null).Index);
         Assert.Equal(3, DeviceSelector.Pick(devices, "iris").Index);

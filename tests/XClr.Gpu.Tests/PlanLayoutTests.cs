@@ -1,4 +1,5 @@
 using XClr.Gpu;
+using XClr.TestKit;
 using Xunit;
 
 namespace XClr.Gpu.Tests;
@@ -11,14 +12,7 @@ public class PlanLayoutTests
     private static readonly Kernel<NoParams> Produce = new("test/produce", reads: 0, writes: 1);
     private static readonly Kernel<NoParams> Copy = new("test/copy", reads: 1, writes: 1);
 
-    internal static DeviceCaps Caps { get; } = new()
-    {
-        Name = "paper", DriverName = "", DriverInfo = "", VendorId = 0, DeviceId = 0, DriverVersion = 0, DeviceUuid = Guid.Empty, DriverUuid = Guid.Empty,
-        ApiVersion = new Version(1, 2, 0), Kind = GpuKind.Discrete, SubgroupSize = 32, MinSubgroupSize = 32, MaxSubgroupSize = 32, MaxStorageBufferRange = 1 << 27, MaxTexelBufferBytes = 1 << 27,
-        MinStorageBufferOffsetAlignment = 64, MaxMemoryAllocationSize = 1 << 30, DeviceLocalBytes = 1L << 32, MaxPushConstantsSize = 128, MaxComputeSharedMemorySize = 32768,
-        MaxComputeWorkGroupInvocations = 256, MaxComputeWorkGroupCount = 65535, ShaderFloat16 = true, StorageBuffer16Bit = true, ShaderInt64 = true, BufferDeviceAddress = false, PipelineStatistics = false,
-        SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 1, TimestampValidBits = 64, CpuKernels = false,
-    };
+    private static readonly DeviceCaps Caps = PaperDevice.Caps;
 
     [Fact]
     public void A_chain_alternates_between_two_places()

@@ -1,3 +1,4 @@
+using XClr.TestKit;
 using Xunit;
 
 namespace XClr.Gpu.Tests;
@@ -8,8 +9,8 @@ public class PortabilityTests
     [Fact]
     public void The_portability_subset_is_enabled_where_it_is_offered_and_only_there()
     {
-        Assert.Equal(["VK_KHR_portability_subset"], DeviceExtensions.OfDevice(PlanLayoutTests.Caps, new HashSet<string> { "VK_KHR_portability_subset", "VK_KHR_swapchain" }));
-        Assert.Empty(DeviceExtensions.OfDevice(PlanLayoutTests.Caps, new HashSet<string> { "VK_KHR_swapchain" }));
+        Assert.Equal(["VK_KHR_portability_subset"], DeviceExtensions.OfDevice(PaperDevice.Caps, new HashSet<string> { "VK_KHR_portability_subset", "VK_KHR_swapchain" }));
+        Assert.Empty(DeviceExtensions.OfDevice(PaperDevice.Caps, new HashSet<string> { "VK_KHR_swapchain" }));
     }
 
     [Fact]
@@ -23,7 +24,7 @@ public class PortabilityTests
     public void Cooperative_matrices_bring_full_subgroups_and_a_lowered_cap_leaves_its_extension_out()
     {
         var offered = new HashSet<string> { "VK_KHR_cooperative_matrix", "VK_EXT_subgroup_size_control", "VK_KHR_pipeline_executable_properties" };
-        var caps = PlanLayoutTests.Caps with { CooperativeMatrix = true, PipelineStatistics = true };
+        var caps = PaperDevice.Caps with { CooperativeMatrix = true, PipelineStatistics = true };
         Assert.Equal(["VK_EXT_subgroup_size_control", "VK_KHR_cooperative_matrix", "VK_KHR_pipeline_executable_properties"], DeviceExtensions.OfDevice(caps, offered));
         Assert.Equal(["VK_KHR_pipeline_executable_properties"], DeviceExtensions.OfDevice(caps.Lower("cooperativeMatrix=0"), offered));
     }

@@ -30,7 +30,7 @@ internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanage
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>The kernel for a device and a storage of activations.</summary>
-    public Kernel<T> For(Recorder gpu, DType storage) => gpu.Caps.CpuKernels ? Word(storage) : Portable(storage);
+    public Kernel<T> For(Recorder gpu, DType storage) => RowWork.Pick(gpu, Portable(storage), Word(storage));
 
     public Kernel<T> Portable(DType storage) => Of(portable, storage);
 

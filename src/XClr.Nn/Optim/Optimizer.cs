@@ -50,7 +50,7 @@ public abstract class Optimizer : IDisposable
     public void Initialize(GpuDevice device)
     {
         Chunks.Upload(device);
-        device.Place([.. States.Select(s => s.Flat), Result.View.Buffer, Updates.View.Buffer]);
+        device.Place(Result.View.Buffer);
         foreach (var (_, flat) in States)
         {
             device.Transfer.Clear(flat);

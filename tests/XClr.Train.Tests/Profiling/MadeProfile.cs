@@ -1,4 +1,5 @@
 using XClr.Gpu;
+using XClr.TestKit;
 using XClr.Train.Profiling;
 
 namespace XClr.Train.Tests.Profiling;
@@ -11,14 +12,7 @@ internal static class MadeProfile
     private static readonly Kernel<NoParams> Produce = new("made/produce", reads: 0, writes: 1);
     private static readonly Kernel<NoParams> Copy = new("made/copy", reads: 1, writes: 1);
 
-    public static DeviceCaps Caps { get; } = new()
-    {
-        Name = "paper", DriverName = "made", DriverInfo = "1", VendorId = 0, DeviceId = 0, DriverVersion = 0, DeviceUuid = Guid.Empty, DriverUuid = Guid.Empty,
-        ApiVersion = new Version(1, 2, 0), Kind = GpuKind.Discrete, SubgroupSize = 32, MinSubgroupSize = 32, MaxSubgroupSize = 32, MaxStorageBufferRange = 1 << 27, MaxTexelBufferBytes = 1 << 27,
-        MinStorageBufferOffsetAlignment = 64, MaxMemoryAllocationSize = 1 << 30, DeviceLocalBytes = 1L << 32, MaxPushConstantsSize = 128, MaxComputeSharedMemorySize = 32768,
-        MaxComputeWorkGroupInvocations = 256, MaxComputeWorkGroupCount = 65535, ShaderFloat16 = true, StorageBuffer16Bit = true, ShaderInt64 = true, BufferDeviceAddress = false, PipelineStatistics = false,
-        SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 1, TimestampValidBits = 64, CpuKernels = false,
-    };
+    public static DeviceCaps Caps { get; } = PaperDevice.Caps with { DriverName = "made", DriverInfo = "1" };
 
     /// <summary>
     /// conv1: produce 0 to 100, copy 100 to 300; layer "a,b": produce 200 to 400 beside it; no layer: copy 500 to 600, after a gap. All times scale with the step's factor, in microseconds.

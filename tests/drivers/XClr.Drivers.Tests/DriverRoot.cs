@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using XClr.TestKit;
 using Xunit;
 
 namespace XClr.Drivers.Tests;
@@ -11,8 +12,8 @@ internal static class DriverRoot
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
-    /// <summary>The repository's root, found by its solution.</summary>
-    public static string Repository { get; } = FindRepository();
+    /// <summary>The repository's root.</summary>
+    public static string Repository { get; } = GoldenFile.RepositoryRoot();
 
     /// <summary>Where the root and its results lie.</summary>
     public static string Build { get; } = Path.Combine(Repository, "build", "drivers");
@@ -48,15 +49,5 @@ internal static class DriverRoot
             Assert.Fail($"{device}: xclr {string.Join(' ', args)} took longer than {Limit}");
         }
         return new RootRun(process.ExitCode, output.Result, errors.Result);
-    }
-
-    private static string FindRepository()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "XClr.Vulkan.sln")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"No XClr.Vulkan.sln above {AppContext.BaseDirectory}.");
-        }
-        return folder;
     }
 }
