@@ -6,11 +6,11 @@ namespace XClr.Data;
 public static class DatasetFactory
 {
     /// <summary>The formats' names, for help texts and errors.</summary>
-    public static IReadOnlyList<string> Formats { get; } = ["auto", "webdataset", "imagefolder", "csv", "tsv", "jsonl", "idx"];
+    public static IReadOnlyList<string> Formats { get; } = ["auto", "webdataset", "imagefolder", "csv", "tsv", "jsonl", "idx", "parquet"];
 
     /// <summary>
-    /// Opens a data set. <paramref name="path"/>: a folder (of shards, of class folders, of IDX files), a .tar, .tar.gz, .csv,
-    /// .tsv, .jsonl or IDX file, or shards by brace range, pattern and `::`.
+    /// Opens a data set. <paramref name="path"/>: a folder (of shards, of class folders, of IDX files), a .tar, .tar.gz, .parquet,
+    /// .csv, .tsv, .jsonl or IDX file, or shards by brace range, pattern and `::`.
     /// </summary>
     /// <exception cref="DataException">Nothing usable is there: the message names the path, what was found and the remedy.</exception>
     public static IImageDataset Open(string path, string format = "auto", DatasetOptions? options = null) =>
@@ -19,6 +19,7 @@ public static class DatasetFactory
             "webdataset" => new WebDatasetReader(path, options),
             "imagefolder" => new ImageFolderReader(path, options),
             "idx" => new IdxReader(path, options),
+            "parquet" => new ParquetShardReader(path, options),
             "csv" => new TableReader(path, "csv", options),
             "tsv" => new TableReader(path, "tsv", options),
             "jsonl" => new TableReader(path, "jsonl", options),
@@ -35,7 +36,7 @@ public static class DatasetFactory
         }
         if (path.Contains("::", StringComparison.Ordinal) || path.AsSpan().ContainsAny("{*?") || ShardList.IsShard(path))
         {
-            return "webdataset";
+            return ShardList.IsShard(path.TrimEnd(':'), ShardKind.Parquet) ? "parquet" : "webdataset";
         }
         if (path.Contains("://", StringComparison.Ordinal))
         {
@@ -50,8 +51,8 @@ public static class DatasetFactory
             ".csv" => "csv",
             ".tsv" => "tsv",
             ".jsonl" or ".ndjson" => "jsonl",
-            ".parquet" => throw new DataException($"'{path}': Parquet is not read; turn it into WebDataset shards or a folder with a JSONL table."),
-            _ => throw new DataException($"'{path}' is no known kind of data set; name a folder, a .tar, .tar.gz, .csv, .tsv, .jsonl or IDX file, or the format ({string.Join(", ", Formats)})."),
+            ".parquet" => "parquet",
+            _ => throw new DataException($"'{path}' is no known kind of data set; name a folder, a .tar, .tar.gz, .parquet, .csv, .tsv, .jsonl or IDX file, or the format ({string.Join(", ", Formats)})."),
         };
     }
 
@@ -73,9 +74,13 @@ public static class DatasetFactory
 
     private static string DetectFolder(string folder)
     {
-        if (Directory.EnumerateFiles(folder).Any(ShardList.IsShard))
+        // img2dataset lays a .parquet beside each .tar, a list of what it fetched: the shards are the data.
+        foreach (var (kind, format) in new[] { (ShardKind.Tar, "webdataset"), (ShardKind.Parquet, "parquet") })
         {
-            return "webdataset";
+            if (Directory.EnumerateFiles(folder).Any(f => ShardList.IsShard(f, kind)))
+            {
+                return format;
+            }
         }
         if (IdxReader.IsFolder(folder))
         {
@@ -84,7 +89,7 @@ public static class DatasetFactory
         return Directory.EnumerateDirectories(folder).Any()
             ? "imagefolder"
             : throw new DataException(
-                $"'{folder}' holds no data set: found {Describe(folder)}. Expected shards (.tar), IDX files, a folder per class, or name a .csv, .tsv or .jsonl table of image paths and captions.");
+                $"'{folder}' holds no data set: found {Describe(folder)}. Expected shards (.tar or .parquet), IDX files, a folder per class, or name a .csv, .tsv or .jsonl table of image paths and captions.");
     }
 
     private static string Nearest(string path)

@@ -20,7 +20,7 @@ public interface IImageDataset : IDisposable
     /// <summary>The path or specification it was opened with, for messages.</summary>
     string Name { get; }
 
-    /// <summary>`webdataset`, `imagefolder`, `csv`, `tsv`, `jsonl` or `idx`.</summary>
+    /// <summary>`webdataset`, `imagefolder`, `csv`, `tsv`, `jsonl`, `idx` or `parquet`.</summary>
     string Format { get; }
 
     /// <summary>Class names in index order; null where they are not known.</summary>

@@ -43,6 +43,7 @@ public enum DataFormat
     Tsv,
     Jsonl,
     Idx,
+    Parquet,
 }
 
 /// <summary>Augmentation presets; each strength is an option of its own.</summary>

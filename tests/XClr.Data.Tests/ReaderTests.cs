@@ -123,10 +123,10 @@ public class ReaderTests
     public void TablesThatCannotServe_AreRefusedWithARemedy()
     {
         using var folder = new TempFolder();
-        Assert.Contains("img2dataset", Error(folder.File("cc3m.tsv", "a dog\thttps://example.org/1.jpg\nb\thttp://example.org/2.jpg\n")));
-        Assert.Contains("img2dataset", Error(folder.File("u.csv", "url,caption\nhttps://example.org/1.jpg,x\n")));
-        Assert.Contains("img2dataset", Error(folder.File("i.csv", "image,caption\nhttps://example.org/1.jpg,x\n")));
-        Assert.Contains("img2dataset", Error(folder.File("u.jsonl", "{\"url\": \"https://example.org/1.jpg\", \"caption\": \"x\"}\n")));
+        Assert.Contains("xclr pack --from-urls", Error(folder.File("cc3m.tsv", "a dog\thttps://example.org/1.jpg\nb\thttp://example.org/2.jpg\n")));
+        Assert.Contains("xclr pack --from-urls", Error(folder.File("u.csv", "url,caption\nhttps://example.org/1.jpg,x\n")));
+        Assert.Contains("xclr pack --from-urls", Error(folder.File("i.csv", "image,caption\nhttps://example.org/1.jpg,x\n")));
+        Assert.Contains("xclr pack --from-urls", Error(folder.File("u.jsonl", "{\"url\": \"https://example.org/1.jpg\", \"caption\": \"x\"}\n")));
         Assert.Contains("found id, words", Error(folder.File("n.csv", "id,words\n1,x\n")));
         Assert.Contains("has no rows", Error(folder.File("e.csv", "")));
         Assert.Contains("has no rows", Error(folder.File("h.csv", "image,caption\n")));
@@ -188,7 +188,8 @@ public class ReaderTests
         Assert.Contains("2 .jpg", Error(folder));
         Assert.Contains("does not exist", Error(folder.Path + "/none/here"));
         Assert.Contains("2 .jpg", Error(folder.Path + "/none/here"));
-        Assert.Contains("Parquet", Error(folder.File("x.parquet", [1])));
+        Assert.Contains("none of 1 Parquet file(s) can be read", Error(folder.File("x.parquet", [1])));
+        File.Delete(folder.Path + "/x.parquet");
         Assert.Contains("no known kind", Error(folder.File("x.zip", [1])));
         Assert.Contains("no data format 'mnist'", Assert.Throws<DataException>(() => DatasetFactory.Open(folder, "mnist")).Message);
         Directory.CreateDirectory(folder.Path + "/sub");

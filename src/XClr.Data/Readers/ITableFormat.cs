@@ -40,8 +40,12 @@ internal static class ColumnNames
         return -1;
     }
 
+    /// <summary>The error for a table of web addresses, with the command that fetches them.</summary>
+    public static DataException Addresses(string table, string where) =>
+        new($"'{table}' holds web addresses ({where}), not images. Fetch them into shards first: xclr pack --from-urls '{table}' --out FOLDER; then open that folder.");
+
     /// <summary>The error for a table without a path column.</summary>
     public static DataException NoPath(string table, IReadOnlyList<string> columns) => Find(columns, Address) >= 0
-        ? new($"The table '{table}' holds web addresses (columns {string.Join(", ", columns)}), not files. Fetch the images first, for example with img2dataset into WebDataset shards, and open those.")
+        ? Addresses(table, $"columns {string.Join(", ", columns)}")
         : new($"The table '{table}' has no column that names image files: found {string.Join(", ", columns)}; name one {string.Join(", ", Path)}.");
 }

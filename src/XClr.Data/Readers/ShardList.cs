@@ -2,32 +2,47 @@ using System.IO.Enumeration;
 
 namespace XClr.Data.Readers;
 
+/// <summary>What the files are that a specification names.</summary>
+public enum ShardKind
+{
+    /// <summary>.tar, .tar.gz or .tgz.</summary>
+    Tar,
+
+    /// <summary>.parquet.</summary>
+    Parquet,
+}
+
 /// <summary>Expands what names shards: brace ranges, `::` between parts, `*` and `?`, folders.</summary>
 public static class ShardList
 {
     private const int MaxShards = 1_000_000;
 
     /// <summary>Whether a file name is a shard's.</summary>
-    public static bool IsShard(string path) =>
-        path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || IsCompressed(path);
+    public static bool IsShard(string path, ShardKind kind = ShardKind.Tar) => kind == ShardKind.Parquet
+        ? path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
+        : path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || IsCompressed(path);
 
     internal static bool IsCompressed(string path) =>
         path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The shards' paths: the parts in the order given, the files of a folder or pattern in ordinal order.</summary>
     /// <exception cref="DataException">A part names nothing, or a listed shard does not exist.</exception>
-    public static IReadOnlyList<string> Expand(string specification)
+    public static IReadOnlyList<string> Expand(string specification, ShardKind kind = ShardKind.Tar)
     {
         var shards = new List<string>();
         foreach (var part in specification.Split("::", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            if (part.Contains("://", StringComparison.Ordinal) || part.StartsWith("pipe:", StringComparison.Ordinal))
+            if (part.StartsWith("pipe:", StringComparison.Ordinal))
+            {
+                throw new DataException($"'{part}': pipe: runs a command of the data set's author, which is not done here; write the command's output to files and name those.");
+            }
+            if (part.Contains("://", StringComparison.Ordinal))
             {
                 throw new DataException($"'{part}' is not a local path; shards are read from local files: download them first.");
             }
             foreach (var path in ExpandBraces(part))
             {
-                shards.AddRange(ExpandPath(path));
+                shards.AddRange(ExpandPath(path, kind));
             }
         }
         var missing = shards.Where(s => !File.Exists(s)).ToList();
@@ -67,11 +82,12 @@ public static class ShardList
         return Enumerable.Range(from, to - from + 1).Select(i => i.ToString().PadLeft(first.Length, '0'));
     }
 
-    private static IEnumerable<string> ExpandPath(string path)
+    private static IEnumerable<string> ExpandPath(string path, ShardKind kind)
     {
         if (Directory.Exists(path))
         {
-            return Require(path, Directory.EnumerateFiles(path).Where(IsShard), "no .tar, .tar.gz or .tgz files");
+            return Require(
+                path, Directory.EnumerateFiles(path).Where(f => IsShard(f, kind)), kind == ShardKind.Tar ? "no .tar, .tar.gz or .tgz files" : "no .parquet files");
         }
         var name = Path.GetFileName(path);
         if (name.AsSpan().IndexOfAny('*', '?') < 0)

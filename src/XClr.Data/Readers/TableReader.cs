@@ -121,8 +121,7 @@ public sealed class TableReader : IndexedDataset
         {
             if (Row(i)?.Path is { } path && IsAddress(path))
             {
-                throw new DataException(
-                    $"The table '{Name}' holds web addresses (row {i + 1}: '{path}'), not files. Fetch the images first, for example with img2dataset into WebDataset shards, and open those.");
+                throw ColumnNames.Addresses(Name, $"row {i + 1}: '{path}'");
             }
         }
     }

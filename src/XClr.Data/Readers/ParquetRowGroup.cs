@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Text;
+using Parquet;
+using Parquet.Data;
+using Parquet.Schema;
+
+namespace XClr.Data.Readers;
+
+/// <summary>The columns of one row group, decompressed. Images stay in the package's buffers until <see cref="Image"/> copies one.</summary>
+internal sealed class ParquetRowGroup : IDisposable
+{
+    private const long MaxBytes = 1L << 30;
+    private const int MaxRows = 1 << 24;
+
+    private readonly RawColumnData<ReadOnlyMemory<byte>> _images;
+    private readonly int[] _places;
+    private readonly List<string>[]? _keys, _captions, _labels, _errors;
+
+    private ParquetRowGroup(ParquetRowGroupReader group, ParquetColumns columns)
+    {
+        Count = (int)group.RowCount;
+        _keys = Texts(group, columns.Key);
+        _captions = Texts(group, columns.Caption);
+        _labels = Texts(group, columns.Label);
+        _errors = Texts(group, columns.Error);
+        _images = (RawColumnData<ReadOnlyMemory<byte>>)group.ReadRawColumnDataBaseAsync(columns.Image).AsTask().GetAwaiter().GetResult();
+        _places = new int[Count];
+        Array.Fill(_places, -1);
+        foreach (var (row, place) in Places(_images, columns.Image))
+        {
+            _places[row] = place;
+        }
+    }
+
+    /// <summary>Rows.</summary>
+    public int Count { get; }
+
+    /// <summary>Reads group <paramref name="index"/>, sizes checked first.</summary>
+    /// <exception cref="InvalidDataException">The group is larger than may be held.</exception>
+    public static ParquetRowGroup Read(ParquetReader file, int index, ParquetColumns columns)
+    {
+        using var group = file.OpenRowGroupReader(index);
+        var bytes = group.GetMetadata(columns.Image)?.MetaData?.TotalUncompressedSize ?? 0;
+        if (group.RowCount is < 0 or > MaxRows || bytes is < 0 or > MaxBytes)
+        {
+            throw new InvalidDataException(
+                $"row group {index} has {group.RowCount} rows and {bytes} bytes of images; at most {MaxRows} rows and {MaxBytes} bytes are held at a time: write it with smaller row groups");
+        }
+        return new ParquetRowGroup(group, columns);
+    }
+
+    /// <summary>A copy of a row's image; null where the row has none.</summary>
+    public byte[]? Image(int row) => _places[row] < 0 ? null : _images.Values[_places[row]].ToArray();
+
+    public string? Key(int row) => First(_keys, row);
+
+    public string? Label(int row) => First(_labels, row);
+
+    /// <summary>Why the row has no image, where the file says so.</summary>
+    public string? Error(int row) => First(_errors, row);
+
+    public IReadOnlyList<string> Captions(int row) => _captions?[row] ?? [];
+
+    public void Dispose() => _images.Dispose();
+
+    private static string? First(List<string>[]? texts, int row) => texts?[row] is [var first, ..] ? first : null;
+
+    private List<string>[]? Texts(ParquetRowGroupReader group, DataField? field)
+    {
+        if (field is null)
+        {
+            return null;
+        }
+        using var column = group.ReadRawColumnDataBaseAsync(field).AsTask().GetAwaiter().GetResult();
+        var text = TextOf(column);
+        var rows = new List<string>[Count];
+        for (var i = 0; i < Count; i++)
+        {
+            rows[i] = [];
+        }
+        foreach (var (row, place) in Places(column, field))
+        {
+            rows[row].Add(text(place));
+        }
+        return rows;
+    }
+
+    private static Func<int, string> TextOf(RawColumnData column) => column switch
+    {
+        RawColumnData<ReadOnlyMemory<char>> c => i => c.Values[i].ToString(),
+        RawColumnData<ReadOnlyMemory<byte>> c => i => Encoding.UTF8.GetString(c.Values[i].Span),
+        RawColumnData<int> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        RawColumnData<long> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        RawColumnData<short> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        RawColumnData<byte> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        RawColumnData<sbyte> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        RawColumnData<ushort> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        RawColumnData<uint> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        RawColumnData<ulong> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
+        _ => throw new InvalidDataException($"a column of {column.GetType().GenericTypeArguments[0].Name} where text or whole numbers are expected"),
+    };
+
+    // The values of a column lie packed, without the nulls: a value is there where its definition level is the highest, and a row begins where the
+    // repetition level is 0.
+    private IEnumerable<(int Row, int Place)> Places(RawColumnData column, DataField field)
+    {
+        var defined = field.MaxDefinitionLevel > 0 ? column.DefinitionLevels.ToArray() : null;
+        var repeated = field.MaxRepetitionLevel > 0 ? column.RepetitionLevels.ToArray() : null;
+        var (row, place) = (-1, 0);
+        for (var i = 0; i < (repeated?.Length ?? Count); i++)
+        {
+            row += repeated is null || repeated[i] == 0 ? 1 : 0;
+            if (defined is null || defined[i] == field.MaxDefinitionLevel)
+            {
+                yield return (row, place++);
+            }
+        }
+    }
+}

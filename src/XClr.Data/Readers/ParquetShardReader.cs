@@ -1,0 +1,202 @@
+using System.Globalization;
+using System.Text.Json;
+using Parquet;
+
+namespace XClr.Data.Readers;
+
+/// <summary>
+/// Parquet files with image bytes and a caption, a label or both, as img2dataset and Hugging Face write them. A row whose image is null is skipped (no-image).
+/// One row group is in memory at a time.
+/// </summary>
+public sealed class ParquetShardReader : IImageDataset
+{
+    private readonly IReadOnlyList<string> _files;
+    private readonly ClassList? _classList;
+    private readonly LabelCaptions _labels;
+    private long? _count;
+
+    /// <param name="specification">Files, see <see cref="ShardList.Expand"/>.</param>
+    /// <param name="options">Classes (otherwise those that Hugging Face's metadata name) and caption template.</param>
+    /// <exception cref="DataException">No files, none that can be read, or no column of image bytes.</exception>
+    public ParquetShardReader(string specification, DatasetOptions? options = null)
+    {
+        options ??= DatasetOptions.Default;
+        Name = specification;
+        _files = ShardList.Expand(specification, ShardKind.Parquet);
+        _classList = options.LoadClasses();
+        Classes = _classList?.Names ?? Examine();
+        _labels = new(specification, Classes, options.CaptionTemplate);
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public string Format => "parquet";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string>? Classes { get; }
+
+    /// <inheritdoc/>
+    public long Count
+    {
+        get
+        {
+            _count ??= _files.Sum(CountRows);
+            return _count > 0 ? _count.Value : throw new DataException($"'{Name}' holds no rows: {_files.Count} Parquet file(s), first {_files[0]}.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<RawSample> Read(ReadOrder order)
+    {
+        if (!order.Shuffle)
+        {
+            return _files.SelectMany(ReadFile);
+        }
+        var files = _files.ToArray();
+        new SeededRandom(order.Seed, RandomPurpose.ShardOrder, order.Epoch).Shuffle<string>(files);
+        return ShuffleBuffer.Shuffle(files.SelectMany(ReadFile), order);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+
+    // The class names of the first file that can be read, whose columns are checked.
+    private IReadOnlyList<string>? Examine()
+    {
+        string? failure = null;
+        foreach (var path in _files)
+        {
+            using var file = TryOpen(path, out var reason);
+            if (file is null)
+            {
+                failure ??= reason;
+                continue;
+            }
+            var columns = ParquetColumns.Find(file.Reader.Schema, path);
+            return columns.Label is { } label ? ClassNames(file.Reader, label.Path.FirstPart!) : null;
+        }
+        throw new DataException($"'{Name}': none of {_files.Count} Parquet file(s) can be read: {failure}.");
+    }
+
+    // Hugging Face's datasets keep class names in the metadata: {"info": {"features": {"label": {"names": [...]}}}}.
+    private static List<string>? ClassNames(ParquetReader file, string column)
+    {
+        if (!file.CustomMetadata.TryGetValue("huggingface", out var text))
+        {
+            return null;
+        }
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return json.RootElement.GetProperty("info").GetProperty("features").GetProperty(column).TryGetProperty("names", out var names)
+                ? [.. names.EnumerateArray().Select(n => n.GetString() ?? "")]
+                : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private long CountRows(string path)
+    {
+        using var file = TryOpen(path, out _);
+        return file?.Reader.Metadata?.NumRows ?? 1;
+    }
+
+    private IEnumerable<RawSample> ReadFile(string path)
+    {
+        using var file = TryOpen(path, out var failure);
+        if (file is null)
+        {
+            yield return RawSample.Broken(Path.GetFileName(path), path, SampleFault.Unreadable, failure!);
+            yield break;
+        }
+        var columns = Guarded(() => ParquetColumns.Find(file.Reader.Schema, path), out failure);
+        var row = 0L;
+        for (var g = 0; columns is not null && g < file.Reader.RowGroupCount; g++)
+        {
+            using var group = Guarded(() => ParquetRowGroup.Read(file.Reader, g, columns), out failure);
+            if (group is null)
+            {
+                break;
+            }
+            for (var i = 0; i < group.Count; i++, row++)
+            {
+                yield return Sample(group, i, row, path);
+            }
+        }
+        if (failure is not null)
+        {
+            yield return RawSample.Broken(Path.GetFileName(path), path, SampleFault.BrokenShard, $"the rest of {path} is lost after row {row}: {failure}");
+        }
+    }
+
+    private RawSample Sample(ParquetRowGroup group, int index, long row, string path)
+    {
+        var key = group.Key(index) ?? string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(path)}-{row:D9}");
+        if (group.Image(index) is not { } bytes)
+        {
+            return RawSample.Broken(key, path, SampleFault.NoImage, group.Error(index) is { } error ? $"the row's image is null: {error}" : "the row's image is null");
+        }
+        var captions = group.Captions(index).Select(CaptionText.Clean).OfType<string>().ToList();
+        var sample = new RawSample { Key = key, Source = path, Image = new MemorySource(bytes), Caption = captions.Count > 0 ? captions[0] : null, Captions = captions };
+        if (group.Label(index) is not { } text)
+        {
+            return sample;
+        }
+        int? label = int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : _classList?.Find(text);
+        return label is null
+            ? sample with { Fault = SampleFault.BadLabel, FaultDetail = $"'{text}' is no class{(_classList is null ? "; a classes file would say its index" : "")}" }
+            : _labels.Complete(sample with { Label = label });
+    }
+
+    private static OpenFile? TryOpen(string path, out string? failure) => Guarded(() => new OpenFile(path), out failure);
+
+    // Damaged bytes make the package throw nearly anything: whatever it is, the file is damaged.
+    private static T? Guarded<T>(Func<T> read, out string? failure)
+        where T : class
+    {
+        try
+        {
+            failure = null;
+            return read();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            failure = e.Message;
+            return null;
+        }
+    }
+
+    private sealed class OpenFile : IDisposable
+    {
+        private readonly FileStream _stream;
+
+        public OpenFile(string path)
+        {
+            _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            try
+            {
+                Reader = ParquetReader.CreateAsync(_stream).GetAwaiter().GetResult();
+            }
+            catch
+            {
+                _stream.Dispose();
+                throw;
+            }
+        }
+
+        public ParquetReader Reader { get; }
+
+        public void Dispose()
+        {
+            Reader.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            _stream.Dispose();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+using Parquet;
+using Parquet.Schema;
+using XClr.Data.Readers;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+/// <summary>Parquet with image bytes, in the forms of img2dataset and Hugging Face; damage and refusals.</summary>
+public class ParquetReaderTests
+{
+    private static readonly string[] Names = ["cat", "dog"];
+
+    /// <summary>img2dataset's form: `key`, `jpg` (null on failure), `caption`, `error_message`; two row groups of three rows.</summary>
+    private static string Img2Dataset(TempFolder folder, string name)
+    {
+        var schema = new ParquetSchema(
+            new DataField<string>("key"), new DataField<string>("caption"), new DataField<string>("error_message"), new DataField<byte[]>("jpg"));
+        return Write(folder, name, schema, null, async (group, fields, g) =>
+        {
+            await group.WriteAsync(fields[0], [.. Enumerable.Range(3 * g, 3).Select(i => $"{i:D9}")]);
+            await group.WriteAsync(fields[1], [$"picture {3 * g}", null!, " two\nlines "]);
+            await group.WriteAsync(fields[2], [null!, "HTTP 404", null!]);
+            await group.WriteAsync(fields[3], [TempFolder.Image(3 * g), null!, TempFolder.Image(3 * g + 2)]);
+        });
+    }
+
+    /// <summary>Hugging Face's form: `image` {bytes, path}, `label` with class names in the metadata; one row without a struct, one without bytes.</summary>
+    private static string HuggingFace(TempFolder folder, string name, string metadata = """{"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}""")
+    {
+        var schema = new ParquetSchema(new StructField("image", new DataField<byte[]>("bytes"), new DataField<string>("path")), new DataField<long>("label"));
+        return Write(folder, name, schema, new() { ["huggingface"] = metadata }, async (group, fields, g) =>
+        {
+            var images = new ReadOnlyMemory<byte>[] { TempFolder.Image(10), TempFolder.Image(20) };
+            await group.WriteAllPartsAsync<ReadOnlyMemory<byte>>(fields[0], images, new[] { 2, 0, 1, 2 }, null, default);
+            await group.WriteAllPartsAsync<ReadOnlyMemory<char>>(fields[1], new[] { "a.jpg".AsMemory() }, new[] { 2, 0, 1, 1 }, null, default);
+            await group.WriteAsync<long>(fields[2], new long[] { 1, 0, 0, 7 });
+        });
+    }
+
+    private static string Write(
+        TempFolder folder, string name, ParquetSchema schema, Dictionary<string, string>? metadata, Func<ParquetRowGroupWriter, DataField[], int, Task> fill)
+    {
+        var memory = new MemoryStream();
+        WriteAsync().GetAwaiter().GetResult();
+        return folder.File(name, memory.ToArray());
+
+        async Task WriteAsync()
+        {
+            await using var writer = await ParquetWriter.CreateAsync(schema, memory);
+            if (metadata is not null)
+            {
+                writer.CustomMetadata = metadata;
+            }
+            for (var g = 0; g < 2; g++)
+            {
+                using var group = writer.CreateRowGroup();
+                await fill(group, schema.DataFields, g);
+                group.CompleteValidate();
+            }
+        }
+    }
+
+    private static List<RawSample> ReadAll(string path, DatasetOptions? options = null)
+    {
+        using var data = DatasetFactory.Open(path, options: options);
+        Assert.Equal("parquet", data.Format);
+        var samples = data.Read(ReadOrder.Sequential).ToList();
+        Assert.Equal(samples.Count, data.Count);
+        return samples;
+    }
+
+    [Fact]
+    public void Img2DatasetsRows_AreReadAndNullImagesSkipped()
+    {
+        using var folder = new TempFolder();
+        var s = ReadAll(Img2Dataset(folder, "00000.parquet"));
+        Assert.Equal(["000000000", "000000001", "000000002", "000000003", "000000004", "000000005"], s.Select(x => x.Key));
+        Assert.Equal(["picture 0", null, "two lines", "picture 3", null, "two lines"], s.Select(x => x.Caption));
+        Assert.Equal([null, SampleFault.NoImage, null, null, SampleFault.NoImage, null], s.Select(x => x.Fault));
+        Assert.Contains("HTTP 404", s[1].FaultDetail);
+
+        using var data = DatasetFactory.Open(folder);
+        using var stream = new SampleStream(data, new() { Shuffle = false });
+        var reds = stream.ReadAll().Select(x => { using (x) { return (int)x.Image.Pixels[0]; } }).ToList();
+        Assert.Equal(4, reds.Count);
+        foreach (var (red, expected) in reds.Zip([0, 2, 3, 5]))
+        {
+            Assert.InRange(red, expected - 2, expected + 2);
+        }
+        Assert.Equal(2, stream.Skipped[SampleFault.NoImage]);
+    }
+
+    [Fact]
+    public void HuggingFacesRows_HaveClassesAndStructs()
+    {
+        using var folder = new TempFolder();
+        var path = HuggingFace(folder, "train.parquet");
+        using (var data = DatasetFactory.Open(path))
+        {
+            Assert.Equal(Names, data.Classes);
+        }
+        var s = ReadAll(path, new() { CaptionTemplate = "a {class}" });
+        Assert.Equal([null, SampleFault.NoImage, SampleFault.NoImage, SampleFault.BadLabel], s.Take(4).Select(x => x.Fault));
+        Assert.Equal("a dog", s[0].Caption);
+        Assert.Equal("train-000000004", s[4].Key);
+        Assert.Null(DatasetFactory.Open(HuggingFace(folder, "odd.parquet", "{\"info\": 3}")).Classes);
+    }
+
+    [Fact]
+    public void SeveralFiles_ShuffleBySeedAndEpoch()
+    {
+        using var folder = new TempFolder();
+        for (var i = 0; i < 4; i++)
+        {
+            Img2Dataset(folder, $"{i:D5}.parquet");
+        }
+        using var data = DatasetFactory.Open(folder.Path + "/{00000..00003}.parquet");
+        List<string> Order(ulong seed, int epoch) => [.. data.Read(new(true, seed, epoch)).Select(s => s.Source + s.Key)];
+        Assert.Equal(24, Order(1, 0).Distinct().Count());
+        Assert.Equal(Order(1, 0), Order(1, 0));
+        Assert.NotEqual(Order(1, 0), Order(1, 1));
+        Assert.NotEqual(Order(1, 0), Order(2, 0));
+    }
+
+    [Fact]
+    public void DamagedFiles_AreReportedAndPassedOver()
+    {
+        using var folder = new TempFolder();
+        var whole = File.ReadAllBytes(Img2Dataset(folder, "00000.parquet"));
+        folder.File("00001.parquet", whole[..^20]);
+        // The footer stays and the pages before it are overwritten: the file opens, its second row group does not read.
+        var damaged = whole.ToArray();
+        damaged.AsSpan(whole.Length / 3, whole.Length / 4).Fill(0xFF);
+        folder.File("00002.parquet", damaged);
+        Img2Dataset(folder, "00003.parquet");
+        using var data = DatasetFactory.Open(folder);
+        var s = data.Read(ReadOrder.Sequential).ToList();
+        Assert.Equal(6, s.Count(x => x.Source.EndsWith("00003.parquet", StringComparison.Ordinal)));
+        Assert.Equal(SampleFault.Unreadable, s.Single(x => x.Source.EndsWith("00001.parquet", StringComparison.Ordinal)).Fault);
+        Assert.Contains(s, x => x.Source.EndsWith("00002.parquet", StringComparison.Ordinal) && x.Fault == SampleFault.BrokenShard);
+    }
+
+    [Fact]
+    public void MutatedFiles_NeverEndTheReading()
+    {
+        using var folder = new TempFolder();
+        var whole = File.ReadAllBytes(Img2Dataset(folder, "00000.parquet"));
+        var random = new Random(1);
+        for (var round = 0; round < 60; round++)
+        {
+            var mutated = whole.ToArray();
+            for (var i = 0; i < 1 + round % 5; i++)
+            {
+                mutated[round % 2 == 0 ? random.Next(mutated.Length) : mutated.Length - 1 - random.Next(400)] = (byte)random.Next(256);
+            }
+            folder.File("00001.parquet", mutated);
+            using var data = DatasetFactory.Open(folder);
+            Assert.True(data.Read(ReadOrder.Sequential).Count(s => s.Source.EndsWith("00000.parquet", StringComparison.Ordinal)) == 6, $"round {round}");
+        }
+    }
+
+    [Fact]
+    public void FilesThatCannotServe_AreRefusedWithARemedy()
+    {
+        using var folder = new TempFolder();
+        string Refusal(params string[] columns) => Assert.Throws<DataException>(() => DatasetFactory.Open(Write(
+            folder, "x.parquet", new ParquetSchema(columns.Select(c => new DataField<string>(c))), null, async (group, fields, g) =>
+            {
+                foreach (var field in fields)
+                {
+                    await group.WriteAsync(field, ["x"]);
+                }
+            }))).Message;
+        Assert.Contains("xclr pack --from-urls", Refusal("url", "caption"));
+        Assert.Contains("found id, words", Refusal("id", "words"));
+    }
+}
