@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import compare
+import general_position
 import golden_data
 import oracle_checks
 import parity
@@ -25,9 +26,10 @@ def write_parity(options):
     folder = options.out_dir
     weights = safetensors_io.read(options.weights)[0] if options.weights else parity.random_weights(options)
     batch = safetensors_io.read(options.batch)[0] if options.batch else parity.random_batch(options)
+    margins = general_position.settle(weights, batch, options) if options.position == "general" else {}
     exact = parity.run(weights, batch, options, torch.float64)
     single = parity.run(weights, batch, options, torch.float32)
-    safetensors_io.write(os.path.join(folder, "w.safetensors"), weights)
+    safetensors_io.write(os.path.join(folder, "w.safetensors"), weights, margins)
     safetensors_io.write(os.path.join(folder, "b.safetensors"), batch)
     safetensors_io.write(os.path.join(folder, "expected.safetensors"), exact)
     safetensors_io.write(os.path.join(folder, "expected_f32.safetensors"), single)
@@ -79,6 +81,7 @@ def add_network_options(parser):
     parser.add_argument("--tau-s", type=float, default=0.1)
     parser.add_argument("--mode", choices=["train", "eval"], default="train")
     parser.add_argument("--last-gamma", type=float, default=0.2, help="factor on the last BN gamma of each block")
+    parser.add_argument("--position", choices=["random", "general"], default="random", help="general: moved away from ReLU and pool ties (general_position.py)")
     parser.add_argument("--weights", help="use this file instead of random weights")
     parser.add_argument("--batch", help="use this file instead of a random batch")
 
