@@ -1,5 +1,8 @@
 // Rows of the weight gradient are four input channels each: row4 q = (tap, c4), tap = r*S + s. The pixels to sum over are split into parts.
-layout(constant_id = 0) const uint PROLOGUE = 0u;  // 1: x * scale[c] + shift[c]; 2: the same, then ReLU
+#ifndef PROLOGUE_ID
+#define PROLOGUE_ID 0
+#endif
+layout(constant_id = PROLOGUE_ID) const uint PROLOGUE = 0u;  // 1: x * scale[c] + shift[c]; 2: the same, then ReLU
 layout(push_constant) uniform Params {
   int N, P, Q;      // pixels of dy
   int H, W, C4;     // pixels of x, channels / 4

@@ -2,9 +2,12 @@
 // IMAGES_FASTEST, pixel by pixel over all images: then a tile's rows mostly lie at one pixel, and taps outside of the image are skipped for all of them.
 //   out[n, p*OUT_STRIDE + out_y, q*OUT_STRIDE + out_x, k] = sum over tap (r, s) and channel c of in[n, p*stride + y0 + r, q*stride + x0 + s, c] * w[tap, c, k]
 // Forward: the grid is the output. Data gradient: in = dy, w = transposed weights, one such convolution per residue class of the input pixels.
-layout(constant_id = 0) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
-layout(constant_id = 1) const bool ACCUMULATE = false;  // adds to out
-layout(constant_id = 2) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
+#ifndef FIRST_ID  // of this file's three specialisation constants
+#define FIRST_ID 0
+#endif
+layout(constant_id = FIRST_ID) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
+layout(constant_id = FIRST_ID + 1) const bool ACCUMULATE = false;  // adds to out
+layout(constant_id = FIRST_ID + 2) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
 layout(push_constant) uniform Params {
   int N, P, Q;          // grid: images, pixels of one image
   int H, W, C4;         // input image, channels / 4

@@ -64,7 +64,14 @@ public sealed record DeviceCaps
     public required bool StorageBuffer16Bit { get; init; }
     public required bool ShaderInt64 { get; init; }
     public required bool BufferDeviceAddress { get; init; }
+    /// <summary>A pipeline may ask for a subgroup size from the smallest to the largest.</summary>
     public required bool SubgroupSizeControl { get; init; }
+
+    /// <summary>Invocations per subgroup of kernels with cooperative matrices: the device's smallest, which is the size that its matrix units work at.</summary>
+    public int MatrixSubgroupSize => SubgroupSizeControl ? MinSubgroupSize : SubgroupSize;
+
+    /// <summary>Processors (compute units, multiprocessors), each of which runs several workgroups; 0 where the driver does not say.</summary>
+    public int ShaderCores { get; init; }
 
     /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence, and those of what shaders with matrices need besides: Vulkan's memory model, full subgroups.</summary>
     public required bool CooperativeMatrix { get; init; }

@@ -76,7 +76,8 @@ internal static unsafe class DeviceProbe
                 StorageBuffer16Bit = features.Storage16,
                 ShaderInt64 = features.Int64,
                 BufferDeviceAddress = features.Address,
-                SubgroupSizeControl = features.SizeControl,
+                SubgroupSizeControl = features.SizeControl && sizes.RequiredSubgroupSizeStages.HasFlag(ShaderStageFlags.ComputeBit),
+                ShaderCores = ShaderCores(vk, device, extensions),
                 CooperativeMatrix = cooperative,
                 CooperativeMatrixShapes = cooperative ? Shapes(instance, device) : [],
                 PipelineStatistics = features.Statistics,
@@ -176,6 +177,16 @@ internal static unsafe class DeviceProbe
         };
         return [.. shapes.Where(s => s.Scope == ScopeKHR.SubgroupKhr).Select(s =>
             new CooperativeMatrixShape((int)s.MSize, (int)s.NSize, (int)s.KSize, TypeName(s.AType), TypeName(s.BType), TypeName(s.CType), TypeName(s.ResultType)))];
+    }
+
+    private static int ShaderCores(Vk vk, PhysicalDevice device, HashSet<string> extensions)
+    {
+        var nv = new PhysicalDeviceShaderSMBuiltinsPropertiesNV { SType = StructureType.PhysicalDeviceShaderSMBuiltinsPropertiesNV };
+        var amd = new PhysicalDeviceShaderCorePropertiesAMD { SType = StructureType.PhysicalDeviceShaderCorePropertiesAmd };
+        var properties = new PhysicalDeviceProperties2 { SType = StructureType.PhysicalDeviceProperties2 };
+        properties.PNext = extensions.Contains("VK_NV_shader_sm_builtins") ? &nv : extensions.Contains("VK_AMD_shader_core_properties") ? &amd : null;
+        vk.GetPhysicalDeviceProperties2(device, &properties);
+        return (int)Math.Max(nv.ShaderSmcount, amd.ShaderEngineCount * amd.ShaderArraysPerEngineCount * amd.ComputeUnitsPerShaderArray);
     }
 
     private static Version VersionOf(uint packed) => new((int)(packed >> 22), (int)(packed >> 12 & 0x3ff), (int)(packed & 0xfff));

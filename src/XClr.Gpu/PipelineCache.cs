@@ -102,6 +102,11 @@ internal sealed unsafe class PipelineCache : IDisposable
         fixed (SpecializationMapEntry* map = entries)
         {
             var specialization = new SpecializationInfo { MapEntryCount = (uint)entries.Length, PMapEntries = map, DataSize = (nuint)values.Length * 4, PData = data };
+            var size = new PipelineShaderStageRequiredSubgroupSizeCreateInfo
+            {
+                SType = StructureType.PipelineShaderStageRequiredSubgroupSizeCreateInfo,
+                RequiredSubgroupSize = (uint)device.Caps.MatrixSubgroupSize,
+            };
             var info = new ComputePipelineCreateInfo
             {
                 SType = StructureType.ComputePipelineCreateInfo,
@@ -110,6 +115,7 @@ internal sealed unsafe class PipelineCache : IDisposable
                 Stage = new PipelineShaderStageCreateInfo
                 {
                     SType = StructureType.PipelineShaderStageCreateInfo,
+                    PNext = module.Flags.HasFlag(PipelineShaderStageCreateFlags.RequireFullSubgroupsBit) && device.Caps.SubgroupSizeControl ? &size : null,
                     Flags = module.Flags,
                     Stage = ShaderStageFlags.ComputeBit,
                     Module = module.Handle,

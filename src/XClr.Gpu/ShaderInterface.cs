@@ -119,7 +119,9 @@ public sealed record ShaderInterface(
             var buffers = variables.Where(v => v.Storage is StorageBuffer or StorageUniformConstant && bindingOf.ContainsKey(v.Id))
                 .Select(v => v.Storage == StorageUniformConstant
                     ? new ShaderBinding((int)bindingOf[v.Id], NonWritable: true, NonReadable: false, IsTexels: true)
-                    : new ShaderBinding((int)bindingOf[v.Id], Has(v, NonWritable), Has(v, NonReadable), IsTexels: false)).OrderBy(b => b.Binding).ToList();
+                    : new ShaderBinding((int)bindingOf[v.Id], Has(v, NonWritable), Has(v, NonReadable), IsTexels: false))
+                // A buffer may be declared more than once, to be read in words of several sizes.
+                .DistinctBy(b => b.Binding).OrderBy(b => b.Binding).ToList();
             var push = variables.Where(v => v.Storage == StoragePushConstant).Select(v => SizeOf(pointees[v.Pointer])).FirstOrDefault();
             specIds.Sort();
             return new ShaderInterface(buffers, push, specialisedSize ? null : local, specIds, capabilities);

@@ -25,10 +25,10 @@ internal static class Conv2dKernels
 
     private readonly record struct TapsParams(int R, int S, int FirstR, int FirstS, int Stride, int KernelS, int C4, int K4);
 
-    private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true);
-    private static readonly KernelVariants<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2, texels: 4, hasWide: true);
+    private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
+    private static readonly KernelVariants<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
     private static readonly KernelVariants<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1, texels: 1);
-    private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 4, hasWide: true);
+    private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 4, hasWide: true, hasMatrices: true);
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail) =>
@@ -40,8 +40,12 @@ internal static class Conv2dKernels
 
     private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
     {
-        var (kernel, columns) = Choose(gpu.Caps, RowWork.Storage(x, w, y), 4 * p.K4, variants, [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u]);
-        var groups = CeilDiv(p.M, gpu.Caps.CpuKernels ? WordRows : TileRows) * CeilDiv(4L * p.K4, columns);
+        uint[] slots = [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
+        var storage = RowWork.Storage(x, w, y);
+        var (kernel, rows, columns) = MatrixTile.Choose(gpu.Caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) is { } matrices
+            ? (matrices.Kernel, matrices.Tile.Rows, matrices.Tile.Columns)
+            : Choose(gpu.Caps, storage, 4 * p.K4, variants, slots);
+        var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         gpu.Dispatch(kernel, groups, p,
             reads: [x, w, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y, partials ?? y],
@@ -61,46 +65,54 @@ internal static class Conv2dKernels
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, ConvPrologue? prologue, string detail)
     {
-        var (kernel, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), 4 * p.C4, 4 * p.K4, prologue);
+        var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue);
         gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
             reads: [x, dy, prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16), detail);
     }
 
     /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
-    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue) =>
-        CeilDiv(taps * c, caps.CpuKernels ? WordRows : TileRows) * CeilDiv(k, ChooseWeight(caps, storage, c, k, prologue).Columns);
+    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue)
+    {
+        var (_, rows, columns) = ChooseWeight(caps, storage, taps, c, k, prologue);
+        return CeilDiv(taps * c, rows) * CeilDiv(k, columns);
+    }
 
-    private static (Kernel<WeightParams> Kernel, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int c, int k, ConvPrologue? prologue)
+    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue)
     {
         var kind = PrologueKind(prologue);
-        return Choose(caps, storage, k, BwdWeight, caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
+        return MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, Octets(c / 4, k / 4)]) is { } matrices
+            ? (matrices.Kernel, matrices.Tile.Rows, matrices.Tile.Columns)
+            : Choose(caps, storage, k, BwdWeight, caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
     }
 
     /// <summary>
-    /// The kernel for a matrix of so many columns, and the columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further than
+    /// The kernel for a matrix of so many columns, and the rows and columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further than
     /// the others; outside of CPU drivers it is taken only where the compiler's figures are known, and no tile that its compiler does badly is taken while a smaller one is left.
     /// </summary>
-    private static (Kernel<T> Kernel, int Columns) Choose<T>(DeviceCaps caps, DType storage, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
+    private static (Kernel<T> Kernel, int Rows, int Columns) Choose<T>(DeviceCaps caps, DType storage, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         var wide = CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns);
         if (caps.CpuKernels)
         {
-            return wide ? (variants.Wide(storage).With(constants), WideColumns) : (variants.Word(storage).With(constants), TileColumns);
+            return wide ? (variants.Wide(storage).With(constants), WordRows, WideColumns) : (variants.Word(storage).With(constants), WordRows, TileColumns);
         }
         foreach (var tile in (ReadOnlySpan<int>)(wide && caps.PipelineStatistics ? [WideColumns, TileColumns] : [TileColumns]))
         {
             var kernel = variants.Portable(storage).With([.. constants, Quads(tile)]);
             if (!caps.KernelsPassedOver.Contains(kernel.Key))
             {
-                return (kernel, tile);
+                return (kernel, TileRows, tile);
             }
         }
-        return (variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), NarrowColumns);
+        return (variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), TileRows, NarrowColumns);
     }
 
     // QUADS of shaders/conv/gemm_tile.glsl.
     private static uint Quads(int columns) => (uint)columns / 32;
+
+    // OCTETS of shaders/conv/conv2d_matrix.glsl.
+    private static uint Octets(int c4, int k4) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u);
 
     private static uint PrologueKind(ConvPrologue? prologue) => prologue switch { null => 0u, { Relu: false } => 1u, _ => 2u };
 }

@@ -166,7 +166,7 @@ public sealed class Conv2dOpTests
     private static double[] Partials(DeviceCaps caps, ConvGeometry g, double[] y) =>
         Conv2dReference.Partials(caps.CpuKernels ? Conv2dReference.ImagesFastest(y, g) : y, g.K, ConvEpilogue.RowsPerBlock(caps));
 
-    private static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t)
+    internal static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t)
     {
         var g = c.Geometry;
         double[] X() => c.Prologue ? Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], c.Relu) : t["x"];

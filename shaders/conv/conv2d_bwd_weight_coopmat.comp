@@ -1,0 +1,11 @@
+// dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], for one part of the pixels.
+// x: [N,H,W,C], dy: [N,P,Q,K] fp16, dw: [parts,R,S,C,K] fp32. Dispatch: one workgroup per ROWS rows (r,s,c), COLUMNS columns k and part. Reads x once per COLUMNS columns,
+// dy once per ROWS rows; writes dw once per part.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#include "conv2d_bwd_weight_matrix.glsl"

@@ -1,0 +1,120 @@
+// The weight gradient on cooperative matrices, fp16 storage: ROWS rows (r,s,c) x COLUMNS columns k per workgroup (matrix_tile.glsl), summed over one part of the pixels, DEPTH pixels a step.
+// The next step's operands are on their way to registers while the matrices multiply. Rows, columns and pixels out of range are zeros.
+#include "grid.glsl"
+#include "quad.glsl"
+#define PROLOGUE_ID 8
+#include "conv2d_bwd_weight_params.glsl"
+layout(constant_id = 9) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
+#define A_BY_COLUMNS
+#include "matrix_tile.glsl"
+layout(std430, binding = 0) readonly buffer X { uvec2 x4[]; };
+layout(std430, binding = 0) readonly buffer XOctets { uvec4 x8[]; };
+layout(std430, binding = 1) readonly buffer Dy { uvec2 dy4[]; };
+layout(std430, binding = 1) readonly buffer DyOctets { uvec4 dy8[]; };
+READ_QUADS(2, Scale, scale);
+READ_QUADS(3, Shift, shift);
+layout(std430, binding = 4) writeonly buffer Dw { vec4 dw[]; };
+
+struct Tap { int r, s, c; };         // under one quad of rows; c in quads, -1 past the last row
+struct Pixel { int m, n, p, q; };    // of dy; m counts them
+Tap taps[2];                         // of this invocation's octet of rows
+Pixel pixels[LOADS_A], stride32;     // of its loads, and the way from step to step
+int end;                             // of this part's pixels
+uvec4 nextA[LOADS_A], nextB[LOADS_B];
+
+Tap tap_of(int row4) {
+  int tap = row4 / C4;
+  return row4 < R * S * C4 ? Tap(tap / S, tap % S, row4 - tap * C4) : Tap(0, 0, -1);
+}
+
+Pixel pixel_of(int m) { return Pixel(m, m / Q / P, m / Q % P, m % Q); }
+
+Pixel after(Pixel a, Pixel b) {
+  Pixel sum = Pixel(a.m + b.m, a.n + b.n, a.p + b.p, a.q + b.q);
+  if (sum.q >= Q) {
+    sum.q -= Q;
+    sum.p++;
+  }
+  if (sum.p >= P) {
+    sum.p -= P;
+    sum.n++;
+  }
+  return sum;
+}
+
+int quad_at(Pixel a, Tap t) {
+  int iy = a.p * stride - pad + t.r, ix = a.q * stride - pad + t.s;
+  return t.c >= 0 && a.m < end && uint(iy) < uint(H) && uint(ix) < uint(W) ? ((a.n * H + iy) * W + ix) * C4 + t.c : -1;
+}
+
+uvec2 normalised(uvec2 words, int c) { return PROLOGUE == 0u ? words : to_halves(prologue(halves(words), scale[c], shift[c])); }
+
+uvec2 quad(Pixel a, Tap t) {
+  int at = quad_at(a, t);
+  return at < 0 ? uvec2(0) : normalised(x4[at], t.c);
+}
+
+uvec4 octet(Pixel a) {
+  if ((OCTETS & 1u) == 0u) return uvec4(quad(a, taps[0]), quad(a, taps[1]));
+  int at = quad_at(a, taps[0]);
+  if (at < 0) return uvec4(0);
+  uvec4 words = x8[at >> 1];
+  return uvec4(normalised(words.xy, taps[0].c), normalised(words.zw, taps[0].c + 1));
+}
+
+uvec4 gradient(int m, int k) {
+  if (m >= end || k >= K4) return uvec4(0);
+  int at = m * K4 + k;
+  if ((OCTETS & 2u) != 0u) return dy8[at >> 1];
+  return uvec4(dy4[at], k + 1 < K4 ? dy4[at + 1] : uvec2(0));
+}
+
+void load_next(int m0, int k0) {
+  int t = int(gl_LocalInvocationIndex), octets = int(COLUMNS / 8);
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) {
+    nextA[i] = octet(pixels[i]);
+    pixels[i] = after(pixels[i], stride32);
+  }
+  [[unroll]] for (uint i = 0; i < LOADS_B; i++) nextB[i] = gradient(m0 + (t + int(i * INVOCATIONS)) / octets, k0 + t % octets * 2);
+}
+
+void store_next() {
+  uint t = gl_LocalInvocationIndex, rows = ROWS / 8, columns = COLUMNS / 8;
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[(t + i * INVOCATIONS) / rows * PITCH_A + t % rows] = nextA[i];
+  [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[SIZE_A + (t + i * INVOCATIONS) / columns * PITCH_B + t % columns] = nextB[i];
+}
+
+void write_out(int part, int row0, int k0) {
+  int rows = 4 * R * S * C4, k = k0 + int(staged_quad());
+  [[unroll]] for (uint i = 0; i < WM; i++) {
+    stage_strip(i);
+    barrier();
+    for (uint r = staged_row(); r < MATRIX_M; r += ROW_STEP) {
+      int row = row0 + int(strip_row(i) + r);
+      if (row < rows && k < K4) dw[((firstPart + part) * rows + row) * K4 + k] = staged(r);
+    }
+    barrier();
+  }
+}
+
+void main() {
+  int rowTiles = (4 * R * S * C4 + int(ROWS) - 1) / int(ROWS), columnTiles = (4 * K4 + int(COLUMNS) - 1) / int(COLUMNS);
+  int group = int(flat_group()), part = group / (rowTiles * columnTiles), t = int(gl_LocalInvocationIndex), octets = int(ROWS / 8);
+  if (part >= parts) return;
+  int at = group - part * rowTiles * columnTiles, row0 = at / columnTiles * int(ROWS), k0 = at % columnTiles * int(COLUMNS / 4);
+  int total = N * P * Q, perPart = (total + parts - 1) / parts;
+  end = min(total, (part + 1) * perPart);
+  for (int i = 0; i < 2; i++) taps[i] = tap_of(row0 / 4 + t % octets * 2 + i);
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) pixels[i] = pixel_of(part * perPart + (t + int(i * INVOCATIONS)) / octets);
+  stride32 = pixel_of(int(DEPTH));
+  clear_sums();
+  load_next(part * perPart, k0);
+  for (int m0 = part * perPart; m0 < end; m0 += int(DEPTH)) {
+    store_next();
+    barrier();
+    load_next(m0 + int(DEPTH), k0);
+    multiply_tiles();
+    barrier();
+  }
+  write_out(part, row0, k0);
+}

@@ -1,0 +1,97 @@
+using System.Numerics;
+using XClr.Gpu;
+using static XClr.Nn.Ops.OpMath;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>
+/// How a workgroup shares out its tile of a product on cooperative matrices (shaders/conv/matrix_tile.glsl): <paramref name="SY"/> x <paramref name="SX"/> subgroups of
+/// <paramref name="Lanes"/> invocations, with <paramref name="WM"/> x <paramref name="WN"/> matrices of sums each.
+/// </summary>
+internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lanes, int SY, int SX, int WM, int WN)
+{
+    /// <summary>Depth of a step; the matrices' K divides it.</summary>
+    private const int Depth = 32;
+
+    /// <summary>Invocations of a workgroup that every device has; cores of a device that does not say; workgroups per core that fill it.</summary>
+    private const int MaxInvocations = 256, UnknownCores = 32, GroupsPerCore = 2;
+
+    /// <summary>Fewer leave a processor's schedulers without work.</summary>
+    private const int LeastSubgroups = 4;
+
+    /// <summary>Rows of blocks of statistics: every tile is a whole number of them.</summary>
+    private const int BlockRows = Conv2dKernels.TileRows;
+
+    public int Rows => SY * WM * Shape.M;
+    public int Columns => SX * WN * Shape.N;
+
+    /// <summary>Values of the specialisation constants 0 to 7.</summary>
+    private uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)(Lanes * SY * SX), (uint)SY, (uint)SX, (uint)WM, (uint)WN];
+
+    /// <summary>
+    /// The kernel and tile for a product of so many rows and columns of fp16 operands; null where the device has no cooperative matrices, runs the kernels for CPU drivers, or its compiler does all tiles badly.
+    /// The largest tile that hardly pads further than the smallest and leaves <see cref="GroupsPerCore"/> workgroups to each core is taken; with <paramref name="split"/> the sum over the depth is shared out too, so that any tile does.
+    /// </summary>
+    public static (Kernel<T> Kernel, MatrixTile Tile)? Choose<T>(DeviceCaps caps, Kernel<T> kernel, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
+    {
+        if (storage != DType.Float16 || caps.CpuKernels)
+        {
+            return null;
+        }
+        (Kernel<T> Kernel, MatrixTile Tile)? smallest = null;
+        foreach (var tile in Tiles(caps).Where(t => t.Suits(rows, columns)))
+        {
+            var specialised = kernel.With([.. tile.Constants, .. constants]);
+            var isFirstOfSize = smallest is not { Tile: var before } || (before.Rows, before.Columns) != (tile.Rows, tile.Columns);
+            if (isFirstOfSize && !caps.KernelsPassedOver.Contains(specialised.Key))
+            {
+                smallest = (specialised, tile);
+                if (split || CeilDiv(rows, tile.Rows) * CeilDiv(columns, tile.Columns) >= GroupsPerCore * (caps.ShaderCores > 0 ? caps.ShaderCores : UnknownCores))
+                {
+                    break;
+                }
+            }
+        }
+        return smallest;
+    }
+
+    // At most an eighth more padding than tiles of 64 x 64 have.
+    private bool Suits(long rows, long columns)
+    {
+        static bool IsClose(long count, int tile) => 8 * CeilDiv(count, tile) * tile <= 9 * CeilDiv(count, BlockRows) * BlockRows;
+        return IsClose(rows, Rows) && IsClose(columns, Columns);
+    }
+
+    // From the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands), each with the device's largest matrices first.
+    private static IEnumerable<MatrixTile> Tiles(DeviceCaps caps)
+    {
+        var lanes = caps.MatrixSubgroupSize;
+        foreach (var (rows, columns) in new[] { (128, 128), (128, 64), (64, 128), (64, 64) })
+        {
+            foreach (var sums in new[] { 64, 32, 16 })
+            {
+                // A subgroup's share, square or twice as high as wide.
+                var width = 1 << BitOperations.Log2((uint)(sums * lanes)) / 2;
+                var height = sums * lanes / width;
+                foreach (var shape in caps.HalfMatrixShapes.OrderByDescending(s => s.M * s.N * s.K))
+                {
+                    var tile = new MatrixTile(shape, lanes, rows / height, columns / width, height / shape.M, width / shape.N);
+                    if (tile.Rows == rows && tile.Columns == columns && tile.Fits(caps))
+                    {
+                        yield return tile;
+                    }
+                }
+            }
+        }
+    }
+
+    private bool Fits(DeviceCaps caps)
+    {
+        var quads = WN * Shape.N / 4;
+        return SY * SX >= LeastSubgroups && Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && Lanes % quads == 0 && Shape.M % (Lanes / quads) == 0
+            && Lanes * SY * SX <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
+    }
+
+    // As matrix_tile.glsl counts it, whichever way the first operand lies.
+    private int SharedBytes => 16 * Math.Max(Math.Max(Rows * (Depth / 8 + 1), Depth * (Rows / 8 + 1)) + Depth * (Columns / 8 + 1), SY * SX * Shape.M * (WN * Shape.N / 4 + 1));
+}

@@ -1,0 +1,140 @@
+using XClr.Bench;
+using XClr.Bench.Cases;
+using XClr.Gpu;
+using XClr.Nn.Ops;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+
+namespace XClr.Nn.Tests.Ops;
+
+/// <summary>Convolutions and linear layers on cooperative matrices (suffix `_coopmat`), on the devices that have them; also which tile is taken.</summary>
+public sealed class MatrixConv2dTests
+{
+    private const string Suffix = "_coopmat";
+
+    /// <summary>Beside the cases of all variants: tiles of 128 x 128 in each direction and of 64 x 128, C or K no multiple of 8, slots in use, more than one tile each way.</summary>
+    private static readonly IReadOnlyList<Conv2dCase> Cases =
+    [
+        .. Conv2dCases.All,
+        .. Enum.GetValues<ConvPass>().Select(pass => new Conv2dCase(pass, new(2, 15, 11, 120, 116, 3, 3, 1, 1))),
+        .. Enum.GetValues<ConvPass>().Select(pass => new Conv2dCase(pass, new(1, 7, 7, 244, 244, 1, 1, 1, 0))),
+        new(ConvPass.Forward, new(2, 15, 11, 40, 116, 3, 3, 1, 1), Prologue: true, Relu: true, Epilogue: true, Accumulate: true),
+        new(ConvPass.Forward, new(1, 7, 7, 24, 252, 1, 1, 1, 0), Epilogue: true),
+        new(ConvPass.BackwardWeight, new(5, 33, 31, 16, 24, 3, 3, 2, 1), Prologue: true, Relu: true),
+        new(ConvPass.BackwardWeight, new(3, 9, 7, 56, 8, 1, 1, 1, 0)),
+    ];
+
+    public static TheoryData<string, string> Names()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var device in TestDevices.All)
+        {
+            foreach (var c in Cases)
+            {
+                data.Add(device, c.Name);
+            }
+        }
+        return data;
+    }
+
+    /// <summary>With one core the tiles are as large as the shape allows.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(Names))]
+    public void MatchesReference(string device, string name)
+    {
+        var c = Cases.Single(c => c.Name == name);
+        var caps = MatrixCaps(device) with { ShaderCores = 1 };
+        var op = c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx");
+        Assert.All(Kernels(caps, op), k => Assert.EndsWith(Suffix, k.Name, StringComparison.Ordinal));
+        // A stored value is rounded by 2^-11 of itself, of values up to six times the rms. The gradient of the weights is fp32 of exact products: up to 13,000 terms, as in
+        // Conv2dOpTests; but a prologue's result is a half again: each term is off by up to 2^-11 of itself, which adds up no worse.
+        var tolerance = c.Pass == ConvPass.BackwardWeight && !c.Prologue ? 3e-5 : 6.0 / 2048;
+        OpRunner.Check(device, op, t => Conv2dOpTests.Reference(c, caps, t), tolerance, caps: caps);
+    }
+
+    /// <summary>What is too large for a half is stored as infinite, so that the loss scale notices; what lies between two halves goes to the nearer.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void StoresTheNearestHalf(string device)
+    {
+        var caps = MatrixCaps(device);
+        var c = new Conv2dCase(ConvPass.Forward, new(1, 64, 1, 8, 8, 1, 1, 1, 0));
+        var op = c.ToOpCase(caps).InHalf("x", "w", "y");
+        var inputs = OpRunner.Inputs(op);
+        // y[m,k] = x[m,0] * w[0,k] + x[m,1]: the first is exact in fp32.
+        var (x, w) = (inputs["x"], inputs["w"]);
+        for (var i = 0; i < x.Length; i++)
+        {
+            x[i] = i % 8 == 0 ? (float)(Half)(i < 16 ? 60000 : 1 + i / 1024f) : 0;
+            w[i % 64] = i % 64 < 8 ? (float)(Half)(1.37f + i % 64 * 0.113f) : 0;
+        }
+        var y = OpRunner.Run(TestDevices.Get(device), op, inputs, caps)["y"];
+        Assert.All(Enumerable.Range(0, y.Length), i => Assert.Equal((float)(Half)(x[i / 8 * 8] * w[i % 8]), y[i]));
+        Assert.Contains(float.PositiveInfinity, y);
+    }
+
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void LinearLayersMatchReference(string device)
+    {
+        var caps = MatrixCaps(device);
+        foreach (var layer in LinearCases.All)
+        {
+            var op = layer.ToOpCase();
+            op = op.InHalf("x", "w", "y", "dy", "dx") with
+            {
+                Name = $"{layer.Name} matrices",
+                Outputs = [.. op.InHalf("y", "dx").Outputs.Where(o => o.Name != "dbias")],
+                Record = (gpu, t) =>
+                {
+                    LinearOp.Forward(gpu, t["x"], t["w"], null, t["y"]);
+                    LinearOp.BackwardData(gpu, t["dy"], t["w"], t["dx"]);
+                    LinearOp.BackwardWeight(gpu, t["x"], t["dy"], t["dw"]);
+                },
+            };
+            Assert.All(Kernels(caps, op), k => Assert.EndsWith(Suffix, k.Name, StringComparison.Ordinal));
+            OpRunner.Check(device, op, t => LinearReference.All(layer.M, layer.C, layer.K, t["x"], t["w"], null, t["dy"]).Where(o => o.Key != "dbias").ToDictionary(), 6.0 / 2048, caps: caps);
+        }
+    }
+
+    /// <summary>The tile follows from the shape, the cores and the compiler's figures; without a tile that runs well the portable kernel is taken.</summary>
+    [Fact]
+    public void TileFollowsShapeCoresAndFigures()
+    {
+        var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
+        var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape with { N = 8 }, shape], ShaderCores = 100 };
+        string Key(int m, int k) => Kernels(caps, new Conv2dCase(ConvPass.Forward, new(1, m, 1, 64, k, 1, 1, 1, 0)).ToOpCase(caps).InHalf("x", "w", "y")).Single().Key;
+        Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,256,2,4,4,2,0,0,0,3>", Key(128 * 200, 128));
+        Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,128,2,2,4,2,0,0,0,3>", Key(128 * 200, 64));
+        Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,128,2,2,4,2,0,0,0,3>", Key(128 * 199, 128));
+        Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,128,2,2,2,2,0,0,0,1>", Key(500, 68));
+        caps = caps with { KernelsPassedOver = new HashSet<string> { Key(500, 64) } };
+        Assert.Equal("conv/conv2d_fwd_coopmat<16,8,16,128,2,2,2,4,0,0,0,3>", Key(500, 64));
+        while (Key(500, 64) is var key && key.Contains(Suffix, StringComparison.Ordinal))
+        {
+            caps = caps with { KernelsPassedOver = caps.KernelsPassedOver.Append(key).ToHashSet() };
+        }
+        Assert.Equal("conv/conv2d_fwd_f16<0,0,0,2>", Key(500, 64));
+        caps = caps with { KernelsPassedOver = new HashSet<string>(), ShaderFloat16 = false };
+        Assert.Equal("conv/conv2d_fwd_f16<0,0,0,2>", Key(128 * 200, 128));
+    }
+
+    // A device's caps without the kernels for CPU drivers, so that matrices are taken; skips where there are none.
+    private static DeviceCaps MatrixCaps(string device)
+    {
+        var caps = TestDevices.Get(device).Caps;
+        Skip.If(caps.HalfMatrixShapes.Count == 0, $"{device} has no cooperative matrices");
+        return caps with { CpuKernels = false };
+    }
+
+    // What multiplies in a case.
+    private static IReadOnlyList<Kernel> Kernels(DeviceCaps caps, OpCase op)
+    {
+        var gpu = new Recorder(caps);
+        op.Record(gpu, op.Inputs.Concat(op.Outputs).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type)));
+        return [.. gpu.Dispatches.Select(d => d.Kernel).Where(k => k.Name.StartsWith("conv/conv2d", StringComparison.Ordinal) && !k.Name.Contains("taps", StringComparison.Ordinal))];
+    }
+}
