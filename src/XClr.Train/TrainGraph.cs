@@ -6,6 +6,7 @@ using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Nn.Optim;
+using XClr.Train.Evaluation;
 
 namespace XClr.Train;
 
@@ -120,7 +121,7 @@ public sealed class TrainGraph : IDisposable
     }
 
     // What an evaluation takes beside the step's memory, which stays while it runs.
-    private long EvaluationBytes => config.ValData is null ? 0 : evaluationBytes ??= Encoder.ExtraBytes(Caps, Model, Images, EvaluationRows);
+    private long EvaluationBytes => config.ValData is null ? 0 : evaluationBytes ??= Evaluator.ExtraBytes(Caps, Model, Images, EvaluationRows);
 
     private string Remedy(DeviceCaps caps) => LargestFit(caps, config, objective) is > 1 and var fits
         ? $"the largest --batch-size that fits is {fits}"

@@ -88,7 +88,7 @@ internal sealed class TrainSession : IDisposable
     {
         using var validation = TrainSetup.OpenValidation(config, data);
         var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining, reporter.Warn);
-        return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.All, stop, Graph.EvaluationRows));
+        return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.InTraining, stop, Graph.EvaluationRows).Values);
     }
 
     public string Save(long step, StreamPosition position, CheckpointMetric? best)

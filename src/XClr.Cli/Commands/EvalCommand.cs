@@ -5,19 +5,38 @@ using XClr.Train.Evaluation;
 
 namespace XClr.Cli.Commands;
 
-[Verb("eval", HelpText = "Measure a checkpoint on held-out images: k-NN accuracy, similarity fidelity.")]
+[Verb("eval", HelpText = "Measure a checkpoint on held-out images: linear probes, k-NN, zero-shot, retrieval, similarity fidelity.")]
 public sealed class EvalCommand : CheckpointCommand
 {
-    [Option("protocol", Default = "knn,fidelity", HelpText = "What to measure, comma-separated: knn|fidelity.")]
+    private static readonly Dictionary<string, EvalProtocol> Protocols = new()
+    {
+        ["linear"] = EvalProtocol.Linear,
+        ["linear-aug"] = EvalProtocol.LinearAug,
+        ["knn"] = EvalProtocol.Knn,
+        ["zeroshot"] = EvalProtocol.ZeroShot,
+        ["retrieval"] = EvalProtocol.Retrieval,
+        ["fidelity"] = EvalProtocol.Fidelity,
+    };
+
+    [Option("protocol", Default = "knn,fidelity", HelpText = "What to measure, comma-separated: linear|linear-aug|knn|zeroshot|retrieval|fidelity.")]
     public string Protocol { get; set; } = "knn,fidelity";
 
-    [Option("data", HelpText = "Training images, the bank of k-NN [path].")]
+    [Option("data", HelpText = "Training images: the bank of k-NN, what the probes and the map into the text space are fitted on [path].")]
     public string? Data { get; set; }
 
     [Option("val-data", Required = true, HelpText = "Held-out images [path].")]
     public string ValData { get; set; } = "";
 
-    [Option("text-encoder", HelpText = "Caption encoder of the fidelity; unset: the run's own, static-minilm-128 for a bare .safetensors [name or path].")]
+    [Option("fraction", Default = "1", HelpText = "Parts of the training images for linear and knn, comma-separated: shares of each class, or lists of file names such as SimCLR's 1percent.txt [0 to 1, or path].")]
+    public string Fraction { get; set; } = "1";
+
+    [Option("templates", Default = "a photo of a {}", HelpText = "Prompts of the zero-shot classes: a file with one a line, or one [path, or text with {}].")]
+    public string Templates { get; set; } = PromptTemplate.Default.Text;
+
+    [Option("probe-epochs", Default = 90, HelpText = "Epochs of linear-aug [epochs].")]
+    public int ProbeEpochs { get; set; } = EvalOptions.Default.ProbeEpochs;
+
+    [Option("text-encoder", HelpText = "Caption encoder; unset: the run's own, static-minilm-128 for a bare .safetensors [name or path].")]
     public string? TextEncoder { get; set; }
 
     [Option("text-provider", Default = "cpu", HelpText = "Where it runs: cpu, cuda, ... [name[:index]].")]
@@ -31,31 +50,43 @@ public sealed class EvalCommand : CheckpointCommand
     {
         RequireBatchSize();
         Require(Limit is null or >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
+        Require(ProbeEpochs >= 1, $"--probe-epochs {ProbeEpochs}: allowed: a whole number from 1 up.");
         var protocol = ParseProtocol();
-        Require(!protocol.HasFlag(EvalProtocol.Knn) || Data is not null, "--protocol knn needs --data, the training images that vote; or pass --protocol fidelity.");
-        var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, new EvalLimits(Limit, Limit), BatchSize);
+        Require((protocol & EvalProtocol.Supervised) == 0 || Data is not null, $"--protocol {Protocol} needs --data, the labelled training images; or pass --protocol fidelity.");
+        var options = new EvalOptions(Subset.Parse(Fraction), PromptTemplate.Read(Templates), ProbeEpochs);
+        var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, options, new EvalLimits(Limit, Limit), BatchSize);
         using var signals = new StopSignals(Console.Error.WriteLine);
         var results = Evaluator.Run(request, Output.Warn, signals.Token);
-        WarnOfUnmeasured(protocol, results);
+        foreach (var lack in results.Unmeasured)
+            Output.Warn(lack);
         if (Json)
-        {
-            Output.Json(new { Checkpoint, results });
-            return ExitCode.Success;
-        }
-        var table = Output.Table("measure", "value");
-        foreach (var (name, value) in results)
-            table.Row(name, value.ToString("0.####", CultureInfo.InvariantCulture));
-        Output.Results.Write(table);
+            Output.Json(new { Checkpoint, results = results.Values, results.Protocols });
+        else
+            Print(results);
         return ExitCode.Success;
     }
 
-    private static void WarnOfUnmeasured(EvalProtocol asked, IReadOnlyDictionary<string, double> results)
+    private static void Print(EvalResults results)
     {
-        if (asked.HasFlag(EvalProtocol.Knn) && !results.ContainsKey(EvalNames.KnnTop1))
-            Output.Warn("k-NN was not measured: not all held-out images have a label.");
-        if (asked.HasFlag(EvalProtocol.Fidelity) && !results.ContainsKey(EvalNames.Fidelity))
-            Output.Warn("fidelity was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
+        var table = Output.Table("measure", "value", "95 % interval", "by");
+        foreach (var (name, value) in results.Values)
+        {
+            var protocol = results.Protocols.FirstOrDefault(p => p.Classification?.Top1 == value && name.Contains("top1", StringComparison.Ordinal) && name.StartsWith(p.Protocol.Replace('-', '_'), StringComparison.Ordinal));
+            table.Row(name, Text(value), protocol?.Classification is { } c ? $"{Text(c.Top1Interval.Low)} to {Text(c.Top1Interval.High)}" : "", By(protocol));
+        }
+        Output.Results.Write(table);
     }
+
+    private static string By(ProtocolResult? result) => result is null ? "" : string.Join(", ", new[]
+    {
+        result.Map,
+        result.TrainingImages is { } n ? $"{n} training images" : null,
+        result.Penalty is { } penalty ? string.Create(CultureInfo.InvariantCulture, $"penalty {penalty:0.#####}") : null,
+        result.Converged == false ? "not converged" : null,
+        result.Classification?.Ece is { } ece ? $"ECE {Text(ece)}" : null,
+    }.OfType<string>());
+
+    private static string Text(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
 
     private TrainConfig ToConfig() => new()
     {
@@ -69,16 +100,7 @@ public sealed class EvalCommand : CheckpointCommand
         Device = Device,
     };
 
-    private EvalProtocol ParseProtocol()
-    {
-        EvalProtocol all = 0;
-        foreach (var name in Protocol.Split(',', StringSplitOptions.TrimEntries))
-            all |= name switch
-            {
-                "knn" => EvalProtocol.Knn,
-                "fidelity" => EvalProtocol.Fidelity,
-                _ => throw new UsageException($"--protocol '{name}' is not accepted; allowed: knn|fidelity, comma-separated."),
-            };
-        return all;
-    }
+    private EvalProtocol ParseProtocol() => Protocol.Split(',', StringSplitOptions.TrimEntries).Aggregate((EvalProtocol)0, (all, name) => Protocols.TryGetValue(name, out var one)
+        ? all | one
+        : throw new UsageException($"--protocol '{name}' is not accepted; allowed: {string.Join('|', Protocols.Keys)}, comma-separated."));
 }

@@ -10,8 +10,10 @@ namespace XClr.Train.Evaluation;
 /// <param name="Logits">[n,K], the classifier's for K classes; null without one.</param>
 /// <param name="Labels">Class indices; null where any sample lacks one.</param>
 /// <param name="Captions">Captions; null where any sample lacks one.</param>
+/// <param name="AllCaptions">All captions of each, one at least; null where any sample lacks one.</param>
 /// <param name="Skipped">Bad samples, by cause.</param>
-public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, RowMatrix? Projections, RowMatrix? Logits, int[]? Labels, IReadOnlyList<string>? Captions, IReadOnlyDictionary<SampleFault, long> Skipped)
+public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, RowMatrix? Projections, RowMatrix? Logits, int[]? Labels, IReadOnlyList<string>? Captions, IReadOnlyList<IReadOnlyList<string>>? AllCaptions,
+    IReadOnlyDictionary<SampleFault, long> Skipped)
 {
     private const double Gibi = 1L << 30;
 
@@ -26,7 +28,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
         };
         RequireMemory(dataset.Name, limit ?? dataset.Count, encoder.FeatureWidth + encoder.ProjectionWidth, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         using var stream = new SampleStream(dataset, options);
-        var (keys, labels, captions) = (new List<string>(), new List<int?>(), new List<string?>());
+        var (keys, labels, captions, all) = (new List<string>(), new List<int?>(), new List<string?>(), new List<IReadOnlyList<string>>());
         var (features, heads) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth > 0 ? new RowMatrix(encoder.ProjectionWidth) : null);
         foreach (var batch in stream.ReadAll().Take(limit ?? int.MaxValue).Chunk(encoder.Rows))
         {
@@ -37,6 +39,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
                 keys.Add(sample.Key);
                 labels.Add(sample.Label);
                 captions.Add(sample.Caption);
+                all.Add(sample.Captions);
                 sample.Dispose();
             }
         }
@@ -45,7 +48,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
             warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced: {encoder.ReducedAdvice}.");
         }
         return new FeatureSet(keys, features, encoder.Classifies ? null : heads, encoder.Classifies ? heads : null,
-            labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null, captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, stream.Skipped);
+            labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null, captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, all.All(c => c.Count > 0) ? all : null, stream.Skipped);
     }
 
     /// <summary>Refuses, before the first image, what would not fit the machine's memory: 4 bytes per number, features and projections.</summary>

@@ -1,10 +1,10 @@
-using System.Numerics.Tensors;
+using XClr.Gpu;
 
 namespace XClr.Train.Evaluation;
 
 /// <summary>
-/// Weighted k nearest neighbours by cosine: each of the k most similar bank rows votes for its label with weight exp(similarity / 0.1);
-/// ties go to the lower label. Callers pass raw features; beside them it takes a number per row and a copy of one query per thread.
+/// Weighted k nearest neighbours by cosine: each of the k most similar bank rows votes for its label with weight exp(similarity / 0.1); ties go to the lower label. The
+/// neighbours are found on the device (<see cref="NearestRows"/>).
 /// </summary>
 public static class KnnClassifier
 {
@@ -14,88 +14,32 @@ public static class KnnClassifier
     /// <summary>k by the size of the bank: 200 from 100,000 images on, else 20, and never more than there are.</summary>
     public static int NeighboursFor(int bank) => Math.Min(bank, bank >= 100_000 ? 200 : 20);
 
-    /// <summary>Predicted label of every query.</summary>
+    /// <summary>Each class's share of the votes of every query, [m,classes]; a row sums to 1.</summary>
+    /// <param name="device">Where the neighbours are found.</param>
     /// <param name="bank">Features [n,F].</param>
-    /// <param name="bankLabels">Labels [n].</param>
+    /// <param name="bankLabels">Labels [n], 0 to classes - 1.</param>
+    /// <param name="classes">Number of classes.</param>
     /// <param name="queries">Features [m,F].</param>
     /// <param name="k">Neighbours that vote; null = <see cref="NeighboursFor"/>.</param>
-    public static int[] Predict(RowMatrix bank, int[] bankLabels, RowMatrix queries, int? k = null)
+    /// <param name="stop">Ends it between two parts.</param>
+    public static RowMatrix Votes(GpuDevice device, RowMatrix bank, int[] bankLabels, int classes, RowMatrix queries, int? k = null, CancellationToken stop = default)
     {
-        var neighbours = Math.Min(k ?? NeighboursFor(bankLabels.Length), bankLabels.Length);
-        var inverseNorms = new float[bank.Count];
-        Parallel.For(0, bank.Count, i => inverseNorms[i] = InverseNorm(bank[i]));
-        var classes = bankLabels.Max() + 1;
-        var predicted = new int[queries.Count];
-        Parallel.For(0, predicted.Length, q => predicted[q] = Vote(bank, inverseNorms, bankLabels, queries[q], classes, neighbours));
-        return predicted;
+        var shares = new RowMatrix(classes);
+        foreach (var neighbours in NearestRows.Find(device, bank, queries, k ?? NeighboursFor(bankLabels.Length), stop))
+        {
+            shares.Add(Shares(neighbours, bankLabels, classes));
+        }
+        return shares;
     }
 
-    /// <summary>Share of queries whose predicted label is the true one, 0 to 1.</summary>
-    public static double Top1(RowMatrix bank, int[] bankLabels, RowMatrix queries, int[] queryLabels, int? k = null) =>
-        Predict(bank, bankLabels, queries, k).Zip(queryLabels).Count(p => p.First == p.Second) / (double)queryLabels.Length;
-
-    // A zero row is similar to nothing: 0.
-    private static float InverseNorm(ReadOnlySpan<float> row) => TensorPrimitives.Norm(row) is > 0 and var norm ? 1 / norm : 0;
-
-    private static int Vote(RowMatrix bank, float[] inverseNorms, int[] labels, ReadOnlySpan<float> query, int classes, int k)
+    private static float[] Shares(Neighbour[] neighbours, int[] labels, int classes)
     {
-        var unit = new float[query.Length];
-        TensorPrimitives.Multiply(query, InverseNorm(query), unit);
-        // The queue's head is the weakest of the best k; equal similarities keep the earlier row.
-        var best = new PriorityQueue<int, (float Similarity, int Later)>();
-        for (var i = 0; i < labels.Length; i++)
-        {
-            var similarity = TensorPrimitives.Dot(unit, bank[i]) * inverseNorms[i];
-            if (best.Count < k)
-            {
-                best.Enqueue(i, (similarity, -i));
-            }
-            else
-            {
-                best.EnqueueDequeue(i, (similarity, -i));
-            }
-        }
         var votes = new double[classes];
-        foreach (var (index, (similarity, _)) in best.UnorderedItems)
+        foreach (var (row, similarity) in neighbours)
         {
-            votes[labels[index]] += Math.Exp(similarity / VoteTemperature);
+            votes[labels[row]] += Math.Exp(similarity / VoteTemperature);
         }
-        return Array.IndexOf(votes, votes.Max());
-    }
-}
-
-/// <summary>Helpers on row-major matrices.</summary>
-internal static class Rows
-{
-    /// <summary>Dot product of two rows.</summary>
-    public static float Dot(float[] matrix, int i, int j, int width) => TensorPrimitives.Dot<float>(matrix.AsSpan(i * width, width), matrix.AsSpan(j * width, width));
-
-    /// <summary>Mean cosine of all pairs of different rows, which are L2-normalised or zero.</summary>
-    public static double MeanOffDiagonalCosine(float[] unit, int width)
-    {
-        // The sum over all pairs is the squared norm of the rows' sum; the diagonal is the sum of the rows' squared norms.
-        var (sum, diagonal, n) = (new double[width], 0.0, unit.Length / width);
-        for (var i = 0; i < unit.Length; i++)
-        {
-            sum[i % width] += unit[i];
-            diagonal += (double)unit[i] * unit[i];
-        }
-        return (sum.Sum(s => s * s) - diagonal) / ((double)n * (n - 1));
-    }
-
-    /// <summary>A copy with every row divided by its L2 norm; zero rows stay zero.</summary>
-    public static float[] Normalized(float[] matrix, int width)
-    {
-        var unit = (float[])matrix.Clone();
-        for (var at = 0; at < unit.Length; at += width)
-        {
-            var row = unit.AsSpan(at, width);
-            var norm = TensorPrimitives.Norm<float>(row);
-            if (norm > 0)
-            {
-                TensorPrimitives.Divide(row, norm, row);
-            }
-        }
-        return unit;
+        var sum = votes.Sum();
+        return [.. votes.Select(v => (float)(v / sum))];
     }
 }

@@ -1,0 +1,208 @@
+using System.Numerics.Tensors;
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+
+namespace XClr.Train.Evaluation;
+
+/// <summary>One network's features of both sets, and the protocols on them.</summary>
+internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, EvalOptions options, FeatureSet queries, FeatureSet? bank, CancellationToken stop)
+{
+    private readonly Dictionary<string, double> values = new() { [EvalNames.Queries] = queries.Count, [EvalNames.Skipped] = queries.Skipped.Values.Sum() };
+    private readonly List<ProtocolResult> protocols = [];
+    private readonly List<string> unmeasured = [];
+    private CaptionSource? captions;
+    private TextSpace? space;
+
+    public EvalResults Results => new(values, protocols, unmeasured);
+
+    /// <summary>Carries protocols out; those that the data do not allow are listed.</summary>
+    public void Measure(EvalProtocol asked)
+    {
+        try
+        {
+            Head();
+            Supervised(asked);
+            if (asked.HasFlag(EvalProtocol.Fidelity))
+            {
+                Fidelity();
+            }
+            if (asked.HasFlag(EvalProtocol.ZeroShot))
+            {
+                ZeroShot();
+            }
+            if (asked.HasFlag(EvalProtocol.Retrieval))
+            {
+                Retrieve();
+            }
+        }
+        finally
+        {
+            if (captions?.StoreFailure is { } failure)
+            {
+                data.Warn(failure);
+            }
+            captions?.Dispose();
+        }
+    }
+
+    /// <summary>Trains the probe with augmentation on all training images, on views of this kind, and measures it on the central views.</summary>
+    public void MeasureAugmented(AugmentSpec images)
+    {
+        if (data.Bank is not { Classes: { } classes } || queries.Labels is null)
+        {
+            unmeasured.Add("linear-aug was not measured: it needs held-out images with labels, and training images (--data) whose classes have names (--classes).");
+            return;
+        }
+        var map = AugmentedProbe.Fit(device, model, images, data.Bank, classes.Count, options.ProbeEpochs, data.Workers, stop);
+        var result = new ProtocolResult("linear-aug") { Fraction = Subset.All.Name, TrainingImages = (int)data.Bank.Count };
+        Add(EvalNames.LinearAugTop1, result, LinearProbe.Probabilities(device, map, queries.Features, stop), areProbabilities: true, Subset.All);
+    }
+
+    private CaptionSource Captions => captions ??= CaptionSource.Open(data.TextEncoder, data.TextProvider);
+
+    private IReadOnlyList<string>? ClassNames => data.Validation.Classes;
+
+    private bool IsClip => model.Spec.Head == HeadKind.Clip;
+
+    // Labels of a set with classes of its own would be compared with those of another.
+    private void Head()
+    {
+        if (queries.Logits is not { } logits || queries.Labels is not { } labels)
+        {
+            return;
+        }
+        if (ClassNames is { } own && own.Count != logits.Width)
+        {
+            throw new DataException($"'{data.Validation.Name}' has {own.Count} classes, the network's classifier {logits.Width}; name the training images by --data, so that classes are matched by name, or all classes by --classes.");
+        }
+        values[EvalNames.HeadTop1] = Enumerable.Range(0, queries.Count).Count(i => TensorPrimitives.IndexOfMax(logits[i]) == labels[i]) / (double)queries.Count;
+    }
+
+    private void Supervised(EvalProtocol asked)
+    {
+        if ((asked & (EvalProtocol.Knn | EvalProtocol.Linear)) == 0 || bank is null)
+        {
+            return;
+        }
+        if (queries.Labels is null)
+        {
+            unmeasured.Add("k-NN and the linear probe were not measured: not all held-out images have a label.");
+            return;
+        }
+        var labels = bank.Labels ?? throw new DataException($"'{data.Bank!.Name}' has no labels, which k-NN and the linear probe need.");
+        values[EvalNames.Bank] = bank.Count;
+        foreach (var subset in options.Fractions)
+        {
+            var rows = subset.Of(bank, labels);
+            if (asked.HasFlag(EvalProtocol.Knn))
+            {
+                var (part, own) = rows.Length == bank.Count ? (bank.Features, labels) : (LinearProbe.Choose(bank.Features, rows), [.. rows.Select(r => labels[r])]);
+                var votes = KnnClassifier.Votes(device, part, own, Classes(labels), queries.Features, stop: stop);
+                Add(EvalNames.KnnTop1, new ProtocolResult("knn") { Fraction = subset.Name, TrainingImages = rows.Length }, votes, areProbabilities: true, subset);
+            }
+            if (asked.HasFlag(EvalProtocol.Linear))
+            {
+                var fit = LinearProbe.FitBest(device, bank.Features, rows, labels, Classes(labels), stop);
+                var result = new ProtocolResult("linear") { Fraction = subset.Name, TrainingImages = rows.Length, Penalty = fit.Penalty, Converged = fit.Converged };
+                Add(EvalNames.LinearTop1, result, LinearProbe.Probabilities(device, fit.Map, queries.Features, stop), areProbabilities: true, subset);
+            }
+        }
+    }
+
+    private int Classes(int[] labels) => Math.Max(ClassNames?.Count ?? 0, 1 + Math.Max(labels.Max(), queries.Labels!.Max()));
+
+    private void Fidelity()
+    {
+        if (queries.Captions is null)
+        {
+            unmeasured.Add("fidelity was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
+            return;
+        }
+        var text = Captions.Embed([.. queries.Captions.Take(SimilarityFidelity.MaxSamples)]);
+        double Of(RowMatrix images) => SimilarityFidelity.Compute(images.First(SimilarityFidelity.MaxSamples), images.Width, text, Captions.Width);
+        values[EvalNames.Fidelity] = Of(queries.Features);
+        if (queries.Projections is { } projections)
+        {
+            values[EvalNames.FidelityProjections] = Of(projections);
+        }
+    }
+
+    private void ZeroShot()
+    {
+        if (queries.Labels is null || ClassNames is null)
+        {
+            unmeasured.Add("zero-shot was not measured: not all held-out images have a label with a name (--classes).");
+            return;
+        }
+        var space = Space();
+        var classes = space.Classes(device, Captions, ClassNames, options.Templates, stop);
+        var cosines = AffineMap.ToRows(classes).Apply(device, space.Images(device, queries, stop), stop);
+        var result = new ProtocolResult("zeroshot") { Map = space.Name, Templates = options.Templates.Count, TrainingImages = space.Ridge is null ? null : bank!.Count };
+        Add(EvalNames.ZeroShotTop1, result, space.LogitScale is { } scale ? Softmax(cosines, scale) : cosines, space.LogitScale is not null, Subset.All);
+    }
+
+    private void Retrieve()
+    {
+        if (queries.AllCaptions is null || queries.Captions is null)
+        {
+            unmeasured.Add("retrieval was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
+            return;
+        }
+        var space = Space();
+        var texts = Retrieval.WithTexts(device, space, queries, Captions, stop);
+        var images = Retrieval.OfImages(device, queries, RowMatrix.Of(Captions.Embed(queries.Captions), Captions.Width), stop);
+        protocols.Add(new ProtocolResult("retrieval") { Map = space.Name, Retrieval = texts, Images = images, TrainingImages = space.Ridge is null ? null : bank!.Count });
+        foreach (var (name, recall) in new[] { (EvalNames.ImageToText, texts.ImageToText), (EvalNames.TextToImage, texts.TextToImage) })
+        {
+            (values[name + "1"], values[name + "5"], values[name + "10"]) = (recall.R1, recall.R5, recall.R10);
+        }
+        values[EvalNames.NeighbourTextCosine] = images.TextCosine;
+        if (images.Precision is { } precision)
+        {
+            values[EvalNames.NeighbourPrecision] = precision;
+        }
+    }
+
+    private TextSpace Space()
+    {
+        if (space is not null)
+        {
+            return space;
+        }
+        if (IsClip)
+        {
+            return space = TextSpace.OfClip(device, model);
+        }
+        var training = bank?.Captions ?? throw new DataException(bank is null
+            ? "zeroshot and retrieval place this network's images among texts by a ridge map, which is fitted on training images: pass --data."
+            : $"'{data.Bank!.Name}' has images without a caption, on which the map into the text space is fitted; for a labelled set pass --caption-template.");
+        return space = TextSpace.OfRidge(RidgeMap.FitBest(device, bank.Features, RowMatrix.Of(Captions.Embed(training), Captions.Width), stop));
+    }
+
+    private void Add(string name, ProtocolResult result, RowMatrix scores, bool areProbabilities, Subset subset)
+    {
+        var judged = Classification.Of(scores, queries.Labels!, ClassNames, areProbabilities);
+        protocols.Add(result with { Classification = judged });
+        var suffix = subset == Subset.All || subset.Share == 1 ? "" : "@" + subset.Name;
+        values[name + suffix] = judged.Top1;
+        if (judged.Top5 is { } top5)
+        {
+            values[name.Replace("top1", "top5", StringComparison.Ordinal) + suffix] = top5;
+        }
+    }
+
+    private static RowMatrix Softmax(RowMatrix cosines, double scale)
+    {
+        var all = new RowMatrix(cosines.Width);
+        var row = new float[cosines.Width];
+        for (var i = 0; i < cosines.Count; i++)
+        {
+            TensorPrimitives.Multiply(cosines[i], (float)scale, row);
+            TensorPrimitives.SoftMax<float>(row, row);
+            all.Add(row);
+        }
+        return all;
+    }
+}

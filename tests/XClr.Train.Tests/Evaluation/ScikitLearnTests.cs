@@ -1,0 +1,103 @@
+using System.Numerics.Tensors;
+using XClr.Nn;
+using XClr.TestKit;
+using XClr.Train.Evaluation;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace XClr.Train.Tests.Evaluation;
+
+/// <summary>k-NN, linear probe and ridge map on the device against scikit-learn's in double precision (tests/Golden/evaluation_golden.py).</summary>
+public sealed class ScikitLearnTests : IDisposable
+{
+    private const int Features = 37, Classes = 7, TextWidth = 10;
+    private readonly ITestOutputHelper output;
+    private readonly SafetensorsFile golden = GoldenFile.Open("evaluation.safetensors");
+    private readonly RowMatrix x, queries;
+    private readonly int[] labels, queryLabels;
+
+    public ScikitLearnTests(ITestOutputHelper output)
+    {
+        this.output = output;
+        (x, queries) = (RowMatrix.Of(golden.ReadFloat32("x"), Features), RowMatrix.Of(golden.ReadFloat32("queries"), Features));
+        (labels, queryLabels) = ([.. golden.ReadInt64("labels").Select(l => (int)l)], [.. golden.ReadInt64("query_labels").Select(l => (int)l)]);
+    }
+
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    public void Dispose() => golden.Dispose();
+
+    // Cosines are sums of 37 products in fp32; shares of votes follow them with a factor of 10.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void Knn_is_the_same_but_for_ties(string device)
+    {
+        var want = golden.ReadFloat64("knn_shares");
+        var got = OnDevice(device, d => KnnClassifier.Votes(d, x, labels, Classes, queries, k: 20));
+        var close = 0;
+        for (var i = 0; i < queries.Count; i++)
+        {
+            var row = want.AsSpan(i * Classes, Classes).ToArray();
+            var (first, second) = (row.Max(), row.Order().ElementAt(Classes - 2));
+            close += first - second < 1e-5 ? 1 : 0;
+            Assert.True(first - second < 1e-5 || Array.IndexOf(row, first) == TensorPrimitives.IndexOfMax(got[i]), $"query {i}: class {TensorPrimitives.IndexOfMax(got[i])} instead of {Array.IndexOf(row, first)}");
+            for (var c = 0; c < Classes; c++)
+            {
+                Assert.Equal(row[c], got[i][c], 1e-5);
+            }
+        }
+        output.WriteLine($"{close} of {queries.Count} queries have two votes within 1e-5 of each other");
+    }
+
+    // Both are at the optimum of the same convex function: scikit-learn to 1e-10 of its gradient, this one to 1e-5 of the mean's in fp32.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void The_linear_probe_finds_the_same_optimum(string device)
+    {
+        var want = golden.ReadFloat64("linear_probabilities");
+        int[] all = [.. Enumerable.Range(0, x.Count)];
+        var (fit, got) = OnDevice(device, d =>
+        {
+            var fit = LinearProbe.Fit(d, x, all, labels, Classes, 1e-3, default);
+            return (fit, LinearProbe.Probabilities(d, fit.Map, queries, default));
+        });
+        Assert.True(fit.Converged, $"after {fit.Iterations} iterations");
+        for (var i = 0; i < want.Length; i++)
+        {
+            Assert.Equal(want[i], got[i / Classes][i % Classes], 2e-3);
+        }
+        var (ours, theirs) = (Hits(i => TensorPrimitives.IndexOfMax(got[i])), Hits(i => Array.IndexOf(want, want.AsSpan(i * Classes, Classes).ToArray().Max(), i * Classes) - (i * Classes)));
+        Assert.InRange(ours - theirs, -0.005, 0.005);
+    }
+
+    // Sums over 600 rows in fp32: 1e-6 of the map, which the penalty conditions to about 1e2.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void The_ridge_map_is_the_closed_form(string device)
+    {
+        var text = RowMatrix.Of(golden.ReadFloat32("text"), TextWidth);
+        var got = OnDevice(device, d => RidgeMap.Fit(d, x, text, 1e-2).Apply(d, queries));
+        OpRunner.RequireClose("ridge", got.First(queries.Count).Where((_, i) => i % got.Width < TextWidth).ToArray(), golden.ReadFloat64("ridge"), 1e-4);
+    }
+
+    [SkippableFact]
+    public void The_penalty_is_chosen_on_held_out_rows()
+    {
+        int[] all = [.. Enumerable.Range(0, x.Count)];
+        var fit = OnDevice(TestDevices.Lavapipe, d => LinearProbe.FitBest(d, x, all, labels, Classes, default));
+        Assert.Contains(fit.Penalty, LinearProbe.Penalties);
+        var got = OnDevice(TestDevices.Lavapipe, d => LinearProbe.Probabilities(d, fit.Map, queries, default));
+        // Chance is 1 / 7.
+        Assert.InRange(Hits(i => TensorPrimitives.IndexOfMax(got[i])), 0.5, 1);
+    }
+
+    private double Hits(Func<int, int> predicted) => Enumerable.Range(0, queries.Count).Count(i => predicted(i) == queryLabels[i]) / (double)queries.Count;
+
+    private static T OnDevice<T>(string name, Func<Gpu.GpuDevice, T> work)
+    {
+        var device = TestDevices.Get(name);
+        lock (TestDevices.Gate)
+        {
+            var result = work(device);
+            TestDevices.RequireSilence(device);
+            return result;
+        }
+    }
+}
