@@ -3,7 +3,11 @@
 #define PROLOGUE_ID 0
 #endif
 layout(constant_id = PROLOGUE_ID) const uint PROLOGUE = 0u;  // 1: x * scale[c] + shift[c]; 2: the same, then ReLU
+#ifndef POINTERS
+#define POINTERS
+#endif
 layout(push_constant) uniform Params {
+  POINTERS          // addresses of what is not bound (lanerow)
   int N, P, Q;      // pixels of dy
   int H, W, C4;     // pixels of x, channels / 4
   int K4;           // output channels / 4

@@ -7,8 +7,12 @@
 #endif
 layout(constant_id = FIRST_ID) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
 layout(constant_id = FIRST_ID + 1) const bool ACCUMULATE = false;  // adds to out
+#ifndef POINTERS
+#define POINTERS
 layout(constant_id = FIRST_ID + 2) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
+#endif
 layout(push_constant) uniform Params {
+  POINTERS              // addresses of what is not bound (lanerow)
   int N, P, Q;          // grid: images, pixels of one image
   int H, W, C4;         // input image, channels / 4
   int K4;               // output channels / 4

@@ -21,6 +21,11 @@ internal sealed unsafe class ArenaBlock : IDisposable
         {
             memory = device.Memory.Allocate(Handle, bytes, purpose, hostVisible);
             device.Vk.BindBufferMemory(device.Handle, Handle, memory, 0).Check("vkBindBufferMemory");
+            if (device.HasPointers)
+            {
+                var info = new BufferDeviceAddressInfo { SType = StructureType.BufferDeviceAddressInfo, Buffer = Handle };
+                Address = device.Vk.GetBufferDeviceAddress(device.Handle, &info);
+            }
             if (hostVisible)
             {
                 void* mapped;
@@ -37,6 +42,9 @@ internal sealed unsafe class ArenaBlock : IDisposable
 
     public Buffer Handle { get; }
     public long Bytes { get; }
+
+    /// <summary>Device address of the block's first byte; 0 where the device has none (<see cref="GpuDevice.HasPointers"/>).</summary>
+    public ulong Address { get; }
 
     /// <summary>Host address of the block where it is host visible, else null.</summary>
     public byte* Mapped { get; }

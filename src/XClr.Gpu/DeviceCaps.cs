@@ -104,6 +104,12 @@ public sealed record DeviceCaps
     /// <summary>True where the kernels written for CPU drivers (suffix `word`: no barriers, wide work per lane) are the right choice.</summary>
     public required bool CpuKernels { get; init; }
 
+    /// <summary>
+    /// True where, among the kernels for CPU drivers, those with suffix `lanerow` are the fast ones (one row per lane, the other operand through a pointer at an address equal in all lanes):
+    /// the driver's compiler must know what is equal in all lanes, as Mesa's does since version 26.
+    /// </summary>
+    public bool LaneRowKernels { get; init; }
+
     /// <summary>Parses a byte count or a count: a whole number with an optional suffix K, M or G, also written KiB, MiB, GiB (powers of 1,024).</summary>
     /// <exception cref="GpuException">It is none, or does not fit 63 bits.</exception>
     public static long ParseSize(string text)
@@ -145,12 +151,13 @@ public sealed record DeviceCaps
         "calibratedtimestamps" => this with { CalibratedTimestamps = Off(key, text, CalibratedTimestamps) },
         "shaderfloat16" => this with { ShaderFloat16 = Off(key, text, ShaderFloat16) },
         "storagebuffer16bit" => this with { StorageBuffer16Bit = Off(key, text, StorageBuffer16Bit) },
-        "shaderint64" => this with { ShaderInt64 = Off(key, text, ShaderInt64), CpuKernels = CpuKernels && Off(key, text, ShaderInt64) },
-        "bufferdeviceaddress" => this with { BufferDeviceAddress = Off(key, text, BufferDeviceAddress) },
+        "shaderint64" => this with { ShaderInt64 = Off(key, text, ShaderInt64), CpuKernels = CpuKernels && Off(key, text, ShaderInt64), LaneRowKernels = LaneRowKernels && Off(key, text, ShaderInt64) },
+        "bufferdeviceaddress" => this with { BufferDeviceAddress = Off(key, text, BufferDeviceAddress), LaneRowKernels = LaneRowKernels && Off(key, text, BufferDeviceAddress) },
         "subgroupsizecontrol" => this with { SubgroupSizeControl = Off(key, text, SubgroupSizeControl) },
         "cooperativematrix" => this with { CooperativeMatrix = Off(key, text, CooperativeMatrix) },
         "pipelinestatistics" => this with { PipelineStatistics = Off(key, text, PipelineStatistics) },
-        "cpukernels" => this with { CpuKernels = Off(key, text, CpuKernels) },
+        "cpukernels" => this with { CpuKernels = Off(key, text, CpuKernels), LaneRowKernels = LaneRowKernels && Off(key, text, CpuKernels) },
+        "lanerowkernels" => this with { LaneRowKernels = Off(key, text, LaneRowKernels) },
         _ => throw new GpuException($"XCLR_CAPS: '{key}' is not a cap that can be lowered."),
     };
 

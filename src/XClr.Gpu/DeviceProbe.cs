@@ -1,3 +1,4 @@
+using System.Globalization;
 using Silk.NET.Core.Native;
 using Silk.NET.Vulkan;
 
@@ -6,6 +7,9 @@ namespace XClr.Gpu;
 /// <summary>Reads a physical device's properties and features into <see cref="DeviceCaps"/>.</summary>
 internal static unsafe class DeviceProbe
 {
+    /// <summary>The first Mesa whose lavapipe makes a load at an address equal in all lanes the operand of a multiply-add (25.0.7 does not; docs/performance.md).</summary>
+    private const int FirstMesaOfLaneRows = 26;
+
     /// <summary>Null where the device has Vulkan 1.2 and a queue that runs compute shaders; else its name and what it lacks. One that lacks them must not hide the others.</summary>
     public static string? Refusal(Vk vk, PhysicalDevice device)
     {
@@ -46,13 +50,15 @@ internal static unsafe class DeviceProbe
         };
         // With 512-bit vectors lavapipe (Mesa 26.2.6) says that it has cooperative matrices, and its compiler crashes on the first kernel that uses them.
         var cooperative = features.Cooperative && !(kind == GpuKind.Cpu && v11.SubgroupSize > 8);
+        var driverInfo = SilkMarshal.PtrToString((nint)v12.DriverInfo) ?? "";
+        var cpuKernels = kind == GpuKind.Cpu && features.Int64 && (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes >= limits.MaxStorageBufferRange;
         fixed (byte* name = basic.DeviceName)
         {
             return new DeviceCaps
             {
                 Name = SilkMarshal.PtrToString((nint)name) ?? "",
                 DriverName = SilkMarshal.PtrToString((nint)v12.DriverName) ?? "",
-                DriverInfo = SilkMarshal.PtrToString((nint)v12.DriverInfo) ?? "",
+                DriverInfo = driverInfo,
                 VendorId = basic.VendorID,
                 DeviceId = basic.DeviceID,
                 DriverVersion = basic.DriverVersion,
@@ -84,7 +90,8 @@ internal static unsafe class DeviceProbe
                 TimestampPeriod = queue.Bits == 0 ? 0 : limits.TimestampPeriod,
                 TimestampValidBits = queue.Bits,
                 CalibratedTimestamps = queue.Bits > 0 && CalibratedTimestamps.IsSupported(instance, device, extensions),
-                CpuKernels = kind == GpuKind.Cpu && features.Int64 && (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes >= limits.MaxStorageBufferRange,
+                CpuKernels = cpuKernels,
+                LaneRowKernels = cpuKernels && features.Address && MesaVersion(driverInfo) >= FirstMesaOfLaneRows,
             };
         }
     }
@@ -188,6 +195,10 @@ internal static unsafe class DeviceProbe
         vk.GetPhysicalDeviceProperties2(device, &properties);
         return (int)Math.Max(nv.ShaderSmcount, amd.ShaderEngineCount * amd.ShaderArraysPerEngineCount * amd.ComputeUnitsPerShaderArray);
     }
+
+    // "Mesa 26.2.6-1 (LLVM 22.1.3)": 26; 0 where it is no Mesa.
+    private static int MesaVersion(string driverInfo) =>
+        driverInfo.Split(' ') is ["Mesa", var version, ..] && int.TryParse(version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major) ? major : 0;
 
     private static Version VersionOf(uint packed) => new((int)(packed >> 22), (int)(packed >> 12 & 0x3ff), (int)(packed & 0xfff));
 

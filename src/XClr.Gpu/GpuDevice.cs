@@ -91,6 +91,8 @@ public sealed unsafe class GpuDevice : IDisposable
     internal PipelineCache Pipelines { get; }
     internal DebugLabels Labels { get; }
     internal MemoryAllocator Memory { get; }
+    /// <summary>Whether buffers have addresses for kernels with <see cref="Kernel.Pointers"/>: only those for CPU drivers have any.</summary>
+    internal bool HasPointers => Caps.BufferDeviceAddress && Caps.CpuKernels;
     internal long PlacementAlignment => Math.Max(256, Caps.MinStorageBufferOffsetAlignment);
 
     /// <summary>All devices that the loader lists and this engine can use, in the loader's order.</summary>
@@ -146,6 +148,7 @@ public sealed unsafe class GpuDevice : IDisposable
             ShaderInt64 = caps.ShaderInt64 && Has(nameof(caps.ShaderInt64)),
             CpuKernels = caps.CpuKernels && Has(nameof(caps.ShaderInt64)),
             BufferDeviceAddress = caps.BufferDeviceAddress && Has(nameof(caps.BufferDeviceAddress)),
+            LaneRowKernels = caps.LaneRowKernels && Has(nameof(caps.ShaderInt64)) && Has(nameof(caps.BufferDeviceAddress)),
             SubgroupSizeControl = caps.SubgroupSizeControl && Has(nameof(caps.SubgroupSizeControl)),
             CooperativeMatrix = caps.CooperativeMatrix && Has(nameof(caps.CooperativeMatrix)),
             PipelineStatistics = caps.PipelineStatistics && Has(nameof(caps.PipelineStatistics)),
@@ -241,7 +244,8 @@ public sealed unsafe class GpuDevice : IDisposable
             {
                 SType = StructureType.BufferCreateInfo,
                 Size = (ulong)bytes,
-                Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.UniformTexelBufferBit | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit,
+                Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.UniformTexelBufferBit | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit
+                    | (HasPointers ? BufferUsageFlags.ShaderDeviceAddressBit : 0),
                 SharingMode = families.Length > 1 ? SharingMode.Concurrent : SharingMode.Exclusive,
                 QueueFamilyIndexCount = families.Length > 1 ? (uint)families.Length : 0,
                 PQueueFamilyIndices = indices,

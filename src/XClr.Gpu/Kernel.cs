@@ -7,20 +7,22 @@ namespace XClr.Gpu;
 /// A compute shader as the code that owns it sees it: its name ("norm/batchnorm_fwd": shader file, SPIR-V resource, profiler label),
 /// how many buffers it reads and writes (binding order: reads, then writes) and its push constants' size. The first <see cref="Texels"/> reads are
 /// declared <c>uniform samplerBuffer</c> in the shader, one vec4 of floats (or halves, <see cref="BufferView.IsHalf"/>) per texel: CPU drivers load those many times faster than storage buffers.
+/// The first <see cref="Pointers"/> reads are not bound: their addresses stand before <c>TParams</c> in the push constants, as pointers (GL_EXT_buffer_reference); the bindings begin behind them.
 /// </summary>
 public abstract class Kernel
 {
-    private protected Kernel(string name, int reads, int writes, int texels, int pushBytes, ImmutableArray<uint> specialization)
+    private protected Kernel(string name, int reads, int writes, int texels, int pointers, int pushBytes, ImmutableArray<uint> specialization)
     {
-        if (texels < 0 || texels > reads)
+        if (texels < 0 || pointers < 0 || texels > reads || pointers > reads || (texels > 0 && pointers > 0))
         {
-            throw new GpuException($"{name}: {texels} of {reads} reads cannot be texel buffers.");
+            throw new GpuException($"{name}: {texels} of {reads} reads cannot be texel buffers, and {pointers} pointers.");
         }
         Name = name;
         Reads = reads;
         Writes = writes;
         Texels = texels;
-        PushBytes = pushBytes;
+        Pointers = pointers;
+        PushBytes = pushBytes + pointers * sizeof(ulong);
         Specialization = specialization;
         Key = specialization.IsEmpty ? name : $"{name}<{string.Join(',', specialization)}>";
     }
@@ -32,7 +34,10 @@ public abstract class Kernel
     /// <summary>How many of the reads, the first ones, are bound as uniform texel buffers of RGBA32F or RGBA16F; 0 = all are storage buffers.</summary>
     public int Texels { get; }
 
-    /// <summary>Bytes of push constants: at most 128, a multiple of 4.</summary>
+    /// <summary>How many of the reads, the first ones, are given as device addresses (<see cref="DeviceCaps.BufferDeviceAddress"/>); a kernel has these or texels, not both.</summary>
+    public int Pointers { get; }
+
+    /// <summary>Bytes of push constants, pointers included: at most 128, a multiple of 4.</summary>
     public int PushBytes { get; }
 
     /// <summary>Values of the specialisation constants with ids 0, 1, 2, ...; floats and booleans as their 32 bits.</summary>
@@ -40,22 +45,22 @@ public abstract class Kernel
 
     /// <summary>Name and specialisation: what a pipeline is made for.</summary>
     public string Key { get; }
-    public int Bindings => Reads + Writes;
+    public int Bindings => Reads + Writes - Pointers;
 }
 
 /// <summary>A kernel whose push constants are <typeparamref name="TParams"/>, field for field in the shader's order (4-byte fields only).</summary>
 public sealed class Kernel<TParams> : Kernel where TParams : unmanaged
 {
-    public Kernel(string name, int reads, int writes, int texels = 0)
-        : this(name, reads, writes, texels, [])
+    public Kernel(string name, int reads, int writes, int texels = 0, int pointers = 0)
+        : this(name, reads, writes, texels, pointers, [])
     {
     }
 
-    private Kernel(string name, int reads, int writes, int texels, ImmutableArray<uint> specialization)
-        : base(name, reads, writes, texels, Unsafe.SizeOf<TParams>(), specialization)
+    private Kernel(string name, int reads, int writes, int texels, int pointers, ImmutableArray<uint> specialization)
+        : base(name, reads, writes, texels, pointers, Unsafe.SizeOf<TParams>(), specialization)
     {
     }
 
     /// <summary>The same kernel with values for the specialisation constants 0, 1, 2, ...</summary>
-    public Kernel<TParams> With(params ReadOnlySpan<uint> constants) => new(Name, Reads, Writes, Texels, [.. constants]);
+    public Kernel<TParams> With(params ReadOnlySpan<uint> constants) => new(Name, Reads, Writes, Texels, Pointers, [.. constants]);
 }

@@ -14,7 +14,8 @@ internal sealed unsafe class MemoryAllocator(GpuDevice device, PhysicalDevice ph
     {
         device.Vk.GetBufferMemoryRequirements(device.Handle, buffer, out var requirements);
         var (type, heapBytes) = TypeOf(requirements.MemoryTypeBits, hostVisible);
-        var info = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, AllocationSize = requirements.Size, MemoryTypeIndex = type };
+        var flags = new MemoryAllocateFlagsInfo { SType = StructureType.MemoryAllocateFlagsInfo, Flags = MemoryAllocateFlags.DeviceAddressBit };
+        var info = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, PNext = device.HasPointers ? &flags : null, AllocationSize = requirements.Size, MemoryTypeIndex = type };
         var result = device.Vk.AllocateMemory(device.Handle, &info, null, out var memory);
         if (result is Result.ErrorOutOfDeviceMemory or Result.ErrorOutOfHostMemory)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Silk.NET.Vulkan;
 
 namespace XClr.Gpu;
@@ -147,7 +148,7 @@ public sealed unsafe partial class Plan : IDisposable
         var texels = (uint)Layout.Dispatches.Sum(d => d.Kernel.Texels);
         var sizes = stackalloc[]
         {
-            new DescriptorPoolSize(DescriptorType.StorageBuffer, (uint)Layout.Dispatches.Sum(d => d.Views.Length) - texels),
+            new DescriptorPoolSize(DescriptorType.StorageBuffer, (uint)Layout.Dispatches.Sum(d => d.Kernel.Bindings) - texels),
             new DescriptorPoolSize(DescriptorType.UniformTexelBuffer, texels),
         };
         var poolInfo = new DescriptorPoolCreateInfo { SType = StructureType.DescriptorPoolCreateInfo, MaxSets = (uint)count, PoolSizeCount = texels == 0 ? 1u : 2u, PPoolSizes = sizes };
@@ -169,13 +170,13 @@ public sealed unsafe partial class Plan : IDisposable
 
     private void Bind(DescriptorSet set, Dispatch dispatch)
     {
-        var views = dispatch.Views;
+        var views = dispatch.Views.AsSpan(dispatch.Kernel.Pointers);
         var texels = stackalloc Silk.NET.Vulkan.BufferView[views.Length];
         var buffers = stackalloc DescriptorBufferInfo[views.Length];
         var writes = stackalloc WriteDescriptorSet[views.Length];
         for (var i = 0; i < views.Length; i++)
         {
-            var slice = transient.TryGetValue(views[i].Buffer, out var t) ? t : views[i].Buffer.Placement!.Value;
+            var slice = PlaceOf(views[i]);
             buffers[i] = new DescriptorBufferInfo(slice.Block.Handle, (ulong)(slice.Offset + views[i].Offset), (ulong)views[i].Bytes);
             if (i < dispatch.Kernel.Texels)
             {
@@ -286,9 +287,10 @@ public sealed unsafe partial class Plan : IDisposable
             vk.CmdBindPipeline(commands, PipelineBindPoint.Compute, pipeline.Handle);
         }
         vk.CmdBindDescriptorSets(commands, PipelineBindPoint.Compute, pipeline.Layout, 0, 1, in sets[dispatch.Index], 0, null);
-        fixed (byte* push = dispatch.PushConstants)
+        ReadOnlySpan<byte> constants = [.. Pointers(dispatch), .. dispatch.PushConstants];
+        fixed (byte* push = constants)
         {
-            vk.CmdPushConstants(commands, pipeline.Layout, ShaderStageFlags.ComputeBit, 0, (uint)dispatch.PushConstants.Length, push);
+            vk.CmdPushConstants(commands, pipeline.Layout, ShaderStageFlags.ComputeBit, 0, (uint)constants.Length, push);
         }
         timestamps?.WriteStart(commands, index);
         var (x, y, z) = Grid(dispatch.Groups, device.Caps.MaxComputeWorkGroupCount);
@@ -297,6 +299,20 @@ public sealed unsafe partial class Plan : IDisposable
         device.Labels.End(commands);
         return pipeline.Handle;
     }
+
+    // Addresses of the reads that are not bound.
+    private ReadOnlySpan<byte> Pointers(Dispatch dispatch)
+    {
+        var addresses = new ulong[dispatch.Kernel.Pointers];
+        for (var i = 0; i < addresses.Length; i++)
+        {
+            var slice = PlaceOf(dispatch.Views[i]);
+            addresses[i] = slice.Block.Address + (ulong)(slice.Offset + dispatch.Views[i].Offset);
+        }
+        return MemoryMarshal.AsBytes<ulong>(addresses);
+    }
+
+    private ArenaSlice PlaceOf(BufferView view) => transient.TryGetValue(view.Buffer, out var slice) ? slice : view.Buffer.Placement!.Value;
 
     /// <summary>Lays a flat number of workgroups over three axes of at most <paramref name="limit"/> each; the product may exceed the number.</summary>
     internal static (uint X, uint Y, uint Z) Grid(long groups, long limit)

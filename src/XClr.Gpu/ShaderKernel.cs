@@ -10,7 +10,7 @@ public sealed class ShaderKernel : Kernel
     private const string Portable = "portable", Matrices = "coopmat";
 
     private ShaderKernel(string name, ShaderInterface shader, int spirvBytes, ReadOnlySpan<uint> specialization)
-        : base(name, shader.Bindings.Count(b => b.NonWritable), shader.Bindings.Count(b => !b.NonWritable), shader.Bindings.Count(b => b.IsTexels), shader.PushBytes, [.. specialization])
+        : base(name, shader.Bindings.Count(b => b.NonWritable), shader.Bindings.Count(b => !b.NonWritable), shader.Bindings.Count(b => b.IsTexels), 0, shader.PushBytes, [.. specialization])
     {
         Interface = shader;
         SpirvBytes = spirvBytes;

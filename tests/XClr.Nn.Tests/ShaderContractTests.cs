@@ -32,9 +32,10 @@ public class ShaderContractTests
         var kernel = Declared.First(d => d.Kernel.Name == name).Kernel;
         var shader = ShaderInterface.Read(ShaderLibrary.Load(name));
         Assert.Equal(Enumerable.Range(0, kernel.Bindings), shader.Bindings.Select(b => b.Binding));
-        Assert.All(shader.Bindings, b => Assert.True(b.NonWritable == b.Binding < kernel.Reads, $"binding {b.Binding}: C# says {(b.Binding < kernel.Reads ? "read" : "written")}, the shader {(b.NonWritable ? "readonly" : "not readonly")}"));
+        Assert.All(shader.Bindings, b => Assert.True(b.NonWritable == b.Binding < kernel.Reads - kernel.Pointers, $"binding {b.Binding}: C# says {(b.Binding < kernel.Reads - kernel.Pointers ? "read" : "written")}, the shader {(b.NonWritable ? "readonly" : "not readonly")}"));
         Assert.Equal(kernel.Texels, shader.Bindings.TakeWhile(b => b.IsTexels).Count());
         Assert.Equal(kernel.Texels, shader.Bindings.Count(b => b.IsTexels));
+        Assert.Equal(kernel.Pointers > 0, shader.Capabilities.Contains(ShaderCapability.BufferAddresses));
         Assert.Equal(kernel.PushBytes, shader.PushBytes);
         Assert.InRange(kernel.PushBytes, 4, 128);
         Assert.Equal(Enumerable.Range(0, shader.SpecializationIds.Count), shader.SpecializationIds);

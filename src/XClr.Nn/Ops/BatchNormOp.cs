@@ -65,17 +65,24 @@ public static class BatchNormOp
     public static RowStatistics RowBlocks(Recorder gpu, Tensor x)
     {
         var (m, c) = RowWork.Require2D(x);
-        var quads = (uint)c / 4;
-        var rowsPerBlock = RowWork.RowsPerBlock(gpu, m, quads);
-        var partials = gpu.NewTensor($"{x.Name}.statistics", new Shape((int)CeilDiv(m, rowsPerBlock), 2, c), MemoryCategory.Workspace);
+        var rowsPerBlock = RowWork.RowsPerBlock(gpu, m, c / 4);
+        var partials = new RowStatistics(gpu.NewTensor($"{x.Name}.statistics", new Shape((int)CeilDiv(m, rowsPerBlock), 2, c), MemoryCategory.Workspace), rowsPerBlock);
+        RowBlocks(gpu, x, partials);
+        return partials;
+    }
+
+    /// <summary>The same into a tensor that is there, in blocks of its size.</summary>
+    internal static void RowBlocks(Recorder gpu, Tensor x, RowStatistics partials)
+    {
+        var (_, c) = RowWork.Require2D(x);
+        var (quads, rowsPerBlock) = ((uint)c / 4, partials.RowsPerBlock);
         var flat = RowWork.Flat(x);
         foreach (var (start, count) in RowWork.Runs(gpu, rowsPerBlock, flat))
         {
             gpu.Dispatch(Stats.For(gpu, RowWork.Storage(x)), RowWork.Groups(gpu, count, quads, rowsPerBlock),
                 new((uint)count, quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock)),
-                reads: [flat.Rows(start, count)], writes: [partials], new DispatchCost(4.0 * count * c), $"{count}x{c}");
+                reads: [flat.Rows(start, count)], writes: [partials.Values], new DispatchCost(4.0 * count * c), $"{count}x{c}");
         }
-        return new RowStatistics(partials, rowsPerBlock);
     }
 
     /// <summary>y = gamma (x - mean) invStd + beta, plus residual and ReLU, with given statistics.</summary>

@@ -63,6 +63,9 @@ public sealed record ConvEpilogue(Tensor Partials)
     /// <summary>[B,2,K] for a convolution on a device.</summary>
     public static Shape PartialsShape(DeviceCaps caps, ConvGeometry g) => new(checked((int)OpMath.CeilDiv(g.M, RowsPerBlock(caps))), 2, g.K);
 
+    /// <summary>Whether the rows of a block are pixels of many images in turn, and not neighbours in memory.</summary>
+    public static bool IsImagesFastest(DeviceCaps caps, DType storage) => caps.CpuKernels && !Conv2dKernels.HasLaneRows(caps, storage);
+
     /// <summary>The partials as <see cref="BatchNormOp"/> takes them.</summary>
     public RowStatistics ToStatistics(DeviceCaps caps) => new(Partials, RowsPerBlock(caps));
 }

@@ -9,6 +9,9 @@ internal static class Conv2dKernels
     /// <summary>Rows of a workgroup's tile: portable, and for CPU drivers.</summary>
     public const int TileRows = 64, WordRows = 16;
 
+    /// <summary>Lanes of a workgroup of the kernels with one row per lane, and quads of columns of a lane.</summary>
+    private const int LaneRows = 64, LaneColumns4 = 16;
+
     /// <summary>Columns of a workgroup's tile and of the wide one; of the narrow one, where the compiler does the others badly.</summary>
     private const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
 
@@ -30,26 +33,39 @@ internal static class Conv2dKernels
     private static readonly KernelVariants<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1, texels: 1);
     private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 4, hasWide: true, hasMatrices: true);
 
+    private static readonly Kernel<RowParams> FwdLaneRow = new("conv/conv2d_fwd_lanerow", reads: 4, writes: 1, pointers: 1);
+    private static readonly Kernel<RowParams> BwdDataLaneRow = new("conv/conv2d_bwd_data_lanerow", reads: 4, writes: 1, pointers: 1);
+
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail) =>
-        Rows(gpu, Fwd, x, w, y, p, prologue, partials, accumulate, detail);
+        Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, prologue, partials, accumulate, detail);
 
     /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, string detail) =>
-        Rows(gpu, BwdData, dy, taps, dx, p, null, null, accumulate, detail);
+        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, null, null, accumulate, detail);
 
-    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
+    /// <summary>Whether the convolutions of such activations are the kernels with one row per lane, which write no statistics.</summary>
+    public static bool HasLaneRows(DeviceCaps caps, DType storage) => caps.LaneRowKernels && storage == DType.Float32;
+
+    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
     {
         uint[] slots = [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
+        var cost = new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16);
+        if (HasLaneRows(gpu.Caps, storage))
+        {
+            var columns4 = Math.Min(LaneColumns4, p.K4);
+            gpu.Dispatch(laneRow.With([.. slots[..2], (uint)columns4]), CeilDiv(p.M, LaneRows) * CeilDiv(p.K4, columns4), p,
+                reads: [w, x, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y], cost, detail);
+            return;
+        }
         var (kernel, rows, columns) = MatrixTile.Choose(gpu.Caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) is { } matrices
             ? (matrices.Kernel, matrices.Tile.Rows, matrices.Tile.Columns)
             : Choose(gpu.Caps, storage, 4 * p.K4, variants, slots);
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         gpu.Dispatch(kernel, groups, p,
-            reads: [x, w, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y, partials ?? y],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16), detail);
+            reads: [x, w, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y, partials ?? y], cost, detail);
     }
 
     /// <summary>Taps first, first - stride, ... of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C].</summary>

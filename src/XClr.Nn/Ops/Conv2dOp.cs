@@ -28,12 +28,17 @@ public static class Conv2dOp
             Shape.Require(ConvEpilogue.PartialsShape(gpu.Caps, g).Dims, epilogue.Partials);
         }
         var rowsPerBlock = ConvEpilogue.RowsPerBlock(gpu.Caps);
+        var partials = Conv2dKernels.HasLaneRows(gpu.Caps, y.Type) ? null : epilogue?.Partials;
         var imageRows = g.OH * g.OW;
-        foreach (var (start, count) in ImageRuns(gpu, epilogue is null ? 1 : rowsPerBlock, imageRows, x, y))
+        foreach (var (start, count) in ImageRuns(gpu, partials is null ? 1 : rowsPerBlock, imageRows, x, y))
         {
             var p = new Conv2dKernels.RowParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
                 g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
-            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, prologue, epilogue?.Partials, accumulate, $"{g with { N = count }}");
+            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, prologue, partials, accumulate, $"{g with { N = count }}");
+        }
+        if (epilogue is not null && partials is null)
+        {
+            BatchNormOp.RowBlocks(gpu, y, epilogue.ToStatistics(gpu.Caps));
         }
     }
 

@@ -26,6 +26,8 @@ public sealed class Conv2dOpTests
         return data;
     }
 
+    public static TheoryData<string> CaseNames => [.. Conv2dCases.All.Select(c => c.Name)];
+
     /// <summary>All directions and slots; the gradients of L = sum(u*y) with random u are BackwardData and BackwardWeight of dy = u.</summary>
     [SkippableTheory]
     [MemberData(nameof(Cases))]
@@ -45,7 +47,22 @@ public sealed class Conv2dOpTests
         var caps = TestDevices.Get(device).Caps;
         // A stored value is rounded by 2^-11 of itself, of values up to six times the rms; an fp32 result not at all.
         var tolerance = c.Pass == ConvPass.BackwardWeight ? Tolerance : 6.0 / 2048;
-        OpRunner.Check(device, c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx"), t => Reference(c, caps, t), tolerance);
+        OpRunner.Check(device, c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, DType.Float16), tolerance);
+    }
+
+    /// <summary>
+    /// The kernels for CPU drivers that this one does not take: those with a row per lane on an old lavapipe, and on a new one those whose every access synchronization validation sees (it sees none through pointers).
+    /// </summary>
+    [SkippableTheory]
+    [MemberData(nameof(CaseNames))]
+    public void OtherKernelsForCpuDriversMatchReference(string name)
+    {
+        var caps = TestDevices.Get(TestDevices.Lavapipe).Caps;
+        caps = caps with { LaneRowKernels = !caps.LaneRowKernels };
+        Skip.If(caps.LaneRowKernels && !caps.BufferDeviceAddress, "this lavapipe has no buffer addresses");
+        var c = Conv2dCases.All.Single(c => c.Name == name);
+        Assert.Equal(caps.LaneRowKernels && c.Pass != ConvPass.BackwardWeight, Key(caps, c).Contains("_lanerow", StringComparison.Ordinal));
+        OpRunner.Check(TestDevices.Lavapipe, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, caps: caps);
     }
 
     /// <summary>The portable kernels' other tiles, which a device takes by what its compiler says: 128 columns where it gives figures, 32 where 64 do not run well.</summary>
@@ -163,10 +180,10 @@ public sealed class Conv2dOpTests
         Assert.Contains("must be positive", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 8, 8, 4, 8, 3, 3, 0, 1).Require()).Message);
     }
 
-    private static double[] Partials(DeviceCaps caps, ConvGeometry g, double[] y) =>
-        Conv2dReference.Partials(caps.CpuKernels ? Conv2dReference.ImagesFastest(y, g) : y, g.K, ConvEpilogue.RowsPerBlock(caps));
+    private static double[] Partials(DeviceCaps caps, ConvGeometry g, double[] y, DType storage = DType.Float32) =>
+        Conv2dReference.Partials(ConvEpilogue.IsImagesFastest(caps, storage) ? Conv2dReference.ImagesFastest(y, g) : y, g.K, ConvEpilogue.RowsPerBlock(caps));
 
-    internal static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t)
+    internal static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t, DType storage = DType.Float32)
     {
         var g = c.Geometry;
         double[] X() => c.Prologue ? Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], c.Relu) : t["x"];
@@ -177,7 +194,7 @@ public sealed class Conv2dOpTests
                 var outputs = new Dictionary<string, double[]> { ["y"] = Added(Conv2dReference.Forward(g, X(), t["w"]), "y") };
                 if (c.Epilogue)
                 {
-                    outputs["partials"] = Partials(caps, g, outputs["y"]);
+                    outputs["partials"] = Partials(caps, g, outputs["y"], storage);
                 }
                 return outputs;
             case ConvPass.BackwardData:

@@ -1,0 +1,57 @@
+// Implicit GEMM for CPU drivers whose compilers know what is equal in all lanes (Mesa 26): one row per lane, 4 * COLUMNS4 columns in its registers. The weights come through a
+// pointer at an address equal in all lanes, which makes them the memory operand of a multiply-add. No barriers. Tested at their ends, the loops read nothing past the weights:
+// a loop tested at its top runs once more with no lane active there, and such loads are not masked.
+#include "grid.glsl"
+layout(local_size_x = 64) in;
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[]; };  // [taps,C,K]
+#define POINTERS Weights weights;
+#define IMAGES_FASTEST
+#include "conv2d_params.glsl"
+#include "quad.glsl"
+layout(constant_id = 2) const int COLUMNS4 = 16;  // at most K4
+READ_ACTIVATIONS(0, In, x);      // [N,H,W,C]
+READ_QUADS(1, ScaleOfX, scale);  // [C]
+READ_QUADS(2, ShiftOfX, shift);  // [C]
+CHANGE_ACTIVATIONS(3, Out, y);
+
+vec4 prologue(vec4 a, int c) {
+  if (PROLOGUE == 0u) return a;
+  vec4 b = a * QUAD(scale, c) + QUAD(shift, c);
+  return PROLOGUE == 2u ? max(b, vec4(0)) : b;
+}
+
+// First and last + 1 tap that hits the image from any pixel of a line, first to last.
+ivec2 hits(int first, int last, int start, int size, int taps) {
+  return ivec2(max(0, -(last * stride + start)), min(taps, size - (first * stride + start)));
+}
+
+void main() {
+  int rowTiles = (M + 63) / 64, group = int(flat_group()), column = group / rowTiles, m0 = (group - column * rowTiles) * 64, m = m0 + int(gl_LocalInvocationID.x);
+  if (column * COLUMNS4 >= K4 || m >= M) return;
+  // The last tile begins early enough to be whole, and stores what is its own.
+  int k0 = min(column * COLUMNS4, K4 - COLUMNS4);
+  Pixel row = pixel_of(m), first = pixel_of(m0), last = pixel_of(min(m0 + 63, M - 1));
+  ivec2 rs = hits(first.p, last.p, y0, H, R), ss = first.p == last.p ? hits(first.q, last.q, x0, W, S) : ivec2(0, S);
+  vec4 acc[COLUMNS4];
+  [[unroll]] for (int j = 0; j < COLUMNS4; j++) acc[j] = vec4(0);
+  if (rs.x < rs.y && ss.x < ss.y) {
+    int r = rs.x;
+    do {
+      int s = ss.x;
+      do {
+        int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + s, at = ((row.n * H + iy) * W + ix) * C4, b = (r * S + s) * 4 * C4 * K4 + k0, c = 0;
+        bool inside = uint(iy) < uint(H) && uint(ix) < uint(W);
+        at = inside ? at : 0;
+        do {
+          vec4 a = mix(vec4(0), prologue(ACTIVATION(x, at + c), c), bvec4(inside));
+          [[unroll]] for (int i = 0; i < 4; i++)
+            [[unroll]] for (int j = 0; j < COLUMNS4; j++) acc[j] = fma(vec4(a[i]), weights.w[b + i * K4 + j], acc[j]);
+          b += 4 * K4;
+        } while (++c < C4);
+      } while (++s < ss.y);
+    } while (++r < rs.y);
+  }
+  int o = out_texel(row);
+  [[unroll]] for (int j = 0; j < COLUMNS4; j++)
+    if (k0 + j >= column * COLUMNS4) STORE(y, o + k0 + j, ACCUMULATE ? LOAD(y, o + k0 + j) + acc[j] : acc[j]);
+}
