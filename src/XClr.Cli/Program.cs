@@ -9,6 +9,7 @@ return VerbRunner.Run(
     typeof(EmbedImagesCommand),
     typeof(EmbedTextCommand),
     typeof(InspectCommand),
+    typeof(PackCommand),
     typeof(DevicesCommand),
     typeof(BenchCommand),
     typeof(ProfileCommand),

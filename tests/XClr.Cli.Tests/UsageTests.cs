@@ -11,6 +11,8 @@ public sealed class UsageTests
     [InlineData("there is no option '--jsn'. Did you mean '--json'?", "devices", "--jsn")]
     [InlineData("--captions is missing.", "embed-text", "--out", "o")]
     [InlineData("--out is missing.", "embed-text", "--captions", "c.txt")]
+    [InlineData("pack needs a data set, or --from-urls", "pack", "--out", "o")]
+    [InlineData("--quality 0: allowed: 1 to 100.", "pack", "x", "--out", "o", "--quality", "0")]
     [InlineData("--json is given more than once.", "devices", "--json", "--json")]
     [InlineData("an argument is missing.", "inspect")]
     [InlineData("--limit -1: allowed: a whole number from 0 up.", "inspect", "x", "--limit", "-1")]
@@ -49,6 +51,28 @@ public sealed class UsageTests
         Assert.Contains("'/nowhere/a.tar", CliProcess.Run("inspect", "/nowhere/a.tar").Expect(3).Errors);
         Assert.Contains("/nowhere.safetensors", CliProcess.Run("inspect", "/nowhere.safetensors").Expect(3).Errors);
         Assert.Contains("/nowhere.txt", CliProcess.Run("embed-text", "--captions", "/nowhere.txt", "--out", "o").Expect(3).Errors);
+    }
+
+    [Fact]
+    public void TrainingFromAddressesIsRefusedWithTheCommandThatFetchesThem()
+    {
+        using var folder = new TemporaryFolder();
+        var table = folder.File("cc3m.tsv", "a dog\thttps://example.org/1.jpg\na cat\thttps://example.org/2.jpg\n");
+        Assert.Contains($"xclr pack --from-urls '{table}' --out FOLDER", CliProcess.Run("train", "--data", table).Expect(3).Errors);
+    }
+
+    [Fact]
+    public void ASetIsPackedAndReadBack()
+    {
+        using var folder = new TemporaryFolder();
+        var data = TinySet.Write(folder);
+        var packed = folder.File("classes-only.txt", "") + "-shards";
+        var json = CliProcess.Run(["pack", folder.Path, .. data.Skip(2), "--out", packed, "--shard-size", "10", "--json"]).Expect(0).Json;
+        Assert.Equal((4, 32, 32), (json.GetProperty("shards").GetInt32(), json.GetProperty("rows").GetInt32(), json.GetProperty("good").GetInt32()));
+        Assert.Equal(4, CliProcess.Run(["pack", folder.Path, .. data.Skip(2), "--out", packed, "--shard-size", "10", "--json"]).Expect(0).Json.GetProperty("resumed").GetInt32());
+        var back = CliProcess.Run("inspect", packed, "--json").Expect(0).Json;
+        Assert.Equal((32, "webdataset"), (back.GetProperty("good").GetInt32(), back.GetProperty("format").GetString()));
+        Assert.Equal("a photo of a dark cellar", back.GetProperty("firstSamples")[0].GetProperty("caption").GetString());
     }
 
     [Fact]

@@ -55,8 +55,8 @@ internal sealed class DelimitedTable : ITableFormat
 
     private static string? NullIfBlank(string field) => field.Trim() is { Length: > 0 } text ? text : null;
 
-    // The fields of one row; null where a quoted field does not close or goes on after its closing quote.
-    private static List<string>? Split(string row, char separator)
+    /// <summary>The fields of one row; null where a quoted field does not close or goes on after its closing quote.</summary>
+    public static List<string>? Split(string row, char separator)
     {
         if (separator == '\t')
         {

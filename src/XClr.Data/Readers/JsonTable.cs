@@ -32,6 +32,20 @@ internal sealed class JsonTable : ITableFormat
         }
     }
 
+    /// <summary>The first of a row's properties of these names that is a non-blank string or a number; null where there is none, or no object.</summary>
+    public static string? Text(ReadOnlySpan<byte> row, string[] names)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(Encoding.UTF8.GetString(row));
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Value(document.RootElement, names) : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     private static List<string> Keys(ReadOnlySpan<byte> row)
     {
         using var document = JsonDocument.Parse(Encoding.UTF8.GetString(row));

@@ -1,0 +1,36 @@
+namespace XClr.Data.Packing;
+
+/// <summary>One row that is to be packed: its sample and, where the image has yet to be fetched, the address.</summary>
+public sealed record PackItem(RawSample Sample, string? Address = null);
+
+/// <summary>Rows in a fixed order, the same in every run.</summary>
+public interface IPackSource
+{
+    /// <summary>The path or specification, for messages and for telling sources apart.</summary>
+    string Name { get; }
+
+    /// <summary>Number of rows where it is known at once.</summary>
+    long? Total { get; }
+
+    /// <summary>Class names in index order; null where they are not known.</summary>
+    IReadOnlyList<string>? Classes { get; }
+
+    /// <summary>All rows, faulty ones too.</summary>
+    IEnumerable<PackItem> Read();
+}
+
+/// <summary>Any data set, in its files' own order.</summary>
+public sealed class DatasetSource(IImageDataset dataset) : IPackSource
+{
+    /// <inheritdoc/>
+    public string Name => dataset.Name;
+
+    /// <inheritdoc/>
+    public long? Total => dataset is Readers.IndexedDataset or Readers.ParquetShardReader ? dataset.Count : null;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string>? Classes => dataset.Classes;
+
+    /// <inheritdoc/>
+    public IEnumerable<PackItem> Read() => dataset.Read(ReadOrder.Sequential).Select(s => new PackItem(s));
+}

@@ -1,0 +1,159 @@
+using System.Formats.Tar;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace XClr.Data.Packing;
+
+/// <summary>A row's outcome: the image, or the cause and message of its failure.</summary>
+internal sealed record PackedRow(PackItem Item, PackedImage? Image, string? Cause = null, string? Message = null);
+
+/// <summary>
+/// One shard in the folder, with the names of img2dataset's: 00012.tar, 00012_stats.json and 00012_failed.jsonl (a line for each failed row). The .tar appears last and
+/// whole, by renaming: where it is, the shard is done.
+/// </summary>
+internal sealed class PackedShard(string folder, int number)
+{
+    private static readonly JsonWriterOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly string _name = Path.Combine(folder, number.ToString("D5", CultureInfo.InvariantCulture));
+
+    private string Stats => _name + "_stats.json";
+
+    /// <summary>Whether an earlier run finished it, from as many rows; a source that grew has its last shard packed again.</summary>
+    public bool IsDone(int rows) => File.Exists(_name + ".tar") && Count([]).Rows == rows;
+
+    /// <summary>Writes everything. <paramref name="firstRow"/>: number of the first row in the source, from 0.</summary>
+    public void Write(IReadOnlyList<PackedRow> rows, long firstRow)
+    {
+        var failed = rows.Select((row, i) => (Row: row, Number: firstRow + i)).Where(r => r.Row.Image is null).ToList();
+        Replace(_name + "_failed.jsonl", file =>
+        {
+            foreach (var (row, line) in failed)
+            {
+                file.Write(FailureLine(row, line));
+            }
+        });
+        Replace(Stats, file => file.Write(StatsOf(rows)));
+        Replace(_name + ".tar", file =>
+        {
+            using var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true);
+            for (var i = 0; i < rows.Count; i++)
+            {
+                if (rows[i].Image is not null)
+                {
+                    Add(tar, string.Create(CultureInfo.InvariantCulture, $"{number:D5}{i:D4}"), rows[i]);
+                }
+            }
+        });
+    }
+
+    /// <summary>Adds this finished shard's counts. Returns rows and good ones.</summary>
+    /// <exception cref="DataException">The file of counts is gone or damaged.</exception>
+    public (long Rows, long Good) Count(Dictionary<string, long> failed)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(Stats));
+            foreach (var cause in json.RootElement.GetProperty("status_dict").EnumerateObject().Where(c => c.Name != "success"))
+            {
+                failed[cause.Name] = failed.GetValueOrDefault(cause.Name) + cause.Value.GetInt64();
+            }
+            return (json.RootElement.GetProperty("count").GetInt64(), json.RootElement.GetProperty("successes").GetInt64());
+        }
+        catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new DataException($"'{Stats}' cannot be read ({e.Message.TrimEnd('.')}); delete '{_name}.tar' to have this shard packed again.", e);
+        }
+    }
+
+    private static void Add(TarWriter tar, string key, PackedRow row)
+    {
+        var sample = row.Item.Sample;
+        Add(tar, key + ".jpg", row.Image!.Jpeg);
+        if (sample.Caption is { } caption)
+        {
+            Add(tar, key + ".txt", Encoding.UTF8.GetBytes(caption));
+        }
+        if (sample.Label is { } label)
+        {
+            Add(tar, key + ".cls", Encoding.UTF8.GetBytes(label.ToString(CultureInfo.InvariantCulture)));
+        }
+        Add(tar, key + ".json", Json(json =>
+        {
+            json.WriteString("key", sample.Key);
+            WriteAddress(json, row);
+            json.WriteStartArray("captions");
+            foreach (var text in sample.Captions)
+            {
+                json.WriteStringValue(text);
+            }
+            json.WriteEndArray();
+            json.WriteNumber("width", row.Image!.Width);
+            json.WriteNumber("height", row.Image.Height);
+            json.WriteNumber("original_width", row.Image.OriginalWidth);
+            json.WriteNumber("original_height", row.Image.OriginalHeight);
+        }));
+    }
+
+    // The same bytes whenever it is written.
+    private static void Add(TarWriter tar, string name, byte[] bytes) => tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name)
+    {
+        ModificationTime = DateTimeOffset.UnixEpoch,
+        Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
+        DataStream = new MemoryStream(bytes),
+    });
+
+    private static void WriteAddress(Utf8JsonWriter json, PackedRow row)
+    {
+        if (row.Item.Address is { } address)
+        {
+            json.WriteString("url", address);
+        }
+    }
+
+    private static byte[] FailureLine(PackedRow row, long number) => [.. Json(json =>
+    {
+        json.WriteNumber("row", number);
+        json.WriteString("key", row.Item.Sample.Key);
+        WriteAddress(json, row);
+        json.WriteString("cause", row.Cause);
+        json.WriteString("message", row.Message);
+    }), (byte)'\n'];
+
+    private static byte[] StatsOf(IReadOnlyList<PackedRow> rows) => Json(json =>
+    {
+        json.WriteNumber("count", rows.Count);
+        json.WriteNumber("successes", rows.Count(r => r.Image is not null));
+        json.WriteStartObject("status_dict");
+        foreach (var cause in rows.GroupBy(r => r.Cause ?? "success").OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal))
+        {
+            json.WriteNumber(cause.Key, cause.Count());
+        }
+        json.WriteEndObject();
+    });
+
+    private static byte[] Json(Action<Utf8JsonWriter> write)
+    {
+        using var memory = new MemoryStream();
+        using (var json = new Utf8JsonWriter(memory, Plain))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        return memory.ToArray();
+    }
+
+    /// <summary>Writes a file under another name, flushes it to the disk and renames it.</summary>
+    internal static void Replace(string path, Action<FileStream> write)
+    {
+        var temporary = path + ".tmp";
+        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+        {
+            write(file);
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, path, overwrite: true);
+    }
+}

@@ -1,0 +1,135 @@
+namespace XClr.Data.Packing;
+
+/// <summary>
+/// Turns any source into WebDataset shards of reduced JPEGs. Shard k holds rows k * ShardSize and on, whatever the number of workers, so that a run that was cut off goes on
+/// after the shards that are there, and ends with the same files.
+/// </summary>
+public sealed class ShardPacker
+{
+    private readonly IPackSource _source;
+    private readonly PackOptions _options;
+    private readonly ImageFetcher? _fetcher;
+    private readonly SemaphoreSlim _workers;
+    private readonly Lock _gate = new();
+    private long _fresh, _before, _failed;
+
+    /// <param name="source">The rows.</param>
+    /// <param name="options">See there.</param>
+    /// <param name="fetcher">Fetches the rows' addresses; null where none has one.</param>
+    public ShardPacker(IPackSource source, PackOptions options, ImageFetcher? fetcher = null)
+    {
+        (_source, _options, _fetcher) = (source, options, fetcher);
+        _workers = new(options.Workers);
+    }
+
+    /// <summary>Packs until the end of the source. <paramref name="report"/> is called after each row, from any thread.</summary>
+    /// <exception cref="DataException">The folder cannot be used, or the source has no rows.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; shards that were not whole are not there.</exception>
+    public async Task<PackResult> RunAsync(Action<PackProgress>? report, CancellationToken stop)
+    {
+        using var folder = new PackFolder(_options, _source);
+        using var places = new SemaphoreSlim(_options.ShardsAtOnce);
+        using var halt = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var (running, shards, resumed, number) = (new List<Task>(), new List<PackedShard>(), 0, 0);
+        try
+        {
+            // A shard that is there is passed over without its images being read.
+            foreach (var items in _source.Read().Chunk(_options.ShardSize))
+            {
+                var (shard, firstRow) = (new PackedShard(_options.Folder, number), (long)number++ * _options.ShardSize);
+                shards.Add(shard);
+                if (shard.IsDone(items.Length))
+                {
+                    resumed++;
+                    Interlocked.Add(ref _before, items.Length);
+                    continue;
+                }
+                await places.WaitAsync(halt.Token).ConfigureAwait(false);
+                running.RemoveAll(t => t.IsCompletedSuccessfully);
+                running.Add(PackAsync(shard, items, firstRow, places, report, halt));
+            }
+            await Task.WhenAll(running).ConfigureAwait(false);
+        }
+        catch
+        {
+            // A failure cancels its siblings; the first one that is no cancellation is what is told.
+            await halt.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(running).ContinueWith(_ => { }, TaskScheduler.Default).ConfigureAwait(false);
+            running.Find(t => t.IsFaulted)?.GetAwaiter().GetResult();
+            throw;
+        }
+        return Result(shards, resumed);
+    }
+
+    private PackResult Result(List<PackedShard> shards, int resumed)
+    {
+        var (failed, rows, good) = (new Dictionary<string, long>(), 0L, 0L);
+        foreach (var shard in shards)
+        {
+            var (more, fine) = shard.Count(failed);
+            (rows, good) = (rows + more, good + fine);
+        }
+        return rows > 0 ? new(shards.Count, resumed, rows, good, failed) : throw new DataException($"'{_source.Name}' has no rows.");
+    }
+
+    private async Task PackAsync(PackedShard shard, PackItem[] items, long firstRow, SemaphoreSlim places, Action<PackProgress>? report, CancellationTokenSource halt)
+    {
+        try
+        {
+            var rows = await Task.WhenAll(items.Select(item => PackAsync(item, report, halt.Token))).ConfigureAwait(false);
+            halt.Token.ThrowIfCancellationRequested();
+            shard.Write(rows, firstRow);
+        }
+        catch
+        {
+            await halt.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    private async Task<PackedRow> PackAsync(PackItem item, Action<PackProgress>? report, CancellationToken stop)
+    {
+        var row = await PackRowAsync(item, stop).ConfigureAwait(false);
+        lock (_gate)
+        {
+            _fresh++;
+            _failed += row.Image is null ? 1 : 0;
+            report?.Invoke(new(_before + _fresh, _fresh, _source.Total, _failed));
+        }
+        return row;
+    }
+
+    private async Task<PackedRow> PackRowAsync(PackItem item, CancellationToken stop)
+    {
+        if (item.Sample.Fault is { } fault)
+        {
+            return new(item, null, fault.Name(), item.Sample.FaultDetail);
+        }
+        try
+        {
+            var bytes = item.Address is { } address ? await _fetcher!.FetchAsync(address, stop).ConfigureAwait(false) : null;
+            await _workers.WaitAsync(stop).ConfigureAwait(false);
+            try
+            {
+                return await Task.Run(() => new PackedRow(item, bytes is null ? ImagePacker.Pack(item.Sample.Image!, _options) : ImagePacker.Pack(bytes, _options)), stop)
+                    .ConfigureAwait(false);
+            }
+            finally
+            {
+                _workers.Release();
+            }
+        }
+        catch (ImageDecodeException e)
+        {
+            return new(item, null, e.Cause.Name(), e.Detail);
+        }
+        catch (FetchException e)
+        {
+            return new(item, null, e.Cause, e.Message);
+        }
+    }
+}

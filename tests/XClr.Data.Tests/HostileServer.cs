@@ -1,0 +1,150 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace XClr.Data.Tests;
+
+/// <summary>A web server on this machine that misbehaves as its paths say: it writes raw bytes, so that it can lie about everything.</summary>
+internal sealed class HostileServer : IDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _stop = new();
+    private int _open;
+
+    public HostileServer()
+    {
+        _listener.Start();
+        Root = $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+        _ = AcceptAsync();
+    }
+
+    public string Root { get; }
+
+    /// <summary>Requests by path.</summary>
+    public ConcurrentDictionary<string, int> Requests { get; } = new();
+
+    /// <summary>The most requests that were open at once.</summary>
+    public int MostOpen { get; private set; }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _listener.Stop();
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            var client = await _listener.AcceptTcpClientAsync(_stop.Token);
+            _ = ServeAsync(client);
+        }
+    }
+
+    private async Task ServeAsync(TcpClient client)
+    {
+        using (client)
+        {
+            var stream = client.GetStream();
+            using var reader = new StreamReader(stream, Encoding.Latin1, leaveOpen: true);
+            var path = (await reader.ReadLineAsync(_stop.Token))?.Split(' ')[1] ?? "";
+            while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 })
+            {
+            }
+            var count = Requests.AddOrUpdate(path, 1, (_, n) => n + 1);
+            lock (Requests)
+            {
+                MostOpen = Math.Max(MostOpen, ++_open);
+            }
+            try
+            {
+                await AnswerAsync(stream, path, count);
+            }
+            finally
+            {
+                lock (Requests)
+                {
+                    _open--;
+                }
+            }
+        }
+    }
+
+    // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.
+    private async Task AnswerAsync(NetworkStream stream, string path, int count)
+    {
+        var parts = path.TrimStart('/').Split('/');
+        var number = parts.Length > 1 && int.TryParse(Path.GetFileNameWithoutExtension(parts[1]), out var parsed) ? parsed : 0;
+        var image = TempFolder.Image(number);
+        switch (parts[0])
+        {
+            case "slow":
+                await Task.Delay(50);
+                await SendAsync(stream, "200 OK", image, "image/jpeg", image.Length);
+                break;
+            case "stall-head":
+                await Task.Delay(Timeout.Infinite, _stop.Token);
+                break;
+            case "stall-body":
+                await SendAsync(stream, "200 OK", image[..100], "image/jpeg", image.Length);
+                await Task.Delay(Timeout.Infinite, _stop.Token);
+                break;
+            case "loop":
+                await RedirectAsync(stream, path == "/loop/a" ? "/loop/b" : "/loop/a");
+                break;
+            case "hops":
+                await RedirectAsync(stream, number > 1 ? $"/hops/{number - 1}" : "/good/77.jpg");
+                break;
+            case "file":
+                await RedirectAsync(stream, "file:///etc/passwd");
+                break;
+            case "truncated":
+                await SendAsync(stream, "200 OK", image[..(image.Length / 2)], "image/jpeg", image.Length);
+                break;
+            case "short-length":
+                await SendAsync(stream, "200 OK", image, "image/jpeg", image.Length / 2);
+                break;
+            case "404":
+                await SendAsync(stream, "404 Not Found", "gone"u8.ToArray(), "text/plain", 4);
+                break;
+            case "html":
+                await SendAsync(stream, "200 OK", "<html>parked</html>"u8.ToArray(), "text/html; charset=utf-8", 19);
+                break;
+            case "html-as-jpeg":
+                await SendAsync(stream, "200 OK", "<html>parked</html>"u8.ToArray(), "image/jpeg", 19);
+                break;
+            case "large":
+                await SendAsync(stream, "200 OK", image, "image/jpeg", 1L << 40);
+                break;
+            case "endless":
+                await SendAsync(stream, "200 OK", [], "image/jpeg", null);
+                while (true)
+                {
+                    await stream.WriteAsync(new byte[1 << 16]);
+                }
+            case "flaky" when count <= number:
+                await SendAsync(stream, "503 Service Unavailable", [], "text/plain", 0);
+                break;
+            case "octets":
+                await SendAsync(stream, "200 OK", image, "application/octet-stream", null);
+                break;
+            case "garbage":
+                await stream.WriteAsync("this is no HTTP\r\n\r\n"u8.ToArray());
+                break;
+            default:
+                await SendAsync(stream, "200 OK", image, "image/jpeg", image.Length);
+                break;
+        }
+    }
+
+    private static Task RedirectAsync(NetworkStream stream, string to) =>
+        stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")).AsTask();
+
+    private static async Task SendAsync(NetworkStream stream, string status, byte[] body, string type, long? length)
+    {
+        var announced = length is null ? "" : $"Content-Length: {length}\r\n";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\n{announced}Connection: close\r\n\r\n"));
+        await stream.WriteAsync(body);
+    }
+}

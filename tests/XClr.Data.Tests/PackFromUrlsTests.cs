@@ -1,0 +1,143 @@
+using System.Text.Json;
+using XClr.Data.Packing;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+/// <summary>Lists of addresses, fetched from a server that stalls, loops, truncates, lies and answers with anything.</summary>
+public class PackFromUrlsTests
+{
+    private static readonly FetchOptions Quick = new() { Timeout = TimeSpan.FromSeconds(5), Retries = 1, BackOff = TimeSpan.FromMilliseconds(10), MaxBytes = 1 << 20, Connections = 8 };
+
+    private static PackResult Pack(string table, string folder, FetchOptions? fetch = null, IReadOnlyList<string>? columns = null, int shardSize = 100, CancellationToken stop = default, Action<PackProgress>? report = null)
+    {
+        using var addresses = new AddressTable(table, columns);
+        using var fetcher = new ImageFetcher(fetch ?? Quick);
+        return new ShardPacker(addresses, new() { Folder = folder, ShardSize = shardSize, Workers = 2 }, fetcher).RunAsync(report, stop).GetAwaiter().GetResult();
+    }
+
+    private static string Fetch(HostileServer server, string path, FetchOptions? options = null)
+    {
+        using var fetcher = new ImageFetcher(options ?? Quick);
+        try
+        {
+            return $"{fetcher.FetchAsync(server.Root + path, default).GetAwaiter().GetResult().Length} bytes";
+        }
+        catch (FetchException e)
+        {
+            return $"{e.Cause}: {e.Message}";
+        }
+    }
+
+    [Theory]
+    [InlineData("/loop/a", "redirects: a loop", 1)]
+    [InlineData("/hops/6", "redirects: more than 5", 1)]
+    [InlineData("/file", "bad-address: 'file:///etc/passwd'", 1)]
+    [InlineData("/truncated", "cut-short: ", 2)]
+    [InlineData("/404", "http-status: status 404", 1)]
+    [InlineData("/flaky/9", "http-status: status 503", 2)]
+    [InlineData("/html", "content-type: text/html", 1)]
+    [InlineData("/large", "too-large: 1099511627776 bytes announced", 1)]
+    [InlineData("/endless", "too-large: more than 1048576 bytes", 1)]
+    [InlineData("/garbage", "unreachable: ", 2)]
+    [InlineData("/hops/5", " bytes", 1)]
+    [InlineData("/flaky/1", " bytes", 2)]
+    [InlineData("/octets", " bytes", 1)]
+    public void EveryAnswerHasItsCause(string path, string expected, int requests)
+    {
+        using var server = new HostileServer();
+        Assert.Contains(expected, Fetch(server, path));
+        Assert.Equal(requests, server.Requests[path]);
+    }
+
+    [Theory]
+    [InlineData("/stall-head")]
+    [InlineData("/stall-body")]
+    public void AStallEndsAfterTheTimeLimit(string path)
+    {
+        using var server = new HostileServer();
+        Assert.Contains("timeout: not there after 0.3 s", Fetch(server, path, Quick with { Timeout = TimeSpan.FromSeconds(0.3) }));
+        Assert.Equal(2, server.Requests[path]);
+    }
+
+    [Fact]
+    public void NothingListening_IsUnreachable()
+    {
+        var server = new HostileServer();
+        server.Dispose();
+        Assert.Contains("unreachable: ", Fetch(server, "/good/1.jpg"));
+    }
+
+    [Fact]
+    public void ATableIsPackedWithALineForEachFailedRow()
+    {
+        using var folder = new TempFolder();
+        using var server = new HostileServer();
+        string[] paths = ["/good/10.jpg", "/404", "/html", "/html-as-jpeg", "/short-length", "/truncated", "/loop/a", "/good/90.jpg"];
+        var rows = paths.Select((p, i) => $"caption {i}\t{server.Root}{p}").Append("ftp here\tftp://127.0.0.1/x.jpg").Append("no address");
+        var result = Pack(folder.File("cc3m.tsv", string.Join('\n', rows) + "\n"), folder + "/out");
+        Assert.Equal((10, 2), (result.Rows, result.Good));
+        var lines = File.ReadLines(folder + "/out/00000_failed.jsonl").Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Equal(
+            ["http-status", "content-type", "not-an-image", "truncated", "cut-short", "redirects", "bad-address", "bad-row"],
+            lines.Select(l => l.GetProperty("cause").GetString()));
+        Assert.Equal([1, 2, 3, 4, 5, 6, 8, 9], lines.Select(l => l.GetProperty("row").GetInt32()));
+        Assert.Equal(server.Root + "/404", lines[0].GetProperty("url").GetString());
+        Assert.Equal(result.Failed.Values.Sum(), lines.Count);
+        using var packed = DatasetFactory.Open(folder + "/out");
+        Assert.Equal(["caption 0", "caption 7"], packed.Read(ReadOrder.Sequential).Select(s => s.Caption));
+    }
+
+    [Fact]
+    public void ACutOffRunGoesOn_AndAsksForNothingTwiceThatIsThere()
+    {
+        using var folder = new TempFolder();
+        using var server = new HostileServer();
+        var table = folder.File("cc12m.tsv", string.Concat(Enumerable.Range(0, 60).Select(i => $"{server.Root}/slow/{i}.jpg\tcaption {i}\n")));
+        using var stop = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => Pack(table, folder + "/out", shardSize: 10, stop: stop.Token, report: p =>
+        {
+            if (p.Fresh == 35)
+            {
+                stop.Cancel();
+            }
+        }));
+        var whole = Directory.GetFiles(folder + "/out", "*.tar").Select(f => int.Parse(Path.GetFileNameWithoutExtension(f))).ToList();
+        Assert.NotEmpty(whole);
+        Assert.InRange(server.MostOpen, 2, Quick.Connections);
+        var before = server.Requests.ToDictionary();
+        var result = Pack(table, folder + "/out", shardSize: 10);
+        Assert.Equal((6, whole.Count, 60), (result.Shards, result.Resumed, result.Good));
+        Assert.All(whole.SelectMany(s => Enumerable.Range(10 * s, 10)), i => Assert.Equal(before[$"/slow/{i}.jpg"], server.Requests[$"/slow/{i}.jpg"]));
+        using var packed = DatasetFactory.Open(folder + "/out");
+        Assert.Equal(Enumerable.Range(0, 60).Select(i => $"caption {i}"), packed.Read(ReadOrder.Sequential).Select(s => s.Caption));
+    }
+
+    [Theory]
+    [InlineData("cc3m.tsv", "a dog\thttps://x.org/1.jpg\nb\thttp://x.org/2.jpg\n", "caption,url")]
+    [InlineData("cc12m.tsv", "https://x.org/1.jpg\ta dog\nhttps://x.org/2.jpg\tsee http://y.org\n", "url,caption")]
+    [InlineData("named.csv", "id,text,image_url\n1,\"a, dog\",https://x.org/1.jpg\n2,b,https://x.org/2.jpg\n", "id,text,image_url")]
+    [InlineData("rows.jsonl", "{\"url\": \"https://x.org/1.jpg\", \"caption\": \"a dog\"}\n{\"url\": \"https://x.org/2.jpg\"}\n", null)]
+    public void ColumnsAreRecognised(string name, string text, string? columns)
+    {
+        using var folder = new TempFolder();
+        using var table = new AddressTable(folder.File(name, text));
+        Assert.Equal(columns?.Split(','), table.Columns);
+        Assert.Equal(["https://x.org/1.jpg", name == "cc3m.tsv" ? "http://x.org/2.jpg" : "https://x.org/2.jpg"], table.Read().Select(i => i.Address));
+        Assert.Contains("dog", table.Read().First().Sample.Caption);
+        Assert.Equal(2, table.Total);
+    }
+
+    [Fact]
+    public void ColumnsMayBeNamed_AndAreAskedForWhereTheyCannotBeTold()
+    {
+        using var folder = new TempFolder();
+        var path = folder.File("t.tsv", "1\thttps://x.org/1.jpg\thttps://x.org/page\ta dog\n");
+        Assert.Contains("--columns url,caption", Assert.Throws<DataException>(() => new AddressTable(path)).Message);
+        using var table = new AddressTable(path, ["id", "url", "page", "caption"]);
+        Assert.Equal(("https://x.org/1.jpg", "a dog"), (table.Read().Single().Address, table.Read().Single().Sample.Caption));
+        Assert.Contains("named url", Assert.Throws<DataException>(() => new AddressTable(path, ["a", "b", "c", "d"])).Message);
+        Assert.Contains("no rows", Assert.Throws<DataException>(() => new AddressTable(folder.File("e.tsv", ""))).Message);
+        Assert.Contains("does not exist", Assert.Throws<DataException>(() => new AddressTable(folder + "/none.tsv")).Message);
+    }
+}

@@ -1,0 +1,163 @@
+using System.Text.Json;
+using XClr.Data.Packing;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+/// <summary>Data sets to shards: sizes, captions, causes, resuming.</summary>
+public class PackTests
+{
+    private static PackResult Pack(string source, string folder, Func<PackOptions, PackOptions>? change = null, Action<PackProgress>? report = null, CancellationToken stop = default)
+    {
+        using var data = DatasetFactory.Open(source);
+        var options = new PackOptions { Folder = folder, ShardSize = 4, Workers = 2 };
+        return new ShardPacker(new DatasetSource(data), change?.Invoke(options) ?? options).RunAsync(report, stop).GetAwaiter().GetResult();
+    }
+
+    /// <summary>Ten rows: photographs of three sizes, an empty file, a missing one, a broken row and an oriented PNG.</summary>
+    private static string Table(TempFolder folder)
+    {
+        folder.File("big.jpg", TempFolder.Image(10, 640, 480));
+        folder.File("tall.png", TempFolder.Image(20, 300, 900, SkiaSharp.SKEncodedImageFormat.Png));
+        folder.File("small.jpg", TempFolder.Image(30, 40, 30));
+        folder.File("empty.jpg", []);
+        return folder.File("set.csv", "image,caption\nbig.jpg,a big one\ntall.png,\"a tall,\none\"\nsmall.jpg,\nempty.jpg,e\ngone.jpg,g\nbig.jpg\nbig.jpg,7\nbig.jpg,8\nbig.jpg,9\nsmall.jpg,10\n");
+    }
+
+    private static Dictionary<string, byte[]> Files(string folder) =>
+        Directory.EnumerateFiles(folder).Where(f => !f.EndsWith("pack.lock", StringComparison.Ordinal)).ToDictionary(f => Path.GetFileName(f), File.ReadAllBytes);
+
+    [Fact]
+    public void ImagesAreReducedAndCaptionsKept()
+    {
+        using var folder = new TempFolder();
+        var result = Pack(Table(folder), folder + "/out", o => o with { ShortSide = 120 });
+        Assert.Equal((3, 0, 10, 7), (result.Shards, result.Resumed, result.Rows, result.Good));
+        Assert.Equal(["bad-row", "empty", "unreadable"], result.Failed.Keys.Order());
+        using var packed = DatasetFactory.Open(folder + "/out");
+        var raw = packed.Read(ReadOrder.Sequential).ToList();
+        Assert.Equal(["000000000", "000000001", "000000002", "000010002", "000010003", "000020000", "000020001"], raw.Select(r => r.Key));
+        Assert.Equal(["a big one", "a tall, one", null, "7", "8", "9", "10"], raw.Select(r => r.Caption));
+        using var stream = new SampleStream(packed, new() { Shuffle = false });
+        var images = stream.ReadAll().Take(3).ToList();
+        Assert.Equal([(160, 120), (120, 360), (40, 30)], images.Select(i => (i.Image.Width, i.Image.Height)));
+        Assert.All(images.Zip([10, 20, 30]), p => Assert.InRange(p.First.Image.Pixels[3000], p.Second - 3, p.Second + 3));
+        // A JPEG that is small enough keeps its bytes.
+        var small = new byte[raw[2].Image!.Length];
+        raw[2].Image!.Read(small);
+        Assert.Equal(TempFolder.Image(30, 40, 30), small);
+    }
+
+    [Fact]
+    public void EveryFailedRowHasALineWithItsCause()
+    {
+        using var folder = new TempFolder();
+        Pack(Table(folder), folder + "/out");
+        var lines = Directory.EnumerateFiles(folder + "/out", "*_failed.jsonl").Order(StringComparer.Ordinal).SelectMany(File.ReadLines)
+            .Select(l => JsonDocument.Parse(l).RootElement).Select(l => (l.GetProperty("row").GetInt64(), l.GetProperty("key").GetString(), l.GetProperty("cause").GetString()));
+        Assert.Equal([(3L, "empty.jpg", "empty"), (4L, "gone.jpg", "unreadable"), (5L, "row 6", "bad-row")], lines);
+    }
+
+    [Fact]
+    public void ShardsDoNotDependOnTheNumberOfWorkers()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/one", o => o with { Workers = 1, ShardsAtOnce = 1 });
+        Pack(table, folder + "/four", o => o with { Workers = 4, ShardsAtOnce = 3 });
+        Assert.Equal(Files(folder + "/one"), Files(folder + "/four"));
+    }
+
+    [Fact]
+    public void ARunThatIsCutOffAtAnyRowEndsWithTheSameFiles()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/whole");
+        for (var after = 1; after <= 10; after++)
+        {
+            using var stop = new CancellationTokenSource();
+            var at = after;
+            var cut = $"{folder}/cut{after}";
+            Assert.ThrowsAny<OperationCanceledException>(() => Pack(table, cut, o => o with { ShardsAtOnce = 1 }, p =>
+            {
+                if (p.Fresh == at)
+                {
+                    stop.Cancel();
+                }
+            }, stop.Token));
+            Assert.Equal((after - 1) / 4, Directory.GetFiles(cut, "*.tar").Length);
+            Assert.Equal((after - 1) / 4, Pack(table, cut).Resumed);
+            Assert.Equal(Files(folder + "/whole"), Files(cut));
+        }
+    }
+
+    [Fact]
+    public void WhatAKillLeavesIsMadeWhole()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/whole");
+        Pack(table, folder + "/cut");
+        File.Delete(folder + "/cut/00001.tar");
+        File.WriteAllText(folder + "/cut/00001.tar.tmp", "half");
+        var result = Pack(table, folder + "/cut");
+        Assert.Equal((3, 2, 7), (result.Shards, result.Resumed, result.Good));
+        Assert.Equal(Files(folder + "/whole"), Files(folder + "/cut"));
+    }
+
+    [Fact]
+    public void ASourceThatGrewHasItsLastShardPackedAgain()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/out");
+        File.AppendAllText(table, "small.jpg,11\n");
+        var result = Pack(table, folder + "/out");
+        Assert.Equal((3, 2, 11, 8), (result.Shards, result.Resumed, result.Rows, result.Good));
+    }
+
+    [Fact]
+    public void LabelsAndClassesArePacked()
+    {
+        using var folder = new TempFolder();
+        folder.File("in/cat/1.jpg", TempFolder.Image(1));
+        folder.File("in/dog/2.jpg", TempFolder.Image(2));
+        Pack(folder + "/in", folder + "/out");
+        using var packed = DatasetFactory.Open(folder + "/out", options: new() { ClassesFile = folder + "/out/classes.txt" });
+        Assert.Equal(["cat", "dog"], packed.Classes);
+        Assert.Equal([0, 1], packed.Read(ReadOrder.Sequential).Select(s => s.Label));
+    }
+
+    [Fact]
+    public void AFolderOfSomethingElseIsRefused()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/out");
+        Assert.Contains("quality was 90 and is 80", Assert.Throws<DataException>(() => Pack(table, folder + "/out", o => o with { Quality = 80 })).Message);
+        folder.Shard("other/00000.tar", TempFolder.Samples(1));
+        Assert.Contains("no pack.json", Assert.Throws<DataException>(() => Pack(table, folder + "/other")).Message);
+        using var busy = new FileStream(folder + "/out/pack.lock", FileMode.Open, FileAccess.Write, FileShare.None);
+        Assert.Contains("another xclr pack", Assert.Throws<DataException>(() => Pack(table, folder + "/out")).Message);
+    }
+
+    [Fact]
+    public void ResizingIsAntialiasedAndKeepsTheMean()
+    {
+        // Columns of black and white: reduced by 4 every pixel is grey, where point sampling would be black or white.
+        var (width, height) = (64, 20);
+        var stripes = new byte[width * height * 3];
+        for (var i = 0; i < stripes.Length; i++)
+        {
+            stripes[i] = (byte)(i / 3 % 2 * 255);
+        }
+        var grey = new byte[16 * 5 * 3];
+        ImageResize.Resize(stripes, width, height, 16, 5, grey);
+        Assert.All(grey, v => Assert.InRange(v, 118, 138));
+        Assert.InRange(grey.Average(v => (double)v), 127, 128.5);
+        var same = new byte[stripes.Length];
+        ImageResize.Resize(stripes, width, height, width, height, same);
+        Assert.Equal(stripes, same);
+    }
+}
