@@ -9,8 +9,8 @@ internal static class Conv2dKernels
     /// <summary>Rows of a workgroup's tile: portable, and for CPU drivers.</summary>
     public const int TileRows = 64, WordRows = 16;
 
-    /// <summary>Lanes of a workgroup of the kernels with one row per lane, and quads of columns of a lane.</summary>
-    private const int LaneRows = 64, LaneColumns4 = 16;
+    /// <summary>Rows of a workgroup of the kernels with one row per lane, and the columns of a lane.</summary>
+    private const int LaneRows = 64, LaneColumns = 64;
 
     /// <summary>Columns of a workgroup's tile and of the wide one; of the narrow one, where the compiler does the others badly.</summary>
     private const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
@@ -35,6 +35,7 @@ internal static class Conv2dKernels
 
     private static readonly Kernel<RowParams> FwdLaneRow = new("conv/conv2d_fwd_lanerow", reads: 4, writes: 1, pointers: 1);
     private static readonly Kernel<RowParams> BwdDataLaneRow = new("conv/conv2d_bwd_data_lanerow", reads: 4, writes: 1, pointers: 1);
+    private static readonly Kernel<WeightParams> BwdWeightLaneRow = new("conv/conv2d_bwd_weight_lanerow", reads: 4, writes: 1, pointers: 1);
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail) =>
@@ -51,21 +52,14 @@ internal static class Conv2dKernels
     {
         uint[] slots = [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
-        var cost = new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16);
-        if (HasLaneRows(gpu.Caps, storage))
-        {
-            var columns4 = Math.Min(LaneColumns4, p.K4);
-            gpu.Dispatch(laneRow.With([.. slots[..2], (uint)columns4]), CeilDiv(p.M, LaneRows) * CeilDiv(p.K4, columns4), p,
-                reads: [w, x, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y], cost, detail);
-            return;
-        }
-        var (kernel, rows, columns) = MatrixTile.Choose(gpu.Caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) is { } matrices
+        var (kernel, rows, columns) = HasLaneRows(gpu.Caps, storage) ? LaneRow(laneRow, 4 * p.K4, slots[..2]) : MatrixTile.Choose(gpu.Caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) is { } matrices
             ? (matrices.Kernel, matrices.Tile.Rows, matrices.Tile.Columns)
             : Choose(gpu.Caps, storage, 4 * p.K4, variants, slots);
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
-        gpu.Dispatch(kernel, groups, p,
-            reads: [x, w, prologue?.Scale ?? w, prologue?.Shift ?? w], writes: [y, partials ?? y], cost, detail);
+        BufferView[] writes = [y, partials ?? y];
+        gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), prologue?.Scale ?? w, prologue?.Shift ?? w], writes: writes[..kernel.Writes],
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16), detail);
     }
 
     /// <summary>Taps first, first - stride, ... of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C].</summary>
@@ -83,7 +77,7 @@ internal static class Conv2dKernels
     {
         var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue);
         gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
-            reads: [x, dy, prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
+            reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16), detail);
     }
 
@@ -97,7 +91,7 @@ internal static class Conv2dKernels
     private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue)
     {
         var kind = PrologueKind(prologue);
-        return MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, Octets(c / 4, k / 4)]) is { } matrices
+        return HasLaneRows(caps, storage) ? LaneRow(BwdWeightLaneRow, k, [kind, c % LaneRows == 0 ? 1u : 0u]) : MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, Octets(c / 4, k / 4)]) is { } matrices
             ? (matrices.Kernel, matrices.Tile.Rows, matrices.Tile.Columns)
             : Choose(caps, storage, k, BwdWeight, caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
     }
@@ -123,6 +117,16 @@ internal static class Conv2dKernels
         }
         return (variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), TileRows, NarrowColumns);
     }
+
+    // Columns that are fewer than a tile are one smaller tile. COLUMNS4 comes behind the other constants.
+    private static (Kernel<T> Kernel, int Rows, int Columns) LaneRow<T>(Kernel<T> kernel, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
+    {
+        var tile = Math.Min(LaneColumns, columns);
+        return (kernel.With([.. constants, (uint)tile / 4]), LaneRows, tile);
+    }
+
+    // What a lane reads for itself, and what is the same in all lanes: given by pointer, which come first, or bound second.
+    private static BufferView[] PointersFirst(Kernel kernel, Tensor x, Tensor uniform) => kernel.Pointers > 0 ? [uniform, x] : [x, uniform];
 
     // QUADS of shaders/conv/gemm_tile.glsl.
     private static uint Quads(int columns) => (uint)columns / 32;
