@@ -78,7 +78,7 @@ public class PackTests
         {
             using var stop = new CancellationTokenSource();
             var at = after;
-            var cut = $"{folder}/cut{after}";
+            var cut = $"{folder.Path}/cut{after}";
             Assert.ThrowsAny<OperationCanceledException>(() => Pack(table, cut, o => o with { ShardsAtOnce = 1 }, p =>
             {
                 if (p.Fresh == at)

@@ -107,6 +107,31 @@ public class ParquetReaderTests
     }
 
     [Fact]
+    public void Sidecars_SayWhatWasNotFetched()
+    {
+        using var folder = new TempFolder();
+        for (var i = 0; i < 4; i++)
+        {
+            folder.Shard($"{i:D5}.tar", TempFolder.Samples(2));
+        }
+        folder.File("00000_stats.json", """{"count": 5, "successes": 2, "failed_to_download": 3, "status_dict": {"success": 2, "HTTP Error 404: Not Found": 2, "timed out": 1}}""");
+        folder.File("00002_stats.json", "{damaged");
+        var schema = new ParquetSchema(new DataField<string>("key"), new DataField<string>("status"), new DataField<string>("error_message"));
+        Write(folder, "00001.parquet", schema, null, async (group, fields, g) =>
+        {
+            await group.WriteAsync(fields[0], ["a", "b", "c"]);
+            await group.WriteAsync(fields[1], ["success", "failed_to_download", "failed_to_resize"]);
+            await group.WriteAsync(fields[2], [null!, "timed out", null!]);
+        });
+        using var data = (WebDatasetReader)DatasetFactory.Open(folder);
+        Assert.Equal(8, data.Count);
+        var said = ShardSidecars.Read(data.Shards)!;
+        Assert.Equal((2, 11, 4), (said.Shards, said.Rows, said.Successes));
+        Assert.Equal([("HTTP Error 404: Not Found", 2L), ("failed_to_resize", 2L), ("timed out", 3L)], said.Failed.Select(f => (f.Key, f.Value)).OrderBy(f => f.Key, StringComparer.Ordinal));
+        Assert.Null(ShardSidecars.Read([data.Shards[3]]));
+    }
+
+    [Fact]
     public void SeveralFiles_ShuffleBySeedAndEpoch()
     {
         using var folder = new TempFolder();

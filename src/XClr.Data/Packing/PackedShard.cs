@@ -54,14 +54,14 @@ internal sealed class PackedShard(string folder, int number)
     {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(Stats));
-            foreach (var cause in json.RootElement.GetProperty("status_dict").EnumerateObject().Where(c => c.Name != "success"))
+            var statuses = Readers.ShardSidecars.ReadStats(Stats);
+            foreach (var (cause, rows) in statuses.Where(s => s.Key != "success"))
             {
-                failed[cause.Name] = failed.GetValueOrDefault(cause.Name) + cause.Value.GetInt64();
+                failed[cause] = failed.GetValueOrDefault(cause) + rows;
             }
-            return (json.RootElement.GetProperty("count").GetInt64(), json.RootElement.GetProperty("successes").GetInt64());
+            return (statuses.Values.Sum(), statuses.GetValueOrDefault("success"));
         }
-        catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or InvalidDataException)
         {
             throw new DataException($"'{Stats}' cannot be read ({e.Message.TrimEnd('.')}); delete '{_name}.tar' to have this shard packed again.", e);
         }

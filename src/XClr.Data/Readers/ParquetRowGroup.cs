@@ -18,7 +18,7 @@ internal sealed class ParquetRowGroup : IDisposable
 
     private ParquetRowGroup(ParquetRowGroupReader group, ParquetColumns columns)
     {
-        Count = (int)group.RowCount;
+        Count = RowsOf(group);
         _keys = Texts(group, columns.Key);
         _captions = Texts(group, columns.Caption);
         _labels = Texts(group, columns.Label);
@@ -26,7 +26,7 @@ internal sealed class ParquetRowGroup : IDisposable
         _images = (RawColumnData<ReadOnlyMemory<byte>>)group.ReadRawColumnDataBaseAsync(columns.Image).AsTask().GetAwaiter().GetResult();
         _places = new int[Count];
         Array.Fill(_places, -1);
-        foreach (var (row, place) in Places(_images, columns.Image))
+        foreach (var (row, place) in Places(_images, columns.Image, Count))
         {
             _places[row] = place;
         }
@@ -41,10 +41,10 @@ internal sealed class ParquetRowGroup : IDisposable
     {
         using var group = file.OpenRowGroupReader(index);
         var bytes = group.GetMetadata(columns.Image)?.MetaData?.TotalUncompressedSize ?? 0;
-        if (group.RowCount is < 0 or > MaxRows || bytes is < 0 or > MaxBytes)
+        if (bytes is < 0 or > MaxBytes)
         {
             throw new InvalidDataException(
-                $"row group {index} has {group.RowCount} rows and {bytes} bytes of images; at most {MaxRows} rows and {MaxBytes} bytes are held at a time: write it with smaller row groups");
+                $"row group {index} has {bytes} bytes of images; at most {MaxBytes} are held at a time: write the file with smaller row groups");
         }
         return new ParquetRowGroup(group, columns);
     }
@@ -65,7 +65,8 @@ internal sealed class ParquetRowGroup : IDisposable
 
     private static string? First(List<string>[]? texts, int row) => texts?[row] is [var first, ..] ? first : null;
 
-    private List<string>[]? Texts(ParquetRowGroupReader group, DataField? field)
+    /// <summary>A column's texts by row, whole numbers too: a list holds one, several where the column is of lists, none for null. Null without a field.</summary>
+    public static List<string>[]? Texts(ParquetRowGroupReader group, DataField? field)
     {
         if (field is null)
         {
@@ -73,17 +74,21 @@ internal sealed class ParquetRowGroup : IDisposable
         }
         using var column = group.ReadRawColumnDataBaseAsync(field).AsTask().GetAwaiter().GetResult();
         var text = TextOf(column);
-        var rows = new List<string>[Count];
-        for (var i = 0; i < Count; i++)
+        var rows = new List<string>[RowsOf(group)];
+        for (var i = 0; i < rows.Length; i++)
         {
             rows[i] = [];
         }
-        foreach (var (row, place) in Places(column, field))
+        foreach (var (row, place) in Places(column, field, rows.Length))
         {
             rows[row].Add(text(place));
         }
         return rows;
     }
+
+    private static int RowsOf(ParquetRowGroupReader group) => group.RowCount is >= 0 and <= MaxRows
+        ? (int)group.RowCount
+        : throw new InvalidDataException($"a row group has {group.RowCount} rows; at most {MaxRows} are held at a time: write the file with smaller row groups");
 
     private static Func<int, string> TextOf(RawColumnData column) => column switch
     {
@@ -102,12 +107,12 @@ internal sealed class ParquetRowGroup : IDisposable
 
     // The values of a column lie packed, without the nulls: a value is there where its definition level is the highest, and a row begins where the
     // repetition level is 0.
-    private IEnumerable<(int Row, int Place)> Places(RawColumnData column, DataField field)
+    private static IEnumerable<(int Row, int Place)> Places(RawColumnData column, DataField field, int rows)
     {
         var defined = field.MaxDefinitionLevel > 0 ? column.DefinitionLevels.ToArray() : null;
         var repeated = field.MaxRepetitionLevel > 0 ? column.RepetitionLevels.ToArray() : null;
         var (row, place) = (-1, 0);
-        for (var i = 0; i < (repeated?.Length ?? Count); i++)
+        for (var i = 0; i < (repeated?.Length ?? rows); i++)
         {
             row += repeated is null || repeated[i] == 0 ? 1 : 0;
             if (defined is null || defined[i] == field.MaxDefinitionLevel)

@@ -17,6 +17,9 @@ public static class ShardList
 {
     private const int MaxShards = 1_000_000;
 
+    // Of a set that was fetched over days a few shards may be missing; where more are, the specification is wrong.
+    private const double MaxMissing = 0.1;
+
     /// <summary>Whether a file name is a shard's.</summary>
     public static bool IsShard(string path, ShardKind kind = ShardKind.Tar) => kind == ShardKind.Parquet
         ? path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
@@ -25,8 +28,11 @@ public static class ShardList
     internal static bool IsCompressed(string path) =>
         path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The shards' paths: the parts in the order given, the files of a folder or pattern in ordinal order.</summary>
-    /// <exception cref="DataException">A part names nothing, or a listed shard does not exist.</exception>
+    /// <summary>
+    /// The shards' paths: the parts in the order given, the files of a folder or pattern in ordinal order. Up to a tenth of them may be missing: whoever reads them
+    /// reports those.
+    /// </summary>
+    /// <exception cref="DataException">A part names nothing, or more than a tenth of the listed shards do not exist.</exception>
     public static IReadOnlyList<string> Expand(string specification, ShardKind kind = ShardKind.Tar)
     {
         var shards = new List<string>();
@@ -46,7 +52,7 @@ public static class ShardList
             }
         }
         var missing = shards.Where(s => !File.Exists(s)).ToList();
-        if (missing.Count > 0)
+        if (missing.Count > MaxMissing * shards.Count)
         {
             throw new DataException(
                 $"{missing.Count} of {shards.Count} shards of '{specification}' do not exist: {string.Join(", ", missing.Take(3))}" +

@@ -43,7 +43,7 @@ public sealed class WebDatasetReader : IImageDataset
         {
             _count ??= _shards.Sum(s => (long)ReadShard(s, withText: false).Count());
             return _count > 0 ? _count.Value : throw new DataException(
-                $"'{Name}' holds no samples: {_shards.Count} shard(s), first {_shards[0]} of {new FileInfo(_shards[0]).Length} bytes.");
+                $"'{Name}' holds no samples: {_shards.Count} shard(s), first {_shards[0]} {(File.Exists(_shards[0]) ? $"of {new FileInfo(_shards[0]).Length} bytes" : "missing")}.");
         }
     }
 

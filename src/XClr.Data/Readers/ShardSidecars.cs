@@ -1,0 +1,106 @@
+using System.Text.Json;
+using Parquet;
+
+namespace XClr.Data.Readers;
+
+/// <summary>
+/// What lies beside shards and says how their rows were fetched, by img2dataset or by xclr pack: 00012_stats.json, or else 00012.parquet with a status and an
+/// error message for each row.
+/// </summary>
+/// <param name="Shards">Shards that have one.</param>
+/// <param name="Rows">Rows of these shards' sources.</param>
+/// <param name="Successes">Rows that became samples.</param>
+/// <param name="Failed">The other rows by cause.</param>
+public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadOnlyDictionary<string, long> Failed)
+{
+    private const string Success = "success";
+
+    /// <summary>Adds up the sidecars of some .tar shards; null where none has one. A damaged sidecar counts as none: the samples do not depend on it.</summary>
+    public static ShardSidecars? Read(IReadOnlyList<string> shards)
+    {
+        var (count, statuses) = (0, new Dictionary<string, long>());
+        foreach (var shard in shards)
+        {
+            var stem = shard[..shard.LastIndexOf(".t", StringComparison.OrdinalIgnoreCase)];
+            if ((TryStats(stem + "_stats.json") ?? TryParquet(stem + ".parquet")) is { } found)
+            {
+                count++;
+                foreach (var (status, rows) in found)
+                {
+                    statuses[status] = statuses.GetValueOrDefault(status) + rows;
+                }
+            }
+        }
+        var successes = statuses.GetValueOrDefault(Success);
+        return count == 0 ? null : new(count, statuses.Values.Sum(), successes, statuses.Where(s => s.Key != Success).ToDictionary());
+    }
+
+    /// <summary>Rows by status, `success` among them, of a file `_stats.json`.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    internal static Dictionary<string, long> ReadStats(string path)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            return json.RootElement.GetProperty("status_dict").EnumerateObject().ToDictionary(s => s.Name, s => s.Value.GetInt64());
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new InvalidDataException(e.Message, e);
+        }
+    }
+
+    private static Dictionary<string, long>? TryStats(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? ReadStats(path) : null;
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static Dictionary<string, long>? TryParquet(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+        try
+        {
+            return ReadParquetAsync(path).GetAwaiter().GetResult();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // As in ParquetShardReader: damaged bytes make the package throw nearly anything.
+            return null;
+        }
+    }
+
+    private static async Task<Dictionary<string, long>?> ReadParquetAsync(string path)
+    {
+        await using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        await using var file = await ParquetReader.CreateAsync(stream).ConfigureAwait(false);
+        var fields = file.Schema.DataFields;
+        var (status, error) = (Array.Find(fields, f => f.Name == "status"), Array.Find(fields, f => f.Name == "error_message"));
+        if (status is null)
+        {
+            return null;
+        }
+        var rows = new Dictionary<string, long>();
+        for (var g = 0; g < file.RowGroupCount; g++)
+        {
+            using var group = file.OpenRowGroupReader(g);
+            var (statuses, errors) = (ParquetRowGroup.Texts(group, status)!, ParquetRowGroup.Texts(group, error));
+            for (var i = 0; i < statuses.Length; i++)
+            {
+                var outcome = statuses[i] is [Success] ? Success : errors?[i] is [{ Length: > 0 } message] ? message : statuses[i].FirstOrDefault() ?? "unknown";
+                rows[outcome] = rows.GetValueOrDefault(outcome) + 1;
+            }
+        }
+        return rows;
+    }
+}
