@@ -6,6 +6,7 @@ return VerbRunner.Run(
     typeof(DemoCommand),
     typeof(TrainCommand),
     typeof(EvalCommand),
+    typeof(CompareCommand),
     typeof(EmbedImagesCommand),
     typeof(EmbedTextCommand),
     typeof(InspectCommand),

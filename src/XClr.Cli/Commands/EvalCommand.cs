@@ -51,7 +51,7 @@ public sealed class EvalCommand : CheckpointCommand
         RequireBatchSize();
         Require(Limit is null or >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
         Require(ProbeEpochs >= 1, $"--probe-epochs {ProbeEpochs}: allowed: a whole number from 1 up.");
-        var protocol = ParseProtocol();
+        var protocol = ParseProtocol(Protocol);
         Require((protocol & EvalProtocol.Supervised) == 0 || Data is not null, $"--protocol {Protocol} needs --data, the labelled training images; or pass --protocol fidelity.");
         var options = new EvalOptions(Subset.Parse(Fraction), PromptTemplate.Read(Templates), ProbeEpochs);
         var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, options, new EvalLimits(Limit, Limit), BatchSize);
@@ -100,7 +100,9 @@ public sealed class EvalCommand : CheckpointCommand
         Device = Device,
     };
 
-    private EvalProtocol ParseProtocol() => Protocol.Split(',', StringSplitOptions.TrimEntries).Aggregate((EvalProtocol)0, (all, name) => Protocols.TryGetValue(name, out var one)
+    /// <summary>Protocols by name, comma-separated.</summary>
+    /// <exception cref="UsageException">There is no such protocol.</exception>
+    internal static EvalProtocol ParseProtocol(string names) => names.Split(',', StringSplitOptions.TrimEntries).Aggregate((EvalProtocol)0, (all, name) => Protocols.TryGetValue(name, out var one)
         ? all | one
         : throw new UsageException($"--protocol '{name}' is not accepted; allowed: {string.Join('|', Protocols.Keys)}, comma-separated."));
 }

@@ -8,10 +8,14 @@ internal static class Lbfgs
     private const int Memory = 10, MostTrials = 25;
     private const double Decrease = 1e-4, Curvature = 0.9;
 
+    // The values stand still where this many iterations lowered them by less than this, relative to them: what fp32 can tell.
+    private const int Patience = 10;
+    private const double Still = 1e-6;
+
     // A value's own rounding in fp32, relative to it: a smaller increase is none.
     private const double Noise = 1e-7;
 
-    /// <summary>Where it ended. Converged: the gradient's largest entry is within the tolerance.</summary>
+    /// <summary>Where it ended. Converged: the gradient's largest entry is within the tolerance, or the values stand still.</summary>
     public sealed record Outcome(double[] Point, double Value, int Iterations, bool Converged);
 
     /// <summary>A point's value and gradient.</summary>
@@ -19,16 +23,19 @@ internal static class Lbfgs
 
     private sealed record State(double[] Point, double Value, double[] Gradient);
 
-    /// <summary>Minimises from a start until no entry of the gradient exceeds <paramref name="tolerance"/>, no step helps, or after <paramref name="most"/> iterations.</summary>
+    /// <summary>Minimises from a start until no entry of the gradient exceeds <paramref name="tolerance"/>, the values stand still, no step helps, or after <paramref name="most"/> iterations.</summary>
     public static Outcome Minimize(Function function, double[] start, double tolerance, int most, CancellationToken stop)
     {
         var pairs = new List<(double[] Step, double[] Change, double Product)>();
         var (value, gradient) = function(start);
         var at = new State(start, value, gradient);
+        var earlier = new Queue<double>();
         for (var iteration = 0; ; iteration++)
         {
             stop.ThrowIfCancellationRequested();
-            if (TensorPrimitives.MaxMagnitude<double>(at.Gradient) is var largest && Math.Abs(largest) <= tolerance)
+            earlier.Enqueue(at.Value);
+            var still = earlier.Count > Patience && earlier.Dequeue() - at.Value <= Still * Math.Abs(at.Value);
+            if (still || Math.Abs(TensorPrimitives.MaxMagnitude<double>(at.Gradient)) <= tolerance)
             {
                 return new Outcome(at.Point, at.Value, iteration, Converged: true);
             }

@@ -1,0 +1,105 @@
+using System.Globalization;
+using CommandLine;
+using XClr.Train;
+using XClr.Train.Comparison;
+using XClr.Train.Evaluation;
+
+namespace XClr.Cli.Commands;
+
+[Verb("compare", HelpText = "Train the same network with several losses and seeds and compare them on held-out images; takes the options of train. The same command goes on where it was stopped.")]
+[WithoutOptions("loss", "run-dir", "resume", "eval-every")]
+public class CompareCommand : OptionTableCommand
+{
+    private const string DefaultLosses = "xclr,simclr,supcon,clip", DefaultProtocol = "linear,knn,zeroshot,retrieval,fidelity";
+    private const int DefaultSeeds = 3;
+
+    [Option("losses", Default = DefaultLosses, HelpText = "Losses, comma-separated, in the order of training: xclr|simclr|supcon|clip|supervised.")]
+    public string Losses { get; set; } = DefaultLosses;
+
+    [Option("seeds", Default = DefaultSeeds, HelpText = "Seeds of each loss, from --seed on [runs].")]
+    public int Seeds { get; set; } = DefaultSeeds;
+
+    [Option("lr-grid", HelpText = "Learning rates, comma-separated: each with each loss, each a row of its own; unset: --lr [rates].")]
+    public string? LrGrid { get; set; }
+
+    [Option("views", HelpText = "Budget of each run in images through the backbone, in place of --epochs and --steps; unset: theirs [images].")]
+    public long? Views { get; set; }
+
+    [Option("recipe", HelpText = "Embedded recipe to start from, as for train (default: compare).")]
+    public string? Recipe { get; set; }
+
+    [Option("config", HelpText = "JSON file of option names and values [path] (default: unset).")]
+    public string? Config { get; set; }
+
+    [Option("out", Default = "runs/compare", HelpText = "Folder of the results and runs [path].")]
+    public string Out { get; set; } = "runs/compare";
+
+    [Option("protocol", Default = DefaultProtocol, HelpText = "What to measure, as for eval.")]
+    public string Protocol { get; set; } = DefaultProtocol;
+
+    [Option("templates", Default = "a photo of a {}", HelpText = "Prompts of the zero-shot classes, as for eval [path, or text with {}].")]
+    public string Templates { get; set; } = PromptTemplate.Default.Text;
+
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        var request = Request();
+        var stopped = false;
+        var table = ConsoleReporter.Run(reporter =>
+        {
+            using var signals = new StopSignals(reporter.Warn, "the step is finished and saved");
+            var result = ComparisonRun.Run(request, reporter, (cell, soFar) => reporter.Info($"{cell.Name}: {Summary(soFar.Cells[^1])}"), signals.Token);
+            stopped = signals.Token.IsCancellationRequested;
+            return result;
+        });
+        if (Json)
+            Output.Json(new { table.Rows, findings = table.Findings(), table.Cells });
+        else
+            Print(table);
+        return stopped ? ExitCode.Interrupted : ExitCode.Success;
+    }
+
+    private ComparisonRequest Request()
+    {
+        Require(Seeds >= 1, $"--seeds {Seeds}: allowed: a whole number from 1 up.");
+        Require(Views is null || Given.All(g => g.Key is not ("epochs" or "steps")), "--views, --epochs and --steps each say how long to train; give one of them.");
+        var config = TrainConfig.Resolve(Recipe ?? (Config is null ? "compare" : null), Config, Given);
+        Require(config.Data is not null && config.ValData is not null, "compare needs --data and --val-data: training images with captions (and labels), and held-out ones.");
+        if (Views is { } views)
+        {
+            Require(views >= 2 * config.BatchSize, $"--views {views}: allowed: at least one step's, {2 * config.BatchSize}.");
+            config = config with { Epochs = null, Steps = views / (2 * config.BatchSize) };
+        }
+        return new ComparisonRequest(config, ParseLosses(), Seeds, ParseRates(), EvalCommand.ParseProtocol(Protocol), EvalOptions.Default with { Templates = PromptTemplate.Read(Templates) }, Path.GetFullPath(Out));
+    }
+
+    private List<LossKind> ParseLosses()
+    {
+        var losses = Losses.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name => Enum.TryParse<LossKind>(name, ignoreCase: true, out var loss) && !int.TryParse(name, out _)
+            ? loss : throw new UsageException($"--losses '{name}' is not accepted; allowed: xclr|simclr|supcon|clip|supervised, comma-separated.")).ToList();
+        Require(losses.Count > 0 && losses.Distinct().Count() == losses.Count, $"--losses '{Losses}': allowed: one or more losses, each once.");
+        return losses;
+    }
+
+    private List<double> ParseRates() => [.. (LrGrid ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        .Select(t => double.TryParse(t, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate > 0 ? rate : throw new UsageException($"--lr-grid '{t}' is not accepted; allowed: numbers above 0, comma-separated."))];
+
+    private void Print(ComparisonTable table)
+    {
+        var columns = ComparisonTable.Columns.Where(c => table.Rows.Any(r => r.Values.ContainsKey(c.Name))).ToList();
+        var printed = Output.Table(["loss", "seeds", .. columns.Select(c => c.Title)]);
+        foreach (var row in table.Rows)
+            printed.Row([row.Name, row.Seeds.ToString(CultureInfo.InvariantCulture), .. columns.Select(c => row.Values.TryGetValue(c.Name, out var value) ? Text(value) : "")]);
+        Output.Results.Write(printed);
+        foreach (var finding in table.Findings())
+            Console.Out.WriteLine(finding);
+        Output.WriteFacts([.. table.Cells.SelectMany(c => c.Maps).Distinct().Select(m => ($"map of {m.Key}", m.Value)), .. table.Cells.Select(c => c.Device).Distinct().Select(d => ("device", d)), ("results", Path.GetFullPath(Out))]);
+    }
+
+    private static string Summary(CellResult cell) => string.Join(", ", ComparisonTable.Columns.Where(c => cell.Values.ContainsKey(c.Name))
+        .Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Title} {cell.Values[c.Name]:0.000}")).Append(string.Create(CultureInfo.InvariantCulture, $"{cell.Seconds:0} s")));
+
+    private static string Text(MeanOfSeeds value) => value.Deviation is { } deviation
+        ? string.Create(CultureInfo.InvariantCulture, $"{value.Mean:0.000} ± {deviation:0.000}")
+        : value.Mean.ToString("0.000", CultureInfo.InvariantCulture);
+}

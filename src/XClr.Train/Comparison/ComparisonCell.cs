@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using XClr.Nn;
+
+namespace XClr.Train.Comparison;
+
+/// <summary>One network of a comparison: a loss (null = the untrained network), a seed, and a learning rate where there is a grid of them.</summary>
+public sealed record ComparisonCell(ulong Seed, LossKind? Loss, double? Rate = null)
+{
+    /// <summary>What tables call the loss.</summary>
+    public static string TitleOf(LossKind? loss) => loss switch
+    {
+        null => "untrained",
+        LossKind.Xclr => "X-CLR",
+        LossKind.SimClr => "SimCLR",
+        LossKind.SupCon => "SupCon (labels)",
+        LossKind.Clip => "CLIP (frozen text tower)",
+        _ => "supervised (labels)",
+    };
+
+    /// <summary>The row of the table that it belongs to.</summary>
+    public string Row => TitleOf(Loss) + (Rate is { } rate ? string.Create(CultureInfo.InvariantCulture, $", lr {rate}") : "");
+
+    /// <summary>Name of its file and of its run's folder.</summary>
+    public string Name => string.Create(CultureInfo.InvariantCulture, $"seed{Seed}-{Loss?.ToString().ToLowerInvariant() ?? "untrained"}{(Rate is { } rate ? $"-lr{rate}" : "")}");
+}
+
+/// <summary>What a cell came to, as its file has it.</summary>
+/// <param name="Row">See <see cref="ComparisonCell.Row"/>.</param>
+/// <param name="Seed">The run's seed.</param>
+/// <param name="Config">The run's configuration, by option names.</param>
+/// <param name="Steps">Optimiser steps.</param>
+/// <param name="Views">Images through the backbone in training.</param>
+/// <param name="Seconds">Time of training and evaluation.</param>
+/// <param name="Device">Name and driver.</param>
+/// <param name="TargetOwnView">The last logged mean share of the target on the sample's own other view; null where the loss has none.</param>
+/// <param name="Maps">How images came into the text space, by protocol.</param>
+/// <param name="Values">Measures by name, see <see cref="Evaluation.EvalNames"/>.</param>
+public sealed record CellResult(
+    string Row, ulong Seed, JsonElement Config, long Steps, long Views, double Seconds, string Device, double? TargetOwnView, IReadOnlyDictionary<string, string> Maps, IReadOnlyDictionary<string, double> Values)
+{
+    /// <summary>Writes the file, whole or not at all.</summary>
+    public void Write(string path) => DurableFile.Write(path, stream => JsonSerializer.Serialize(stream, this, ComparisonJson.Default.CellResult));
+
+    /// <summary>Reads a file; null where there is none.</summary>
+    /// <exception cref="UsageException">It is damaged.</exception>
+    public static CellResult? Read(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), ComparisonJson.Default.CellResult) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{path} is no result of a cell: {e.Message}; delete it, and the cell is made anew.");
+        }
+    }
+
+    /// <summary>Refuses a result that was made with other options.</summary>
+    /// <exception cref="UsageException">It was; the message names them.</exception>
+    public void RequireSame(TrainConfig config, string path)
+    {
+        var before = TrainConfig.FromJson(Config, path);
+        var changed = TrainOptions.All.Where(o => o.Name is not ("run-dir" or "resume" or "workers" or "device") && o.Get(before) != o.Get(config)).Select(o => $"{o.Name} {o.Get(before) ?? "unset"} -> {o.Get(config) ?? "unset"}").ToList();
+        if (changed.Count > 0)
+        {
+            throw new UsageException($"{path} was made with other options ({string.Join(", ", changed)}); a table of both would compare nothing. Name another folder by --out, or go on with the same options.");
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(CellResult))]
+internal sealed partial class ComparisonJson : JsonSerializerContext;

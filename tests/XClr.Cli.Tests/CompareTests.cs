@@ -1,0 +1,67 @@
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+/// <summary>`compare` and `eval` with all their protocols, in two steps a cell.</summary>
+public sealed class CompareTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private string[] Data()
+    {
+        var data = TinySet.Write(folder);
+        return [.. data, "--val-data", folder.Path];
+    }
+
+    [Fact]
+    public void CellsComeSeedBySeedAndAreMadeOnce()
+    {
+        string[] compare = ["compare", .. Data(), .. TinySet.Network, "--steps", "2", "--seeds", "2", "--out", folder.File("out"), "--json"];
+        var first = CliProcess.Run(compare).Expect(0);
+        string[] rows = ["untrained", "X-CLR", "SimCLR", "SupCon (labels)", "CLIP (frozen text tower)"];
+        Assert.Equal(rows, first.Json.GetProperty("rows").EnumerateArray().Select(r => r.GetProperty("name").GetString()));
+        var cells = first.Json.GetProperty("cells").EnumerateArray().Select(c => (c.GetProperty("row").GetString()!, c.GetProperty("seed").GetInt32())).ToList();
+        Assert.Equal([.. rows.Select(r => (r, 0)), .. rows.Select(r => (r, 1))], cells);
+        var knn = first.Json.GetProperty("rows")[1].GetProperty("values").GetProperty("knn_top1");
+        Assert.Equal(2, knn.GetProperty("seeds").GetInt32());
+        Assert.InRange(knn.GetProperty("mean").GetDouble(), 0, 1);
+        foreach (var measure in new[] { "linear_top1", "zeroshot_top1", "image_to_text_r1", "fidelity" })
+            Assert.True(first.Json.GetProperty("rows")[4].GetProperty("values").TryGetProperty(measure, out _), measure);
+        Assert.Contains("X-CLR > SimCLR > untrained by k-NN", first.Json.GetProperty("findings")[0].GetString());
+
+        // A cell that is missing is made again, the others are not.
+        File.Delete(folder.File("out/cells/seed1-clip.json"));
+        var again = CliProcess.Run(compare).Expect(0);
+        Assert.Contains("cell seed1-clip", again.Errors);
+        Assert.DoesNotContain("cell seed0", again.Errors);
+        Assert.Equal(knn.GetProperty("mean").GetDouble(), again.Json.GetProperty("rows")[1].GetProperty("values").GetProperty("knn_top1").GetProperty("mean").GetDouble());
+        Assert.Contains("steps 2 -> 3", CliProcess.Run([.. compare.Select(a => a == "2" && compare[Array.IndexOf(compare, a) - 1] == "--steps" ? "3" : a)]).Expect(2).Errors);
+    }
+
+    [Fact]
+    public void EveryProtocolMeasuresATrainedNetwork()
+    {
+        var data = Data();
+        CliProcess.Run(["train", .. data, .. TinySet.Network, "--steps", "2", "--run-dir", folder.File("run")]).Expect(0);
+        string[] eval = ["eval", "--checkpoint", folder.File("run"), .. data, "--json"];
+        var all = CliProcess.Run([.. eval, "--protocol", "linear,linear-aug,knn,zeroshot,retrieval,fidelity", "--probe-epochs", "2", "--fraction", "0.25,1"]).Expect(0).Json;
+        var results = all.GetProperty("results");
+        // The held-out images are the training images, which a probe on 8 and more features tells apart by their brightness.
+        Assert.InRange(results.GetProperty("linear_top1").GetDouble(), 0.9, 1);
+        foreach (var name in new[] { "linear_top1@0.25", "knn_top1", "knn_top1@0.25", "linear_aug_top1", "zeroshot_top1", "image_to_text_r1", "text_to_image_r10", "image_to_image_precision", "fidelity" })
+            Assert.InRange(results.GetProperty(name).GetDouble(), -1, 1);
+        var protocols = all.GetProperty("protocols").EnumerateArray().ToList();
+        Assert.Equal(["knn", "linear", "knn", "linear", "zeroshot", "retrieval", "linear-aug"], protocols.Select(p => p.GetProperty("protocol").GetString()));
+        Assert.Equal(8, protocols[0].GetProperty("trainingImages").GetInt32());
+        var probe = protocols[3].GetProperty("classification");
+        Assert.Equal(32, probe.GetProperty("confusion").EnumerateArray().Sum(c => c.GetProperty("images").GetInt32()));
+        Assert.Equal(["dark cellar", "bright sky"], probe.GetProperty("perClass").EnumerateArray().Select(c => c.GetProperty("name").GetString()));
+        Assert.StartsWith("ridge map, lambda", protocols[4].GetProperty("map").GetString());
+
+        Assert.Contains("needs --data", CliProcess.Run("eval", "--checkpoint", folder.File("run"), "--val-data", folder.Path, "--protocol", "linear").Expect(2).Errors);
+        Assert.Contains("pass --data", CliProcess.Run("eval", "--checkpoint", folder.File("run"), "--val-data", folder.Path, "--classes", folder.File("classes.txt"), "--caption-template", "a {class}", "--protocol", "zeroshot").Expect(3).Errors);
+        Assert.Contains("--fraction 2", CliProcess.Run([.. eval, "--fraction", "2"]).Expect(2).Errors);
+    }
+}
