@@ -162,7 +162,7 @@ public sealed class TrainConfigTests : IDisposable
     public void AMissingFileAndAnUnknownRecipeAreUsageErrors()
     {
         Assert.Contains("nowhere.json", Refusal(() => TrainConfig.Resolve(null, Path.Combine(folder, "nowhere.json"), [])));
-        Assert.Contains("there are: cc3m-xclr-r50, demo, imagenet-xclr-r50", Refusal(() => TrainConfig.Resolve("imagenet", null, [])));
+        Assert.Contains("there are: cc3m-xclr-r50, compare, demo, imagenet-xclr-r50", Refusal(() => TrainConfig.Resolve("imagenet", null, [])));
     }
 
     [Fact]
