@@ -1,5 +1,6 @@
 using System.Globalization;
 using XClr.Data;
+using XClr.Data.Readers;
 
 namespace XClr.Cli.Commands;
 
@@ -30,6 +31,9 @@ internal sealed record DatasetReport
     public required Range? Width { get; init; }
     public required Range? Height { get; init; }
     public required IReadOnlyList<Row> FirstSamples { get; init; }
+
+    /// <summary>What img2dataset's or xclr pack's files beside the shards say of rows that became no samples; null where there are none.</summary>
+    public ShardSidecars? Sidecars { get; init; }
 
     /// <summary>Least, median and greatest, in pixels.</summary>
     public sealed record Range(int Min, int Median, int Max)
@@ -68,6 +72,7 @@ internal sealed record DatasetReport
         {
             Name = dataset.Name,
             Format = dataset.Format,
+            Sidecars = dataset is WebDatasetReader reader ? ShardSidecars.Read(reader.Shards) : null,
             Count = dataset.Count,
             Examined = stream.Delivered + stream.SkippedCount,
             Good = stream.Delivered,
@@ -91,6 +96,8 @@ internal sealed record DatasetReport
             Output.Json(this);
             return;
         }
+        static string NotFetched(ShardSidecars s) => $"{s.Rows - s.Successes} of {s.Rows} rows, as files beside {s.Shards} shard(s) say"
+            + (s.Failed.Count == 0 ? "" : $": {string.Join(", ", s.Failed.OrderByDescending(f => f.Value).Take(5).Select(f => $"{f.Value} {f.Key}"))}");
         static string Text(Range? r) => r is null ? "unknown" : $"{r.Min} to {r.Max}, median {r.Median}";
         Output.WriteFacts(
         [
@@ -98,6 +105,7 @@ internal sealed record DatasetReport
             ("samples", Examined < Count ? $"{Count}, of which {Examined} were looked at" : $"{Count}"),
             ("good", $"{Good}"),
             ("bad", Bad.Count == 0 ? "none" : string.Join(", ", Bad.OrderByDescending(b => b.Value).Select(b => $"{b.Value} {b.Key}"))),
+            .. Sidecars is { } s ? [("not fetched", NotFetched(s))] : Array.Empty<(string, string)>(),
             ("width", Text(Width)),
             ("height", Text(Height)),
             ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}")),
