@@ -25,19 +25,18 @@ public sealed record Parameter(int Index, ParameterSpec Spec, long Offset)
 }
 
 /// <summary>
-/// All trained tensors of a model in one contiguous fp32 buffer, in the order of declaration, each at a multiple of 256 bytes; gradients and optimiser
+/// All trained tensors of a model in one contiguous fp32 buffer, in the order of declaration, each at a multiple of 512 bytes; gradients and optimiser
 /// states lie in buffers of the same layout. The gaps between tensors mean nothing (kernels may overwrite them). Tensors that are not trained (running mean and
 /// variance) have a flat buffer of their own.
 /// </summary>
 public sealed class ParameterSet : IDisposable
 {
-    /// <summary>Alignment of every tensor, in bytes: the largest minStorageBufferOffsetAlignment that Vulkan allows.</summary>
-    public const int Alignment = 256;
+    /// <summary>Alignment of every tensor, in bytes: twice the largest minStorageBufferOffsetAlignment that Vulkan allows, so that an fp16 copy of the buffer is aligned too.</summary>
+    public const int Alignment = 512;
 
     private const int AlignedElements = Alignment / sizeof(float);
     private readonly Dictionary<string, Parameter> trained;
     private readonly Dictionary<string, Parameter> untrained;
-    private readonly GpuBuffer? buffers;
 
     /// <exception cref="ShapeException">A name occurs twice, or there is no trained tensor.</exception>
     public ParameterSet(IEnumerable<ParameterSpec> parameters, IEnumerable<ParameterSpec>? buffers = null)
@@ -52,7 +51,7 @@ public sealed class ParameterSet : IDisposable
         }
         Values = NewFlat("parameters", MemoryCategory.Parameters);
         Gradients = NewFlat("gradients", MemoryCategory.Gradients);
-        this.buffers = Buffers.Count == 0 ? null : new GpuBuffer("buffers", End(Buffers) * sizeof(float), MemoryCategory.Parameters);
+        BufferValues = Buffers.Count == 0 ? null : new GpuBuffer("buffers", End(Buffers) * sizeof(float), MemoryCategory.Parameters);
     }
 
     /// <summary>Trained tensors in order.</summary>
@@ -67,6 +66,9 @@ public sealed class ParameterSet : IDisposable
     /// <summary>The flat buffer of the gradients.</summary>
     public GpuBuffer Gradients { get; }
 
+    /// <summary>The flat buffer of the tensors that are not trained; null where there are none.</summary>
+    public GpuBuffer? BufferValues { get; }
+
     /// <summary>Number of trained values, gaps not counted.</summary>
     public long Count => Parameters.Sum(p => p.Count);
 
@@ -80,7 +82,14 @@ public sealed class ParameterSet : IDisposable
     public Tensor Gradient(string name) => In(Gradients, name);
 
     /// <summary>A tensor that is not trained, such as "bn1.running_mean".</summary>
-    public Tensor Buffer(string name) => View(buffers, Find(untrained, name, "buffer"));
+    public Tensor Buffer(string name) => BufferIn(BufferValues!.Slice(0, BufferValues.Bytes), name);
+
+    /// <summary>A tensor that is not trained in a copy of <see cref="BufferValues"/>.</summary>
+    public Tensor BufferIn(BufferView flat, string name)
+    {
+        var buffer = Find(untrained, name, "buffer");
+        return new Tensor(name, flat.Slice(buffer.Offset * sizeof(float), buffer.Count * sizeof(float)), buffer.Shape);
+    }
 
     /// <summary>True where a trained tensor has this name.</summary>
     public bool Contains(string name) => trained.ContainsKey(name);
@@ -98,11 +107,11 @@ public sealed class ParameterSet : IDisposable
     {
         Values.Dispose();
         Gradients.Dispose();
-        buffers?.Dispose();
+        BufferValues?.Dispose();
     }
 
-    private static Tensor View(GpuBuffer? flat, Parameter parameter) =>
-        new(parameter.Name, flat!.Slice(parameter.Offset * sizeof(float), parameter.Count * sizeof(float)), parameter.Shape);
+    private static Tensor View(GpuBuffer flat, Parameter parameter) =>
+        new(parameter.Name, flat.Slice(parameter.Offset * sizeof(float), parameter.Count * sizeof(float)), parameter.Shape);
 
     private static List<Parameter> LayOut(IEnumerable<ParameterSpec> specs)
     {

@@ -44,6 +44,11 @@ public sealed class MetricsLog : IDisposable
         Number(json, "loss", m.Loss);
         Number(json, "lr", m.LearningRate);
         Number(json, "grad_norm", m.GradNorm);
+        if (m.LossScale is { } scale)
+        {
+            Number(json, "loss_scale", scale);
+            json.WriteNumber("skipped_steps", m.SkippedSteps ?? 0);
+        }
         Number(json, "top1", m.Top1);
         Number(json, "embedding_std", m.EmbeddingStd);
         Number(json, "target_entropy", m.TargetEntropy);

@@ -22,8 +22,9 @@ public enum BenchTarget
 /// <param name="Rows">Images through the backbone per run; even for a step, which has two views per sample.</param>
 /// <param name="Repeats">Timed runs, after one that is not timed.</param>
 /// <param name="Device">See --device.</param>
+/// <param name="Precision">Storage of activations and working weights.</param>
 /// <param name="Shaders">Edited shaders in the place of the program's; null = none.</param>
-public sealed record BenchRequest(BenchTarget Target, Arch Arch, int ImageSize, int Rows, int Repeats, string? Device, ShaderFolder? Shaders = null);
+public sealed record BenchRequest(BenchTarget Target, Arch Arch, int ImageSize, int Rows, int Repeats, string? Device, Precision Precision = Precision.Fp32, ShaderFolder? Shaders = null);
 
 /// <summary>Medians over the runs. Times in milliseconds; CpuMs is processor time of this process over all cores; GpuMs is null without timestamps.</summary>
 public sealed record BenchResult(string Device, double WallMs, double WallMinMs, double WallMaxMs, double CpuMs, double? GpuMs, double ImagesPerSecond, double GflopPerSecond, int Dispatches, int Pipelines);
@@ -40,10 +41,10 @@ public static class NetworkBench
 
     private static BenchResult Step(GpuDevice device, BenchRequest request)
     {
-        var config = new TrainConfig { Arch = request.Arch, ImageSize = request.ImageSize, BatchSize = request.Rows / 2, Loss = LossKind.SimClr };
+        var config = new TrainConfig { Arch = request.Arch, ImageSize = request.ImageSize, BatchSize = request.Rows / 2, Loss = LossKind.SimClr, Precision = request.Precision };
         using var graph = TrainGraph.Create(device, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f));
         ModelInit.Fill(device, graph.Model, 0);
-        graph.Optimizer.Initialize(device);
+        graph.Initialize(device);
         var noise = new byte[request.ImageSize * request.ImageSize * 3];
         new Random(0).NextBytes(noise);
         PlanBuild.UploadImages(device, graph, noise, request.ImageSize);
@@ -65,7 +66,7 @@ public static class NetworkBench
                 pixels[i] = i % 4 == 3 ? 0 : random.NextSingle() - 0.5f;
             }
             device.Transfer.Upload<float>(images, pixels);
-            return Time(device, device.Record(gpu => model.Forward(gpu, images, Mode.Eval, features)), request);
+            return Time(device, device.Record(gpu => model.Forward(gpu, request.Precision == Precision.Fp32 ? images : CastOp.ToHalf(gpu, images), Mode.Eval, features)), request);
         }
         finally
         {

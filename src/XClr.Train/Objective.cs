@@ -87,8 +87,7 @@ public sealed class Objective : IDisposable
         }
         if (spec.Loss == LossKind.Supervised)
         {
-            // The gradient's scale is 1, as StepVariables.LossScale is in fp32.
-            SoftmaxCrossEntropyOp.Forward(gpu, projections, labels!, spec.Classes, Statistics.Rows(0, 1), gradient, Correct);
+            SoftmaxCrossEntropyOp.Forward(gpu, projections, labels!, spec.Classes, Statistics.Rows(0, 1), gradient, Correct, stepVariables: stepVariables);
             return gradient;
         }
         var rows = new ContrastiveRows(projections);

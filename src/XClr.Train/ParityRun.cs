@@ -2,6 +2,7 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
+using XClr.Nn.Ops;
 using XClr.Nn.Optim;
 
 namespace XClr.Train;
@@ -36,6 +37,9 @@ public sealed record ParityRequest
 
     /// <summary>Eval: running statistics, loss and outputs only.</summary>
     public Mode Mode { get; init; } = Mode.Train;
+
+    /// <summary>Amp: gradients are computed at a loss scale of 1,024 and put out unscaled.</summary>
+    public Precision Precision { get; init; } = Precision.Fp32;
     public string? Device { get; init; }
 }
 
@@ -138,10 +142,12 @@ internal sealed class ParityStep : IDisposable
 
     public float Loss { get; private set; }
 
+    private float LossScale => request.Precision == Precision.Amp ? 1024 : 1;
+
     public void Execute(float[] pixels)
     {
         device.Transfer.Upload<float>(images, pixels);
-        device.Transfer.Upload<byte>(stepVariables, new StepVariables(request.LearningRate, ClipNorm: request.ClipNorm).ToBytes());
+        device.Transfer.Upload<byte>(stepVariables, new StepVariables(request.LearningRate, LossScale, request.ClipNorm).ToBytes());
         optimizer?.Initialize(device);
         using var plan = Plan.Build(device, device.Record(Record));
         plan.Run();
@@ -150,13 +156,16 @@ internal sealed class ParityStep : IDisposable
 
     private void Record(Recorder gpu)
     {
-        model.Forward(gpu, images, request.Mode, features, projections);
+        model.Forward(gpu, request.Precision == Precision.Fp32 ? images : CastOp.ToHalf(gpu, images), request.Mode, features, projections);
         var gradient = objective.Record(gpu, model, projections, stepVariables);
         if (request.Mode == Mode.Train)
         {
             model.Backward(gpu, gradient);
-            optimizer?.Record(gpu, stepVariables);
-            model.Constrain(gpu);
+            if (optimizer is not null)
+            {
+                optimizer.Record(gpu, stepVariables);
+                model.Commit(gpu, optimizer.Result);
+            }
         }
     }
 
@@ -174,7 +183,7 @@ internal sealed class ParityStep : IDisposable
         }
         foreach (var array in StateDict.Download(device, model.Parameters, model.Parameters.Gradients))
         {
-            yield return ModelFile.Float(array, "grad.");
+            yield return ModelFile.Float(array with { Values = [.. array.Values.Select(g => g / LossScale)] }, "grad.");
         }
         if (optimizer is null)
         {

@@ -32,8 +32,7 @@ public sealed record PlanBuild(PlanReport Plan, double BuildSeconds, double Firs
         using var plan = graph.BuildPlan(device);
         var report = PlanReport.Create(config, graph, plan.Layout);
         ModelInit.Fill(device, graph.Model, config.Seed);
-        graph.Objective.Prepare(device);
-        graph.Optimizer.Initialize(device);
+        graph.Initialize(device);
         graph.Objective.Upload(device, new uint[config.BatchSize], [.. Enumerable.Repeat(1f, config.BatchSize * objective.TextWidth)]);
         UploadImages(device, graph, new byte[config.ImageSize * config.ImageSize * 3], config.ImageSize);
         var build = clock.Elapsed.TotalSeconds;

@@ -3,13 +3,14 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
+using XClr.Nn.Optim;
 
 namespace XClr.Train;
 
 /// <summary>A run's state to and from checkpoint folders.</summary>
 internal static class TrainCheckpoint
 {
-    private const string UpdatesName = "step";
+    private const string UpdatesName = "step", ScaleName = "loss_scale", GrowthName = "loss_scale_growth", SkippedName = "skipped_steps";
 
     /// <summary>Saves model, head, optimiser and state; returns the folder.</summary>
     public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, StreamPosition position, CheckpointMetric? best)
@@ -58,6 +59,11 @@ internal static class TrainCheckpoint
             }
         }
         UpdateCount.Upload(device, graph.Optimizer, file.ReadInt64(UpdatesName)[0]);
+        // A run that began in fp32 and goes on in amp begins with the first scale.
+        if (file.Contains(ScaleName))
+        {
+            graph.Scaler?.Upload(device, new LossScale(file.ReadFloat32(ScaleName)[0], file.ReadInt64(GrowthName)[0], file.ReadInt64(SkippedName)[0]));
+        }
         return state;
     }
 
@@ -72,6 +78,12 @@ internal static class TrainCheckpoint
     private static IEnumerable<SafetensorsEntry> OptimizerEntries(GpuDevice device, TrainGraph graph)
     {
         yield return SafetensorsEntry.Int64(UpdatesName, [], new[] { UpdateCount.Download(device, graph.Optimizer) });
+        if (graph.Scaler?.Download(device) is { } scale)
+        {
+            yield return SafetensorsEntry.Float32(ScaleName, [], new[] { scale.Scale });
+            yield return SafetensorsEntry.Int64(GrowthName, [], new[] { scale.GrowthCount });
+            yield return SafetensorsEntry.Int64(SkippedName, [], new[] { scale.Skipped });
+        }
         foreach (var (name, flat) in graph.Optimizer.States)
         {
             foreach (var array in StateDict.Download(device, graph.Model.Parameters, flat))

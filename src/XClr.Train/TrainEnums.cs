@@ -31,6 +31,9 @@ public enum OptimizerKind
 public enum Precision
 {
     Fp32,
+
+    /// <summary>Mixed: fp16 activations and working weights; fp32 sums, master weights, statistics, loss and weight gradients; dynamic loss scaling.</summary>
+    Amp,
 }
 
 /// <summary>Form of a data set on disk; Auto tells it from names and contents.</summary>

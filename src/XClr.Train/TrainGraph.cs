@@ -58,8 +58,9 @@ public sealed class TrainGraph : IDisposable
         Model = new Model(TrainSetup.Network(config, objective.TextWidth, objective.Classes));
         Objective = new Objective(objective);
         Optimizer = new OptimizerSettings(config.Optimizer, config.WeightDecay, config.Momentum, config.Nesterov).Create(Model.Parameters, caps);
+        Scaler = config.Precision == Precision.Amp ? new LossScaler() : null;
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
-        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, Model, Objective, Optimizer, StepVariables));
+        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, Model, Objective, Optimizer, StepVariables, Scaler));
     }
 
     public DeviceCaps Caps { get; }
@@ -67,12 +68,23 @@ public sealed class TrainGraph : IDisposable
     public Model Model { get; }
     public Objective Objective { get; }
     public Optimizer Optimizer { get; }
+
+    /// <summary>Null in fp32.</summary>
+    public LossScaler? Scaler { get; }
     public SourceRing Sources { get; }
     public Tensor StepVariables { get; } = Nn.Optim.StepVariables.NewTensor();
     public Recorder Step { get; }
 
     /// <summary>Images per run of the network where the run is evaluated: no more than a step has.</summary>
     public int EvaluationRows => Math.Min(MaxEvaluationRows, 2 * objective.Samples);
+
+    /// <summary>Uploads what stays the same over the run, and the optimiser's and the loss scale's first state.</summary>
+    public void Initialize(GpuDevice device)
+    {
+        Objective.Prepare(device);
+        Optimizer.Initialize(device);
+        Scaler?.Upload(device, new LossScale(LossScaler.Initial));
+    }
 
     /// <summary>
     /// Identifies what a bit-identical repeat needs: every dispatch with its kernel, the kernel's code, specialisation, grid and parameters, the device and its driver.
@@ -156,6 +168,7 @@ public sealed class TrainGraph : IDisposable
         Model.Dispose();
         Objective.Dispose();
         Optimizer.Dispose();
+        Scaler?.Dispose();
         Sources.Dispose();
         StepVariables.View.Buffer.Dispose();
     }

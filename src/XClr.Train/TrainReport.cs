@@ -28,7 +28,7 @@ public sealed record StepMetrics
     /// <summary>Passes over the data so far, with the fraction of the current one.</summary>
     public required double Epoch { get; init; }
 
-    /// <summary>Loss of the interval's last step, in nats.</summary>
+    /// <summary>Loss of the interval's last step, in nats; not finite where that step overflowed fp16 and was skipped.</summary>
     public required double Loss { get; init; }
 
     /// <summary>Learning rate, scaling and schedule applied.</summary>
@@ -39,6 +39,12 @@ public sealed record StepMetrics
 
     /// <summary>Mean over the dimensions of the normalised projections' standard deviation over the batch; near 0 means collapse. Null for the supervised loss, which has none.</summary>
     public double? EmbeddingStd { get; init; }
+
+    /// <summary>Multiple of the loss's gradient that fp16 gradients hold; null in fp32.</summary>
+    public double? LossScale { get; init; }
+
+    /// <summary>Steps of the run whose update was skipped because a gradient was not finite in fp16; null in fp32, where such a step ends the run.</summary>
+    public long? SkippedSteps { get; init; }
 
     /// <summary>Share of the batch's views whose class the network names, 0 to 1; null where the loss is not supervised.</summary>
     public double? Top1 { get; init; }

@@ -145,8 +145,7 @@ internal sealed class TrainSession : IDisposable
 
     private void LoadState()
     {
-        Graph.Objective.Prepare(Device);
-        Graph.Optimizer.Initialize(Device);
+        Graph.Initialize(Device);
         var resume = config.Resume == "auto" ? CheckpointPath.Exists(Folder.Path) ? Folder.Path : null : config.Resume;
         if (resume is not null)
         {

@@ -11,9 +11,9 @@ namespace XClr.Train;
 public static class TrainStep
 {
     /// <summary>
-    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P].
+    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P]. With a scaler the network's storage is fp16.
     /// </summary>
-    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables)
+    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables, LossScaler? scaler = null)
     {
         var views = gpu.NewTensor("views", new Shape(2 * sources.Samples, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
         using (gpu.Phase(StepPhase.Augment))
@@ -23,11 +23,12 @@ public static class TrainStep
         ModelOutput output;
         using (gpu.Phase(StepPhase.Forward))
         {
-            output = model.Forward(gpu, views, Mode.Train);
+            output = model.Forward(gpu, scaler is null ? views : CastOp.ToHalf(gpu, views), Mode.Train);
         }
         Tensor gradient;
         using (gpu.Phase(StepPhase.Loss))
         {
+            scaler?.Begin(gpu, stepVariables);
             gradient = objective.Record(gpu, model, output.Projections!, stepVariables);
         }
         using (gpu.Phase(StepPhase.Backward))
@@ -37,7 +38,8 @@ public static class TrainStep
         using (gpu.Phase(StepPhase.Optimizer))
         {
             optimizer.Record(gpu, stepVariables);
-            model.Constrain(gpu);
+            model.Commit(gpu, optimizer.Result);
+            scaler?.Update(gpu, optimizer.Result);
         }
     }
 }

@@ -30,6 +30,8 @@ public sealed record TrainOutcome(
 /// <summary>Trains from a configuration: data, steps, logs, checkpoints, evaluations, until the budget or a stop.</summary>
 public sealed class Trainer
 {
+    // 26 steps in a row without an update, from the first scale.
+    private const float SmallestLossScale = 1f / 1024;
     private readonly TrainSession session;
     private readonly TrainConfig config;
     private readonly WarningLog reporter;
@@ -167,7 +169,8 @@ public sealed class Trainer
         var steps = step - intervalFirstStep;
         var statistics = session.Device.Transfer.Download(session.Graph.Objective.Statistics, 4);
         var gradients = GradientReport.Download(session.Device, session.Graph.Optimizer);
-        RequireFinite(statistics[0], gradients);
+        var scale = session.Graph.Scaler?.Download(session.Device);
+        RequireFinite(statistics[0], gradients, scale);
         var captions = config.Loss is LossKind.Xclr or LossKind.SupCon;
         var m = new StepMetrics
         {
@@ -177,6 +180,8 @@ public sealed class Trainer
             Loss = statistics[0],
             LearningRate = session.Schedule.Rate(step - 1),
             GradNorm = gradients.Norm,
+            LossScale = scale?.Scale,
+            SkippedSteps = scale?.Skipped,
             Top1 = session.Graph.Objective.Correct is { } correct ? session.Device.Transfer.Download(correct, 1)[0] / (2 * config.BatchSize) : null,
             EmbeddingStd = config.Loss == LossKind.Supervised ? null : statistics[3],
             TargetEntropy = captions ? statistics[1] : null,
@@ -198,8 +203,13 @@ public sealed class Trainer
         StartInterval(loader);
     }
 
-    private void RequireFinite(float loss, GradientReport gradients)
+    private void RequireFinite(float loss, GradientReport gradients, LossScale? scale)
     {
+        if (scale is { } s)
+        {
+            RequireUsable(s);
+            return;
+        }
         if (float.IsFinite(loss) && gradients.FirstNonFinite is null)
         {
             RequireNoSkippedUpdate();
@@ -216,6 +226,15 @@ public sealed class Trainer
         if (updates != step)
         {
             throw Diverged($"{step - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient that is not finite (--log-every 1 names the step and the tensor).");
+        }
+    }
+
+    // Mixed precision skips a step now and then while the scale finds its size; a scale that keeps falling means gradients that are not finite at any scale.
+    private void RequireUsable(LossScale scale)
+    {
+        if (scale.Scale < SmallestLossScale)
+        {
+            throw Diverged($"Step {step}: the loss or its gradient is not finite in fp16 whatever the loss scale, which fell to {scale.Scale:0.0e0} ({scale.Skipped} steps of the run were skipped).");
         }
     }
 
@@ -265,7 +284,7 @@ public sealed class Trainer
         Drain();
         if (step > session.Step)
         {
-            RequireFinite(session.Device.Transfer.Download(session.Graph.Objective.Statistics, 1)[0], GradientReport.Download(session.Device, session.Graph.Optimizer));
+            RequireFinite(session.Device.Transfer.Download(session.Graph.Objective.Statistics, 1)[0], GradientReport.Download(session.Device, session.Graph.Optimizer), session.Graph.Scaler?.Download(session.Device));
         }
         try
         {

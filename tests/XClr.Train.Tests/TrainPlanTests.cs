@@ -15,16 +15,18 @@ public class TrainPlanTests
         Data = "unused", Arch = Arch.ResNet18, Stem = Stem.ImageNet, Width = 0.0625, ImageSize = 33, BatchSize = 3, Loss = LossKind.SimClr, Steps = 1,
     };
 
-    public static TheoryData<string, Arch, OptimizerKind, LossKind> Cases
+    public static TheoryData<string, Arch, OptimizerKind, LossKind, Precision> Cases
     {
         get
         {
-            var cases = new TheoryData<string, Arch, OptimizerKind, LossKind>();
+            var cases = new TheoryData<string, Arch, OptimizerKind, LossKind, Precision>();
             foreach (var device in TestDevices.All)
             {
-                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars, LossKind.SimClr);
-                cases.Add(device, Arch.ResNet50, OptimizerKind.AdamW, LossKind.SimClr);
-                cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.Supervised);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars, LossKind.SimClr, Precision.Fp32);
+                cases.Add(device, Arch.ResNet50, OptimizerKind.AdamW, LossKind.SimClr, Precision.Fp32);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.Supervised, Precision.Fp32);
+                cases.Add(device, Arch.ResNet50, OptimizerKind.Lars, LossKind.SimClr, Precision.Amp);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.AdamW, LossKind.Supervised, Precision.Amp);
             }
             return cases;
         }
@@ -32,10 +34,10 @@ public class TrainPlanTests
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer, LossKind loss)
+    public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer, LossKind loss, Precision precision)
     {
         var device = TestDevices.Get(name);
-        var config = Small with { Arch = arch, Optimizer = optimizer, Loss = loss };
+        var config = Small with { Arch = arch, Optimizer = optimizer, Loss = loss, Precision = precision };
         var poisoned = Run(device, config, new PlanOptions { Poison = true });
         var guarded = Run(device, config, new PlanOptions { Canaries = true });
         Assert.All(poisoned, v => Assert.True(float.IsFinite(v)));
@@ -128,14 +130,15 @@ public class TrainPlanTests
     private static bool Fits(DeviceCaps caps, PlanLayout layout) =>
         layout.TotalBytes <= caps.DeviceLocalBytes && layout.Persistent.Concat(layout.Transient.Select(t => t.Buffer)).All(b => b.Bytes <= caps.MaxMemoryAllocationSize);
 
-    private static TrainGraph Graph(GpuDevice device, TrainConfig config)
+    /// <summary>A graph with weights, and differing pictures in its sources.</summary>
+    internal static TrainGraph Graph(GpuDevice device, TrainConfig config)
     {
         var supervised = config.Loss == LossKind.Supervised;
         var graph = TrainGraph.Create(device.Caps, config, new ObjectiveSpec(config.Loss, config.BatchSize, 0.1f, 0.1f, Classes: supervised ? 5 : 0));
         graph.Objective.Upload(device, supervised ? [.. Enumerable.Range(0, config.BatchSize).Select(i => (uint)i)] : null, null);
         device.Place(graph.Sources.Bytes.View.Buffer);
         ModelInit.Fill(device, graph.Model, 1);
-        graph.Optimizer.Initialize(device);
+        graph.Initialize(device);
         device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f).ToBytes());
         var pixels = new byte[40 * 40 * 3 * config.BatchSize];
         new Random(1).NextBytes(pixels);

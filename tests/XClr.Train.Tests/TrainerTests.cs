@@ -26,11 +26,13 @@ public sealed class TrainerTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    [Fact]
-    public void A_run_learns_and_leaves_a_folder_that_says_all()
+    [Theory]
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Amp)]
+    public void A_run_learns_and_leaves_a_folder_that_says_all(Precision precision)
     {
         var run = Path.Combine(folder, "run");
-        var outcome = Trainer.Run(config with { RunDir = run, Steps = 24 }, new Recording(), CancellationToken.None);
+        var outcome = Trainer.Run(config with { RunDir = run, Steps = 24, Precision = precision }, new Recording(), CancellationToken.None);
         Assert.Equal((TrainStatus.Completed, 24), (outcome.Status, outcome.Step));
         Assert.True(outcome.After!.Values["knn_top1"] > 0.8, $"k-NN {outcome.After.Values["knn_top1"]}");
         Assert.True(outcome.After.Values["fidelity"] > outcome.Before!.Values["fidelity"]);
@@ -44,13 +46,15 @@ public sealed class TrainerTests : IDisposable
         Assert.DoesNotContain(model.Tensors, t => t.Name.StartsWith("projector", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void Two_runs_with_one_seed_are_bit_identical()
+    [Theory]
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Amp)]
+    public void Two_runs_with_one_seed_are_bit_identical(Precision precision)
     {
         var runs = new[] { "a", "b" }.Select(name => Path.Combine(folder, name)).ToList();
         foreach (var run in runs)
         {
-            Trainer.Run(config with { RunDir = run, ValData = null, Workers = run.EndsWith('a') ? 1 : 3 }, new Recording(), CancellationToken.None);
+            Trainer.Run(config with { RunDir = run, ValData = null, Precision = precision, Workers = run.EndsWith('a') ? 1 : 3 }, new Recording(), CancellationToken.None);
         }
         Assert.Equal(Losses(runs[0]), Losses(runs[1]));
         foreach (var file in new[] { "model.safetensors", "head.safetensors", "optimizer.safetensors" })
@@ -66,9 +70,10 @@ public sealed class TrainerTests : IDisposable
     [InlineData(LossKind.SupCon, OptimizerKind.Lars)]
     [InlineData(LossKind.Clip, OptimizerKind.AdamW)]
     [InlineData(LossKind.Supervised, OptimizerKind.Sgd)]
-    public void A_stopped_run_goes_on_to_the_bit(LossKind loss, OptimizerKind optimizer)
+    [InlineData(LossKind.Xclr, OptimizerKind.AdamW, Precision.Amp)]
+    public void A_stopped_run_goes_on_to_the_bit(LossKind loss, OptimizerKind optimizer, Precision precision = Precision.Fp32)
     {
-        var same = config with { Loss = loss, Optimizer = optimizer, Lr = optimizer == OptimizerKind.Lars ? 1 : 0.002, ValData = null };
+        var same = config with { Loss = loss, Optimizer = optimizer, Precision = precision, Lr = optimizer == OptimizerKind.Lars ? 1 : 0.002, ValData = null };
         var (whole, parts) = (Path.Combine(folder, "whole"), Path.Combine(folder, "parts"));
         Trainer.Run(same with { RunDir = whole }, new Recording(), CancellationToken.None);
         using var stop = new CancellationTokenSource();
@@ -81,13 +86,15 @@ public sealed class TrainerTests : IDisposable
         Assert.DoesNotContain(resumed.Warnings, w => w.Contains("plan differs", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void A_diverging_run_stops_and_keeps_its_checkpoint()
+    [Theory]
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Amp)]
+    public void A_diverging_run_stops_and_keeps_its_checkpoint(Precision precision)
     {
         var run = Path.Combine(folder, "diverging");
-        Trainer.Run(config with { RunDir = run, ValData = null, Steps = 5, WarmupEpochs = 0 }, new Recording(), CancellationToken.None);
+        Trainer.Run(config with { RunDir = run, ValData = null, Precision = precision, Steps = 5, WarmupEpochs = 0 }, new Recording(), CancellationToken.None);
         var error = Assert.Throws<DivergedException>(() =>
-            Trainer.Run(config with { RunDir = run, ValData = null, Steps = 40, WarmupEpochs = 0, Lr = 1e30, SaveEvery = 1000, Resume = "auto" }, new Recording(), CancellationToken.None));
+            Trainer.Run(config with { RunDir = run, ValData = null, Precision = precision, Steps = 60, WarmupEpochs = 0, Lr = 1e30, SaveEvery = 1000, Resume = "auto" }, new Recording(), CancellationToken.None));
         Assert.Contains("step-00000005", error.Message, StringComparison.Ordinal);
         Assert.Matches("(loss|gradient)", error.Message);
         Assert.Equal(5, CheckpointState.Read(CheckpointPath.Resolve(run).State!).Step);

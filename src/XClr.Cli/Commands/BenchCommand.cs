@@ -28,6 +28,9 @@ public sealed class BenchCommand : Command
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
 
+    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp].")]
+    public string Precision { get; set; } = "fp32";
+
     [Option("shader-dir", HelpText = ShaderLoop.DirectoryHelp)]
     public string? ShaderDir { get; set; }
 
@@ -44,7 +47,8 @@ public sealed class BenchCommand : Command
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
-        return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, shaders)));
+        Require(Enum.TryParse<Precision>(Precision, ignoreCase: true, out var precision) && !int.TryParse(Precision, out _), $"--precision {Precision}: allowed: fp32, amp.");
+        return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, precision, shaders)));
     }
 
     private int Network(BenchRequest request)
@@ -52,11 +56,11 @@ public sealed class BenchCommand : Command
         var result = NetworkBench.Run(request);
         if (Json)
         {
-            Output.Json(new { target = Target, Arch, ImageSize, Rows, Repeats, result });
+            Output.Json(new { target = Target, Arch, ImageSize, Rows, Precision, Repeats, result });
             return ExitCode.Success;
         }
         string Number(double value, string format = "0.0") => value.ToString(format, CultureInfo.InvariantCulture);
-        var table = Output.Table($"{Arch} {Target}, {ImageSize} pixels, {Rows} rows, median of {Repeats}", "value");
+        var table = Output.Table($"{Arch} {Target}, {ImageSize} pixels, {Rows} rows, {Precision}, median of {Repeats}", "value");
         table.Row("device", result.Device);
         table.Row("wall clock", $"{Number(result.WallMs)} ms ({Number(result.WallMinMs)} to {Number(result.WallMaxMs)})");
         table.Row("GPU time", result.GpuMs is { } gpu ? $"{Number(gpu)} ms ({Number(100 * gpu / result.WallMs)} % of the wall clock)" : "no timestamps here");

@@ -62,13 +62,12 @@ public sealed class ParityCommand : Command
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
 
-    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights: fp32.")]
+    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights: fp32|amp.")]
     public string Precision { get; set; } = "fp32";
 
     /// <inheritdoc/>
     public override int Run()
     {
-        Parse<Precision>("precision", Precision);
         var rates = Lr.Split(',').Select(ParseRate).ToList();
         var optimizer = Optimizer == NoOptimizer
             ? null
@@ -94,6 +93,7 @@ public sealed class ParityCommand : Command
             LearningRate = rates[0],
             ClipNorm = (float)ClipNorm,
             Mode = Parse<Mode>("mode", Mode),
+            Precision = Parse<Precision>("precision", Precision),
             Device = Device,
         });
         if (Json)

@@ -5,13 +5,14 @@ using XClr.Nn.Ops;
 namespace XClr.Nn.Layers;
 
 /// <summary>
-/// Features to projections: `mlp` = Linear, BN, ReLU, Linear, BN without affine parameters (hidden width F); `linear` = one Linear. No biases.
+/// Features to projections: `mlp` = Linear, BN, ReLU, Linear, BN without affine parameters (hidden width F); `linear` = one Linear. No biases, fp32 always.
 /// Names are those of a torch Sequential: projector.0 .. projector.4.
 /// </summary>
-internal sealed class Projector(ModelSpec spec, ParameterSet parameters)
+internal sealed class Projector(ModelSpec spec, WorkingSet working)
 {
     public const string FirstWeight = "projector.0.weight", SecondWeight = "projector.3.weight";
 
+    private readonly ParameterSet parameters = working.Parameters;
     private readonly bool mlp = spec.Head == HeadKind.Mlp;
     private Tensor? features, hidden, activated, output, hiddenMean, hiddenInvStd, outputMean, outputInvStd;
 
@@ -30,10 +31,9 @@ internal sealed class Projector(ModelSpec spec, ParameterSet parameters)
         ]
         : [];
 
-    private BatchNormState HiddenNorm => new(parameters.Value("projector.1.weight"), parameters.Value("projector.1.bias"),
-        parameters.Buffer("projector.1.running_mean"), parameters.Buffer("projector.1.running_var"));
+    private BatchNormState HiddenNorm => working.Norm("projector.1");
 
-    private BatchNormState OutputNorm => new(null, null, parameters.Buffer("projector.4.running_mean"), parameters.Buffer("projector.4.running_var"));
+    private BatchNormState OutputNorm => working.Norm("projector.4", affine: false);
 
     /// <summary>features: [M,F]; result: [M,P], not normalised.</summary>
     public Tensor Forward(Recorder gpu, Tensor input, Mode mode)

@@ -4,10 +4,10 @@ using XClr.Nn.Models;
 namespace XClr.Nn.Layers;
 
 /// <summary>y = relu(main(x) + identity(x)), identity = x or a strided 1x1 projection of it.</summary>
-internal sealed class ResidualBlock(BlockSpec spec, ParameterSet parameters)
+internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
 {
-    private readonly ConvBnLayer[] main = [.. spec.Main.Select(s => new ConvBnLayer(s, parameters))];
-    private readonly ConvBnLayer? downsample = spec.Downsample is { } d ? new ConvBnLayer(d, parameters) : null;
+    private readonly ConvBnLayer[] main = [.. spec.Main.Select(s => new ConvBnLayer(s, working))];
+    private readonly ConvBnLayer? downsample = spec.Downsample is { } d ? new ConvBnLayer(d, working) : null;
 
     /// <summary>x: [N,H,W,C]; result: [N,P,Q,K].</summary>
     public Tensor Forward(Recorder gpu, Tensor x, Mode mode)

@@ -26,6 +26,7 @@ public sealed class Model : IDisposable
 
     private static readonly PoolWindow PoolWindow = new(3, 3, Stride: 2, Pad: 1);
 
+    private readonly WorkingSet working;
     private readonly ConvBnLayer stem;
     private readonly ResidualBlock[] blocks;
     private readonly Projector? projector;
@@ -39,9 +40,10 @@ public sealed class Model : IDisposable
         var head = HeadParameters(spec);
         var buffers = Blueprint.Layers.SelectMany(l => l.Buffers);
         Parameters = new ParameterSet(Blueprint.Layers.SelectMany(l => l.Parameters).Concat(head), HasProjector(spec) ? buffers.Concat(Projector.Buffers(spec)) : buffers);
-        stem = new ConvBnLayer(Blueprint.Stem, Parameters);
-        blocks = [.. Blueprint.Blocks.Select(b => new ResidualBlock(b, Parameters))];
-        projector = HasProjector(spec) ? new Projector(spec, Parameters) : null;
+        working = new WorkingSet(Parameters);
+        stem = new ConvBnLayer(Blueprint.Stem, working);
+        blocks = [.. Blueprint.Blocks.Select(b => new ResidualBlock(b, working))];
+        projector = HasProjector(spec) ? new Projector(spec, working) : null;
         classifier = spec.Head == HeadKind.Classifier ? new Classifier(Parameters) : null;
     }
 
@@ -53,10 +55,14 @@ public sealed class Model : IDisposable
     public static bool IsBackbone(string name) =>
         !name.StartsWith("projector.", StringComparison.Ordinal) && !name.StartsWith("clip.", StringComparison.Ordinal) && !name.StartsWith(Classifier.Prefix, StringComparison.Ordinal);
 
-    /// <summary>Records the forward pass. images: [M,H,W,4], the fourth channel zero. Results go to the tensors given, [M,F] and [M,P], or to new ones.</summary>
+    /// <summary>
+    /// Records the forward pass. images: [M,H,W,4], the fourth channel zero; where they are fp16, so are the backbone's activations, their gradients and the weights it works with (features and
+    /// everything behind them stay fp32). Results go to the tensors given, [M,F] and [M,P], or to new ones. In training running statistics are moved by <see cref="Commit"/>.
+    /// </summary>
     public ModelOutput Forward(Recorder gpu, Tensor images, Mode mode, Tensor? featuresOut = null, Tensor? projectionsOut = null)
     {
         features = featuresOut ?? gpu.NewTensor("features", new Shape(images.Shape[0], ModelSpec.Stored(Spec.FeatureWidth)));
+        working.Begin(gpu, images.Type, mode, HeadOffset);
         Backbone(gpu, images, mode);
         if (Spec.Head == HeadKind.None)
         {
@@ -110,7 +116,7 @@ public sealed class Model : IDisposable
     /// <summary>Records the backbone's backward pass from the gradient of the features [M,F].</summary>
     public void BackwardFeatures(Recorder gpu, Tensor dfeatures)
     {
-        var gradient = gpu.NewTensor("dmap", lastMap!.Shape);
+        var gradient = gpu.NewTensor("dmap", lastMap!.Shape, type: lastMap.Type);
         GlobalAvgPoolOp.Backward(gpu, dfeatures, gradient);
         foreach (var block in blocks.Reverse())
         {
@@ -118,16 +124,17 @@ public sealed class Model : IDisposable
         }
         if (Blueprint.MaxPool)
         {
-            var dstem = gpu.NewTensor("dstem", stemOutput!.Shape);
+            var dstem = gpu.NewTensor("dstem", stemOutput!.Shape, type: stemOutput.Type);
             MaxPoolOp.Backward(gpu, gradient, argmax!, PoolWindow, dstem);
             gradient = dstem;
         }
         stem.BackwardWeight(gpu, stem.BackwardNorm(gpu, gradient));
     }
 
-    /// <summary>Records what must hold after an optimiser step: CLIP's logit scale stays in [0, ln 100].</summary>
-    public void Constrain(Recorder gpu)
+    /// <summary>Records what follows the optimiser's step: the training pass's running statistics become the model's where the update was made, and CLIP's logit scale stays in [0, ln 100].</summary>
+    public void Commit(Recorder gpu, Tensor optimizerResult)
     {
+        working.Commit(gpu, optimizerResult);
         if (Spec.Head == HeadKind.Clip)
         {
             ConstrainLogitScale(gpu, Parameters);
@@ -148,7 +155,7 @@ public sealed class Model : IDisposable
     private Tensor Pool(Recorder gpu, Tensor x, Mode mode)
     {
         using var layer = gpu.Layer("maxpool");
-        var y = gpu.NewTensor("y", PoolWindow.Pooled(x.Shape));
+        var y = gpu.NewTensor("y", PoolWindow.Pooled(x.Shape), type: x.Type);
         argmax = mode == Mode.Train ? MaxPoolOp.NewArgmax(gpu, "argmax", y.Shape) : null;
         MaxPoolOp.Forward(gpu, x, PoolWindow, y, argmax);
         return y;
@@ -168,6 +175,9 @@ public sealed class Model : IDisposable
         LinearOp.BackwardData(gpu, dmapped, Parameters.Value(ImageMap), dfeatures);
         return dfeatures;
     }
+
+    // Elements before the head in the flat buffers: the backbone is declared first.
+    private long HeadOffset => Parameters.Parameters.FirstOrDefault(p => !IsBackbone(p.Name))?.Offset ?? Parameters.FlatCount;
 
     private static bool HasProjector(ModelSpec spec) => spec.Head is HeadKind.Mlp or HeadKind.Linear;
 

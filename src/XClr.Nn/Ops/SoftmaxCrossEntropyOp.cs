@@ -11,16 +11,16 @@ public static class SoftmaxCrossEntropyOp
     private readonly record struct FwdParams(uint M, uint Quads, uint Classes, float GradScale);
     private readonly record struct MeanParams(uint M);
 
-    private static readonly Kernel<FwdParams> Fwd = new("loss/crossentropy_fwd", reads: 2, writes: 2);
-    private static readonly Kernel<FwdParams> FwdWord = new("loss/crossentropy_fwd_word", reads: 2, writes: 2, texels: 1);
+    private static readonly Kernel<FwdParams> Fwd = new("loss/crossentropy_fwd", reads: 3, writes: 2);
+    private static readonly Kernel<FwdParams> FwdWord = new("loss/crossentropy_fwd_word", reads: 3, writes: 2, texels: 1);
     private static readonly Kernel<MeanParams> Mean = new("loss/crossentropy_mean", reads: 1, writes: 2);
     private static readonly Kernel<MeanParams> MeanWord = new("loss/crossentropy_mean_word", reads: 1, writes: 2);
 
     /// <summary>
-    /// loss: [1], nats per row; a label that is no class makes it NaN. dlogits: [M,K] (may be logits; null where not wanted), the gradient of scale * loss, zero in the columns of
+    /// loss: [1], nats per row; a label that is no class makes it NaN. dlogits: [M,K] (may be logits; null where not wanted), the gradient of scale * loss (times the step's loss scale where stepVariables are given), zero in the columns of
     /// padding. correct: [1] (null where not wanted), rows whose label has the first of the largest logits, as a float.
     /// </summary>
-    public static void Forward(Recorder gpu, Tensor logits, Tensor labels, int classes, Tensor loss, Tensor? dlogits = null, Tensor? correct = null, float scale = 1)
+    public static void Forward(Recorder gpu, Tensor logits, Tensor labels, int classes, Tensor loss, Tensor? dlogits = null, Tensor? correct = null, float scale = 1, Tensor? stepVariables = null)
     {
         var (m, k) = RowWork.Require2D(logits);
         Shape.Require([m], labels);
@@ -36,8 +36,8 @@ public static class SoftmaxCrossEntropyOp
         var rows = gpu.NewTensor("rows", new Shape(m, 2), MemoryCategory.Workspace);
         foreach (var (start, count) in gpu.RowRuns(logits, labels, gradient, rows))
         {
-            gpu.Dispatch(RowWork.Pick(gpu, Fwd, FwdWord), RowWork.RowGroups(gpu, count), new((uint)count, (uint)k / 4, (uint)classes, scale / m),
-                reads: [logits.Rows(start, count), labels.Rows(start, count)], writes: [gradient.Rows(start, count), rows.Rows(start, count)], new DispatchCost(8.0 * count * k), $"{m}x{k}");
+            gpu.Dispatch(RowWork.Pick(gpu, Fwd, FwdWord).With(stepVariables is null ? 0u : 1u), RowWork.RowGroups(gpu, count), new((uint)count, (uint)k / 4, (uint)classes, scale / m),
+                reads: [logits.Rows(start, count), labels.Rows(start, count), stepVariables ?? labels.Rows(start, count)], writes: [gradient.Rows(start, count), rows.Rows(start, count)], new DispatchCost(8.0 * count * k), $"{m}x{k}");
         }
         gpu.Dispatch(RowWork.Pick(gpu, Mean, MeanWord), 1, new((uint)m), reads: [rows], writes: [loss, hits], new DispatchCost(2.0 * m), $"{m}");
     }

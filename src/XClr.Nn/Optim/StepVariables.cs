@@ -8,7 +8,7 @@ namespace XClr.Nn.Optim;
 /// 32-bit words in this order (shaders/common/step.glsl).
 /// </summary>
 /// <param name="LearningRate">The step's learning rate, scaling and schedule applied.</param>
-/// <param name="LossScale">Gradients hold LossScale times the gradient of the loss; the optimiser divides. 1 in fp32.</param>
+/// <param name="LossScale">Gradients hold LossScale times the gradient of the loss; the optimiser divides. 1 in fp32; under a <see cref="LossScaler"/> the device overwrites it.</param>
 /// <param name="ClipNorm">Largest global L2 norm of the unscaled gradients; 0 switches clipping off.</param>
 /// <param name="Step">Step number of the run, from 0, for records; AdamW counts its updates itself.</param>
 /// <param name="Seed">Seed of the step's draws.</param>
@@ -21,6 +21,9 @@ public readonly record struct StepVariables(float LearningRate, float LossScale 
 
     /// <summary>32-bit words of the structure.</summary>
     public const int Words = 8;
+
+    /// <summary>Index of the word that holds LossScale.</summary>
+    internal const uint LossScaleWord = 1;
 
     /// <summary>The persistent tensor [8] that holds a StepVariables on the device.</summary>
     public static Tensor NewTensor() => Tensor.Persistent("step_variables", new Shape(Words), MemoryCategory.Inputs, DType.UInt32);

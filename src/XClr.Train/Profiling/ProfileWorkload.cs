@@ -43,8 +43,7 @@ internal sealed class TrainWorkload : IProfileWorkload
             var objective = data is null ? PlanReport.Objective(config) : TrainSetup.CreateObjective(config, data, captions);
             graph = opened.Keep(TrainGraph.Create(device, config, objective));
             Plan = opened.Keep(graph.BuildPlan(device, new PlanOptions { Timing = PlanTiming.Dispatches }));
-            graph.Objective.Prepare(device);
-            graph.Optimizer.Initialize(device);
+            graph.Initialize(device);
             ModelInit.Fill(device, graph.Model, config.Seed);
             noise = (PackedBatch.Noise(config.BatchSize, 2, config.ImageSize), new uint[config.BatchSize], UnitRows(config.BatchSize, objective.TextWidth));
             if (data is not null)

@@ -1,0 +1,143 @@
+using XClr.Gpu;
+using XClr.Nn.Models;
+using XClr.Nn.Optim;
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Train.Tests;
+
+/// <summary>What an overflow in fp16 does to a run's state: nothing, but that the loss scale falls and the step is counted.</summary>
+public class MixedPrecisionTests
+{
+    private static readonly TrainConfig Config = new()
+    {
+        Data = "unused", Arch = Arch.ResNet18, Stem = Stem.Half, Width = 0.0625, ImageSize = 24, BatchSize = 4, Loss = LossKind.SimClr, Steps = 1, Precision = Precision.Amp,
+    };
+
+    public static TheoryData<string, OptimizerKind> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<string, OptimizerKind>();
+            foreach (var device in TestDevices.All)
+            {
+                foreach (var optimizer in Enum.GetValues<OptimizerKind>())
+                {
+                    cases.Add(device, optimizer);
+                }
+            }
+            return cases;
+        }
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void An_overflow_leaves_all_state_as_it_was_and_halves_the_scale(string name, OptimizerKind optimizer)
+    {
+        var device = TestDevices.Get(name);
+        using var run = new StepRun(device, Config with { Optimizer = optimizer });
+        run.Step();
+        Assert.Equal(new LossScale(LossScaler.Initial, GrowthCount: 1), run.Scale);
+        var (before, updates) = (run.State(), run.Updates);
+        Assert.Equal(1, updates);
+
+        const float Overflowing = 1e30f;
+        run.Scale = new LossScale(Overflowing, GrowthCount: 5);
+        run.Step();
+        Assert.Equal(new LossScale(Overflowing / 2, GrowthCount: 0, Skipped: 1), run.Scale);
+        Assert.Equal(updates, run.Updates);
+        Assert.Equal(before, run.State());
+
+        run.Scale = new LossScale(1024);
+        run.Step();
+        Assert.Equal(2, run.Updates);
+        var after = run.State();
+        Assert.All(before.Keys, key => Assert.NotEqual(before[key], after[key]));
+        TestDevices.RequireSilence(device);
+    }
+
+    [SkippableFact]
+    public void The_scale_does_not_change_what_is_learnt()
+    {
+        var device = TestDevices.Get(TestDevices.Lavapipe);
+        Dictionary<string, float[]> AtScale(float scale)
+        {
+            using var run = new StepRun(device, Config with { Optimizer = OptimizerKind.Sgd });
+            run.Scale = new LossScale(scale);
+            run.Step();
+            return run.State();
+        }
+        var (small, large) = (AtScale(256), AtScale(16384));
+        // Powers of two move no digit of a number, but what underflows at the smaller scale.
+        foreach (var (key, values) in small)
+        {
+            var distance = Math.Sqrt(values.Zip(large[key], (a, b) => (double)(a - b) * (a - b)).Sum() / values.Sum(v => (double)v * v));
+            Assert.InRange(distance, 0, 1e-4);
+        }
+    }
+
+    [SkippableFact]
+    public void A_row_of_updates_doubles_the_scale_up_to_the_largest()
+    {
+        var device = TestDevices.Get(TestDevices.Lavapipe);
+        using var run = new StepRun(device, Config with { Optimizer = OptimizerKind.Sgd });
+        run.Scale = new LossScale(512, GrowthCount: LossScaler.GrowthInterval - 1, Skipped: 3);
+        run.Step();
+        Assert.Equal(new LossScale(1024, GrowthCount: 0, Skipped: 3), run.Scale);
+    }
+
+    [Fact]
+    public void Kept_activations_take_half_the_memory()
+    {
+        var device = PaperDevice.Caps;
+        long Peak(Precision precision)
+        {
+            var config = Config with { Arch = Arch.ResNet50, Width = 1, Stem = Stem.ImageNet, ImageSize = 224, BatchSize = 16, Precision = precision };
+            using var graph = TrainGraph.Create(device, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f));
+            return PlanLayout.Create(graph.Step.Dispatches, device).TransientPeakBytes;
+        }
+        Assert.InRange(Peak(Precision.Amp), 0, 0.6 * Peak(Precision.Fp32));
+    }
+
+    /// <summary>A graph with its plan.</summary>
+    private sealed class StepRun : IDisposable
+    {
+        private readonly GpuDevice device;
+        private readonly TrainGraph graph;
+        private readonly Plan plan;
+
+        public StepRun(GpuDevice device, TrainConfig config)
+        {
+            this.device = device;
+            graph = TrainPlanTests.Graph(device, config);
+            plan = graph.BuildPlan(device, new PlanOptions { Poison = true });
+        }
+
+        public LossScale Scale
+        {
+            get => graph.Scaler!.Download(device);
+            set => graph.Scaler!.Upload(device, value);
+        }
+
+        public long Updates => UpdateCount.Download(device, graph.Optimizer);
+
+        public void Step() => plan.Run();
+
+        /// <summary>Parameters, optimiser states and running statistics, a copy.</summary>
+        public Dictionary<string, float[]> State()
+        {
+            var parameters = graph.Model.Parameters;
+            float[] Flat(GpuBuffer flat) => [.. StateDict.Download(device, parameters, flat).SelectMany(a => a.Values)];
+            var state = graph.Optimizer.States.ToDictionary(s => s.Name, s => Flat(s.Flat));
+            state["parameters"] = Flat(parameters.Values);
+            state["statistics"] = [.. StateDict.DownloadBuffers(device, parameters).SelectMany(a => a.Values)];
+            return state;
+        }
+
+        public void Dispose()
+        {
+            plan.Dispose();
+            graph.Dispose();
+        }
+    }
+}
