@@ -10,9 +10,9 @@ import numpy as np
 
 import safetensors_io
 
-# A limit holds unless PyTorch's own float32 run strays further from float64: then five times its error does.
+# A limit holds unless PyTorch's own run of that precision strays further from float64: then a multiple of its error does.
 LIMITS = {"loss": 1e-5, "features": 1e-4, "projections": 1e-4, "logits": 1e-4, "grad": 1e-3, "parameter": 1e-4, "optimizer": 1e-6}
-FLOAT32_FACTOR = 5
+FACTORS = {"fp32": 5, "amp": 2}
 
 
 def base_limit(name, network):
@@ -38,7 +38,7 @@ def error(name, actual, expected):
     return float(result) if np.isfinite(result) else np.inf
 
 
-def limits(expected, expected_f32):
+def limits(expected, expected_f32, precision="fp32"):
     """{name: limit} of every quantity; integers must be exact."""
     network, result = "loss" in expected, {}
     for name, value in expected.items():
@@ -47,7 +47,7 @@ def limits(expected, expected_f32):
             limit = 0.0
         elif expected_f32 is not None:
             own = error(name, expected_f32[name], value)
-            limit = limit if own <= limit else FLOAT32_FACTOR * own
+            limit = limit if own <= limit else FACTORS[precision] * own
         result[name] = limit
     return result
 

@@ -3,6 +3,7 @@ import numpy as np
 import torch
 
 import losses
+import mixed_precision
 from networks import LAYERS, Network, randomise
 from optimizers import Optimizer
 
@@ -42,10 +43,13 @@ def load(weights, options, dtype):
 
 
 def run(weights, batch, options, dtype, prepare=lambda network: None):
-    """{name: array}: loss, features, projections (or logits); when training grad.*, and with an optimiser all parameters and buffers after a step."""
+    """{name: array}: loss, features, projections (or logits); when training grad.*, and with an optimiser all parameters and buffers after a step. With
+    --precision amp the float32 run stores what mixed precision stores in fp16."""
     torch.set_default_dtype(dtype)
     network = load(weights, options, dtype)
     prepare(network)
+    if options.precision == "amp" and dtype == torch.float32:
+        mixed_precision.emulate(network)
     text = torch.from_numpy(batch["text"]).to(dtype)
     features, z = network(torch.from_numpy(batch["images"]).to(dtype))
     loss = losses.of_network(network, z, options.loss, text, torch.from_numpy(batch["labels"]), options.tau, options.tau_s)

@@ -17,9 +17,32 @@ public sealed class BenchTests
     }
 
     [Theory]
+    [InlineData("gemm", "fp32", "gemm 512x512x512")]
+    [InlineData("gemm", "amp", "gemm 512x512x512 f16")]
+    [InlineData("conv", "fp32", "conv2d_bwd_weight 1x1x1x2048 k512 1x1 s1 p0")]
+    [InlineData("loss", "fp32", "contrastive Text N4096 P128 D384 tau 0.1 tau_s 0.1")]
+    public void OpsOfAStepAreTimedAgainstTheRoof(string target, string precision, string expected)
+    {
+        var result = CliProcess.Run("bench", target, "--image-size", "32", "--rows", "1", "--repeats", "1", "--precision", precision, "--json").Expect(0).Json;
+        var ops = result.GetProperty("ops").EnumerateArray().ToDictionary(op => op.GetProperty("name").GetString()!);
+        Assert.Contains(expected, ops.Keys);
+        Assert.All(ops.Values, op => Assert.True(op.GetProperty("gigaflopsPerSecond").GetDouble() > 0 && op.GetProperty("ofRoof").GetDouble() > 0));
+        // 53 convolutions forward and for the weights, one less for the data.
+        Assert.Equal(target == "conv" ? 53 + 53 + 52 : ops.Count, ops.Values.Sum(op => op.GetProperty("count").GetInt32()));
+        var memory = result.GetProperty("memory").EnumerateArray().Select(m => (Rows: m.GetProperty("rows").GetDouble(), Bytes: m.GetProperty("bytes").GetDouble())).ToList();
+        if (target == "loss")
+        {
+            Assert.Equal(65536, memory[^1].Rows);
+            // Linear in the rows: 128 times the rows take no more than 200 times the memory.
+            Assert.InRange(memory[^1].Bytes / memory[0].Bytes, 1, 200);
+        }
+    }
+
+    [Theory]
     [InlineData("loader")]
     [InlineData("step", "--rows", "3")]
     [InlineData("forward", "--arch", "vgg16")]
+    [InlineData("gemm", "--precision", "int8")]
     public void WhatCannotBeTimedIsAUsageError(params string[] arguments) => CliProcess.Run(["bench", .. arguments]).Expect(2);
 
     [Fact]

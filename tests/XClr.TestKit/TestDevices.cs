@@ -9,12 +9,14 @@ namespace XClr.TestKit;
 /// The Vulkan devices that tests run on, opened once per process under the current validation layer with synchronization validation:
 /// Debian's lavapipe, the same with caps at the portable floor, and SwiftShader. A device whose driver is not installed skips its tests by name.
 /// XCLR_TEST_DRIVERS, files of Vulkan drivers (lvp_icd.json, vk_swiftshader_icd.json) with ':' between them, names others than this machine's; they run under the validation layer that the loader finds.
+/// A driver that is neither of the two counts as a card's: its first device, whose tests run under the layer that XCLR_VALIDATION asks for (tests/device).
 /// </summary>
 public static class TestDevices
 {
     public const string Lavapipe = "lavapipe";
     public const string Floor = "lavapipe-floor";
     public const string SwiftShader = "swiftshader";
+    public const string Card = "card";
 
     /// <summary>Caps of <see cref="Floor"/>: everything that engine.md's portable floor does not promise is off or small.</summary>
     public const string FloorCaps = "maxStorageBufferRange=1M,maxComputeWorkGroupCount=64,maxComputeSharedMemorySize=16K,maxComputeWorkGroupInvocations=256,shaderFloat16=0,storageBuffer16Bit=0,cpuKernels=0,shaderInt64=0";
@@ -55,18 +57,27 @@ public static class TestDevices
 
     private static GpuDevice? TryOpen(string name, string? caps = null, ShaderFolder? shaders = null)
     {
-        var pattern = name == SwiftShader ? "SwiftShader" : "llvmpipe";
-        if (!HasCurrentLayer || !GpuDevice.List().Any(d => d.Caps.Name.Contains(pattern, StringComparison.OrdinalIgnoreCase)))
+        if (!HasCurrentLayer || Find(name) is not { } pattern)
         {
             return null;
         }
+        if (name == Card)
+        {
+            return GpuDevice.Open(new DeviceOptions { Device = pattern, LowerCaps = caps ?? "", Shaders = shaders });
+        }
         return GpuDevice.Open(new DeviceOptions { Device = pattern, Validation = ValidationLevel.Synchronization, LowerCaps = caps ?? (name == Floor ? FloorCaps : ""), Shaders = shaders });
+    }
+
+    private static string? Find(string name)
+    {
+        var names = GpuDevice.List().Select(d => d.Caps.Name);
+        return name == Card ? names.FirstOrDefault() : names.FirstOrDefault(n => n.Contains(name == SwiftShader ? "SwiftShader" : "llvmpipe", StringComparison.OrdinalIgnoreCase));
     }
 
     private static IReadOnlyList<string> NamesOf(string drivers) =>
         [.. drivers.Split(':').Select(Path.GetFileName).SelectMany<string?, string>(file => file!.StartsWith("lvp_icd", StringComparison.Ordinal) ? [Lavapipe, Floor]
             : file.Contains("swiftshader", StringComparison.OrdinalIgnoreCase) ? [SwiftShader]
-            : throw new InvalidOperationException($"{DriversVariable}: '{file}' is neither lavapipe's file (lvp_icd*.json) nor SwiftShader's."))];
+            : [Card])];
 
     private static bool PointLoaderAt(string drivers)
     {

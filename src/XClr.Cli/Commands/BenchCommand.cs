@@ -3,14 +3,15 @@ using CommandLine;
 using XClr.Bench;
 using XClr.Gpu;
 using XClr.Nn.Models;
+using XClr.Text;
 using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference), medians over the runs; `bench matrix`: the rate of its matrix units.")]
+[Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference), medians over the runs; or its parts: `bench gemm`, `bench conv` (every convolution of ResNet-50, three directions), `bench loss`, `bench matrix` (matrix units).")]
 public sealed class BenchCommand : Command
 {
-    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|matrix; matrix takes no options on networks.")]
+    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|gemm|conv|loss|matrix; --arch is for the first two, --image-size and --rows for these and conv.")]
     public string Target { get; set; } = "";
 
     [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
@@ -42,12 +43,17 @@ public sealed class BenchCommand : Command
     {
         if (Target.Equals("matrix", StringComparison.OrdinalIgnoreCase))
             return ShaderLoop.Run(ShaderDir, Watch, Matrix);
-        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward, matrix.");
-        Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
-        Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
-        Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
-        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
         Require(Enum.TryParse<Precision>(Precision, ignoreCase: true, out var precision) && !int.TryParse(Precision, out _), $"--precision {Precision}: allowed: fp32, amp.");
+        Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
+        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        if (Target.ToLowerInvariant() is "gemm" or "conv" or "loss")
+        {
+            Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
+            return ShaderLoop.Run(ShaderDir, Watch, shaders => Ops(new OpBenchTables.Request(Target.ToLowerInvariant(), ImageSize, Rows, precision == Train.Precision.Amp, Repeats), shaders));
+        }
+        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward, gemm, conv, loss, matrix.");
+        Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
+        Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
         return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, precision, shaders)));
     }
 
@@ -70,6 +76,12 @@ public sealed class BenchCommand : Command
         table.Row("dispatches, pipelines", $"{result.Dispatches}, {result.Pipelines}");
         Output.Results.Write(table);
         return ExitCode.Success;
+    }
+
+    private int Ops(OpBenchTables.Request request, ShaderFolder? shaders)
+    {
+        using var device = TrainSetup.OpenDevice(Device, shaders: shaders);
+        return OpBenchTables.Run(device, PeakCache.Get(device, CacheFolder.Default), request, Json);
     }
 
     private int Matrix(ShaderFolder? shaders)

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# pack.sh          makes build/device and build/device.tar.xz: program, test assemblies, runtime and test runner for a bare Linux machine with a GPU (README.md)
+#
+# Takes what a Release build left; builds nothing.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../.." && pwd)
+device=$root/build/device
+dotnet=$(dirname -- "$(readlink -f -- "$(command -v dotnet)")")
+sdk=$dotnet/sdk/$(dotnet --version)
+runtime=$(dotnet --list-runtimes | sed -n 's/^Microsoft.NETCore.App \([^ ]*\).*/\1/p' | tail -n 1)
+program=src/XClr.Cli/bin/Release/net10.0
+data=/usr/share/datasets/fashion-mnist
+
+[ -x "$root/$program/xclr" ] || { echo "pack.sh: there is no $root/$program/xclr; build first: ./xclr devices" >&2; exit 1; }
+
+# copy FROM-FOLDER TO-FOLDER [tar's options]: what is there, other systems' native libraries left out.
+copy() {
+  mkdir -p "$2"
+  tar -C "$1" --exclude='runtimes/win*' --exclude='runtimes/osx*' --exclude='runtimes/linux-arm*' --exclude='runtimes/linux-musl*' --exclude='runtimes/linux-bionic*' --exclude='runtimes/linux-riscv*' \
+    --exclude='runtimes/linux-loongarch*' --exclude='runtimes/linux-x86' --exclude='runtimes/browser*' --exclude='runtimes/maccatalyst*' --exclude='runtimes/android*' --exclude='runtimes/ios*' --exclude='*.pdb' --exclude='*.xml' \
+    -cf - "${@:3}" . | tar -C "$2" -xf -
+}
+
+rm -rf "$device"
+copy "$root/$program" "$device/$program"
+for project in XClr.Gpu.Tests XClr.Nn.Tests; do
+  [ -d "$root/tests/$project/bin/Release/net10.0" ] || { echo "pack.sh: tests/$project is not built; build first: dotnet build XClr.Vulkan.sln -c Release" >&2; exit 1; }
+  copy "$root/tests/$project/bin/Release/net10.0" "$device/tests/$project/bin/Release/net10.0"
+done
+# What tests look for from the repository's root.
+copy "$root/tests/Golden/data" "$device/tests/Golden/data"
+copy "$root/tests/device" "$device/tests/device"
+copy "$root/shaders" "$device/shaders"
+cp "$root/XClr.Vulkan.sln" "$device"
+mkdir -p "$device/dotnet/shared/Microsoft.NETCore.App" "$device/vstest" "$device/data"
+cp -r "$dotnet/dotnet" "$dotnet/host" "$device/dotnet"
+cp -r "$dotnet/shared/Microsoft.NETCore.App/$runtime" "$device/dotnet/shared/Microsoft.NETCore.App"
+cp -r "$sdk"/vstest.console* "$sdk"/Microsoft.TestPlatform*.dll "$sdk"/Microsoft.VisualStudio.TestPlatform*.dll "$sdk"/testhost* "$sdk"/Newtonsoft.Json.dll "$sdk"/NuGet.Frameworks.dll "$sdk"/Extensions "$device/vstest"
+[ ! -d $data ] || cp $data/t10k-*.gz "$device/data"
+git -C "$root" rev-parse HEAD >"$device/commit" 2>/dev/null || true
+tar -C "$root/build" -cf - device | xz -T0 -6 >"$root/build/device.tar.xz"
+du -h "$root/build/device.tar.xz"
