@@ -32,7 +32,7 @@ public sealed class TrainerTests : IDisposable
     public void A_run_learns_and_leaves_a_folder_that_says_all(Precision precision)
     {
         var run = Path.Combine(folder, "run");
-        var outcome = Trainer.Run(config with { RunDir = run, Steps = 24, Precision = precision }, new Recording(), CancellationToken.None);
+        var outcome = Trainer.Run(config with { RunDir = run, Steps = 24, Precision = precision, Lr = precision == Precision.Amp ? 0.02 : 0.05 }, new Recording(), CancellationToken.None);
         Assert.Equal((TrainStatus.Completed, 24), (outcome.Status, outcome.Step));
         Assert.True(outcome.After!.Values["knn_top1"] > 0.8, $"k-NN {outcome.After.Values["knn_top1"]}");
         Assert.True(outcome.After.Values["fidelity"] > outcome.Before!.Values["fidelity"]);
