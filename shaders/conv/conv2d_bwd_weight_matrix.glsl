@@ -2,9 +2,9 @@
 // The next step's operands are on their way to registers while the matrices multiply. Rows, columns and pixels out of range are zeros.
 #include "grid.glsl"
 #include "quad.glsl"
-#define PROLOGUE_ID 8
+#define PROLOGUE_ID 9
 #include "conv2d_bwd_weight_params.glsl"
-layout(constant_id = 9) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
+layout(constant_id = 10) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
 #define A_BY_COLUMNS
 #include "matrix_tile.glsl"
 layout(std430, binding = 0) readonly buffer X { uvec2 x4[]; };
@@ -18,7 +18,7 @@ layout(std430, binding = 4) writeonly buffer Dw { vec4 dw[]; };
 struct Tap { int r, s, c; };         // under one quad of rows; c in quads, -1 past the last row
 struct Pixel { int m, n, p, q; };    // of dy; m counts them
 Tap taps[2];                         // of this invocation's octet of rows
-Pixel pixels[LOADS_A], stride32;     // of its loads, and the way from step to step
+Pixel pixels[LOADS_A], strideStep;     // of its loads, and the way from step to step
 int end;                             // of this part's pixels
 uvec4 nextA[LOADS_A], nextB[LOADS_B];
 
@@ -73,7 +73,7 @@ void load_next(int m0, int k0) {
   int t = int(gl_LocalInvocationIndex), octets = int(COLUMNS / 8);
   [[unroll]] for (uint i = 0; i < LOADS_A; i++) {
     nextA[i] = octet(pixels[i]);
-    pixels[i] = after(pixels[i], stride32);
+    pixels[i] = after(pixels[i], strideStep);
   }
   [[unroll]] for (uint i = 0; i < LOADS_B; i++) nextB[i] = gradient(m0 + (t + int(i * INVOCATIONS)) / octets, k0 + t % octets * 2);
 }
@@ -106,7 +106,7 @@ void main() {
   end = min(total, (part + 1) * perPart);
   for (int i = 0; i < 2; i++) taps[i] = tap_of(row0 / 4 + t % octets * 2 + i);
   [[unroll]] for (uint i = 0; i < LOADS_A; i++) pixels[i] = pixel_of(part * perPart + (t + int(i * INVOCATIONS)) / octets);
-  stride32 = pixel_of(int(DEPTH));
+  strideStep = pixel_of(int(DEPTH));
   clear_sums();
   load_next(part * perPart, k0);
   for (int m0 = part * perPart; m0 < end; m0 += int(DEPTH)) {

@@ -2,9 +2,9 @@
 // operands are on their way to registers while the matrices multiply. Out-of-range rows, columns and depth are zeros. Columns are the fastest in the grid: neighbours share rows of `x`.
 #include "grid.glsl"
 #include "quad.glsl"
-#define FIRST_ID 8
+#define FIRST_ID 9
 #include "conv2d_params.glsl"
-layout(constant_id = 11) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
+layout(constant_id = 12) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
 #include "matrix_tile.glsl"
 layout(std430, binding = 0) readonly buffer In { uvec2 x4[]; };          // [N,H,W,C]
 layout(std430, binding = 0) readonly buffer InOctets { uvec4 x8[]; };

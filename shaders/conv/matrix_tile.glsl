@@ -1,15 +1,16 @@
 // The product of one workgroup on cooperative matrices: ROWS x COLUMNS sums in fp32, fp16 operands staged in shared memory DEPTH at a time. SY x SX subgroups
-// have WM x WN matrices of MATRIX_M x MATRIX_N each. Constants 0 to 7 belong to this file. With A_BY_COLUMNS the first operand lies there as [DEPTH][ROWS], else as [ROWS][DEPTH].
+// have WM x WN matrices of MATRIX_M x MATRIX_N each. Constants 0 to 8 belong to this file. With A_BY_COLUMNS the first operand lies there as [DEPTH][ROWS], else as [ROWS][DEPTH].
 // Rows in shared memory are padded by 16 bytes, so that they begin in different banks. The same memory stages the sums on their way out, as rows of a lane's quads.
 layout(constant_id = 0) const uint MATRIX_M = 16;
 layout(constant_id = 1) const uint MATRIX_N = 16;
 layout(constant_id = 2) const uint MATRIX_K = 16;
-layout(local_size_x_id = 3) in;  // SY * SX * the subgroup's size
+layout(local_size_x = 256, local_size_x_id = 3) in;  // SY * SX * the size of a subgroup
 layout(constant_id = 4) const uint SY = 2;
 layout(constant_id = 5) const uint SX = 4;
 layout(constant_id = 6) const uint WM = 4;
 layout(constant_id = 7) const uint WN = 2;
-const uint DEPTH = 32, ROWS = SY * WM * MATRIX_M, COLUMNS = SX * WN * MATRIX_N, INVOCATIONS = gl_WorkGroupSize.x;
+layout(constant_id = 8) const uint DEPTH = 32;
+const uint ROWS = SY * WM * MATRIX_M, COLUMNS = SX * WN * MATRIX_N, INVOCATIONS = gl_WorkGroupSize.x;
 // Pitches in words of 16 bytes.
 #ifdef A_BY_COLUMNS
 const uint PITCH_A = ROWS / 8 + 1, SIZE_A = DEPTH * PITCH_A;

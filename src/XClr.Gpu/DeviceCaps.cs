@@ -147,6 +147,7 @@ public sealed record DeviceCaps
         "maxcomputesharedmemorysize" => this with { MaxComputeSharedMemorySize = (int)Least(key, text, MaxComputeSharedMemorySize) },
         "maxcomputeworkgroupinvocations" => this with { MaxComputeWorkGroupInvocations = (int)Least(key, text, MaxComputeWorkGroupInvocations) },
         "maxcomputeworkgroupcount" => this with { MaxComputeWorkGroupCount = Least(key, text, MaxComputeWorkGroupCount) },
+        "shadercores" => this with { ShaderCores = (int)Least(key, text, ShaderCores) },
         "timestampvalidbits" => this with { TimestampValidBits = (int)Least(key, text, TimestampValidBits) },
         "calibratedtimestamps" => this with { CalibratedTimestamps = Off(key, text, CalibratedTimestamps) },
         "shaderfloat16" => this with { ShaderFloat16 = Off(key, text, ShaderFloat16) },

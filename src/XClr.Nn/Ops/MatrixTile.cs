@@ -6,13 +6,10 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// How a workgroup shares out its tile of a product on cooperative matrices (shaders/conv/matrix_tile.glsl): <paramref name="SY"/> x <paramref name="SX"/> subgroups of
-/// <paramref name="Lanes"/> invocations, with <paramref name="WM"/> x <paramref name="WN"/> matrices of sums each.
+/// <paramref name="Lanes"/> invocations, with <paramref name="WM"/> x <paramref name="WN"/> matrices of sums each; a step is <paramref name="Depth"/> deep.
 /// </summary>
-internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lanes, int SY, int SX, int WM, int WN)
+internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lanes, int SY, int SX, int WM, int WN, int Depth)
 {
-    /// <summary>Depth of a step; the matrices' K divides it.</summary>
-    private const int Depth = 32;
-
     /// <summary>Invocations of a workgroup that every device has; cores of a device that does not say; workgroups per core that fill it.</summary>
     private const int MaxInvocations = 256, UnknownCores = 32, GroupsPerCore = 2;
 
@@ -24,9 +21,10 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
 
     public int Rows => SY * WM * Shape.M;
     public int Columns => SX * WN * Shape.N;
+    private int Invocations => Lanes * SY * SX;
 
-    /// <summary>Values of the specialisation constants 0 to 7.</summary>
-    private uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)(Lanes * SY * SX), (uint)SY, (uint)SX, (uint)WM, (uint)WN];
+    /// <summary>Values of the specialisation constants 0 to 8.</summary>
+    private uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth];
 
     /// <summary>
     /// The kernel and tile for a product of so many rows and columns of fp16 operands; null where the device has no cooperative matrices, runs the kernels for CPU drivers, or its compiler does all tiles badly.
@@ -62,20 +60,20 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         return IsClose(rows, Rows) && IsClose(columns, Columns);
     }
 
-    // From the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands), each with the device's largest matrices first.
+    // From the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands) and the deeper steps, each with the device's largest matrices first.
     private static IEnumerable<MatrixTile> Tiles(DeviceCaps caps)
     {
         var lanes = caps.MatrixSubgroupSize;
         foreach (var (rows, columns) in new[] { (128, 128), (128, 64), (64, 128), (64, 64) })
         {
-            foreach (var sums in new[] { 64, 32, 16 })
+            foreach (var (sums, depth) in new[] { (64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16) })
             {
                 // A subgroup's share, square or twice as high as wide.
                 var width = 1 << BitOperations.Log2((uint)(sums * lanes)) / 2;
                 var height = sums * lanes / width;
                 foreach (var shape in caps.HalfMatrixShapes.OrderByDescending(s => s.M * s.N * s.K))
                 {
-                    var tile = new MatrixTile(shape, lanes, rows / height, columns / width, height / shape.M, width / shape.N);
+                    var tile = new MatrixTile(shape, lanes, rows / height, columns / width, height / shape.M, width / shape.N, depth);
                     if (tile.Rows == rows && tile.Columns == columns && tile.Fits(caps))
                     {
                         yield return tile;
@@ -89,7 +87,8 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     {
         var quads = WN * Shape.N / 4;
         return SY * SX >= LeastSubgroups && Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && Lanes % quads == 0 && Shape.M % (Lanes / quads) == 0
-            && Lanes * SY * SX <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
+            && Rows * Depth / 8 % Invocations == 0 && Columns * Depth / 8 % Invocations == 0
+            && Invocations <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
     }
 
     // As matrix_tile.glsl counts it, whichever way the first operand lies.
