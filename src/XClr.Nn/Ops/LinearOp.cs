@@ -4,7 +4,7 @@ using static XClr.Nn.Ops.OpMath;
 namespace XClr.Nn.Ops;
 
 /// <summary>
-/// Linear layer y = x w + bias, fp32. x, dx: [M,C], w, dw: [C,K] (a 1x1 convolution's weights: K fastest), bias, dbias: [K], y, dy: [M,K]; C and K multiples of 4.
+/// Linear layer y = x w + bias, fp32 (products also fp16; with a bias y and dy are fp32). x, dx: [M,C], w, dw: [C,K] (a 1x1 convolution's weights: K fastest), bias, dbias: [K], y, dy: [M,K]; C and K multiples of 4.
 /// The products are 1x1 convolutions over M images of one pixel.
 /// </summary>
 public static class LinearOp
@@ -22,6 +22,7 @@ public static class LinearOp
         if (bias is not null)
         {
             Shape.Require([g.K], bias);
+            RowWork.RequireSingle(y);
             foreach (var (start, count) in gpu.RowRuns(y))
             {
                 gpu.Dispatch(BiasFwd, CeilDiv((long)count * g.K / 4, 64), new((uint)count, (uint)g.K / 4), reads: [bias], writes: [y.Rows(start, count)], detail: $"{count}x{g.K}");
@@ -44,6 +45,7 @@ public static class LinearOp
         var (_, k) = dy.Shape.As2D();
         Shape.Require([k], dbias);
         Shape.Require([-1, k], dy);
+        RowWork.RequireSingle(dy);
         var runs = gpu.RowRuns(dy).Select(r => (r.Start, r.Count, Blocks: (int)CeilDiv(r.Count, RowsPerBlock))).ToList();
         var parts = gpu.NewTensor($"{dbias.Name}.parts", new Shape(runs.Sum(r => r.Blocks), k), MemoryCategory.Workspace);
         var first = 0;
