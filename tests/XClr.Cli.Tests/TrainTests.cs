@@ -157,7 +157,8 @@ public sealed partial class TrainTests : IDisposable
         Assert.InRange(results.GetProperty("fidelity").GetDouble(), -1, 1);
         var made = CliProcess.Run(["embed-images", "--checkpoint", Run, "--data", folder.Path, "--out", folder.File("e.safetensors"), "--json"]).Expect(0).Json;
         Assert.Equal((32, 32, 128), (made.GetProperty("images").GetInt32(), made.GetProperty("features").GetInt32(), made.GetProperty("projections").GetInt32()));
-        Assert.Contains("allowed: knn|fidelity", CliProcess.Run("eval", "--checkpoint", Run, "--val-data", folder.Path, "--protocol", "linear").Expect(2).Errors);
+        Assert.Contains("--protocol linear needs --data", CliProcess.Run("eval", "--checkpoint", Run, "--val-data", folder.Path, "--protocol", "linear").Expect(2).Errors);
+        Assert.Contains("--protocol 'linaer' is not accepted; allowed: ", CliProcess.Run("eval", "--checkpoint", Run, "--val-data", folder.Path, "--protocol", "linaer").Expect(2).Errors);
     }
 
     [Fact]

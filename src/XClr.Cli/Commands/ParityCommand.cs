@@ -68,14 +68,15 @@ public sealed class ParityCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
+        var precision = Parse<Precision>("precision", Precision);
         var rates = Lr.Split(',').Select(ParseRate).ToList();
         var optimizer = Optimizer == NoOptimizer
             ? null
             : new OptimizerSettings(Parse<OptimizerKind>("optimizer", Optimizer, $"|{NoOptimizer}"), WeightDecay, Momentum, Nesterov);
-        return Gradients is null ? RunNetwork(optimizer, rates) : RunOptimizer(Gradients, optimizer, rates);
+        return Gradients is null ? RunNetwork(optimizer, rates, precision) : RunOptimizer(Gradients, optimizer, rates);
     }
 
-    private int RunNetwork(OptimizerSettings? optimizer, List<float> rates)
+    private int RunNetwork(OptimizerSettings? optimizer, List<float> rates, Precision precision)
     {
         if (rates.Count != 1)
             throw new UsageException($"--lr {Lr}: a step on --batch takes one learning rate; several are for --gradients.");
@@ -93,7 +94,7 @@ public sealed class ParityCommand : Command
             LearningRate = rates[0],
             ClipNorm = (float)ClipNorm,
             Mode = Parse<Mode>("mode", Mode),
-            Precision = Parse<Precision>("precision", Precision),
+            Precision = precision,
             Device = Device,
         });
         if (Json)
