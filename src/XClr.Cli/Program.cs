@@ -7,6 +7,7 @@ return VerbRunner.Run(
     typeof(TrainCommand),
     typeof(EvalCommand),
     typeof(CompareCommand),
+    typeof(ReportCommand),
     typeof(EmbedImagesCommand),
     typeof(EmbedTextCommand),
     typeof(InspectCommand),

@@ -10,12 +10,7 @@ public static class PngFile
     /// <exception cref="DataException">The file cannot be written.</exception>
     public static void Write(string path, ReadOnlySpan<byte> rgb, int width, int height)
     {
-        using var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgb888x));
-        var pixels = MemoryMarshal.Cast<byte, uint>(bitmap.GetPixelSpan());
-        for (var i = 0; i < width * height; i++)
-        {
-            pixels[i] = rgb[3 * i] | (uint)rgb[3 * i + 1] << 8 | (uint)rgb[3 * i + 2] << 16 | 0xff000000u;
-        }
+        using var bitmap = Bitmap(rgb, width, height);
         try
         {
             using var file = File.Create(path);
@@ -25,5 +20,17 @@ public static class PngFile
         {
             throw new DataException($"The picture '{path}' cannot be written: {e.Message}", e);
         }
+    }
+
+    /// <summary>RGB8 pixels as a bitmap.</summary>
+    internal static SKBitmap Bitmap(ReadOnlySpan<byte> rgb, int width, int height)
+    {
+        var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgb888x));
+        var pixels = MemoryMarshal.Cast<byte, uint>(bitmap.GetPixelSpan());
+        for (var i = 0; i < width * height; i++)
+        {
+            pixels[i] = rgb[3 * i] | (uint)rgb[3 * i + 1] << 8 | (uint)rgb[3 * i + 2] << 16 | 0xff000000u;
+        }
+        return bitmap;
     }
 }

@@ -19,8 +19,8 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
 
     public int Count => Keys.Count;
 
-    /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch. <paramref name="warn"/> is told of reduced images.</summary>
-    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, Action<string> warn, CancellationToken stop)
+    /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch. <paramref name="warn"/> is told of reduced images, <paramref name="visit"/> of every sample that is encoded.</summary>
+    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, Action<string> warn, CancellationToken stop, Action<Sample>? visit = null)
     {
         var options = new SampleStreamOptions
         {
@@ -40,6 +40,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
                 labels.Add(sample.Label);
                 captions.Add(sample.Caption);
                 all.Add(sample.Captions);
+                visit?.Invoke(sample);
                 sample.Dispose();
             }
         }
