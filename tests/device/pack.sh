@@ -35,8 +35,11 @@ cp "$root/XClr.Vulkan.sln" "$device"
 mkdir -p "$device/dotnet/shared/Microsoft.NETCore.App" "$device/vstest" "$device/data"
 cp -r "$dotnet/dotnet" "$dotnet/host" "$device/dotnet"
 cp -r "$dotnet/shared/Microsoft.NETCore.App/$runtime" "$device/dotnet/shared/Microsoft.NETCore.App"
-cp -r "$sdk"/vstest.console* "$sdk"/Microsoft.TestPlatform*.dll "$sdk"/Microsoft.VisualStudio.TestPlatform*.dll "$sdk"/testhost* "$sdk"/Newtonsoft.Json.dll "$sdk"/NuGet.Frameworks.dll "$sdk"/Extensions "$device/vstest"
-[ ! -d $data ] || cp $data/t10k-*.gz "$device/data"
+cp -r "$sdk"/vstest.console* "$sdk"/Microsoft.TestPlatform*.dll "$sdk"/Microsoft.VisualStudio.TestPlatform*.dll "$sdk"/testhost* "$sdk"/Newtonsoft.Json.dll "$sdk"/NuGet.Frameworks.dll "$sdk"/Microsoft.Extensions.*.dll "$sdk"/Extensions "$device/vstest"
+if [ -d $data ]; then
+  cp $data/t10k-*.gz "$device/data"
+  printf '%s\n' t-shirt trouser pullover dress coat sandal shirt sneaker bag "ankle boot" >"$device/data/classes.txt"
+fi
 git -C "$root" rev-parse HEAD >"$device/commit" 2>/dev/null || true
 tar -C "$root/build" -cf - device | xz -T0 -6 >"$root/build/device.tar.xz"
 du -h "$root/build/device.tar.xz"

@@ -38,12 +38,12 @@ for precision in fp32 amp; do
   done
 done
 for n in $rows; do
-  step "PyTorch, $n rows" "torch-$n.json" python3 "$root/tests/device/torch_step.py" --image-size "$size" --rows "$n"
+  step "PyTorch, $n rows" "torch-$n.json" "${XCLR_PYTHON:-python3}" "$root/tests/device/torch_step.py" --image-size "$size" --rows "$n"
 done
 step loss bench-loss.json "$xclr" bench loss --json
 step profile profile.json "$xclr" profile --image-size "$size" --batch-size $((${rows%% *} / 2)) --precision amp --measure-peaks --html "$out/profile.html" --json
 if [ -f "$root/data/t10k-images-idx3-ubyte.gz" ]; then
-  step train train.log "$xclr" train --data "$root/data/t10k-images-idx3-ubyte.gz" --data-format idx --caption-template "a photo of a {class}" --val-data "$root/data/t10k-images-idx3-ubyte.gz" \
+  step train train.log "$xclr" train --data "$root/data/t10k-images-idx3-ubyte.gz" --data-format idx --classes "$root/data/classes.txt" --caption-template "a photo of a {class}" --val-data "$root/data/t10k-images-idx3-ubyte.gz" \
     --arch resnet50 --image-size 64 --batch-size "${XCLR_TRAIN_ROWS:-256}" --epochs 1000 --max-time "${minutes}m" --optimizer adamw --lr 1e-3 --lr-scaling none --precision amp --run-dir "$out/train"
 fi
 cat "$out/summary.json"

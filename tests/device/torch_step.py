@@ -44,7 +44,7 @@ def measure(options, compiled):
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(options.device, dtype=torch.float16, enabled=gpu):
+        with torch.autocast(options.device, dtype=torch.float16 if gpu else torch.bfloat16, enabled=gpu):
             z = step_network(images)
         loss = loss_of(z)
         if scaler is None:
