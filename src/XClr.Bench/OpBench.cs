@@ -27,7 +27,7 @@ public static class OpBench
     /// <summary>Runs the case once to warm up, then <paramref name="runs"/> times.</summary>
     public static OpTiming Measure(GpuDevice device, OpCase op, DevicePeaks peaks, int runs)
     {
-        var tensors = op.Inputs.Concat(op.Outputs).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type));
+        var tensors = op.NewTensors();
         try
         {
             device.Place(tensors.Values.Select(t => t.View.Buffer));
@@ -54,7 +54,7 @@ public static class OpBench
     /// <summary>Bytes of transient memory that a case takes on a device, its inputs and outputs not counted; nothing is allocated.</summary>
     public static long TransientBytes(DeviceCaps caps, OpCase op)
     {
-        var tensors = op.Inputs.Concat(op.Outputs).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type));
+        var tensors = op.NewTensors();
         var gpu = new Recorder(caps);
         op.Record(gpu, tensors);
         return PlanLayout.Create(gpu.Dispatches, caps).TransientPeakBytes;

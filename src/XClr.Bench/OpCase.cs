@@ -27,6 +27,10 @@ public sealed record OpCase(string Name, IReadOnlyList<OpTensor> Inputs, IReadOn
 {
     public override string ToString() => Name;
 
+    /// <summary>A persistent tensor for every input and output, by name; not placed yet.</summary>
+    public Dictionary<string, Tensor> NewTensors() =>
+        Inputs.Concat(Outputs).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type));
+
     /// <summary>The same case with these tensors stored as fp16.</summary>
     public OpCase InHalf(params IReadOnlyList<string> names)
     {

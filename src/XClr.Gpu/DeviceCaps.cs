@@ -64,6 +64,9 @@ public sealed record DeviceCaps
     public required bool StorageBuffer16Bit { get; init; }
     public required bool ShaderInt64 { get; init; }
     public required bool BufferDeviceAddress { get; init; }
+    /// <summary>Name and driver, for tables and files.</summary>
+    public string FullName => $"{Name}, {DriverName} {DriverInfo}";
+
     /// <summary>A pipeline may ask for a subgroup size from the smallest to the largest.</summary>
     public required bool SubgroupSizeControl { get; init; }
 

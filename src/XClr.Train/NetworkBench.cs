@@ -66,7 +66,7 @@ public static class NetworkBench
                 pixels[i] = i % 4 == 3 ? 0 : random.NextSingle() - 0.5f;
             }
             device.Transfer.Upload<float>(images, pixels);
-            return Time(device, device.Record(gpu => model.Forward(gpu, request.Precision == Precision.Fp32 ? images : CastOp.ToHalf(gpu, images), Mode.Eval, features)), request);
+            return Time(device, device.Record(gpu => model.Forward(gpu, request.Precision.Stored(gpu, images), Mode.Eval, features)), request);
         }
         finally
         {
@@ -96,7 +96,7 @@ public static class NetworkBench
             }
         }
         var walls = Samples.Of(wall);
-        return new BenchResult($"{device.Caps.Name}, {device.Caps.DriverName} {device.Caps.DriverInfo}", walls.Median, walls.Min, walls.Max, Samples.Of(cpu).Median, busy.Count == 0 ? null : Samples.Of(busy).Median,
+        return new BenchResult(device.Caps.FullName, walls.Median, walls.Min, walls.Max, Samples.Of(cpu).Median, busy.Count == 0 ? null : Samples.Of(busy).Median,
             1000 * request.Rows / walls.Median, plan.Layout.Flops / walls.Median * 1e-6, gpu.Dispatches.Count, gpu.Dispatches.Select(d => d.Kernel.Key).Distinct().Count());
     }
 }

@@ -156,7 +156,7 @@ internal sealed class ParityStep : IDisposable
 
     private void Record(Recorder gpu)
     {
-        model.Forward(gpu, request.Precision == Precision.Fp32 ? images : CastOp.ToHalf(gpu, images), request.Mode, features, projections);
+        model.Forward(gpu, request.Precision.Stored(gpu, images), request.Mode, features, projections);
         var gradient = objective.Record(gpu, model, projections, stepVariables);
         if (request.Mode == Mode.Train)
         {

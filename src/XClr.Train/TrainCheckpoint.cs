@@ -30,7 +30,7 @@ internal static class TrainCheckpoint
             PlanFingerprint = fingerprint,
             BestMetric = best,
             Commit = SourceRevision.Commit,
-            Device = $"{graph.Caps.Name}, {graph.Caps.DriverName} {graph.Caps.DriverInfo}",
+            Device = graph.Caps.FullName,
         };
         return store.Save(state, new CheckpointTensors(
             ModelFile.BackboneEntries(device, graph.Model, step), ModelFile.HeadEntries(device, graph.Model, step), OptimizerEntries(device, graph)));

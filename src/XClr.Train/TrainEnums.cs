@@ -1,3 +1,7 @@
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Ops;
+
 namespace XClr.Train;
 
 /// <summary>The projection head.</summary>
@@ -55,4 +59,11 @@ public enum AugmentPreset
     SimClr,
     Light,
     None,
+}
+
+/// <summary>What a precision means for tensors.</summary>
+internal static class PrecisionStorage
+{
+    /// <summary>Images as the network of this precision takes them: fp32 as they are, or cast to fp16.</summary>
+    public static Tensor Stored(this Precision precision, Recorder gpu, Tensor images) => precision == Precision.Amp ? CastOp.ToHalf(gpu, images) : images;
 }

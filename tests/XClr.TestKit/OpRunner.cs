@@ -75,8 +75,7 @@ public static class OpRunner
 
     private static Dictionary<string, float[]> RunOnce(GpuDevice device, OpCase op, Dictionary<string, float[]> inputs, DeviceCaps caps, PlanOptions options)
     {
-        var tensors = op.Inputs.Concat(op.Outputs).DistinctBy(t => t.Name)
-            .ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type));
+        var tensors = op.NewTensors();
         try
         {
             device.Place(tensors.Values.Select(t => t.View.Buffer));

@@ -100,7 +100,7 @@ public sealed class BenchCommand : Command
         foreach (var rate in rates)
             table.Row($"{rate.Shape.M}x{rate.Shape.N}x{rate.Shape.K}", rate.GigaflopsPerSecond.ToString("0.0", CultureInfo.InvariantCulture));
         Output.Results.Write(table);
-        Output.WriteFacts([("device", $"{caps.Name}, {caps.DriverName} {caps.DriverInfo}")]);
+        Output.WriteFacts([("device", caps.FullName)]);
         return ExitCode.Success;
     }
 }

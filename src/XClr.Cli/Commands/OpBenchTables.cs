@@ -27,12 +27,11 @@ internal static class OpBenchTables
         var caps = device.Caps;
         List<Line> lines = [.. Cases(caps, request).Select(c => new Line(OpBench.Measure(device, c.Op, peaks, request.Repeats), c.Count))];
         (int Rows, long Bytes)[] memory = request.Target == "loss" ? [.. LossRows(LargestLoss).Select(rows => (rows, OpBench.TransientBytes(caps, NetworkCases.Loss(rows))))] : [];
-        var name = $"{caps.Name}, {caps.DriverName} {caps.DriverInfo}";
         if (json)
         {
             Output.Json(new
             {
-                target = request.Target, device = name, peaks, repeats = request.Repeats, half = request.Half,
+                target = request.Target, device = caps.FullName, peaks, repeats = request.Repeats, half = request.Half,
                 ops = lines.Select(l => new
                 {
                     l.Timing.Name, l.Count, ms = new { median = l.Timing.MedianMs, min = l.Timing.Milliseconds[0], max = l.Timing.Milliseconds[^1] }, l.Timing.Flops, l.Timing.Bytes,
@@ -43,7 +42,7 @@ internal static class OpBenchTables
             return ExitCode.Success;
         }
         Print(lines, memory);
-        Output.WriteFacts([("device", name), ("roof", string.Create(CultureInfo.InvariantCulture, $"{peaks.GigabytesPerSecond:0.0} GB/s, {peaks.GigaflopsPerSecond:0} GFLOP/s{(peaks.MatrixGigaflopsPerSecond is { } m2 ? $", matrices {m2:0}" : "")}"))]);
+        Output.WriteFacts([("device", caps.FullName), ("roof", string.Create(CultureInfo.InvariantCulture, $"{peaks.GigabytesPerSecond:0.0} GB/s, {peaks.GigaflopsPerSecond:0} GFLOP/s{(peaks.MatrixGigaflopsPerSecond is { } m2 ? $", matrices {m2:0}" : "")}"))]);
         return ExitCode.Success;
     }
 

@@ -52,9 +52,9 @@ internal static class Conv2dKernels
     {
         uint[] slots = [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
-        var (kernel, rows, columns) = HasLaneRows(gpu.Caps, storage) ? LaneRow(laneRow, 4 * p.K4, slots[..2]) : MatrixTile.Choose(gpu.Caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) is { } matrices
-            ? (matrices.Kernel, matrices.Tile.Rows, matrices.Tile.Columns)
-            : Choose(gpu.Caps, storage, 4 * p.K4, variants, slots);
+        var (kernel, rows, columns) = HasLaneRows(gpu.Caps, storage)
+            ? LaneRow(laneRow, 4 * p.K4, slots[..2])
+            : MatrixTile.Choose(gpu.Caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(gpu.Caps, storage, 4 * p.K4, variants, slots);
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
@@ -91,9 +91,12 @@ internal static class Conv2dKernels
     private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue)
     {
         var kind = PrologueKind(prologue);
-        return HasLaneRows(caps, storage) ? LaneRow(BwdWeightLaneRow, k, [kind, c % LaneRows == 0 ? 1u : 0u]) : MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, Octets(c / 4, k / 4)]) is { } matrices
-            ? (matrices.Kernel, matrices.Tile.Rows, matrices.Tile.Columns)
-            : Choose(caps, storage, k, BwdWeight, caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
+        if (HasLaneRows(caps, storage))
+        {
+            return LaneRow(BwdWeightLaneRow, k, [kind, c % LaneRows == 0 ? 1u : 0u]);
+        }
+        return MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, Octets(c / 4, k / 4)])
+            ?? Choose(caps, storage, k, BwdWeight, caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
     }
 
     /// <summary>

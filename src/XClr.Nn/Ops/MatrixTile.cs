@@ -27,23 +27,23 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     private uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth];
 
     /// <summary>
-    /// The kernel and tile for a product of so many rows and columns of fp16 operands; null where the device has no cooperative matrices, runs the kernels for CPU drivers, or its compiler does all tiles badly.
+    /// The kernel, and rows and columns of its tile, for a product of so many rows and columns of fp16 operands; null where the device has no cooperative matrices, runs the kernels for CPU drivers, or its compiler does all tiles badly.
     /// The largest tile that hardly pads further than the smallest and leaves <see cref="GroupsPerCore"/> workgroups to each core is taken; with <paramref name="split"/> the sum over the depth is shared out too, so that any tile does.
     /// </summary>
-    public static (Kernel<T> Kernel, MatrixTile Tile)? Choose<T>(DeviceCaps caps, Kernel<T> kernel, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
+    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, Kernel<T> kernel, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         if (storage != DType.Float16 || caps.CpuKernels)
         {
             return null;
         }
-        (Kernel<T> Kernel, MatrixTile Tile)? smallest = null;
+        (Kernel<T> Kernel, int Rows, int Columns)? smallest = null;
         foreach (var tile in Tiles(caps).Where(t => t.Suits(rows, columns)))
         {
             var specialised = kernel.With([.. tile.Constants, .. constants]);
-            var isFirstOfSize = smallest is not { Tile: var before } || (before.Rows, before.Columns) != (tile.Rows, tile.Columns);
+            var isFirstOfSize = smallest is not { } before || (before.Rows, before.Columns) != (tile.Rows, tile.Columns);
             if (isFirstOfSize && !caps.KernelsPassedOver.Contains(specialised.Key))
             {
-                smallest = (specialised, tile);
+                smallest = (specialised, tile.Rows, tile.Columns);
                 if (split || CeilDiv(rows, tile.Rows) * CeilDiv(columns, tile.Columns) >= GroupsPerCore * (caps.ShaderCores > 0 ? caps.ShaderCores : UnknownCores))
                 {
                     break;
