@@ -15,7 +15,7 @@ public enum StepPhase
 
 /// <summary>What a dispatch costs by its mathematics: floating-point operations, and bytes of memory traffic where the views' sizes do not tell.</summary>
 /// <param name="Flops">Floating-point operations (a fused multiply-add counts two).</param>
-/// <param name="Bytes">Bytes read and written; null = the sum of the bound views.</param>
+/// <param name="Bytes">Bytes read and written; null = the sum of the bound views, one that fills several slots of one kind counted once.</param>
 public readonly record struct DispatchCost(double Flops = 0, long? Bytes = null);
 
 /// <summary>One recorded dispatch: everything a plan needs to bind and launch it.</summary>
@@ -102,7 +102,7 @@ public sealed class Recorder(DeviceCaps caps)
             PushConstants = push,
             Views = views,
             Flops = cost.Flops,
-            Bytes = cost.Bytes ?? views.Sum(v => v.Bytes),
+            Bytes = cost.Bytes ?? views[..reads.Length].Distinct().Sum(v => v.Bytes) + views[reads.Length..].Distinct().Sum(v => v.Bytes),
             Layer = string.Join('.', layers),
             Phase = phase,
             Detail = detail,

@@ -12,6 +12,12 @@ public sealed record PlanPhase(StepPhase Phase, int Dispatches, double Flops, lo
 /// <param name="Layout">Dispatches, memory, barriers.</param>
 public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, PlanLayout Layout)
 {
+    /// <summary>Bytes per image that a step of ResNet-50 at 224x224 moves by the cost model (docs/performance.md): fp16, every element-wise function fused.</summary>
+    public const double ModelBytesPerImage = 300e6;
+
+    /// <summary>Bytes read and written per image of the step: each dispatch's operands once, as if caches served all that it reads again.</summary>
+    public double BytesPerImage => (double)Layout.TrafficBytes / Rows;
+
     /// <summary>Dispatches, FLOPs and bytes by phase, in the order of the step.</summary>
     public IReadOnlyList<PlanPhase> Phases => [.. Layout.Dispatches.GroupBy(d => d.Phase)
         .Select(g => new PlanPhase(g.Key, g.Count(), g.Sum(d => d.Flops), g.Sum(d => d.Bytes)))];

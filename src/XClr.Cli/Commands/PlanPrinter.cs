@@ -20,6 +20,8 @@ internal static class PlanPrinter
         barriers = report.Layout.BarrierBefore.Count(b => b),
         report.Layout.Flops,
         report.Layout.TrafficBytes,
+        report.BytesPerImage,
+        PlanReport.ModelBytesPerImage,
         memory = new
         {
             report.Layout.TotalBytes,
@@ -28,7 +30,7 @@ internal static class PlanPrinter
             report.Layout.TransientSumBytes,
             categories = report.Layout.BytesByCategory(),
         },
-        report.Phases,
+        phases = report.Phases.Select(p => new { p.Phase, p.Dispatches, p.Flops, p.Bytes, bytesPerImage = (double)p.Bytes / report.Rows }),
         kernels = report.Kernels.Select(k => new { k.Kernel, k.Dispatches, k.Flops, k.Bytes }),
     };
 
@@ -72,8 +74,8 @@ internal static class PlanPrinter
     {
         var layout = report.Layout;
         var categories = layout.BytesByCategory();
-        Costs("phase", report.Phases.Select(p => (p.Phase.ToString().ToLowerInvariant(), p.Dispatches, p.Flops, p.Bytes)));
-        Costs("kernel", report.Kernels);
+        Costs("phase", report.Phases.Select(p => (p.Phase.ToString().ToLowerInvariant(), p.Dispatches, p.Flops, p.Bytes)), report.Rows);
+        Costs("kernel", report.Kernels, report.Rows);
         var memory = Output.Table("memory at the peak", "MiB");
         foreach (var (category, bytes) in categories)
             memory.Row(category.ToString().ToLowerInvariant(), Number(bytes / Mebi));
@@ -83,17 +85,19 @@ internal static class PlanPrinter
             ("device", report.Caps.Name),
             ("step", string.Create(CultureInfo.InvariantCulture,
                 $"{report.Rows} images, {layout.Dispatches.Count} dispatches, {layout.BarrierBefore.Count(b => b)} barriers, {layout.SegmentStarts.Count} submits, {layout.Flops / 1e9:0.0} GFLOP, {layout.TrafficBytes / Mebi:0} MiB of traffic")),
+            ("traffic", string.Create(CultureInfo.InvariantCulture,
+                $"{report.BytesPerImage / 1e6:0.0} MB per image; ResNet-50 at 224x224, fp16, all fused, by the cost model: {PlanReport.ModelBytesPerImage / 1e6:0}")),
             ("memory", string.Create(CultureInfo.InvariantCulture,
                 $"{layout.TotalBytes / Mebi:0.0} MiB: {layout.PersistentBytes / Mebi:0.0} persistent, {layout.TransientPeakBytes / Mebi:0.0} transient ({layout.TransientSumBytes / Mebi:0.0} without sharing)")),
             ("fingerprint", report.Fingerprint),
         ]);
     }
 
-    private static void Costs(string what, IEnumerable<(string Name, int Dispatches, double Flops, long Bytes)> rows)
+    private static void Costs(string what, IEnumerable<(string Name, int Dispatches, double Flops, long Bytes)> rows, int images)
     {
-        var table = Output.Table(what, "dispatches", "GFLOP", "MiB of traffic");
+        var table = Output.Table(what, "dispatches", "GFLOP", "MiB of traffic", "MB per image");
         foreach (var (name, dispatches, flops, bytes) in rows)
-            table.Row(name, dispatches.ToString(CultureInfo.InvariantCulture), Number(flops / 1e9), Number(bytes / Mebi));
+            table.Row(name, dispatches.ToString(CultureInfo.InvariantCulture), Number(flops / 1e9), Number(bytes / Mebi), Number(bytes / 1e6 / images));
         Output.Results.Write(table);
     }
 

@@ -59,8 +59,14 @@ internal static class Conv2dKernels
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
         gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), prologue?.Scale ?? w, prologue?.Shift ?? w], writes: writes[..kernel.Writes],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16), detail);
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), accumulate) + (partials is null ? 0 : CeilDiv(p.M, rows) * 8L * 4 * p.K4)), detail);
     }
+
+    // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.
+    private static long RowBytes(in RowParams p, int size, bool accumulate) =>
+        size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 * 4 + 16L * p.R * p.S * p.C4 * p.K4 + (accumulate ? 2 : 1) * p.M * p.K4 * 4);
+
+    private static long Pixels(long n, int h, int w, int p, int q, int taps) => n * Math.Min((long)h * w, (long)p * q * taps);
 
     /// <summary>Taps first, first - stride, ... of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C].</summary>
     public static Tensor TransposeTaps(Recorder gpu, Tensor w, int rows, int columns, int firstR, int firstS, int stride)
@@ -78,8 +84,11 @@ internal static class Conv2dKernels
         var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue);
         gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
             reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
-            new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16), detail);
+            new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
+
+    private static long WeightBytes(in WeightParams p, int size) =>
+        4 * size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 + (long)p.N * p.P * p.Q * p.K4) + 64L * p.Parts * p.R * p.S * p.C4 * p.K4;
 
     /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
     public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue)
