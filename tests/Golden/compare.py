@@ -40,8 +40,8 @@ def error(name, actual, expected):
     return float(result) if np.isfinite(result) else np.inf
 
 
-def limits(expected, expected_f32, precision="fp32"):
-    """{name: limit} of every quantity; integers must be exact."""
+def limits(expected, yardsticks, precision="fp32"):
+    """{name: limit} of every quantity; integers must be exact. yardsticks: PyTorch's runs in the precision, of which the one that strays furthest counts."""
     network, result = "loss" in expected, {}
     for name, value in expected.items():
         limit = base_limit(name, network)
@@ -49,8 +49,8 @@ def limits(expected, expected_f32, precision="fp32"):
             limit = MIXED_LOSS
         if value.dtype.kind == "i":
             limit = 0.0
-        elif expected_f32 is not None:
-            own = error(name, expected_f32[name], value)
+        elif yardsticks:
+            own = max(error(name, run[name], value) for run in yardsticks)
             limit = limit if own <= limit else FACTORS[precision] * own
         result[name] = limit
     return result
@@ -74,13 +74,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("actual")
     parser.add_argument("expected")
-    parser.add_argument("--expected-f32", help="PyTorch's float32 run of the same, for the limits")
+    parser.add_argument("--expected-f32", nargs="*", default=[], help="PyTorch's float32 runs of the same, for the limits")
     parser.add_argument("--quiet", action="store_true", help="print the worst of each kind and what fails")
     options = parser.parse_args()
     actual, _ = safetensors_io.read(options.actual)
     expected, _ = safetensors_io.read(options.expected)
-    yardstick = safetensors_io.read(options.expected_f32)[0] if options.expected_f32 else None
-    rows = compare(actual, expected, limits(expected, yardstick))
+    yardsticks = [safetensors_io.read(path)[0] for path in options.expected_f32]
+    rows = compare(actual, expected, limits(expected, yardsticks))
     shown = rows if not options.quiet else worst([row for row in rows if not row[3]]) + [row for row in rows if row[3]]
     for name, e, limit, wrong in shown:
         print(f"{name:48} {'-' if e is None else f'{e:.2e}':>9}  limit {limit:.2e}  {wrong}")

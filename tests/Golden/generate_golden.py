@@ -22,19 +22,21 @@ import safetensors_io
 
 
 def write_parity(options):
-    """w, b, expected (float64) and expected_f32 of one step; given --weights or --batch are used as they are."""
+    """w, b, expected (float64), expected_f32 and expected_f32_nhwc (the same in channels_last, whose sums have another order) of one step; given --weights or --batch are used as they are."""
     folder = options.out_dir
     weights = safetensors_io.read(options.weights)[0] if options.weights else parity.random_weights(options)
     batch = safetensors_io.read(options.batch)[0] if options.batch else parity.random_batch(options)
     margins = general_position.settle(weights, batch, options) if options.position == "general" else {}
     exact = parity.run(weights, batch, options, torch.float64)
     single = parity.run(weights, batch, options, torch.float32)
+    channels_last = parity.run(weights, batch, options, torch.float32, lambda network: network.to(memory_format=torch.channels_last))
     safetensors_io.write(os.path.join(folder, "w.safetensors"), weights, margins)
     safetensors_io.write(os.path.join(folder, "b.safetensors"), batch)
     safetensors_io.write(os.path.join(folder, "expected.safetensors"), exact)
     safetensors_io.write(os.path.join(folder, "expected_f32.safetensors"), single)
+    safetensors_io.write(os.path.join(folder, "expected_f32_nhwc.safetensors"), channels_last)
     print(f"{folder}: loss {exact['loss'][0]:.9f}; PyTorch's float32 against its float64:")
-    rows = compare.compare(single, exact, compare.limits(exact, None))
+    rows = compare.compare(single, exact, compare.limits(exact, []))
     for name, e, limit, _ in compare.worst(rows):
         print(f"  {name:44} {e:.2e}  limit without it {limit:.2e}")
     above = sum(1 for row in rows if row[3])

@@ -63,7 +63,7 @@ def write_network(folder, name, options, text):
              "batch": f"b-{options.n}x{options.height}x{options.width}.safetensors"}
     safetensors_io.write(os.path.join(folder, files["weights"]), weights)
     safetensors_io.write(os.path.join(folder, files["batch"]), batch)
-    tensors, metadata = compact(exact, compare.limits(exact, single_run), text)
+    tensors, metadata = compact(exact, compare.limits(exact, [single_run]), text)
     safetensors_io.write(os.path.join(folder, f"{name}.safetensors"), tensors, {**metadata, **files})
 
 
@@ -91,7 +91,7 @@ def write_optimizer(folder, name, options, text):
     single_run = parity.run_optimizer(weights, gradients, options, torch.float32)
     safetensors_io.write(os.path.join(folder, "w.safetensors"), weights)
     safetensors_io.write(os.path.join(folder, "g.safetensors"), gradients)
-    safetensors_io.write(os.path.join(folder, f"{name}.safetensors"), exact, compact(exact, compare.limits(exact, single_run), text)[1])
+    safetensors_io.write(os.path.join(folder, f"{name}.safetensors"), exact, compact(exact, compare.limits(exact, [single_run]), text)[1])
 
 
 def loss_cases():

@@ -6,8 +6,8 @@
 set -euo pipefail
 here=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)
 build=$(cd "$here/../.." && pwd)/build/drivers
-# libjpeg is what the program's own image decoder needs.
-packages="libvulkan1 mesa-vulkan-drivers mesa-drm-shim vulkan-validationlayers libjpeg62-turbo"
+# libjpeg is what the program's own image decoder needs, shaderc and glslc what compiles shaders while it runs.
+packages="libvulkan1 mesa-vulkan-drivers mesa-drm-shim vulkan-validationlayers libjpeg62-turbo libshaderc1 glslc"
 
 # refuse REASON [LOG]: ends this; apt's or debootstrap's own last error comes with it.
 refuse() {

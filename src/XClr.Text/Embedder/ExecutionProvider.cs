@@ -27,6 +27,7 @@ internal static class ExecutionProvider
     public static SessionOptions CreateSession(EmbedderOptions options)
     {
         var (entry, device) = Resolve(options.Provider);
+        OnnxEnvironment.Get();
         var session = new SessionOptions { IntraOpNumThreads = options.Threads, InterOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
         try
         {
@@ -50,7 +51,7 @@ internal static class ExecutionProvider
         if (name.Equals("cpu", StringComparison.OrdinalIgnoreCase)) return (null, 0);
         if (!Known.TryGetValue(name, out var entry))
             throw new TextException($"The text provider {provider} is not known. Known are cpu, {string.Join(", ", Known.Keys)}.");
-        var available = OrtEnv.Instance().GetAvailableProviders();
+        var available = OnnxEnvironment.Get().GetAvailableProviders();
         return available.Contains(entry.Runtime) ? (entry, device) : throw new TextException(
             $"The text provider {provider} is not in this build's ONNX Runtime (it has {string.Join(", ", available)}). " +
             $"Build with -p:OnnxRuntimePackage={entry.Package}, or use --text-provider cpu.");

@@ -12,30 +12,30 @@ public sealed class CompileTests(ITestOutputHelper output)
     /// <summary>Turnip reports Vulkan 1.0 for it in Mesa 26.2.6.</summary>
     private static readonly string[] BelowTheFloor = ["adreno:702"];
 
-    public static TheoryData<string> Devices => [.. DeviceBuild.Devices];
+    public static IEnumerable<object[]> Steps => DeviceBuild.Devices.SelectMany(_ => DeviceBuild.Precisions, (device, precision) => (object[])[device, precision]);
 
     [SkippableTheory]
-    [MemberData(nameof(Devices))]
-    public void A_step_builds_without_a_spill(string device)
+    [MemberData(nameof(Steps))]
+    public void A_step_builds_without_a_spill(string device, string precision)
     {
-        var build = DeviceBuild.Of(device);
+        var build = DeviceBuild.Of(device, precision);
         if (BelowTheFloor.Contains(device) && build.Refusal is { } refusal)
         {
             output.WriteLine($"{device} is refused by name: {refusal}");
             return;
         }
-        Assert.True(build.Opens, $"{device}: exit code {build.Run.ExitCode}\n{build.Run.Errors}");
+        Assert.True(build.Opens, $"{device} {precision}: exit code {build.Run.ExitCode}\n{build.Run.Errors}");
         Assert.Equal(8, build.Plan.GetProperty("rows").GetInt32());
         Assert.NotEmpty(build.Kernels);
-        Assert.True(build.HostMs <= HostMsLimit, $"{device}: a submit costs the host {build.HostMs:0.000} ms, at most {HostMsLimit} is allowed");
+        Assert.True(build.HostMs <= HostMsLimit, $"{device} {precision}: a submit costs the host {build.HostMs:0.000} ms, at most {HostMsLimit} is allowed");
         var spills = string.Join(", ", build.Kernels.Where(k => k.Spills > 0).Select(k => $"{k.Key}: {k.Spills}"));
         if (DriverRoot.Mesa == DriverRoot.LockedMesa)
         {
-            Assert.True(spills.Length == 0, $"{device} spills: {spills}");
+            Assert.True(spills.Length == 0, $"{device} {precision} spills: {spills}");
         }
         else if (spills.Length > 0)
         {
-            output.WriteLine($"{device}, changed since Mesa {DriverRoot.LockedMesa}, on {DriverRoot.Mesa}: spills: {spills}");
+            output.WriteLine($"{device} {precision}, changed since Mesa {DriverRoot.LockedMesa}, on {DriverRoot.Mesa}: spills: {spills}");
         }
     }
 }

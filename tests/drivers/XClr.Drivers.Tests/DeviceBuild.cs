@@ -8,7 +8,7 @@ namespace XClr.Drivers.Tests;
 internal sealed record CompiledKernel(string Key, int? Spills, int? Occupancy);
 
 /// <summary>
-/// The step of a ResNet-50 at 224x224, 8 rows in fp32, built and submitted on one device (`xclr train --plan --build`) under the validation layer, whose messages make the program fail.
+/// The step of a ResNet-50 at 224x224, 8 rows, built and submitted on one device (`xclr train --plan --build`) under the validation layer, whose messages make the program fail.
 /// </summary>
 internal sealed partial class DeviceBuild
 {
@@ -22,23 +22,26 @@ internal sealed partial class DeviceBuild
         "apple:m1",
     ];
 
+    /// <summary>What --precision is given: fp32's step, and amp's with cooperative matrices where a device has them.</summary>
+    public static IReadOnlyList<string> Precisions { get; } = ["fp32", "amp"];
+
     private const int DeviceRefused = 4;
 
     // A shim has 4 GB of memory in all. Four samples of two views are eight rows.
     private static readonly string[] Step =
         ["train", "--plan", "--build", "--json", "--arch", "resnet50", "--image-size", "224", "--batch-size", "4", "--loss", "xclr", "--memory-limit", "3GiB"];
 
-    private static readonly ConcurrentDictionary<string, Lazy<DeviceBuild>> Built = new();
+    private static readonly ConcurrentDictionary<(string Device, string Precision), Lazy<DeviceBuild>> Built = new();
     private readonly JsonElement facts;
 
-    private DeviceBuild(string device)
+    private DeviceBuild(string device, string precision)
     {
         Device = device;
-        Run = DriverRoot.Xclr(device, Step);
+        Run = DriverRoot.Xclr(device, [.. Step, "--precision", precision]);
         if (Run.ExitCode == 0)
         {
             facts = JsonDocument.Parse(Run.Output).RootElement;
-            File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(DriverRoot.Build, "results")).FullName, $"{device.Replace(':', '-')}.json"), Run.Output);
+            File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(DriverRoot.Build, "results")).FullName, $"{device.Replace(':', '-')}-{precision}.json"), Run.Output);
         }
     }
 
@@ -57,10 +60,10 @@ internal sealed partial class DeviceBuild
     public IReadOnlyList<CompiledKernel> PassedOver => Compiled("passedOver");
 
     /// <summary>The build of a device, made when first asked for; skips the calling test where it cannot be made here.</summary>
-    public static DeviceBuild Of(string device)
+    public static DeviceBuild Of(string device, string precision)
     {
         DriverRoot.Require(device);
-        return Built.GetOrAdd(device, d => new(() => new DeviceBuild(d))).Value;
+        return Built.GetOrAdd((device, precision), key => new(() => new DeviceBuild(key.Device, key.Precision))).Value;
     }
 
     [GeneratedRegex(@"[^:\n]+ has Vulkan 1\.[01]\.\d+, and 1\.2 is needed")]

@@ -4,8 +4,8 @@ using System.Xml.Linq;
 
 namespace XClr.Drivers.Tests;
 
-/// <summary>Writes docs/portability.md's text from what the matrix found.</summary>
-internal sealed class Portability(IReadOnlyList<DeviceBuild> builds)
+/// <summary>Writes docs/portability.md's text from what the matrix found: a device's builds by precision.</summary>
+internal sealed class Portability(IReadOnlyDictionary<string, IReadOnlyList<DeviceBuild>> builds)
 {
     private static readonly string[] Projects = ["XClr.Gpu.Tests", "XClr.Nn.Tests", "XClr.Train.Tests"];
     private readonly StringBuilder text = new();
@@ -75,18 +75,30 @@ internal sealed class Portability(IReadOnlyList<DeviceBuild> builds)
         text.AppendLine("""
             ## Compile: devices that are not there
 
-            The step of a ResNet-50 at 224x224, 8 rows, fp32, in 3 GiB (`xclr train --plan --build`): memory, every kernel, recording and submits, under validation, where a message is an error. Host time is the
-            median of one submit call, with the validation layer's share.
+            The step of a ResNet-50 at 224x224, 8 rows, in 3 GiB (`xclr train --plan --build`): memory, every kernel, recording and submits, under validation, where a message is an error. Host time is the
+            median of one submit call, with the validation layer's share. Matrix kernels are those on cooperative matrices.
 
-            | device | opens | name; driver | plan | convolution tiles (columns) | kernels | worst occupancy | spills | validation messages | host ms |
-            | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
             """);
-        foreach (var build in builds)
+        foreach (var (precision, devices) in builds)
         {
-            text.AppendLine(build.Opens ? Row(build) : $"| {build.Device} | {(build.Refusal is { } why ? $"refused by name: {why}" : $"no, exit code {build.Run.ExitCode}")} | | | | | | | | |");
+            Devices(precision, devices);
+        }
+    }
+
+    private void Devices(string precision, IReadOnlyList<DeviceBuild> devices)
+    {
+        text.AppendLine($"""
+            ### --precision {precision}
+
+            | device | opens | name; driver | plan | convolution tiles (columns) | kernels | matrix kernels | worst occupancy | spills | validation messages | host ms |
+            | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+            """);
+        foreach (var build in devices)
+        {
+            text.AppendLine(build.Opens ? Row(build) : $"| {build.Device} | {(build.Refusal is { } why ? $"refused by name: {why}" : $"no, exit code {build.Run.ExitCode}")} | | | | | | | | | |");
         }
         text.AppendLine();
-        var spilling = builds.Where(b => b.Opens).SelectMany(b => b.Kernels.Where(k => k.Spills > 0).Select(k => $"- {b.Device}: `{k.Key}`, {k.Spills}")).ToList();
+        var spilling = devices.Where(b => b.Opens).SelectMany(b => b.Kernels.Where(k => k.Spills > 0).Select(k => $"- {b.Device}: `{k.Key}`, {k.Spills}")).ToList();
         if (spilling.Count > 0)
         {
             text.AppendLine($"Spills that Mesa {DriverRoot.LockedMesa} did not have:\n\n{string.Join('\n', spilling)}\n");
@@ -100,7 +112,7 @@ internal sealed class Portability(IReadOnlyList<DeviceBuild> builds)
         var tiles = build.Kernels.Select(k => ConvolutionTile.ColumnsOf(k.Key)).OfType<int>().Distinct().OrderDescending();
         var spills = build.Kernels.All(k => k.Spills is null) ? null : build.Kernels.Sum(k => k.Spills);
         // A validation message would have ended the program with an error.
-        return string.Create(CultureInfo.InvariantCulture, $"| {build.Device} | yes | {plan.GetProperty("device").GetString()!.Trim()}; {plan.GetProperty("driver").GetString()} | {plan.GetProperty("dispatches")} dispatches, {memory:0} MiB | {string.Join(", ", tiles)} | {build.Kernels.Count} | {build.Kernels.Min(k => k.Occupancy)} | {spills} | 0 | {build.HostMs:0.000} |");
+        return string.Create(CultureInfo.InvariantCulture, $"| {build.Device} | yes | {plan.GetProperty("device").GetString()!.Trim()}; {plan.GetProperty("driver").GetString()} | {plan.GetProperty("dispatches")} dispatches, {memory:0} MiB | {string.Join(", ", tiles)} | {build.Kernels.Count} | {build.Kernels.Count(k => k.Key.Contains("_coopmat", StringComparison.Ordinal))} | {build.Kernels.Min(k => k.Occupancy)} | {spills} | 0 | {build.HostMs:0.000} |");
     }
 
     private void Tiles()
@@ -113,7 +125,7 @@ internal sealed class Portability(IReadOnlyList<DeviceBuild> builds)
             | kernel and columns | taken by | passed over by |
             | --- | --- | --- |
             """);
-        foreach (var tile in ConvolutionTile.Decided(builds))
+        foreach (var tile in ConvolutionTile.Decided([.. builds.Values.SelectMany(devices => devices)]))
         {
             text.AppendLine($"| {tile.Kernel}, {tile.Columns} | {tile.TakenBy} | {tile.PassedOverBy} |");
         }

@@ -8,7 +8,7 @@ public sealed class PortabilityTests
     [SkippableFact]
     public void The_committed_page_lists_what_the_matrix_finds()
     {
-        var made = new Portability([.. DeviceBuild.Devices.Select(DeviceBuild.Of)]).Write();
+        var made = new Portability(DeviceBuild.Precisions.ToDictionary(p => p, p => (IReadOnlyList<DeviceBuild>)[.. DeviceBuild.Devices.Select(d => DeviceBuild.Of(d, p))])).Write();
         var file = Path.Combine(DriverRoot.Build, "portability.md");
         File.WriteAllText(file, made);
         var committed = File.ReadAllText(Path.Combine(DriverRoot.Repository, "docs", "portability.md"));
@@ -18,7 +18,7 @@ public sealed class PortabilityTests
     [SkippableFact]
     public void One_kernels_tile_differs_between_two_devices_because_of_their_figures()
     {
-        var tiles = ConvolutionTile.Decided([DeviceBuild.Of("amd:gfx1201"), DeviceBuild.Of("apple:m1")]).ToList();
+        var tiles = ConvolutionTile.Decided([DeviceBuild.Of("amd:gfx1201", "fp32"), DeviceBuild.Of("apple:m1", "fp32")]).ToList();
         Assert.NotEmpty(tiles);
     }
 }
