@@ -10,6 +10,7 @@ return VerbRunner.Run(
     typeof(ReportCommand),
     typeof(EmbedImagesCommand),
     typeof(EmbedTextCommand),
+    typeof(ExportCommand),
     typeof(InspectCommand),
     typeof(PackCommand),
     typeof(DevicesCommand),

@@ -63,8 +63,8 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
 
     private static CheckpointPath FromFile(string path)
     {
-        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
-            throw new CheckpointException($"{path}: is no .safetensors file; pass one, a step folder or a run folder");
+        if (!Weights.WeightFiles.Extensions.Any(e => path.EndsWith(e, StringComparison.OrdinalIgnoreCase)))
+            throw new CheckpointException($"{path}: is no .safetensors file, nor a PyTorch file ({string.Join(' ', Weights.WeightFiles.Extensions.Skip(1))}); pass one, a step folder or a run folder");
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         return Path.GetFileName(path) == ModelFile && File.Exists(Path.Combine(folder, StateFile))
             ? FromStepFolder(folder)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using XClr.Nn.Weights;
 
 namespace XClr.Nn;
 
@@ -27,15 +28,8 @@ public enum SafetensorsDType
 /// <summary>A safetensors file that is malformed, or lacks what was asked of it. The message names file, tensor and value.</summary>
 public sealed class SafetensorsException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>One tensor of a file: element type, shape (outermost dimension first, [] is a scalar) and place in the data part, in bytes.</summary>
-public sealed record SafetensorsTensor(string Name, SafetensorsDType DType, IReadOnlyList<long> Shape, long Begin, long End)
-{
-    /// <summary>Number of elements.</summary>
-    public long Count => (End - Begin) / DType.Size();
-
-    /// <summary>The shape as [2,3].</summary>
-    public string ShapeText => $"[{string.Join(',', Shape)}]";
-}
+/// <summary>One tensor of a file, and its place in the data part, in bytes.</summary>
+public sealed record SafetensorsTensor(string Name, SafetensorsDType DType, IReadOnlyList<long> Shape, long Begin, long End) : WeightTensor(Name, DType, Shape);
 
 /// <summary>Sizes of element types.</summary>
 public static class SafetensorsDTypes
@@ -55,7 +49,7 @@ public static class SafetensorsDTypes
 /// A safetensors file opened for reading: the header is read and checked at once, tensors when asked for.
 /// Reads are positional, so several threads may read at the same time.
 /// </summary>
-public sealed class SafetensorsFile : IDisposable
+public sealed class SafetensorsFile : IWeightFile
 {
     private const int ChunkBytes = 1 << 20;
     private readonly SafeFileHandle handle;
@@ -77,6 +71,8 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>All tensors, in the order of their data.</summary>
     public IReadOnlyList<SafetensorsTensor> Tensors { get; }
+
+    IReadOnlyList<WeightTensor> IWeightFile.Tensors => Tensors;
 
     /// <summary>The header's `__metadata__`; empty where there is none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
@@ -113,6 +109,8 @@ public sealed class SafetensorsFile : IDisposable
     public SafetensorsTensor this[string name] => byName.TryGetValue(name, out var tensor)
         ? tensor
         : throw new SafetensorsException($"{Path}: has no tensor '{name}'; it holds {Tensors.Count}: {Excerpt()}");
+
+    WeightTensor IWeightFile.this[string name] => this[name];
 
     /// <summary>Requires a tensor of this shape.</summary>
     /// <exception cref="SafetensorsException">It is missing, or has another shape.</exception>

@@ -8,12 +8,12 @@ namespace XClr.Train;
 /// <summary>A network read from a checkpoint, ready for inference.</summary>
 public sealed class LoadedModel : IDisposable
 {
-    private LoadedModel(Model model, AugmentSpec images, string? stateFile, TrainConfig? trained)
+    private LoadedModel(Model model, CheckpointInfo info)
     {
         Model = model;
-        Images = images;
-        StateFile = stateFile;
-        Trained = trained;
+        Images = info.Images;
+        StateFile = info.Path.State;
+        Trained = info.Trained;
     }
 
     public Model Model { get; }
@@ -21,54 +21,29 @@ public sealed class LoadedModel : IDisposable
     /// <summary>Size and normalisation that the network expects.</summary>
     public AugmentSpec Images { get; }
 
-    /// <summary>Path of the checkpoint's state; null for a bare .safetensors.</summary>
+    /// <summary>Path of the checkpoint's state; null for a bare file.</summary>
     public string? StateFile { get; }
 
-    /// <summary>The configuration that the network was trained with; null for a bare .safetensors.</summary>
+    /// <summary>The configuration that the network was trained with; null for a bare file.</summary>
     public TrainConfig? Trained { get; }
 
-    /// <summary>
-    /// Opens a run folder, a step folder or a .safetensors file. A bare file's network is told from its tensors (<see cref="ModelShapes"/>), its images are torchvision's (224 pixels, bilinear,
-    /// ImageNet's mean and std), where <paramref name="options"/> say nothing else.
-    /// </summary>
+    /// <summary>Opens what <see cref="CheckpointInfo.Read"/> describes.</summary>
     /// <exception cref="UsageException">An option contradicts the checkpoint's state.</exception>
     /// <exception cref="SafetensorsException">The file holds no network of a kind that this program has.</exception>
     public static LoadedModel Open(GpuDevice device, string checkpoint, NetworkOptions options)
     {
-        var path = CheckpointPath.Resolve(checkpoint);
-        var state = path.State is null ? null : CheckpointState.Read(path.State);
-        var trained = state is null ? null : TrainConfig.FromJson(state.Config, path.State!);
-        var spec = Describe(path, trained, options);
-        var images = state is null ? options.Images() : TrainCheckpoint.Images(state, TrainSetup.Images(trained!).Filter);
-        if (path.State is not null)
-        {
-            options.RequireAgreement(spec, images, path.State);
-        }
-        var model = new Model(spec);
+        var info = CheckpointInfo.Read(checkpoint, options);
+        var model = new Model(info.Spec);
         try
         {
-            ModelFile.Load(device, model, _ => true, path.Head is null ? [path.Model] : [path.Model, path.Head]);
+            ModelFile.Load(device, model, _ => true, info.WeightFiles);
         }
         catch
         {
             model.Dispose();
             throw;
         }
-        return new LoadedModel(model, images, path.State, trained);
-    }
-
-    private static ModelSpec Describe(CheckpointPath path, TrainConfig? trained, NetworkOptions options)
-    {
-        using var weights = SafetensorsFile.Open(path.Model);
-        var backbone = trained is null
-            ? ModelShapes.Backbone(weights, options.Arch, options.Stem, options.Width)
-            : new ModelSpec(trained.Arch, trained.Stem, trained.Width, HeadKind.None);
-        if (path.Head is null)
-        {
-            return ModelShapes.WithHead(backbone, weights);
-        }
-        using var head = SafetensorsFile.Open(path.Head);
-        return ModelShapes.WithHead(backbone, head);
+        return new LoadedModel(model, info);
     }
 
     public void Dispose() => Model.Dispose();

@@ -40,24 +40,8 @@ public sealed class MetricsLog : IDisposable
     public void Write(StepMetrics m) => Append(json =>
     {
         json.WriteNumber("step", m.Step);
-        Number(json, "epoch", m.Epoch);
-        Number(json, "loss", m.Loss);
-        Number(json, "lr", m.LearningRate);
-        Number(json, "grad_norm", m.GradNorm);
-        if (m.LossScale is { } scale)
-        {
-            Number(json, "loss_scale", scale);
-            json.WriteNumber("skipped_steps", m.SkippedSteps ?? 0);
-        }
-        Number(json, "top1", m.Top1);
-        Number(json, "embedding_std", m.EmbeddingStd);
-        Number(json, "target_entropy", m.TargetEntropy);
-        Number(json, "target_own_view", m.TargetOwnView);
-        Number(json, "images_per_s", m.ImagesPerSecond);
-        Number(json, "gpu_ms", m.GpuMs);
-        Number(json, "data_wait", m.DataWait);
-        json.WriteNumber("skipped", m.Skipped);
-        json.WriteNumber("reduced", m.Reduced);
+        foreach (var (name, value) in m.Figures)
+            Number(json, name, value);
     });
 
     /// <summary>Appends an evaluation's results.</summary>

@@ -6,7 +6,7 @@ using XClr.Nn;
 namespace XClr.Train;
 
 /// <summary>
-/// A run's folder, held by one process at a time: config.json (the effective configuration), metrics.jsonl, skipped.jsonl, checkpoints/,
+/// A run's folder, held by one process at a time: config.json (the effective configuration), metrics.jsonl, TensorBoard's event files, skipped.jsonl, checkpoints/,
 /// and `lock`. The operating system frees the lock when its holder ends, however it ends.
 /// </summary>
 public sealed class RunFolder : IDisposable

@@ -67,7 +67,7 @@ public static class TrainOptions
             OptionValues.Number(0.0625, 8), c => c.Width, (c, v) => c with { Width = v });
         yield return Option("projector", "name", "Projection head: mlp (Linear, BN, ReLU, Linear, BN) or linear",
             OptionValues.Choice<Projector>(), c => c.Projector, (c, v) => c with { Projector = v });
-        yield return Option("init-weights", "path", "Backbone weights to start from: a .safetensors with torchvision's names, a step folder or a run folder; a run that resumes has its own",
+        yield return Option("init-weights", "path", "Backbone weights to start from, under torchvision's names: a .safetensors, a zip .pth of torch.save (torchvision's, timm's ResNets), a step folder or a run folder; a run that resumes has its own",
             OptionValues.OptionalText, c => c.InitWeights, (c, v) => c with { InitWeights = v });
     }
 

@@ -72,6 +72,32 @@ public sealed record StepMetrics
 
     /// <summary>Time left at the present speed.</summary>
     public required TimeSpan Eta { get; init; }
+
+    /// <summary>The figures by the names under which they are logged; null = not measured. The step is not among them.</summary>
+    public IEnumerable<(string Name, double? Value)> Figures
+    {
+        get
+        {
+            yield return ("epoch", Epoch);
+            yield return ("loss", Loss);
+            yield return ("lr", LearningRate);
+            yield return ("grad_norm", GradNorm);
+            if (LossScale is not null)
+            {
+                yield return ("loss_scale", LossScale);
+                yield return ("skipped_steps", SkippedSteps ?? 0);
+            }
+            yield return ("top1", Top1);
+            yield return ("embedding_std", EmbeddingStd);
+            yield return ("target_entropy", TargetEntropy);
+            yield return ("target_own_view", TargetOwnView);
+            yield return ("images_per_s", ImagesPerSecond);
+            yield return ("gpu_ms", GpuMs);
+            yield return ("data_wait", DataWait);
+            yield return ("skipped", Skipped);
+            yield return ("reduced", Reduced);
+        }
+    }
 }
 
 /// <summary>Results of one evaluation, by name (knn_top1, fidelity, ...), and the optimiser steps taken before it.</summary>

@@ -3,6 +3,7 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Optim;
+using XClr.Nn.Weights;
 using XClr.Text;
 using XClr.Train.Evaluation;
 
@@ -166,8 +167,9 @@ internal sealed class TrainSession : IDisposable
         ModelInit.Fill(Device, Graph.Model, config.Seed);
         if (config.InitWeights is { } weights)
         {
-            ModelFile.Load(Device, Graph.Model, Model.IsBackbone, CheckpointPath.Resolve(weights).Model);
-            reporter.Info($"weights of {weights}");
+            using var file = BackboneWeights.Open(CheckpointPath.Resolve(weights).Model);
+            ModelFile.Load(Device, Graph.Model, Model.IsBackbone, [file]);
+            reporter.Info($"weights of {file.Path}: {file.Describe()}");
         }
     }
 

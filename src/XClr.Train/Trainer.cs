@@ -35,7 +35,7 @@ public sealed class Trainer
     private readonly TrainSession session;
     private readonly TrainConfig config;
     private readonly WarningLog reporter;
-    private readonly MetricsLog metrics;
+    private readonly RunLog metrics;
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Queue<GpuTicket> running = [];
     private readonly GpuTicket[] halfUsed = new GpuTicket[2];
@@ -46,7 +46,7 @@ public sealed class Trainer
     private double intervalStart, intervalWaited;
     private long intervalFirstStep;
 
-    private Trainer(TrainSession session, TrainConfig config, WarningLog reporter, MetricsLog metrics)
+    private Trainer(TrainSession session, TrainConfig config, WarningLog reporter, RunLog metrics)
     {
         this.session = session;
         this.config = config;
@@ -65,7 +65,7 @@ public sealed class Trainer
         using var session = TrainSession.Open(config, warnings);
         try
         {
-            using var metrics = MetricsLog.Open(session.Folder.MetricsFile, session.Step, warnings.Warn);
+            using var metrics = RunLog.Open(session.Folder, session.Step, warnings.Warn);
             return new Trainer(session, config, warnings, metrics).Run(stop);
         }
         catch

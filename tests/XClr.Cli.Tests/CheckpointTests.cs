@@ -48,6 +48,16 @@ public sealed class CheckpointTests : IDisposable
         Assert.Contains("--std '1,0,1' is not accepted; allowed: three numbers above 0", Embed(bare, "--std", "1,0,1").Expect(2).Errors);
     }
 
+    [Fact]
+    public void WeightsOfPyTorchAreTrainedOnAndSaidWhatWasMadeOfThem()
+    {
+        var weights = Path.Combine(CliProcess.Repository, "tests", "Golden", "data", "torch", "resnet18.pth");
+        var said = CliProcess.Run(["train", .. TinySet.Write(folder), .. TinySet.Network, "--run-dir", Run, "--steps", "1", "--init-weights", weights]).Expect(0).Errors;
+        Assert.Contains($"weights of {weights}: 120 tensors; found under 'state_dict'; prefix 'module.' removed; F16 converted to F32", said);
+        Embed(weights, "--stem", "small", "--image-size", "8").Expect(0);
+        Assert.Contains("of another shape: conv1.weight is [4,3,3,3], the model needs [8,3,3,3]", Embed(weights, "--stem", "small", "--image-size", "8", "--width", "0.125").Expect(3).Errors);
+    }
+
     [Theory]
     [InlineData("--image-size 16 contradicts", "says 8", "--image-size", "16")]
     [InlineData("--arch resnet34 contradicts", "says resnet18", "--arch", "resnet34")]

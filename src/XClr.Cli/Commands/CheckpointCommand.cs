@@ -6,7 +6,16 @@ namespace XClr.Cli.Commands;
 /// <summary>Verbs that run a checkpoint over a data set.</summary>
 public abstract class CheckpointCommand : DatasetCommand
 {
-    [Option("checkpoint", Required = true, HelpText = "A run folder (its latest), a step folder or a .safetensors file [path].")]
+    // Shared with the verbs that need no data set.
+    internal const string CheckpointHelp = "A run folder (its latest), a step folder, a .safetensors file or a zip .pth of torch.save [path].";
+    internal const string ArchHelp = "Backbone of a bare file of weights; unset: by its tensors' names: resnet18|resnet34|resnet50|resnet101.";
+    internal const string StemHelp = "First layers of a bare file of weights; unset: imagenet for a 7x7 convolution (a 3x3 one may be either of the others): imagenet|half|small.";
+    internal const string WidthHelp = "Width of a bare file of weights; unset: by its first convolution [multiple of the channels].";
+    internal const string ImageSizeHelp = "Side of the images for a bare file of weights; unset: 224 [pixels].";
+    internal const string MeanHelp = "What a bare file of weights wants subtracted from pixels of 0 to 1; unset: ImageNet's 0.485,0.456,0.406 [red,green,blue].";
+    internal const string StdHelp = "What a bare file of weights wants them divided by after that; unset: ImageNet's 0.229,0.224,0.225 [red,green,blue].";
+
+    [Option("checkpoint", Required = true, HelpText = CheckpointHelp)]
     public string Checkpoint { get; set; } = "";
 
     [Option("batch-size", Default = 64, HelpText = "Images per run of the network [images].")]
@@ -18,22 +27,22 @@ public abstract class CheckpointCommand : DatasetCommand
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
 
-    [Option("arch", HelpText = "Backbone of a bare .safetensors; unset: by its tensors' names: resnet18|resnet34|resnet50|resnet101.")]
+    [Option("arch", HelpText = ArchHelp)]
     public string? Arch { get; set; }
 
-    [Option("stem", HelpText = "First layers of a bare .safetensors; unset: imagenet for a 7x7 convolution (a 3x3 one may be either of the others): imagenet|half|small.")]
+    [Option("stem", HelpText = StemHelp)]
     public string? Stem { get; set; }
 
-    [Option("width", HelpText = "Width of a bare .safetensors; unset: by its first convolution [multiple of the channels].")]
+    [Option("width", HelpText = WidthHelp)]
     public string? Width { get; set; }
 
-    [Option("image-size", HelpText = "Side of the images for a bare .safetensors; unset: 224 [pixels].")]
+    [Option("image-size", HelpText = ImageSizeHelp)]
     public string? ImageSize { get; set; }
 
-    [Option("mean", HelpText = "What a bare .safetensors wants subtracted from pixels of 0 to 1; unset: ImageNet's 0.485,0.456,0.406 [red,green,blue].")]
+    [Option("mean", HelpText = MeanHelp)]
     public string? Mean { get; set; }
 
-    [Option("std", HelpText = "What a bare .safetensors wants them divided by after that; unset: ImageNet's 0.229,0.224,0.225 [red,green,blue].")]
+    [Option("std", HelpText = StdHelp)]
     public string? Std { get; set; }
 
     /// <summary>What the options say of the network.</summary>

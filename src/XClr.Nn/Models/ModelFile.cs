@@ -1,4 +1,6 @@
 using XClr.Gpu;
+using XClr.Nn.Layers;
+using XClr.Nn.Weights;
 
 namespace XClr.Nn.Models;
 
@@ -18,24 +20,14 @@ public static class ModelFile
     /// <param name="device">Device of the model.</param>
     /// <param name="model">Receives the values.</param>
     /// <param name="wanted">Which tensors must be found; others stay as they are.</param>
-    /// <param name="files">Paths of .safetensors files.</param>
+    /// <param name="files">Paths of files that <see cref="BackboneWeights"/> opens.</param>
     /// <exception cref="SafetensorsException">A name is missing or unknown, or a shape differs: all of them are listed.</exception>
     public static void Load(GpuDevice device, Model model, Func<string, bool> wanted, params IReadOnlyList<string> files)
     {
-        var open = files.Select(SafetensorsFile.Open).ToList();
+        var open = files.Select(BackboneWeights.Open).ToList();
         try
         {
-            var where = open.SelectMany(f => f.Tensors.Select(t => (t.Name, File: f))).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => t.File);
-            RequireMatch(model, wanted, files, where);
-            foreach (var parameter in model.Parameters.Parameters.Where(p => wanted(p.Name)))
-            {
-                var values = where[parameter.Name].ReadFloat32(parameter.Name);
-                StateDict.Upload(device, model.Parameters, model.Parameters.Values, new NamedArray(parameter.Name, StateDict.TorchShape(parameter), values));
-            }
-            foreach (var buffer in model.Parameters.Buffers.Where(b => wanted(b.Name)))
-            {
-                StateDict.UploadBuffer(device, model.Parameters, new NamedArray(buffer.Name, StateDict.TorchShape(buffer), where[buffer.Name].ReadFloat32(buffer.Name)));
-            }
+            Load(device, model, wanted, open);
         }
         finally
         {
@@ -43,34 +35,50 @@ public static class ModelFile
         }
     }
 
+    /// <summary>As the other form, from files that are open.</summary>
+    public static void Load(GpuDevice device, Model model, Func<string, bool> wanted, IReadOnlyList<IWeightFile> files)
+    {
+        foreach (var array in Read(model, wanted, files))
+        {
+            if (model.Parameters.Buffers.Any(b => b.Name == array.Name))
+            {
+                StateDict.UploadBuffer(device, model.Parameters, array);
+            }
+            else
+            {
+                StateDict.Upload(device, model.Parameters, model.Parameters.Values, array);
+            }
+        }
+    }
+
+    /// <summary>The tensors of a model as files hold them, parameters before buffers, checked as <see cref="Load(GpuDevice, Model, Func{string, bool}, IReadOnlyList{string})"/> checks them before the first is read.</summary>
+    public static IEnumerable<NamedArray> Read(Model model, Func<string, bool> wanted, IReadOnlyList<IWeightFile> files)
+    {
+        var where = files.SelectMany(f => f.Tensors.Select(t => (t.Name, File: f))).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => t.File);
+        RequireMatch(model, wanted, files, where);
+        return model.Parameters.Parameters.Concat(model.Parameters.Buffers).Where(p => wanted(p.Name)).Select(p => new NamedArray(p.Name, StateDict.TorchShape(p), where[p.Name].ReadFloat32(p.Name)));
+    }
+
     /// <summary>Names of PyTorch's counters of training batches, `NAME.num_batches_tracked`, one per batch norm of the model.</summary>
     public static IEnumerable<string> TrackedNames(Model model) => model.Parameters.Buffers.Where(b => b.Name.EndsWith(Variance, StringComparison.Ordinal)).Select(b => TrackedName(b.Name));
 
     private static string TrackedName(string variance) => string.Concat(variance.AsSpan(0, variance.Length - Variance.Length), Tracked);
 
-    private static void RequireMatch(Model model, Func<string, bool> wanted, IReadOnlyList<string> files, Dictionary<string, SafetensorsFile> where)
+    private static void RequireMatch(Model model, Func<string, bool> wanted, IReadOnlyList<IWeightFile> files, Dictionary<string, IWeightFile> where)
     {
         var shapes = model.Parameters.Parameters.Concat(model.Parameters.Buffers).ToDictionary(p => p.Name, StateDict.TorchShape);
-        var faults = new List<string>();
-        foreach (var (name, shape) in shapes.Where(s => wanted(s.Key)))
-        {
-            if (!where.TryGetValue(name, out var file))
-            {
-                faults.Add($"missing {name}");
-            }
-            else if (!file[name].Shape.SequenceEqual(shape.Select(d => (long)d)) && !(shape.Length == 0 && file[name].Count == 1))
-            {
-                faults.Add($"{name} is {file[name].ShapeText}, the model needs [{string.Join(',', shape)}]");
-            }
-        }
-        faults.AddRange(where.Keys.Where(n => wanted(n) && !shapes.ContainsKey(n) && !n.EndsWith(Tracked, StringComparison.Ordinal) && !n.StartsWith("fc.", StringComparison.Ordinal)).Select(n => $"unknown {n}"));
+        var needed = shapes.Where(s => wanted(s.Key)).ToList();
+        var missing = needed.Where(s => !where.ContainsKey(s.Key)).Select(s => s.Key).ToList();
+        var misshaped = needed.Where(s => where.TryGetValue(s.Key, out var file) && !Fits(file[s.Key], s.Value)).Select(s => $"{s.Key} is {where[s.Key][s.Key].ShapeText}, the model needs [{string.Join(',', s.Value)}]").ToList();
+        var extra = where.Keys.Where(n => wanted(n) && !shapes.ContainsKey(n) && !BackboneWeights.IsCounter(n) && !n.StartsWith(Classifier.Prefix, StringComparison.Ordinal)).ToList();
+        var faults = new[] { ("missing", missing), ("of another shape", misshaped), ("unknown to it", extra) }.Where(f => f.Item2.Count > 0).Select(f => $"{f.Item2.Count} {f.Item1}: {BackboneWeights.List(f.Item2)}").ToList();
         if (faults.Count > 0)
         {
-            const int Shown = 12;
-            var more = faults.Count > Shown ? $"; and {faults.Count - Shown} more" : "";
-            throw new SafetensorsException($"{string.Join(", ", files)}: does not fit {model.Spec.Arch} (stem {model.Spec.Stem}, width {model.Spec.Width}): {string.Join("; ", faults.Take(Shown))}{more}.");
+            throw new SafetensorsException($"{string.Join(", ", files.Select(f => f.Path))}: does not fit {model.Spec.Arch} (stem {model.Spec.Stem}, width {model.Spec.Width}): {string.Join("; ", faults)}.");
         }
     }
+
+    private static bool Fits(WeightTensor tensor, int[] shape) => tensor.Shape.SequenceEqual(shape.Select(d => (long)d)) || (shape.Length == 0 && tensor.Count == 1);
 
     private static IEnumerable<SafetensorsEntry> Entries(GpuDevice device, Model model, long batchesTracked, bool backbone)
     {

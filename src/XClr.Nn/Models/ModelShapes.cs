@@ -1,4 +1,5 @@
 using System.Globalization;
+using XClr.Nn.Weights;
 
 namespace XClr.Nn.Models;
 
@@ -15,7 +16,7 @@ public static class ModelShapes
     /// conv1's channels, the stem from conv1's kernel where that decides it.
     /// </summary>
     /// <exception cref="SafetensorsException">The file holds no such network, or its stem could be either of two; the message names the tensor and what is expected.</exception>
-    public static ModelSpec Backbone(SafetensorsFile file, Arch? arch, Stem? stem, double? width)
+    public static ModelSpec Backbone(IWeightFile file, Arch? arch, Stem? stem, double? width)
     {
         var conv = file.Tensors.FirstOrDefault(t => t.Name == FirstConv)
             ?? throw new SafetensorsException($"{file.Path}: has no tensor '{FirstConv}'; expected torchvision's names of a ResNet ({FirstConv}, bn1.*, layer1.0.conv1.weight, ...), found {First(file)}.");
@@ -28,7 +29,7 @@ public static class ModelShapes
 
     /// <summary>A backbone with the head whose tensors a file holds; the backbone alone where it holds none.</summary>
     /// <exception cref="SafetensorsException">A tensor of the head has an impossible shape.</exception>
-    public static ModelSpec WithHead(ModelSpec backbone, SafetensorsFile file)
+    public static ModelSpec WithHead(ModelSpec backbone, IWeightFile file)
     {
         if (file.Contains(Model.TextMap))
         {
@@ -47,7 +48,7 @@ public static class ModelShapes
             : backbone with { Head = HeadKind.Linear, ProjectionWidth = first };
     }
 
-    private static Arch ArchOf(SafetensorsFile file)
+    private static Arch ArchOf(IWeightFile file)
     {
         var blocks = Enumerable.Range(1, 4).Select(stage => BlocksOf(file, $"layer{stage}.")).ToArray();
         var bottleneck = file.Contains("layer1.0.conv3.weight");
@@ -66,16 +67,16 @@ public static class ModelShapes
     private static string Describe(IEnumerable<int> blocks, bool bottleneck) => $"[{string.Join(',', blocks)}] of {(bottleneck ? 3 : 2)} convolutions";
 
     // layer1.0.*, layer1.1.*, ...: as many as there are different numbers.
-    private static int BlocksOf(SafetensorsFile file, string stage) => file.Tensors.Where(t => t.Name.StartsWith(stage, StringComparison.Ordinal))
+    private static int BlocksOf(IWeightFile file, string stage) => file.Tensors.Where(t => t.Name.StartsWith(stage, StringComparison.Ordinal))
         .Select(t => t.Name[stage.Length..].Split('.')[0]).Where(n => int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out _)).Distinct().Count();
 
-    private static Stem StemOf(SafetensorsFile file, SafetensorsTensor conv) => conv.Shape[2] == 7
+    private static Stem StemOf(IWeightFile file, WeightTensor conv) => conv.Shape[2] == 7
         ? Stem.ImageNet
         : throw new SafetensorsException($"{file.Path}: '{FirstConv}' of shape {conv.ShapeText} is that of two stems; say which by --stem half (stride 2) or --stem small (stride 1).");
 
-    private static (int Rows, int Columns) Matrix(SafetensorsFile file, string name) => file[name].Shape is [> 0 and <= int.MaxValue and var rows, > 0 and <= int.MaxValue and var columns]
+    private static (int Rows, int Columns) Matrix(IWeightFile file, string name) => file[name].Shape is [> 0 and <= int.MaxValue and var rows, > 0 and <= int.MaxValue and var columns]
         ? ((int)rows, (int)columns)
         : throw new SafetensorsException($"{file.Path}: '{name}' has shape {file[name].ShapeText}, expected two dimensions.");
 
-    private static string First(SafetensorsFile file) => file.Tensors.Count == 0 ? "no tensor at all" : $"'{file.Tensors[0].Name}' and {file.Tensors.Count - 1} more";
+    private static string First(IWeightFile file) => file.Tensors.Count == 0 ? "no tensor at all" : $"'{file.Tensors[0].Name}' and {file.Tensors.Count - 1} more";
 }

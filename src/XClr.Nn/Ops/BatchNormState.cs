@@ -3,8 +3,11 @@ namespace XClr.Nn.Ops;
 /// <summary>Parameters and running statistics of a batch normalisation, all [C]. Gamma and Beta are both null without affine parameters.</summary>
 public sealed record BatchNormState(Tensor? Gamma, Tensor? Beta, Tensor RunningMean, Tensor RunningVar)
 {
+    /// <summary>torch's default of <see cref="Eps"/>.</summary>
+    public const float DefaultEps = 1e-5f;
+
     /// <summary>Added to the variance; dimensionless.</summary>
-    public float Eps { get; init; } = 1e-5f;
+    public float Eps { get; init; } = DefaultEps;
 
     /// <summary>Share of the new value in a running statistic (torch's sense).</summary>
     public float Momentum { get; init; } = 0.1f;

@@ -1,0 +1,55 @@
+using CommandLine;
+using XClr.Train;
+
+namespace XClr.Cli.Commands;
+
+[Verb("export", HelpText = "Write a checkpoint's encoder for other programs: an ONNX graph with batch norm folded, torchvision's state dict as safetensors, or numpy's npz.")]
+public sealed class ExportCommand : Command
+{
+    [Option("checkpoint", Required = true, HelpText = CheckpointCommand.CheckpointHelp)]
+    public string Checkpoint { get; set; } = "";
+
+    [Option("out", Required = true, HelpText = "File to write [path].")]
+    public string Out { get; set; } = "";
+
+    [Option("format", HelpText = "Its form; unset: by the ending of --out: onnx|safetensors|npz.")]
+    public string? Format { get; set; }
+
+    [Option("arch", HelpText = CheckpointCommand.ArchHelp)]
+    public string? Arch { get; set; }
+
+    [Option("stem", HelpText = CheckpointCommand.StemHelp)]
+    public string? Stem { get; set; }
+
+    [Option("width", HelpText = CheckpointCommand.WidthHelp)]
+    public string? Width { get; set; }
+
+    [Option("image-size", HelpText = CheckpointCommand.ImageSizeHelp)]
+    public string? ImageSize { get; set; }
+
+    [Option("mean", HelpText = CheckpointCommand.MeanHelp)]
+    public string? Mean { get; set; }
+
+    [Option("std", HelpText = CheckpointCommand.StdHelp)]
+    public string? Std { get; set; }
+
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        var format = ParseFormat();
+        var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std), format, Out);
+        var (arch, features, bytes) = (info.Spec.Arch.ToString().ToLowerInvariant(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
+        if (Json)
+            Output.Json(new { file = Path.GetFullPath(Out), format, arch, features, imageSize = info.Images.Size, batchNorm = format == ExportFormat.Onnx ? "folded" : "kept", bytes });
+        else
+            Console.Out.WriteLine($"{Out}: {arch}, {features} features, {info.Images.Size} px, batch norm {(format == ExportFormat.Onnx ? "folded into the convolutions" : "kept")}, {bytes / 1e6:0.0} MB");
+        return ExitCode.Success;
+    }
+
+    private ExportFormat ParseFormat()
+    {
+        var name = Format ?? Path.GetExtension(Out).TrimStart('.');
+        return Enum.GetValues<ExportFormat>().Cast<ExportFormat?>().FirstOrDefault(f => f.ToString()!.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? throw new UsageException(Format is null ? $"--out {Out}: its ending is none of .onnx, .safetensors, .npz; name --format." : $"--format '{Format}' is not accepted; allowed: onnx|safetensors|npz.");
+    }
+}

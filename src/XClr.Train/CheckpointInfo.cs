@@ -1,0 +1,52 @@
+using XClr.Nn;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Nn.Weights;
+
+namespace XClr.Train;
+
+/// <summary>What a checkpoint's network is and which images it expects, told without a device.</summary>
+/// <param name="Path">The checkpoint's files.</param>
+/// <param name="Spec">The network with its head.</param>
+/// <param name="Images">Size and normalisation that it expects.</param>
+/// <param name="Trained">The configuration that it was trained with; null for a bare file.</param>
+/// <param name="Steps">Optimiser steps that it was trained for; 0 for a bare file.</param>
+public sealed record CheckpointInfo(CheckpointPath Path, ModelSpec Spec, AugmentSpec Images, TrainConfig? Trained, long Steps)
+{
+    /// <summary>The files that hold the network's weights.</summary>
+    public IReadOnlyList<string> WeightFiles => Path.Head is null ? [Path.Model] : [Path.Model, Path.Head];
+
+    /// <summary>
+    /// Looks at a run folder, a step folder or a file of weights. A bare file's network is told from its tensors (<see cref="ModelShapes"/>), its images are torchvision's (224 pixels, bilinear,
+    /// ImageNet's mean and std), where <paramref name="options"/> say nothing else.
+    /// </summary>
+    /// <exception cref="UsageException">An option contradicts the checkpoint's state.</exception>
+    /// <exception cref="SafetensorsException">The file holds no network of a kind that this program has.</exception>
+    public static CheckpointInfo Read(string checkpoint, NetworkOptions options)
+    {
+        var path = CheckpointPath.Resolve(checkpoint);
+        var state = path.State is null ? null : CheckpointState.Read(path.State);
+        var trained = state is null ? null : TrainConfig.FromJson(state.Config, path.State!);
+        var spec = Describe(path, trained, options);
+        var images = state is null ? options.Images() : TrainCheckpoint.Images(state, TrainSetup.Images(trained!).Filter);
+        if (path.State is not null)
+        {
+            options.RequireAgreement(spec, images, path.State);
+        }
+        return new CheckpointInfo(path, spec, images, trained, state?.Step ?? 0);
+    }
+
+    private static ModelSpec Describe(CheckpointPath path, TrainConfig? trained, NetworkOptions options)
+    {
+        using var weights = BackboneWeights.Open(path.Model);
+        var backbone = trained is null
+            ? ModelShapes.Backbone(weights, options.Arch, options.Stem, options.Width)
+            : new ModelSpec(trained.Arch, trained.Stem, trained.Width, HeadKind.None);
+        if (path.Head is null)
+        {
+            return ModelShapes.WithHead(backbone, weights);
+        }
+        using var head = SafetensorsFile.Open(path.Head);
+        return ModelShapes.WithHead(backbone, head);
+    }
+}
