@@ -13,6 +13,13 @@
 
 #define ROWS_AT_ONCE 16
 
+/* Pixels that one block of samples becomes at the chosen scale; libjpeg's version 7 ABI named it anew. */
+#if JPEG_LIB_VERSION >= 70
+#define BLOCK_PIXELS(jpeg) ((jpeg).min_DCT_h_scaled_size)
+#else
+#define BLOCK_PIXELS(jpeg) ((jpeg).min_DCT_scaled_size)
+#endif
+
 typedef struct {
   struct jpeg_decompress_struct jpeg;
   struct jpeg_error_mgr errors;
@@ -218,6 +225,50 @@ static void cmyk_to_rgb(const JSAMPLE *cmyk, uint8_t *rgb, size_t pixels, int in
     for (int c = 0; c < 3; c++) rgb[c] = scale_byte(cmyk[c] ^ flip, cmyk[3] ^ flip);
 }
 
+/* The columns from `left` on that the decoder gives, `columns` of them, at least those of the box: crops start at whole units, and the chroma of the
+ * first and last column is interpolated with their neighbours. */
+typedef struct {
+  xclr_box box;
+  JDIMENSION left, columns;
+} window;
+
+static window narrow(decoder *d, xclr_box box) {
+  window w = {.box = box, .left = 0, .columns = d->jpeg.output_width};
+  JDIMENSION unit = (JDIMENSION)(d->jpeg.max_h_samp_factor * BLOCK_PIXELS(d->jpeg));
+  JDIMENSION left = (JDIMENSION)box.x > unit ? (JDIMENSION)box.x - unit : 0;
+  JDIMENSION right = (JDIMENSION)(box.x + box.width) + unit;
+  if (left < unit && right >= w.columns) return w;
+  w.left = left;
+  w.columns = (right < w.columns ? right : w.columns) - left;
+  jpeg_crop_scanline(&d->jpeg, &w.left, &w.columns);
+  return w;
+}
+
+static void skip_rows(decoder *d, JDIMENSION count) {
+  if (count > 0) jpeg_skip_scanlines(&d->jpeg, count);
+}
+
+/* One row at a time through a buffer, since the decoder's columns are not the box's, or its components not three. */
+static void read_box_rows(decoder *d, const window *w, uint8_t *rgb) {
+  int components = d->jpeg.out_color_components;
+  JSAMPARRAY row = d->jpeg.mem->alloc_sarray((j_common_ptr)&d->jpeg, JPOOL_IMAGE, w->columns * (JDIMENSION)components, 1);
+  const JSAMPLE *first = row[0] + ((size_t)w->box.x - w->left) * (size_t)components;
+  size_t width = (size_t)w->box.width;
+  skip_rows(d, (JDIMENSION)w->box.y);
+  for (int32_t y = 0; y < w->box.height; y++, rgb += width * 3) {
+    jpeg_read_scanlines(&d->jpeg, row, 1);
+    if (components == 4)
+      cmyk_to_rgb(first, rgb, width, d->jpeg.saw_Adobe_marker);
+    else
+      memcpy(rgb, first, width * 3);
+  }
+  /* All but the last row, and then that: a skip to the end would not read the data. */
+  JDIMENSION left = d->jpeg.output_height - d->jpeg.output_scanline;
+  if (left == 0) return;
+  skip_rows(d, left - 1);
+  jpeg_read_scanlines(&d->jpeg, row, 1);
+}
+
 static void read_rgb_rows(decoder *d, uint8_t *rgb) {
   size_t stride = (size_t)d->jpeg.output_width * 3;
   while (d->jpeg.output_scanline < d->jpeg.output_height) {
@@ -229,17 +280,17 @@ static void read_rgb_rows(decoder *d, uint8_t *rgb) {
   }
 }
 
-static void read_cmyk_rows(decoder *d, uint8_t *rgb) {
-  JDIMENSION width = d->jpeg.output_width;
-  JSAMPARRAY row = d->jpeg.mem->alloc_sarray((j_common_ptr)&d->jpeg, JPOOL_IMAGE, width * 4, 1);
-  while (d->jpeg.output_scanline < d->jpeg.output_height) {
-    uint8_t *to = rgb + (size_t)d->jpeg.output_scanline * width * 3;
-    jpeg_read_scanlines(&d->jpeg, row, 1);
-    cmyk_to_rgb(row[0], to, width, d->jpeg.saw_Adobe_marker);
-  }
+/* The box to decode: the whole picture where none is asked for. */
+static xclr_box check_box(decoder *d, const xclr_box *asked, size_t rgb_size) {
+  int32_t width = (int32_t)d->jpeg.output_width, height = (int32_t)d->jpeg.output_height;
+  xclr_box box = asked ? *asked : (xclr_box){0, 0, width, height};
+  if (box.x < 0 || box.y < 0 || box.width < 1 || box.height < 1 || box.width > width - box.x || box.height > height - box.y)
+    fail(d, XCLR_BAD_ARGUMENT, "the box lies outside the picture");
+  if ((size_t)box.width * (size_t)box.height * 3 > rgb_size) fail(d, XCLR_BAD_ARGUMENT, "the output buffer is too small");
+  return box;
 }
 
-static void decode(decoder *d, int32_t scale, const xclr_jpeg_limits *limits, uint8_t *rgb, size_t rgb_size) {
+static void decode(decoder *d, int32_t scale, const xclr_jpeg_limits *limits, const xclr_box *asked, uint8_t *rgb, size_t rgb_size) {
   read_header(d);
   apply_limits(d, limits);
   int four = d->jpeg.num_components == 4;
@@ -247,20 +298,21 @@ static void decode(decoder *d, int32_t scale, const xclr_jpeg_limits *limits, ui
   d->jpeg.scale_num = (unsigned)scale;
   d->jpeg.scale_denom = 8;
   jpeg_calc_output_dimensions(&d->jpeg);
-  size_t needed = (size_t)d->jpeg.output_width * d->jpeg.output_height * 3;
-  if (needed > rgb_size) fail(d, XCLR_BAD_ARGUMENT, "the output buffer is too small");
+  xclr_box box = check_box(d, asked, rgb_size);
   jpeg_start_decompress(&d->jpeg);
-  if (four)
-    read_cmyk_rows(d, rgb);
-  else
+  if (!four && (JDIMENSION)box.width == d->jpeg.output_width && (JDIMENSION)box.height == d->jpeg.output_height) {
     read_rgb_rows(d, rgb);
+  } else {
+    window w = narrow(d, box);
+    read_box_rows(d, &w, rgb);
+  }
   /* Without a warning to go by: an arithmetic decoder reads zeros after the end, and whole scans may be missing. */
   if (d->hit_end && (d->jpeg.arith_code || jpeg_has_multiple_scans(&d->jpeg)))
     fail(d, XCLR_TRUNCATED, "the file ends before its end marker");
 }
 
-int32_t xclr_jpeg_decode(const uint8_t *data, size_t size, int32_t scale, const xclr_jpeg_limits *limits, uint8_t *rgb,
-                         size_t rgb_size, char *message, size_t message_size) {
+int32_t xclr_jpeg_decode_box(const uint8_t *data, size_t size, int32_t scale, const xclr_jpeg_limits *limits,
+                             const xclr_box *box, uint8_t *rgb, size_t rgb_size, char *message, size_t message_size) {
   int32_t refused = refuse(data, size, message, message_size);
   if (refused) return refused;
   if (!rgb || scale < 1 || scale > 8)
@@ -268,8 +320,13 @@ int32_t xclr_jpeg_decode(const uint8_t *data, size_t size, int32_t scale, const 
   decoder d = {.message = message, .message_size = message_size};
   if (setjmp(d.escape) == 0) {
     begin(&d, data, size);
-    decode(&d, scale, limits, rgb, rgb_size);
+    decode(&d, scale, limits, box, rgb, rgb_size);
   }
   jpeg_destroy_decompress(&d.jpeg);
   return d.status;
+}
+
+int32_t xclr_jpeg_decode(const uint8_t *data, size_t size, int32_t scale, const xclr_jpeg_limits *limits, uint8_t *rgb,
+                         size_t rgb_size, char *message, size_t message_size) {
+  return xclr_jpeg_decode_box(data, size, scale, limits, NULL, rgb, rgb_size, message, message_size);
 }

@@ -62,6 +62,17 @@ XCLR_API int32_t xclr_jpeg_scale_for(int32_t width, int32_t height, int32_t min_
 XCLR_API int32_t xclr_jpeg_decode(const uint8_t *data, size_t size, int32_t scale, const xclr_jpeg_limits *limits,
                                   uint8_t *rgb, size_t rgb_size, char *message, size_t message_size);
 
+/* A box of the picture as decoded at a scale, in its pixels: left and top edge, then sides of at least 1. */
+typedef struct {
+  int32_t x, y, width, height;
+} xclr_box;
+
+/* As xclr_jpeg_decode, but only the box's pixels, which are those of the whole picture: rows of box->width * 3 bytes. The rest is read through, so
+ * that damage anywhere is an error as before, but neither transformed nor converted. A null box is the whole picture. */
+XCLR_API int32_t xclr_jpeg_decode_box(const uint8_t *data, size_t size, int32_t scale, const xclr_jpeg_limits *limits,
+                                      const xclr_box *box, uint8_t *rgb, size_t rgb_size, char *message,
+                                      size_t message_size);
+
 #ifdef __cplusplus
 }
 #endif

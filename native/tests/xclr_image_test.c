@@ -31,6 +31,8 @@ typedef struct {
   int width, height;
   int progressive, arithmetic, adobe;
   int orientation; /* 0: no EXIF */
+  int noise;       /* levels of noise added, so that neighbours differ */
+  int across, down; /* luma samples per chroma sample; 0: libjpeg's choice, 2 x 2 */
 } recipe;
 
 /* A smooth picture, so that quality 95 keeps it within a few levels. */
@@ -38,6 +40,13 @@ static int channel(int x, int y, int c, int width, int height) {
   double u = width > 1 ? (double)x / (width - 1) : 0, v = height > 1 ? (double)y / (height - 1) : 0;
   double value = c == 0 ? u : c == 1 ? v : c == 2 ? (u + v) / 2 : 0.2 + 0.3 * u;
   return (int)lround(255 * value);
+}
+
+static uint32_t random_state = 1;
+
+static uint32_t next_random(void) {
+  random_state = random_state * 1664525u + 1013904223u;
+  return random_state >> 8;
 }
 
 static void write_exif(j_compress_ptr jpeg, int orientation) {
@@ -64,13 +73,18 @@ static file encode(recipe r) {
   jpeg_set_quality(&jpeg, 95, TRUE);
   if (r.progressive) jpeg_simple_progression(&jpeg);
   jpeg.arith_code = r.arithmetic ? TRUE : FALSE;
+  if (r.across) jpeg.comp_info[0].h_samp_factor = r.across;
+  if (r.down) jpeg.comp_info[0].v_samp_factor = r.down;
   if (components == 4) jpeg.write_Adobe_marker = r.adobe ? TRUE : FALSE;
   jpeg_start_compress(&jpeg, TRUE);
   if (r.orientation) write_exif(&jpeg, r.orientation);
   JSAMPLE *row = malloc((size_t)r.width * 4);
   for (int y = 0; y < r.height; y++) {
     for (int x = 0; x < r.width; x++)
-      for (int c = 0; c < components; c++) row[x * components + c] = (JSAMPLE)channel(x, y, c, r.width, r.height);
+      for (int c = 0; c < components; c++) {
+        int value = channel(x, y, c, r.width, r.height) + (r.noise ? (int)(next_random() % (unsigned)r.noise) : 0);
+        row[x * components + c] = (JSAMPLE)(value > 255 ? 255 : value);
+      }
     jpeg_write_scanlines(&jpeg, &row, 1);
   }
   free(row);
@@ -138,6 +152,62 @@ static void test_header_and_scales(void) {
   CHECK(xclr_jpeg_scale_for(3000, 2000, 224, 224) == 1, "an eighth is 375 x 250");
   CHECK(xclr_jpeg_scale_for(100, 100, 224, 224) == 8, "smaller than wanted");
   CHECK(xclr_jpeg_scale_for(640, 480, 0, 0) == 8, "full size");
+}
+
+/* The pixels of random boxes are those of the whole picture, to the last bit. */
+static void check_boxes(recipe r, int32_t scale) {
+  file f = encode(r);
+  int32_t width = xclr_jpeg_scaled(r.width, scale), height = xclr_jpeg_scaled(r.height, scale);
+  size_t size = (size_t)width * (size_t)height * 3;
+  uint8_t *whole = malloc(size), *part = malloc(size);
+  CHECK(xclr_jpeg_decode(f.data, f.size, scale, NULL, whole, size, NULL, 0) == XCLR_OK, "scale %d", scale);
+  for (int i = 0; i < 30; i++) {
+    xclr_box box = {.x = (int32_t)(next_random() % (uint32_t)width), .y = (int32_t)(next_random() % (uint32_t)height)};
+    box.width = 1 + (int32_t)(next_random() % (uint32_t)(width - box.x));
+    box.height = 1 + (int32_t)(next_random() % (uint32_t)(height - box.y));
+    size_t stride = (size_t)box.width * 3;
+    char message[200] = "";
+    int32_t status = xclr_jpeg_decode_box(f.data, f.size, scale, NULL, &box, part, stride * (size_t)box.height, message, sizeof message);
+    int same = status == XCLR_OK;
+    for (int32_t y = 0; same && y < box.height; y++)
+      same = memcmp(part + (size_t)y * stride, whole + ((size_t)(box.y + y) * (size_t)width + (size_t)box.x) * 3, stride) == 0;
+    CHECK(same, "space %d progressive %d sampling %d x %d scale %d box %d,%d %dx%d: status %d %s", r.space, r.progressive, r.across, r.down, scale,
+          box.x, box.y, box.width, box.height, status, message);
+  }
+  free(whole);
+  free(part);
+  free(f.data);
+}
+
+static void test_boxes(void) {
+  for (int32_t scale = 1; scale <= 8; scale++) {
+    for (int across = 1; across <= 2; across++)
+      for (int down = 1; down <= 2; down++)
+        for (int progressive = 0; progressive < 2; progressive++)
+          check_boxes((recipe){.space = JCS_RGB, .width = 197, .height = 161, .noise = 90, .across = across, .down = down, .progressive = progressive}, scale);
+    check_boxes((recipe){.space = JCS_RGB, .width = 150, .height = 90, .noise = 90, .arithmetic = 1}, scale);
+    check_boxes((recipe){.space = JCS_GRAYSCALE, .width = 133, .height = 70, .noise = 90}, scale);
+    check_boxes((recipe){.space = JCS_CMYK, .width = 90, .height = 64, .noise = 90, .adobe = 1}, scale);
+  }
+  check_boxes((recipe){.space = JCS_RGB, .width = 1, .height = 9, .noise = 90}, 8);
+}
+
+/* Damage below, above or beside the box is found as if the whole picture were decoded. */
+static void test_damage_outside_the_box(void) {
+  file f = encode((recipe){.space = JCS_RGB, .width = 160, .height = 160, .noise = 90});
+  uint8_t rgb[16 * 16 * 3];
+  char message[200] = "";
+  xclr_box boxes[] = {{0, 0, 16, 16}, {144, 144, 16, 16}, {64, 80, 16, 16}};
+  for (int i = 0; i < 3; i++) {
+    CHECK(xclr_jpeg_decode_box(f.data, f.size, 8, NULL, &boxes[i], rgb, sizeof rgb, NULL, 0) == XCLR_OK, "box %d", i);
+    int32_t cut = xclr_jpeg_decode_box(f.data, f.size - 40, 8, NULL, &boxes[i], rgb, sizeof rgb, message, sizeof message);
+    CHECK(cut == XCLR_TRUNCATED, "box %d of a cut file: %d %s", i, cut, message);
+  }
+  for (int i = 0; i < 4; i++) {
+    xclr_box outside[] = {{-1, 0, 2, 2}, {0, 0, 0, 4}, {150, 0, 11, 4}, {0, 159, 4, 2}};
+    CHECK(xclr_jpeg_decode_box(f.data, f.size, 8, NULL, &outside[i], rgb, sizeof rgb, NULL, 0) == XCLR_BAD_ARGUMENT, "outside %d", i);
+  }
+  free(f.data);
 }
 
 static void test_refusals(void) {
@@ -212,6 +282,9 @@ static void test_damage(void) {
       int32_t status = xclr_jpeg_decode(copy, f.size, 1 + i % 8, &limits, rgb, sizeof rgb, NULL, 0);
       CHECK(status >= XCLR_OK && status <= XCLR_BAD_ARGUMENT, "%d", status);
       seen[status]++;
+      xclr_box box = {i % 5, i % 7, 1 + i % 3, 1};
+      status = xclr_jpeg_decode_box(copy, f.size, 8, &limits, &box, rgb, sizeof rgb, NULL, 0);
+      CHECK(status >= XCLR_OK && status <= XCLR_BAD_ARGUMENT, "%d", status);
     }
     free(copy);
     free(f.data);
@@ -252,6 +325,8 @@ static void test_threads(void) {
 int main(void) {
   test_values();
   test_header_and_scales();
+  test_boxes();
+  test_damage_outside_the_box();
   test_refusals();
   test_memory_limit();
   test_truncation();

@@ -8,10 +8,10 @@ internal sealed class SampleLoader(SampleStreamOptions options)
     private const long MaxFileBytes = 1L << 30;
 
     /// <summary>
-    /// Reads and decodes. <paramref name="reserve"/> is called with the decoded size in bytes before the buffer is taken.
+    /// Reads and decodes. <paramref name="gate"/> is asked with the decoded size in bytes before the buffer is taken.
     /// </summary>
     /// <exception cref="ImageDecodeException">The sample is bad.</exception>
-    public Sample Load(RawSample raw, int epoch, long index, Action<long> reserve)
+    public Sample Load(RawSample raw, int epoch, long index, IMemoryGate gate)
     {
         if (raw.Fault is { } fault)
         {
@@ -25,7 +25,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         {
             throw new ImageDecodeException(SampleFault.NoLabel, "the sample has no label");
         }
-        var (image, views) = LoadImage(raw.Image!, epoch, index, reserve);
+        var (image, views) = LoadImage(raw.Image!, epoch, index, gate);
         return new Sample
         {
             Key = raw.Key,
@@ -40,7 +40,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         };
     }
 
-    private (DecodedImage, AugmentParams[]) LoadImage(ImageSource source, int epoch, long index, Action<long> reserve)
+    private (DecodedImage, AugmentParams[]) LoadImage(ImageSource source, int epoch, long index, IMemoryGate gate)
     {
         var bytes = Array.Empty<byte>();
         try
@@ -54,8 +54,8 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             var file = bytes.AsSpan(0, (int)length);
             source.Read(file);
             return source.GreyPixels is { } size
-                ? Grey(file, size.Width, size.Height, epoch, index, reserve)
-                : Decode(file, epoch, index, reserve);
+                ? Grey(file, size.Width, size.Height, epoch, index, gate)
+                : Decode(file, epoch, index, gate);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -70,9 +70,9 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         }
     }
 
-    private (DecodedImage, AugmentParams[]) Grey(ReadOnlySpan<byte> grey, int width, int height, int epoch, long index, Action<long> reserve)
+    private (DecodedImage, AugmentParams[]) Grey(ReadOnlySpan<byte> grey, int width, int height, int epoch, long index, IMemoryGate gate)
     {
-        reserve((long)grey.Length * 3);
+        gate.Reserve((long)grey.Length * 3);
         var image = DecodedImage.Allocate(width, height);
         var rgb = image.Writable;
         for (int i = 0, to = 0; i < grey.Length; i++, to += 3)
@@ -80,27 +80,42 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[i];
         }
         image = ImageDecoder.FitInto(image, options.Decode.MaxBytes);
-        return (image, Rescaled(Draw(epoch, index, width, height), width, height, image));
+        var views = Draw(epoch, index, width, height);
+        Rescale(views, width, height, image.Width, image.Height);
+        return (image, views);
     }
 
-    private (DecodedImage, AugmentParams[]) Decode(ReadOnlySpan<byte> file, int epoch, long index, Action<long> reserve)
+    // Of what no view shows, nothing is kept, and where the format allows it, it is not even decoded.
+    private (DecodedImage, AugmentParams[]) Decode(ReadOnlySpan<byte> file, int epoch, long index, IMemoryGate gate)
     {
         var info = ImageDecoder.ReadInfo(file);
         var views = Draw(epoch, index, info.Width, info.Height);
-        var decode = options.Augment is null ? options.Decode : options.Decode with
+        var decode = views.Length == 0 ? options.Decode : options.Decode with
         {
-            MinWidth = MinSide(info.Width, views, v => v.CropW),
-            MinHeight = MinSide(info.Height, views, v => v.CropH),
+            MinWidth = MinSide(info.Width, Smallest(views, v => v.CropW)),
+            MinHeight = MinSide(info.Height, Smallest(views, v => v.CropH)),
         };
-        var (width, height) = ImageDecoder.PlanSize(info, decode);
         ImageDecoder.RequirePixels(info, decode.MaxPixels);
-        reserve((long)width * height * 3);
-        var image = ImageDecoder.Decode(file, decode);
-        return (image, Rescaled(views, info.Width, info.Height, image));
+        var whole = ImageDecoder.Whole(info, decode);
+        Rescale(views, info.Width, info.Height, whole.Width, whole.Height);
+        var box = views.Length > 0 && ImageDecoder.HasBoxes(info) ? PixelBox.Around(views) : whole;
+        gate.Reserve(ImageDecoder.PlanBytes(box, decode));
+        var image = ImageDecoder.Decode(file, info, decode, box);
+        for (var v = 0; v < views.Length; v++)
+        {
+            views[v] = views[v] with { CropX = views[v].CropX - box.X, CropY = views[v].CropY - box.Y };
+        }
+        Rescale(views, box.Width, box.Height, image.Width, image.Height);
+        return (image, views);
     }
 
-    private static AugmentParams[] Rescaled(AugmentParams[] views, int width, int height, DecodedImage image) =>
-        [.. views.Select(v => v.Rescaled(width, height, image.Width, image.Height))];
+    private static void Rescale(AugmentParams[] views, int fromWidth, int fromHeight, int toWidth, int toHeight)
+    {
+        for (var v = 0; v < views.Length; v++)
+        {
+            views[v] = views[v].Rescaled(fromWidth, fromHeight, toWidth, toHeight);
+        }
+    }
 
     // The parameters are drawn on the file's own size, so that they do not depend on the scale of decoding.
     private AugmentParams[] Draw(int epoch, long index, int width, int height)
@@ -117,10 +132,17 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         return views;
     }
 
-    // The side that the whole image needs so that its smallest crop keeps OutputSize pixels, one for rounding included.
-    private int MinSide(int side, AugmentParams[] views, Func<AugmentParams, int> crop)
+    private static int Smallest(AugmentParams[] views, Func<AugmentParams, int> side)
     {
-        var smallest = views.Min(crop);
-        return options.OutputSize == 0 ? 0 : (int)Math.Min(int.MaxValue, Math.Ceiling((options.OutputSize + 1.0) * side / smallest));
+        var smallest = int.MaxValue;
+        foreach (var view in views)
+        {
+            smallest = Math.Min(smallest, side(view));
+        }
+        return smallest;
     }
+
+    // The side that the whole image needs so that its smallest crop keeps OutputSize pixels, one for rounding included.
+    private int MinSide(int side, int smallestCrop) =>
+        options.OutputSize == 0 ? 0 : (int)Math.Min(int.MaxValue, Math.Ceiling((options.OutputSize + 1.0) * side / smallestCrop));
 }

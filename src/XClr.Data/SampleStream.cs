@@ -15,8 +15,8 @@ public sealed class SampleStream : IDisposable
     private readonly SampleStreamOptions _options;
     private readonly SampleLoader _loader;
     private readonly object _gate = new();
-    private readonly Queue<Job> _ordered = new();
-    private readonly Queue<Job> _todo = new();
+    private readonly Queue<LoadJob> _ordered = new();
+    private readonly Queue<LoadJob> _todo = new();
     private readonly List<Thread> _threads = [];
     private readonly Dictionary<SampleFault, long> _skipped = [];
 
@@ -134,7 +134,7 @@ public sealed class SampleStream : IDisposable
         }
         catch (Exception e)
         {
-            Enqueue(new() { Done = true, Error = ExceptionDispatchInfo.Capture(e) });
+            Enqueue(new(this) { Done = true, Error = ExceptionDispatchInfo.Capture(e) });
         }
         lock (_gate)
         {
@@ -151,20 +151,20 @@ public sealed class SampleStream : IDisposable
             var index = 0L;
             foreach (var raw in _dataset.Read(new(_options.Shuffle, _options.Seed, epoch, _options.ShuffleBuffer)))
             {
-                if (index >= start && !Enqueue(new() { Raw = raw, Epoch = epoch, Index = index }))
+                if (index >= start && !Enqueue(new(this) { Raw = raw, Epoch = epoch, Index = index }))
                 {
                     return;
                 }
                 index++;
             }
-            if (!Enqueue(new() { EndsEpoch = true, Done = true, Epoch = epoch, Index = index }))
+            if (!Enqueue(new(this) { EndsEpoch = true, Done = true, Epoch = epoch, Index = index }))
             {
                 return;
             }
         }
     }
 
-    private bool Enqueue(Job job)
+    private bool Enqueue(LoadJob job)
     {
         lock (_gate)
         {
@@ -193,7 +193,7 @@ public sealed class SampleStream : IDisposable
             var begin = Stopwatch.GetTimestamp();
             try
             {
-                job.Result = _loader.Load(job.Raw!, job.Epoch, job.Index, bytes => Reserve(job, bytes));
+                job.Result = _loader.Load(job.Raw!, job.Epoch, job.Index, job);
             }
             catch (ImageDecodeException e)
             {
@@ -212,7 +212,7 @@ public sealed class SampleStream : IDisposable
         }
     }
 
-    private Job? TakeWork()
+    private LoadJob? TakeWork()
     {
         lock (_gate)
         {
@@ -225,7 +225,7 @@ public sealed class SampleStream : IDisposable
     }
 
     // The job that the consumer waits for is never held back, so that this cannot deadlock.
-    private void Reserve(Job job, long bytes)
+    internal void Reserve(LoadJob job, long bytes)
     {
         lock (_gate)
         {
@@ -238,7 +238,7 @@ public sealed class SampleStream : IDisposable
         }
     }
 
-    private Job? TakeJob()
+    private LoadJob? TakeJob()
     {
         lock (_gate)
         {
@@ -261,7 +261,7 @@ public sealed class SampleStream : IDisposable
         }
     }
 
-    private void Skip(Job job)
+    private void Skip(LoadJob job)
     {
         var fault = job.Fault!;
         _badInEpoch++;
@@ -283,7 +283,7 @@ public sealed class SampleStream : IDisposable
         }
     }
 
-    private void EndEpoch(Job end)
+    private void EndEpoch(LoadJob end)
     {
         if (end.Index == 0)
         {
@@ -296,27 +296,5 @@ public sealed class SampleStream : IDisposable
         }
         (_goodInEpoch, _badInEpoch) = (0, 0);
         Position = new(end.Epoch + 1, 0);
-    }
-
-    // Result, Fault and Error are written by one worker before Done is set under the lock, and read after.
-    private sealed class Job
-    {
-        public RawSample? Raw { get; init; }
-
-        public int Epoch { get; init; }
-
-        public long Index { get; init; }
-
-        public bool EndsEpoch { get; init; }
-
-        public bool Done { get; set; }
-
-        public long Bytes { get; set; }
-
-        public Sample? Result { get; set; }
-
-        public ImageDecodeException? Fault { get; set; }
-
-        public ExceptionDispatchInfo? Error { get; set; }
     }
 }

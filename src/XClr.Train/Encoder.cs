@@ -73,7 +73,10 @@ public sealed class Encoder : IDisposable
         {
             throw new ArgumentException($"An encoder of {Rows} rows was given {samples.Count} images.");
         }
-        graph.Sources.Upload(device, PackedBatch.Evaluation(samples, Rows, size), half: 0, halfFree: default);
+        using (var packed = PackedBatch.Evaluation(samples, Rows, size))
+        {
+            graph.Sources.Upload(device, packed, half: 0, halfFree: default);
+        }
         plan.Run();
         featureRows.Add(Download(graph.Features, samples.Count, FeatureWidth));
         if (graph.Projections is { } projections)

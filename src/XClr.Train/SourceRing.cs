@@ -1,3 +1,4 @@
+using System.Buffers;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
@@ -24,7 +25,7 @@ public sealed class SourceRing : IDisposable
     {
         this.spec = spec;
         Samples = samples;
-        ImageBytes = (int)Math.Min(WantedBytes(spec), caps.MaxStorageBufferRange / 2 / samples / 4 * 4);
+        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), caps.MaxStorageBufferRange / 2 / samples / 4 * 4);
         halfBytes = ImageBytes * samples;
         Bytes = Tensor.Persistent("source_ring", new Shape(halfBytes / 2), MemoryCategory.Inputs, DType.UInt32);
         Table = Tensor.Persistent("augment_table", new Shape(samples * views, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);
@@ -43,7 +44,7 @@ public sealed class SourceRing : IDisposable
         {
             var side = (int)Math.Sqrt(ImageBytes / 3.0);
             var what = $"images of more than {ImageBytes / 3} pixels (such as {side} x {side}) are reduced to that before they are cropped";
-            return ImageBytes < WantedBytes(spec)
+            return ImageBytes < WantedBytes(spec.Size)
                 ? $"{what}: the device binds no more per batch; fewer images at a time (--batch-size) leave each more room"
                 : $"{what}: only crops of less than 1/{LargestSide * LargestSide} of the area lose detail by it; smaller copies of the images, or JPEGs, decode faster";
         }
@@ -69,7 +70,8 @@ public sealed class SourceRing : IDisposable
         device.Transfer.Upload<AugmentEntry>(Table, table);
     }
 
-    private static long WantedBytes(AugmentSpec spec) => 3L * LargestSide * LargestSide * spec.Size * spec.Size;
+    /// <summary>Bytes that an image takes which is large enough for any crop of views of this side.</summary>
+    internal static long WantedBytes(int size) => 3L * LargestSide * LargestSide * size * size;
 
     public void Dispose()
     {
@@ -78,9 +80,11 @@ public sealed class SourceRing : IDisposable
     }
 }
 
-/// <summary>Images of a batch one after another, and the table over them with offsets from the first byte.</summary>
-public sealed class PackedBatch
+/// <summary>Images of a batch one after another, and the table over them with offsets from the first byte. Disposing of it gives the buffer back.</summary>
+public sealed class PackedBatch : IDisposable
 {
+    private bool rented;
+
     /// <summary>Row order of the table: view 1 of all samples, then view 2.</summary>
     public required AugmentEntry[] Table { get; init; }
     public required byte[] Bytes { get; init; }
@@ -95,7 +99,7 @@ public sealed class PackedBatch
     public static PackedBatch Evaluation(IReadOnlyList<Sample> samples, int rows, int size)
     {
         var packed = Pack(samples, 1, (sample, offset, _) => AugmentEntry.Evaluation(offset, sample.Image.Width, sample.Image.Height, 3, size));
-        return new PackedBatch { Table = [.. packed.Table, .. Enumerable.Repeat(packed.Table[0], rows - samples.Count)], Bytes = packed.Bytes, ByteCount = packed.ByteCount };
+        return new PackedBatch { Table = [.. packed.Table, .. Enumerable.Repeat(packed.Table[0], rows - samples.Count)], Bytes = packed.Bytes, ByteCount = packed.ByteCount, rented = true };
     }
 
     /// <summary>Noise in place of samples: one image of the views' size per sample, every view the whole of it.</summary>
@@ -110,7 +114,7 @@ public sealed class PackedBatch
 
     private static PackedBatch Pack(IReadOnlyList<Sample> samples, int views, Func<Sample, uint, int, AugmentEntry> entry)
     {
-        var bytes = new byte[samples.Sum(s => Aligned(s.Image.ByteCount))];
+        var bytes = ArrayPool<byte>.Shared.Rent(samples.Sum(s => Aligned(s.Image.ByteCount)));
         var table = new AugmentEntry[samples.Count * views];
         var at = 0;
         for (var i = 0; i < samples.Count; i++)
@@ -122,7 +126,16 @@ public sealed class PackedBatch
             }
             at += Aligned(samples[i].Image.ByteCount);
         }
-        return new PackedBatch { Table = table, Bytes = bytes, ByteCount = at };
+        return new PackedBatch { Table = table, Bytes = bytes, ByteCount = at, rented = true };
+    }
+
+    public void Dispose()
+    {
+        if (rented)
+        {
+            rented = false;
+            ArrayPool<byte>.Shared.Return(Bytes);
+        }
     }
 
     private static int Aligned(int bytes) => (bytes + 3) / 4 * 4;

@@ -23,7 +23,8 @@ public static class ViewSheet
         var images = Tensor.Persistent("views", new Shape(samples * views, spec.Size, spec.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Outputs);
         try
         {
-            ring.Upload(device, PackedBatch.Views(drawn, views, spec.Size), half: 0, halfFree: default);
+            using var packed = PackedBatch.Views(drawn, views, spec.Size);
+            ring.Upload(device, packed, half: 0, halfFree: default);
             using var plan = Plan.Build(device, device.Record(gpu => AugmentOp.Forward(gpu, ring.Bytes, ring.Table, images, spec)));
             plan.Run();
             var rgb = spec.ToRgb8(device.Transfer.Download(images, (int)images.Shape.Count));

@@ -18,7 +18,7 @@ public class ImageDecoderTests
         using var image = ImageDecoder.Decode(file);
         var info = ImageDecoder.ReadInfo(file);
         Assert.Equal((37, 23, 1, format == SKEncodedImageFormat.Jpeg), (info.Width, info.Height, info.Orientation, info.IsJpeg));
-        Assert.Equal((37, 23, 37, 23, false, false), (image.Width, image.Height, image.OriginalWidth, image.OriginalHeight, image.Scaled, image.Reduced));
+        Assert.Equal((37, 23, 37, 23, false), (image.Width, image.Height, image.OriginalWidth, image.OriginalHeight, image.Reduced));
         Assert.Equal(37 * 23 * 3, image.Pixels.Length);
         int[] expected = [200, 100, 50];
         for (var i = 0; i < image.Pixels.Length; i++)
@@ -140,7 +140,7 @@ public class ImageDecoderTests
         var options = new DecodeOptions { MinWidth = minWidth, MinHeight = minHeight };
         using var image = ImageDecoder.Decode(file, options);
         Assert.Equal((outWidth, outHeight), (image.Width, image.Height));
-        Assert.Equal((outWidth, outHeight), ImageDecoder.PlanSize(ImageDecoder.ReadInfo(file), options));
+        Assert.Equal(new(0, 0, outWidth, outHeight), ImageDecoder.Whole(ImageDecoder.ReadInfo(file), options));
         Assert.InRange(image.Pixels[0], 75, 79);
     }
 

@@ -225,21 +225,54 @@ public class SampleStreamTests
         {
             using (sample)
             {
-                scaled += sample.Image.Scaled ? 1 : 0;
                 Assert.Equal((800, 600), (sample.Image.OriginalWidth, sample.Image.OriginalHeight));
+                var drawn = Enumerable.Range(0, 2).Select(v => AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, 800, 600)).ToArray();
+                scaled += sample.Image.Width < PixelBox.Around(drawn).Width ? 1 : 0;
                 for (var v = 0; v < 2; v++)
                 {
                     var view = sample.Views[v];
                     Assert.True(view.CropW >= 64 && view.CropH >= 64, $"{view} of {sample.Image.Width} x {sample.Image.Height}");
                     Assert.InRange(view.CropX + view.CropW, 1, sample.Image.Width);
                     Assert.InRange(view.CropY + view.CropH, 1, sample.Image.Height);
-                    var full = AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, 800, 600);
-                    Assert.InRange(full.CropX * sample.Image.Width / 800.0 - view.CropX, -1, 1);
-                    Assert.Equal(full.Hue, view.Hue);
+                    Assert.Equal(drawn[v].Hue, view.Hue);
                 }
             }
         }
         Assert.InRange(scaled, 20, 60);
+    }
+
+    // JPEGs are decoded where the views are and nowhere else, a turned one and a PNG in whole; the pixels of the views are the same.
+    [Theory]
+    [InlineData(SkiaSharp.SKEncodedImageFormat.Jpeg, 1)]
+    [InlineData(SkiaSharp.SKEncodedImageFormat.Jpeg, 6)]
+    [InlineData(SkiaSharp.SKEncodedImageFormat.Png, 1)]
+    public void Views_ShowThePixelsOfTheWholeImage(SkiaSharp.SKEncodedImageFormat format, int orientation)
+    {
+        using var folder = new TempFolder();
+        var file = TempFolder.Turned(TempFolder.Noise(5, 90, 60, format), orientation);
+        folder.Shard("a.tar", Enumerable.Range(0, 30).Select(i => ($"{i:D3}.bin".Replace("bin", format == SkiaSharp.SKEncodedImageFormat.Png ? "png" : "jpg"), file)));
+        using var data = new WebDatasetReader(folder);
+        using var stream = new SampleStream(data, new() { Augment = Simclr, OutputSize = 1000, Shuffle = false });
+        using var whole = ImageDecoder.Decode(file);
+        var smaller = 0;
+        foreach (var sample in stream.ReadAll())
+        {
+            using (sample)
+            {
+                smaller += sample.Image.ByteCount < whole.ByteCount ? 1 : 0;
+                for (var v = 0; v < 2; v++)
+                {
+                    var (view, drawn) = (sample.Views[v], AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, whole.Width, whole.Height));
+                    Assert.Equal((drawn.CropW, drawn.CropH), (view.CropW, view.CropH));
+                    for (var y = 0; y < view.CropH; y++)
+                    {
+                        ReadOnlySpan<byte> Row(DecodedImage image, int left, int top) => image.Pixels.Slice(((top + y) * image.Width + left) * 3, view.CropW * 3);
+                        Assert.True(Row(sample.Image, view.CropX, view.CropY).SequenceEqual(Row(whole, drawn.CropX, drawn.CropY)));
+                    }
+                }
+            }
+        }
+        Assert.Equal(format == SkiaSharp.SKEncodedImageFormat.Jpeg && orientation == 1, smaller > 20);
     }
 
     [Fact]

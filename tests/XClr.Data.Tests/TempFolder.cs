@@ -65,6 +65,21 @@ internal sealed class TempFolder : IDisposable
         return data.ToArray();
     }
 
+    /// <summary>An image of noise: no two neighbours are alike.</summary>
+    public static byte[] Noise(int seed, int width, int height, SKEncodedImageFormat format)
+    {
+        using var bitmap = new SKBitmap(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        new Random(seed).NextBytes(bitmap.GetPixelSpan());
+        using var data = bitmap.Encode(format, 95);
+        return data.ToArray();
+    }
+
+    /// <summary>The JPEG with an EXIF orientation; 1 leaves it, and any other format, as it is.</summary>
+    public static byte[] Turned(byte[] jpeg, int orientation) => orientation == 1 ? jpeg :
+    [
+        .. jpeg[..2], 0xFF, 0xE1, 0, 34, .. "Exif\0\0MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0, .. jpeg[2..],
+    ];
+
     /// <summary>Members `00000.jpg .txt .cls` ... of <paramref name="count"/> samples; sample i is of class i % 10.</summary>
     public static IEnumerable<(string, byte[])> Samples(int count, int first = 0)
     {

@@ -8,10 +8,10 @@ using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference), medians over the runs; or its parts: `bench gemm`, `bench conv` (every convolution of ResNet-50, three directions), `bench loss`, `bench matrix` (matrix units).")]
+[Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference), medians over the runs; or its parts: `bench gemm`, `bench conv` (every convolution of ResNet-50, three directions), `bench loss`, `bench matrix` (matrix units); or, on the processor alone, `bench loader` (reading, decoding and batches of --data).")]
 public sealed class BenchCommand : Command
 {
-    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|gemm|conv|loss|matrix; --arch is for the first two, --image-size and --rows for these and conv.")]
+    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|gemm|conv|loss|matrix|loader; --arch is for the first two, --image-size and --rows for these, conv and loader.")]
     public string Target { get; set; } = "";
 
     [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
@@ -32,6 +32,15 @@ public sealed class BenchCommand : Command
     [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp].")]
     public string Precision { get; set; } = "fp32";
 
+    [Option("data", HelpText = "The photographs of `bench loader`, in any form that `train --data` takes [path or shards].")]
+    public string? Data { get; set; }
+
+    [Option("workers", HelpText = "Decoding threads of `bench loader`; unset: one per core [threads].")]
+    public int? Workers { get; set; }
+
+    [Option("limit", Default = 1000, HelpText = "Images that `bench loader` measures, held in memory [images].")]
+    public int Limit { get; set; } = 1000;
+
     [Option("shader-dir", HelpText = ShaderLoop.DirectoryHelp)]
     public string? ShaderDir { get; set; }
 
@@ -46,12 +55,14 @@ public sealed class BenchCommand : Command
         Require(Enum.TryParse<Precision>(Precision, ignoreCase: true, out var precision) && !int.TryParse(Precision, out _), $"--precision {Precision}: allowed: fp32, amp.");
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        if (Target.Equals("loader", StringComparison.OrdinalIgnoreCase))
+            return Loader();
         if (Target.ToLowerInvariant() is "gemm" or "conv" or "loss")
         {
             Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
             return ShaderLoop.Run(ShaderDir, Watch, shaders => Ops(new OpBenchTables.Request(Target.ToLowerInvariant(), ImageSize, Rows, precision == Train.Precision.Amp, Repeats), shaders));
         }
-        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward, gemm, conv, loss, matrix.");
+        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward, gemm, conv, loss, matrix, loader.");
         Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
         Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
         return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, precision, shaders)));
@@ -76,6 +87,15 @@ public sealed class BenchCommand : Command
         table.Row("dispatches, pipelines", $"{result.Dispatches}, {result.Pipelines}");
         Output.Results.Write(table);
         return ExitCode.Success;
+    }
+
+    private int Loader()
+    {
+        Require(Data is not null, "bench loader needs --data: photographs in any form that `train --data` takes.");
+        Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
+        Require(Workers is null or >= 1, $"--workers {Workers}: allowed: a whole number from 1 up.");
+        Require(Limit >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
+        return LoaderBenchTable.Run(Data!, ImageSize, Workers ?? Environment.ProcessorCount, Rows, Repeats, Limit, Json);
     }
 
     private int Ops(OpBenchTables.Request request, ShaderFolder? shaders)

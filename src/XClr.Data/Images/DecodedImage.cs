@@ -31,9 +31,6 @@ public sealed class DecodedImage : IDisposable
     /// <summary>Height of the file's image, upright, before any scaling.</summary>
     public int OriginalHeight { get; internal init; }
 
-    /// <summary>Whether it is smaller than the file's image.</summary>
-    public bool Scaled => Width != OriginalWidth || Height != OriginalHeight;
-
     /// <summary>Whether <see cref="DecodeOptions.MaxBytes"/> made it smaller than was asked for.</summary>
     public bool Reduced { get; internal init; }
 

@@ -37,10 +37,38 @@ public static class ImageDecoder
         RequireBytes(file);
         if (IsJpeg(file))
         {
-            return DecodeJpeg(file, options);
+            var info = NativeJpeg.ReadInfo(file);
+            return DecodeJpeg(file, info, options, Whole(info, options));
         }
-        var (info, stored) = OtherImage.Decode(file, options.MaxPixels);
-        return FitInto(TurnUpright(stored, info), options.MaxBytes);
+        return DecodeOther(file, options);
+    }
+
+    /// <summary>
+    /// Decodes a box of the image, in pixels of <see cref="Whole"/>; they are those that decoding all of it gives. Only for images that <see cref="HasBoxes"/>.
+    /// </summary>
+    /// <exception cref="ImageDecodeException">Not decodable in whole, inside the box or outside.</exception>
+    internal static DecodedImage Decode(ReadOnlySpan<byte> file, ImageInfo info, DecodeOptions options, PixelBox box) =>
+        info.IsJpeg ? DecodeJpeg(file, info, options, box) : DecodeOther(file, options);
+
+    /// <summary>Whether a part of the image can be decoded without the rest.</summary>
+    internal static bool HasBoxes(ImageInfo info) => info is { IsJpeg: true, Orientation: 1 };
+
+    /// <summary>The whole image at the scale of decoding, upright, before it is reduced to <see cref="DecodeOptions.MaxBytes"/> by other means.</summary>
+    internal static PixelBox Whole(ImageInfo info, DecodeOptions options)
+    {
+        if (!info.IsJpeg)
+        {
+            return new(0, 0, info.Width, info.Height);
+        }
+        var (scale, _) = ScaleFor(info, options);
+        return new(0, 0, NativeJpeg.Scaled(info.Width, scale), NativeJpeg.Scaled(info.Height, scale));
+    }
+
+    /// <summary>The bytes that a box will take once decoded.</summary>
+    internal static long PlanBytes(PixelBox box, DecodeOptions options)
+    {
+        var factor = options.MaxBytes > 0 ? ImageTransforms.ReductionFor(box.Width, box.Height, options.MaxBytes) : 1;
+        return 3L * ImageTransforms.Reduced(box.Width, factor) * ImageTransforms.Reduced(box.Height, factor);
     }
 
     internal static void RequirePixels(ImageInfo info, long maxPixels)
@@ -52,19 +80,6 @@ public static class ImageDecoder
             throw new ImageDecodeException(
                 SampleFault.TooLarge, $"{info.Width} x {info.Height} pixels, above the limit of {maxPixels}");
         }
-    }
-
-    /// <summary>The size at which a file with this header will be decoded.</summary>
-    internal static (int Width, int Height) PlanSize(ImageInfo info, DecodeOptions options)
-    {
-        var (width, height) = (info.Width, info.Height);
-        if (info.IsJpeg)
-        {
-            var (scale, _) = ScaleFor(info, options);
-            (width, height) = (NativeJpeg.Scaled(width, scale), NativeJpeg.Scaled(height, scale));
-        }
-        var factor = options.MaxBytes > 0 ? ImageTransforms.ReductionFor(width, height, options.MaxBytes) : 1;
-        return (ImageTransforms.Reduced(width, factor), ImageTransforms.Reduced(height, factor));
     }
 
     private static bool IsJpeg(ReadOnlySpan<byte> file) => file.StartsWith<byte>([0xFF, 0xD8]);
@@ -91,14 +106,21 @@ public static class ImageDecoder
     private static long ScaledBytes(ImageInfo info, int scale) =>
         (long)NativeJpeg.Scaled(info.Width, scale) * NativeJpeg.Scaled(info.Height, scale) * 3;
 
-    private static DecodedImage DecodeJpeg(ReadOnlySpan<byte> file, DecodeOptions options)
+    private static DecodedImage DecodeOther(ReadOnlySpan<byte> file, DecodeOptions options)
     {
-        var info = NativeJpeg.ReadInfo(file);
+        var (info, stored) = OtherImage.Decode(file, options.MaxPixels);
+        return FitInto(TurnUpright(stored, info), options.MaxBytes);
+    }
+
+    private static DecodedImage DecodeJpeg(ReadOnlySpan<byte> file, ImageInfo info, DecodeOptions options, PixelBox box)
+    {
         RequirePixels(info, options.MaxPixels);
         var (scale, reduced) = ScaleFor(info, options);
-        var stored = DecodedImage.Allocate(
-            NativeJpeg.Scaled(info.StoredWidth, scale), NativeJpeg.Scaled(info.StoredHeight, scale),
-            info.StoredWidth, info.StoredHeight, reduced);
+        if (info.Transposed)
+        {
+            box = new(box.Y, box.X, box.Height, box.Width);
+        }
+        var stored = DecodedImage.Allocate(box.Width, box.Height, info.StoredWidth, info.StoredHeight, reduced);
         var limits = new NativeJpeg.Limits
         {
             MaxPixels = options.MaxPixels,
@@ -107,7 +129,7 @@ public static class ImageDecoder
         };
         try
         {
-            NativeJpeg.Decode(file, scale, limits, stored.Writable);
+            NativeJpeg.Decode(file, scale, limits, box, stored.Writable);
         }
         catch
         {

@@ -27,14 +27,14 @@ internal static unsafe partial class NativeJpeg
     /// <summary>The smallest scale, in eighths, at which a stored image keeps the minimum size.</summary>
     public static int ScaleFor(int width, int height, int minWidth, int minHeight) => ScaleForSize(width, height, minWidth, minHeight);
 
-    /// <summary>Decodes the stored pixels at <paramref name="scale"/> eighths. Throws <see cref="ImageDecodeException"/>.</summary>
-    public static void Decode(ReadOnlySpan<byte> file, int scale, in Limits limits, Span<byte> rgb)
+    /// <summary>Decodes a box of the stored pixels at <paramref name="scale"/> eighths. Throws <see cref="ImageDecodeException"/>.</summary>
+    public static void Decode(ReadOnlySpan<byte> file, int scale, in Limits limits, PixelBox box, Span<byte> rgb)
     {
         var message = stackalloc byte[MessageSize];
         fixed (byte* data = file, output = rgb)
         fixed (Limits* bounds = &limits)
         {
-            Check(DecodeRgb(data, (nuint)file.Length, scale, bounds, output, (nuint)rgb.Length, message, MessageSize), message);
+            Check(DecodeBox(data, (nuint)file.Length, scale, bounds, &box, output, (nuint)rgb.Length, message, MessageSize), message);
         }
     }
 
@@ -67,9 +67,9 @@ internal static unsafe partial class NativeJpeg
     [LibraryImport(Library, EntryPoint = "xclr_jpeg_scale_for")]
     private static partial int ScaleForSize(int width, int height, int minWidth, int minHeight);
 
-    [LibraryImport(Library, EntryPoint = "xclr_jpeg_decode")]
-    private static partial int DecodeRgb(
-        byte* data, nuint size, int scale, Limits* limits, byte* rgb, nuint rgbSize, byte* message, nuint messageSize);
+    [LibraryImport(Library, EntryPoint = "xclr_jpeg_decode_box")]
+    private static partial int DecodeBox(
+        byte* data, nuint size, int scale, Limits* limits, PixelBox* box, byte* rgb, nuint rgbSize, byte* message, nuint messageSize);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Header
