@@ -1,3 +1,5 @@
+using XClr.Data.Readers;
+
 namespace XClr.Data;
 
 /// <summary>Where a sample's image comes from; nothing is read before a worker asks. Thread safe.</summary>
@@ -18,16 +20,10 @@ public abstract class ImageSource
     public abstract void Read(Span<byte> destination);
 }
 
-/// <summary>A range of a file (a member of a tar shard), or a whole file. The file is opened for each read and closed again.</summary>
-internal sealed class FileSource(string path, long offset, long length) : ImageSource
+/// <summary>A whole file, whose length is looked up when it is read. It is opened for each read and closed again.</summary>
+internal sealed class FileSource(string path) : ImageSource
 {
-    /// <summary>A whole file, whose length is looked up when it is read.</summary>
-    public FileSource(string path)
-        : this(path, 0, -1)
-    {
-    }
-
-    public override long Length => length >= 0 ? length : new FileInfo(path).Length;
+    public override long Length => new FileInfo(path).Length;
 
     public override void Read(Span<byte> destination)
     {
@@ -35,12 +31,27 @@ internal sealed class FileSource(string path, long offset, long length) : ImageS
         var done = 0;
         while (done < destination.Length)
         {
-            var count = RandomAccess.Read(handle, destination[done..], offset + done);
+            var count = RandomAccess.Read(handle, destination[done..], done);
             if (count == 0)
             {
-                throw new IOException($"{path} ended after {offset + done} bytes; {offset + destination.Length} were there before.");
+                throw new IOException($"{path} ended after {done} bytes; {destination.Length} were there before.");
             }
             done += count;
+        }
+    }
+}
+
+/// <summary>A range of one of a set's shards, whose files stay open (<see cref="ShardHandles"/>).</summary>
+internal sealed class ShardSource(ShardHandles shards, string path, long offset, long length) : ImageSource
+{
+    public override long Length => length;
+
+    public override void Read(Span<byte> destination)
+    {
+        var done = shards.Read(path, destination, offset);
+        if (done < destination.Length)
+        {
+            throw new IOException($"{path} ended after {offset + done} bytes; {offset + destination.Length} were there before.");
         }
     }
 }

@@ -146,9 +146,9 @@ public sealed class LoaderBench
     // A run repeats the pass until it has taken long enough to be timed; a pass returns its number of images.
     private LoaderRate Measure(Func<int> pass)
     {
-        pass();
         var (rates, processor) = (new List<double>(), new List<double>());
-        for (var i = 0; i < request.Repeats; i++)
+        // The first run is not counted: code is compiled in it.
+        for (var i = -1; i < request.Repeats; i++)
         {
             var (count, cpu, clock) = (0, Environment.CpuUsage.TotalTime, Stopwatch.StartNew());
             do
@@ -156,8 +156,11 @@ public sealed class LoaderBench
                 count += pass();
             }
             while (clock.Elapsed.TotalSeconds < ShortestRun);
-            rates.Add(count / clock.Elapsed.TotalSeconds);
-            processor.Add((Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds / count);
+            if (i >= 0)
+            {
+                rates.Add(count / clock.Elapsed.TotalSeconds);
+                processor.Add((Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds / count);
+            }
         }
         var rate = Samples.Of(rates).Median;
         return new(rate, rate * bytes / files.Count * 1e-6, Samples.Of(processor).Median);

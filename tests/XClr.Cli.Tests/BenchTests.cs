@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using SkiaSharp;
 using Xunit;
 
 namespace XClr.Cli.Tests;
@@ -50,7 +51,14 @@ public sealed class BenchTests
     public void TheStagesOfALoaderAreTimed()
     {
         using var folder = new TemporaryFolder();
-        TinySet.Photographs(folder, 12, 96, 72);
+        for (var i = 0; i < 12; i++)
+        {
+            using var bitmap = new SKBitmap(96, 72, SKColorType.Rgba8888, SKAlphaType.Opaque);
+            new Random(i).NextBytes(bitmap.GetPixelSpan());
+            using var file = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
+            Directory.CreateDirectory(folder.File($"class{i % 2}"));
+            File.WriteAllBytes(folder.File($"class{i % 2}/{i}.jpg"), file.ToArray());
+        }
         var result = CliProcess.Run("bench", "loader", "--data", folder.Path, "--image-size", "32", "--rows", "4", "--repeats", "1", "--json").Expect(0).Json.GetProperty("result");
         Assert.Equal((12, 96 * 72), (result.GetProperty("images").GetInt32(), result.GetProperty("meanPixels").GetDouble()));
         foreach (var stage in new[] { "reading", "decoding", "scaledDecoding", "loader" })

@@ -10,6 +10,7 @@ public sealed class WebDatasetReader : IImageDataset
 {
     private readonly IReadOnlyList<string> _shards;
     private readonly LabelCaptions _labels;
+    private readonly ShardHandles _handles = new();
     private long? _count;
 
     /// <param name="specification">Shards, see <see cref="ShardList.Expand"/>.</param>
@@ -60,9 +61,7 @@ public sealed class WebDatasetReader : IImageDataset
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
+    public void Dispose() => _handles.Dispose();
 
     private IEnumerable<RawSample> ReadShard(string shard, bool withText)
     {
@@ -75,7 +74,7 @@ public sealed class WebDatasetReader : IImageDataset
         var compressed = ShardList.IsCompressed(shard);
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
         var tar = new TarReader(archive);
-        var sample = new WebSampleBuilder(shard, compressed, withText);
+        var sample = new WebSampleBuilder(shard, compressed, withText, _handles);
         while (true)
         {
             var member = TryNext(tar, sample, out failure);

@@ -1,10 +1,11 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace XClr.Data.Readers;
 
 /// <summary>Collects the members of one key into a sample.</summary>
-internal sealed class WebSampleBuilder(string shard, bool compressed, bool withText)
+internal sealed class WebSampleBuilder(string shard, bool compressed, bool withText, ShardHandles handles)
 {
     private const int MaxText = 1 << 20;
     private static readonly HashSet<string> ImageKeys = new(StringComparer.Ordinal) { "jpg", "jpeg", "png", "webp" };
@@ -35,7 +36,7 @@ internal sealed class WebSampleBuilder(string shard, bool compressed, bool withT
         {
             _image ??= withText && compressed
                 ? new MemorySource(tar.ReadBytes(member))
-                : new FileSource(shard, member.Offset, member.Size);
+                : new ShardSource(handles, shard, member.Offset, member.Size);
         }
         else if (withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
         {
@@ -121,11 +122,13 @@ internal sealed record JsonText(string? Caption, IReadOnlyList<string> Captions,
     public static JsonText None { get; } = new(null, [], null);
 
     /// <summary>Reads UTF-8 json, invalid bytes replaced; what is not a valid object says nothing.</summary>
-    public static JsonText Parse(ReadOnlySpan<byte> utf8)
+    public static JsonText Parse(ReadOnlyMemory<byte> utf8)
     {
         try
         {
-            using var document = JsonDocument.Parse(Encoding.UTF8.GetString(utf8).TrimStart('\uFEFF'));
+            using var document = Utf8.IsValid(utf8.Span) && !utf8.Span.StartsWith(Encoding.UTF8.Preamble)
+                ? JsonDocument.Parse(utf8)
+                : JsonDocument.Parse(Encoding.UTF8.GetString(utf8.Span).TrimStart('\uFEFF'));
             return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement) : None;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
