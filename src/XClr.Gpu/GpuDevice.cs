@@ -1,4 +1,5 @@
 using System.Text;
+using Silk.NET.Core.Contexts;
 using Silk.NET.Vulkan;
 using Buffer = Silk.NET.Vulkan.Buffer;
 
@@ -30,9 +31,10 @@ public sealed record DeviceOptions
 
 /// <summary>
 /// Vulkan objects of a host engine, on which a <see cref="GpuDevice"/> works without owning them. The host enabled at least timeline semaphores,
-/// and names in <paramref name="Enabled"/> (property names of <see cref="DeviceCaps"/>) which optional features it enabled: others are not used.
+/// and names in <paramref name="Enabled"/> (property names of <see cref="DeviceCaps"/>, see <see cref="HostFeatures"/>) which optional features it enabled: others are not used.
+/// <paramref name="GetInstanceProcAddr"/>: the host's own vkGetInstanceProcAddr; 0: the loader's.
 /// </summary>
-public sealed record ForeignHandles(nint Instance, nint PhysicalDevice, nint Device, uint QueueFamily, nint Queue, IReadOnlySet<string> Enabled);
+public sealed record ForeignHandles(nint Instance, nint PhysicalDevice, nint Device, uint QueueFamily, nint Queue, IReadOnlySet<string> Enabled, nint GetInstanceProcAddr = 0);
 
 /// <summary>
 /// An opened Vulkan device: caps, queues, memory, pipelines. Disposal reports what was not disposed before it. Not thread-safe except where said.
@@ -84,6 +86,8 @@ public sealed unsafe class GpuDevice : IDisposable
     public IReadOnlyList<string> ValidationMessages => instance.Messages;
 
     internal Vk Vk => instance.Vk;
+    internal nint InstanceHandle => instance.Handle.Handle;
+    internal nint PhysicalHandle => physical.Handle;
     internal ShaderFolder? Shaders { get; }
     internal Device Handle { get; }
     internal GpuQueue Compute { get; }
@@ -134,7 +138,7 @@ public sealed unsafe class GpuDevice : IDisposable
     /// <summary>Works on a host's handles. The host keeps owning them, and must not use the queue while a call of this engine runs.</summary>
     public static GpuDevice Wrap(ForeignHandles handles)
     {
-        var vk = Vk.GetApi();
+        var vk = Api(handles);
         vk.CurrentInstance = new Instance(handles.Instance);
         vk.CurrentDevice = new Device(handles.Device);
         var instance = new GpuInstance(vk, new Instance(handles.Instance));
@@ -155,6 +159,20 @@ public sealed unsafe class GpuDevice : IDisposable
             CalibratedTimestamps = caps.CalibratedTimestamps && Has(nameof(caps.CalibratedTimestamps)),
         };
         return new GpuDevice(instance, physical, caps, new DeviceOptions(), handles);
+    }
+
+    private static Vk Api(ForeignHandles handles)
+    {
+        if (handles.GetInstanceProcAddr == 0)
+        {
+            return GpuInstance.LoadVulkan();
+        }
+        var get = (delegate* unmanaged<nint, byte*, nint>)handles.GetInstanceProcAddr;
+        return new Vk(new LamdaNativeContext(name =>
+        {
+            using var text = new NativeStrings([name]);
+            return get(handles.Instance, text.Pointer[0]);
+        }));
     }
 
     /// <summary>Gives persistent buffers their memory; those that have it keep it.</summary>

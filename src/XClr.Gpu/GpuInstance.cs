@@ -72,7 +72,7 @@ internal sealed unsafe class GpuInstance : IDisposable
     /// <summary>Address of an instance function; 0 where there is none.</summary>
     public nint Function(string name) => (nint)Vk.GetInstanceProcAddr(Handle, name).Handle;
 
-    private static Vk LoadVulkan()
+    public static Vk LoadVulkan()
     {
         try
         {

@@ -24,6 +24,9 @@ internal sealed unsafe class GpuQueue : IDisposable
 
     public uint Family { get; }
 
+    /// <summary>The VkQueue.</summary>
+    public nint Handle => queue.Handle;
+
     /// <summary>Value of the latest submission; 0 before the first.</summary>
     public ulong Submitted => Volatile.Read(ref submitted);
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using XClr.Data;
 using XClr.Nn.Models;
@@ -139,12 +140,18 @@ public sealed record TrainConfig
     /// <exception cref="UsageException">An unknown name, a value out of range, a missing or malformed file, or values that do not fit together.</exception>
     public static TrainConfig Resolve(string? recipe, string? configFile, IReadOnlyList<KeyValuePair<string, string>> commandLine)
     {
-        var file = configFile is null ? null : TrainConfigJson.ReadFile(configFile);
+        return TrainOptions.Apply(Resolve(recipe, configFile is null ? null : TrainConfigJson.ReadFile(configFile)), commandLine, source: null);
+    }
+
+    /// <summary>A configuration from a config file's text; source: what messages call it.</summary>
+    /// <exception cref="UsageException">No JSON object, an unknown name, or a value out of range.</exception>
+    public static TrainConfig FromText(string json, string source) => Resolve(recipe: null, TrainConfigJson.Parse(Encoding.UTF8.GetBytes(json), source));
+
+    private static TrainConfig Resolve(string? recipe, ConfigSource? file)
+    {
         var config = new TrainConfig();
         if ((recipe ?? file?.Recipe) is { } name)
             config = TrainConfigJson.Apply(config, TrainRecipes.Read(name));
-        if (file is not null)
-            config = TrainConfigJson.Apply(config, file);
-        return TrainOptions.Apply(config, commandLine, source: null);
+        return file is null ? config : TrainConfigJson.Apply(config, file);
     }
 }

@@ -30,8 +30,6 @@ public sealed record TrainOutcome(
 /// <summary>Trains from a configuration: data, steps, logs, checkpoints, evaluations, until the budget or a stop.</summary>
 public sealed class Trainer
 {
-    // 26 steps in a row without an update, from the first scale.
-    private const float SmallestLossScale = 1f / 1024;
     private readonly TrainSession session;
     private readonly TrainConfig config;
     private readonly WarningLog reporter;
@@ -233,7 +231,7 @@ public sealed class Trainer
     // Mixed precision skips a step now and then while the scale finds its size; a scale that keeps falling means gradients that are not finite at any scale.
     private void RequireUsable(LossScale scale)
     {
-        if (scale.Scale < SmallestLossScale)
+        if (scale.Scale < LossScaler.Smallest)
         {
             throw Diverged($"Step {step}: the loss or its gradient is not finite in fp16 whatever the loss scale, which fell to {scale.Scale:0.0e0} ({scale.Skipped} steps of the run were skipped).");
         }

@@ -54,6 +54,30 @@ public sealed class DecodedImage : IDisposable
         }
     }
 
+    /// <summary>Pixels of one row: width x channels bytes.</summary>
+    public delegate ReadOnlySpan<byte> RowReader(int row);
+
+    /// <summary>Copies an image from memory, row by row from the top. channels: 3 (RGB) or 4 (RGBA, alpha dropped). Reduced like a file's where it takes more than <paramref name="maxBytes"/>.</summary>
+    public static DecodedImage FromRows(int width, int height, int channels, RowReader rowAt, long maxBytes)
+    {
+        var image = Allocate(width, height);
+        for (var y = 0; y < height; y++)
+        {
+            var from = rowAt(y);
+            var to = image.Writable.Slice(y * width * 3, width * 3);
+            if (channels == 3)
+            {
+                from.CopyTo(to);
+                continue;
+            }
+            for (var x = 0; x < width; x++)
+            {
+                from.Slice(channels * x, 3).CopyTo(to[(3 * x)..]);
+            }
+        }
+        return ImageDecoder.FitInto(image, maxBytes);
+    }
+
     /// <summary>An image with undefined pixels.</summary>
     internal static DecodedImage Allocate(int width, int height) =>
         new(ArrayPool<byte>.Shared.Rent(checked(width * height * 3)), width, height);

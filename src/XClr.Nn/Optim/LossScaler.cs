@@ -11,6 +11,9 @@ public sealed class LossScaler : IDisposable
     /// <summary>Scale of the first step, and the largest.</summary>
     public const float Initial = 65536, Largest = 16777216;
 
+    /// <summary>Below it gradients are not finite at any scale: 26 steps in a row without an update, from the first scale.</summary>
+    public const float Smallest = 1f / 1024;
+
     /// <summary>Updates in a row after which the scale is doubled.</summary>
     public const uint GrowthInterval = 2000;
 

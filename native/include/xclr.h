@@ -1,0 +1,167 @@
+/*
+ * xclr.h: XClr.Vulkan as a library. Image and caption embeddings, and training steps, on a Vulkan device of its own or on the host's.
+ *
+ * Plain C11. Everything returns an xclr_status; what went wrong is in xclr_last_error(), in the command line's words.
+ *
+ * Ownership   Handles are numbers, never pointers. A destroyed handle is refused, and its number is never given again. What hangs on a context (encoders, trainers) ends with it.
+ *             Memory that the host passes in is read or written during the call only; strings are UTF-8 and end with a zero byte.
+ * Threads     One thread at a time may be in calls on a context and on what hangs on it; a second one gets XCLR_ERROR_BUSY and nothing happens. Contexts are independent of each other.
+ * Vulkan      On a shared device (xclr_shared_device) nothing is submitted outside calls that are marked "submits"; during those the host must not use the queue.
+ * Unloading   The library cannot be unloaded (dlclose does nothing useful): the .NET runtime inside it stays until the process ends.
+ */
+#ifndef XCLR_H
+#define XCLR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of this file. A library serves one version: compare with xclr_abi_version() before anything else. */
+#define XCLR_ABI_VERSION 1u
+
+typedef int32_t xclr_status;
+enum {
+  XCLR_OK = 0,
+  XCLR_ERROR_UNEXPECTED = 1, /* a bug in the library: please report the message */
+  XCLR_ERROR_ARGUMENT = 2,   /* an argument or a configuration that makes no sense */
+  XCLR_ERROR_DATA = 3,       /* a file that is missing, damaged or of another network */
+  XCLR_ERROR_DEVICE = 4,     /* the driver refuses, the device is lost, out of memory, or it lacks something */
+  XCLR_ERROR_DIVERGED = 5,   /* a loss or gradient is not finite */
+  XCLR_ERROR_HANDLE = 20,    /* a handle that is null, destroyed or of another kind */
+  XCLR_ERROR_BUSY = 21       /* another thread is in a call on the same context */
+};
+
+typedef uint64_t xclr_context;
+typedef uint64_t xclr_encoder;
+typedef uint64_t xclr_trainer;
+typedef uint64_t xclr_text;
+
+/* XCLR_ABI_VERSION of the library. Any thread. */
+uint32_t xclr_abi_version(void);
+
+/* The message of this thread's latest call that failed; "" before the first. Valid until this thread's next failure. Any thread. */
+const char *xclr_last_error(void);
+
+enum { XCLR_LOG_INFO = 0, XCLR_LOG_WARNING = 1 };
+/* Called during calls, on the caller's own thread; message is valid during the call. It must not call the library. */
+typedef void (*xclr_log_function)(int32_t level, const char *message, void *user);
+
+/*
+ * A host's Vulkan objects. The host enabled them and goes on owning them; they must outlive the context. timelineSemaphore is needed; what else was enabled is told from features and extensions, and what was
+ * not enabled is not used.
+ */
+typedef struct xclr_shared_device {
+  uint32_t size;                    /* sizeof(xclr_shared_device) */
+  uint32_t queue_family;            /* of queue; it must run compute shaders */
+  void *instance;                   /* VkInstance, of Vulkan 1.2 or later */
+  void *physical_device;            /* VkPhysicalDevice */
+  void *device;                     /* VkDevice */
+  void *queue;                      /* VkQueue */
+  void *get_instance_proc_addr;     /* PFN_vkGetInstanceProcAddr; NULL: the loader's (libvulkan.so.1) */
+  const void *features;             /* the VkPhysicalDeviceFeatures2 with its chain that vkCreateDevice was given */
+  const char *const *extensions;    /* names of the device extensions that were enabled */
+  uint32_t extension_count;
+  uint32_t reserved;                /* 0 */
+} xclr_shared_device;
+
+typedef struct xclr_context_info {
+  uint32_t size;                    /* sizeof(xclr_context_info) */
+  uint32_t validation;              /* own device: 0 off, 1 core, 2 with synchronization; messages are then an error of xclr_destroy */
+  const char *device;               /* own device: index, UUID or part of its name; NULL: XCLR_DEVICE, else the best one */
+  uint64_t memory_limit;            /* own device: bytes that may be used; 0: all */
+  const xclr_shared_device *shared; /* NULL: a device of its own */
+  xclr_log_function log;            /* NULL: nothing is logged */
+  void *log_user;                   /* given to log */
+} xclr_context_info;
+
+/* Opens a device. info may be NULL: the best device, nothing logged. Submits. */
+xclr_status xclr_create(const xclr_context_info *info, xclr_context *out);
+
+/* Ends a context and all that hangs on it. It is gone whatever is returned; XCLR_ERROR_DEVICE tells of validation messages. Waits for the device's work. */
+xclr_status xclr_destroy(xclr_context context);
+
+/* Name and driver of the device, cut to capacity bytes with the zero. */
+xclr_status xclr_device_name(xclr_context context, char *name, size_t capacity);
+
+/* ---- images to embeddings ---- */
+
+/* An image in host memory: rows from the top, pixels of 3 (RGB) or 4 (RGBA, whose alpha is not looked at) bytes. Any size from 1x1 on. */
+typedef struct xclr_image {
+  uint32_t size;                    /* sizeof(xclr_image) */
+  uint32_t channels;                /* 3 or 4 */
+  uint32_t width, height;           /* pixels */
+  size_t row_pitch;                 /* bytes from one row to the next; 0: width * channels */
+  const uint8_t *pixels;
+} xclr_image;
+
+typedef struct xclr_encoder_info {
+  uint32_t size;                    /* sizeof(xclr_encoder_info), set by the caller */
+  uint32_t batch;                   /* images per run of the network */
+  uint32_t feature_width;           /* F */
+  uint32_t projection_width;        /* P; 0: the checkpoint has no head */
+  uint32_t image_size;              /* pixels: side of the square that the network sees */
+  uint32_t reserved;                /* 0 */
+} xclr_encoder_info;
+
+/* Loads a run folder, a step folder or a .safetensors file (torchvision's names) for inference with a batch of 1 or more images. Submits. */
+xclr_status xclr_encoder_load(xclr_context context, const char *checkpoint, uint32_t batch, xclr_encoder *out);
+
+xclr_status xclr_encoder_describe(xclr_encoder encoder, xclr_encoder_info *info);
+
+/*
+ * Embeds count images (any number; they run in batches): resized and cropped as `xclr eval` does it, running statistics. features receives count x F floats, projections count x P (L2-normalised; logits where the head is a
+ * classifier). Either may be NULL. Equal to `xclr embed-images` to the bit for the same batch size. Submits, and waits.
+ */
+xclr_status xclr_embed(xclr_encoder encoder, const xclr_image *images, uint32_t count, float *features, float *projections);
+
+/* As xclr_embed, of image files (JPEG, PNG, WebP and what else the command line reads), decoded and turned upright as the command line does it. The first file that cannot be read ends the call. Submits, and waits. */
+xclr_status xclr_embed_files(xclr_encoder encoder, const char *const *paths, uint32_t count, float *features, float *projections);
+
+xclr_status xclr_encoder_free(xclr_encoder encoder);
+
+/* ---- captions to embeddings ---- */
+
+/* Opens a frozen sentence transformer: "static-minilm-128" (built in) or a directory with an ONNX model. ONNX Runtime (libonnxruntime.so beside this library) is loaded by the first call that needs an embedding or its width. No context is needed. */
+xclr_status xclr_text_open(const char *encoder, xclr_text *out);
+
+/* D, floats per embedding. */
+xclr_status xclr_text_width(xclr_text text, uint32_t *width);
+
+/* Embeds count captions: count x D floats, L2-normalised; a caption without a known word is all zeros. */
+xclr_status xclr_text_embed(xclr_text text, const char *const *captions, uint32_t count, float *embeddings);
+
+xclr_status xclr_text_free(xclr_text text);
+
+/* ---- training ---- */
+
+/*
+ * Makes a network to train from a configuration: a JSON object with the command line's option names as keys ({"arch":"resnet18","batch-size":32,"loss":"xclr",...}; "recipe" names one); "steps", the length of the run, must be
+ * among them, since the learning rate's schedule needs it. Options of data sets and of runs are not looked at.
+ * text_width: floats per caption embedding that steps will bring, for the losses xclr and clip; 0 for others. Submits.
+ */
+xclr_status xclr_trainer_create(xclr_context context, const char *config_json, uint32_t text_width, xclr_trainer *out);
+
+/*
+ * One optimiser step on batch-size images, each seen in two augmented views drawn from the seed and the step. embeddings: batch-size x text_width floats (xclr, clip), else NULL. labels: batch-size numbers (supcon), else NULL.
+ * loss may be NULL. A loss that is not finite gives XCLR_ERROR_DIVERGED. Submits, and waits.
+ */
+xclr_status xclr_trainer_step(xclr_trainer trainer, const xclr_image *images, const float *embeddings, const uint32_t *labels, float *loss);
+
+/* Steps so far. */
+xclr_status xclr_trainer_steps(xclr_trainer trainer, uint64_t *steps);
+
+/* Writes a checkpoint, FOLDER/checkpoints/step-NNNNNNNN, that the command line reads (`xclr eval --checkpoint FOLDER`, `train --resume`). Submits, and waits. */
+xclr_status xclr_trainer_save(xclr_trainer trainer, const char *folder);
+
+/* Goes on from a checkpoint of the same network, this library's or the command line's. Submits, and waits. */
+xclr_status xclr_trainer_load(xclr_trainer trainer, const char *checkpoint);
+
+xclr_status xclr_trainer_free(xclr_trainer trainer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,93 @@
+using System.Runtime.InteropServices;
+using XClr.Data;
+using XClr.Train;
+
+namespace XClr.Plugin;
+
+/// <summary>The functions of native/include/xclr.h that train.</summary>
+internal static unsafe class TrainerExports
+{
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_create")]
+    public static int Create(ulong context, byte* config, uint textWidth, ulong* result) => Boundary.Call("xclr_trainer_create", () =>
+    {
+        Boundary.Require(result, "out");
+        var (found, json) = (Handles.Get<Context>(context, "context"), Boundary.Text(config, "config_json"));
+        if (textWidth > ushort.MaxValue)
+        {
+            throw new UsageException($"text_width is {textWidth}; allowed: 0 to {ushort.MaxValue}.");
+        }
+        found.Enter(() => *result = Handles.Add(found.Keep(new HostedTrainer(found, TrainConfig.FromText(json, "config_json"), (int)textWidth))));
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_step")]
+    public static int Step(ulong trainer, HostImage* images, float* embeddings, uint* labels, float* loss) => Boundary.Call("xclr_trainer_step", () =>
+    {
+        var found = Handles.Get<HostedTrainer>(trainer, "trainer");
+        Boundary.Require(images, "images");
+        found.Context.Enter(() =>
+        {
+            var value = found.Step(images, embeddings, labels);
+            if (loss is not null)
+            {
+                *loss = value;
+            }
+        });
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_steps")]
+    public static int Steps(ulong trainer, ulong* steps) => Boundary.Call("xclr_trainer_steps", () =>
+    {
+        var found = Handles.Get<HostedTrainer>(trainer, "trainer");
+        Boundary.Require(steps, "steps");
+        *steps = (ulong)found.Trainer.Steps;
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_save")]
+    public static int Save(ulong trainer, byte* folder) => Boundary.Call("xclr_trainer_save", () =>
+    {
+        var (found, path) = (Handles.Get<HostedTrainer>(trainer, "trainer"), Boundary.Text(folder, "folder"));
+        found.Context.Enter(() => found.Context.Info($"saved {found.Trainer.Save(path)}"));
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_load")]
+    public static int Load(ulong trainer, byte* checkpoint) => Boundary.Call("xclr_trainer_load", () =>
+    {
+        var (found, path) = (Handles.Get<HostedTrainer>(trainer, "trainer"), Boundary.Text(checkpoint, "checkpoint"));
+        found.Context.Enter(() => found.Trainer.Load(path));
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_free")]
+    public static int Free(ulong trainer) => Boundary.Call("xclr_trainer_free", () =>
+    {
+        var found = Handles.Get<HostedTrainer>(trainer, "trainer");
+        found.Context.Enter(() => found.Context.End(found));
+    });
+
+    private sealed class HostedTrainer(Context context, TrainConfig config, int textWidth) : IDisposable
+    {
+        public Context Context { get; } = context;
+
+        public HostTrainer Trainer { get; } = new(context.Device, config, textWidth, context.Warn);
+
+        public float Step(HostImage* images, float* embeddings, uint* labels)
+        {
+            var decoded = new List<DecodedImage>();
+            try
+            {
+                for (uint i = 0; i < Trainer.BatchSize; i++)
+                {
+                    decoded.Add(HostImages.Read(images, i, Trainer.ImageBytes));
+                }
+                return Trainer.Step(decoded, Copy(embeddings, Trainer.BatchSize * textWidth), Copy(labels, Trainer.BatchSize));
+            }
+            finally
+            {
+                decoded.ForEach(image => image.Dispose());
+            }
+        }
+
+        private static T[]? Copy<T>(T* values, int count) where T : unmanaged => values is null ? null : new ReadOnlySpan<T>(values, count).ToArray();
+
+        public void Dispose() => Trainer.Dispose();
+    }
+}

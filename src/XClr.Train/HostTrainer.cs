@@ -1,0 +1,146 @@
+using XClr.Data;
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Models;
+using XClr.Nn.Optim;
+
+namespace XClr.Train;
+
+/// <summary>Trains on batches that a host brings, step by step, on a device that it may own. Its checkpoints are the command line's. Not thread-safe.</summary>
+public sealed class HostTrainer : IDisposable
+{
+    private const int Views = 2;
+    private const float NormTolerance = 1e-2f;
+    private readonly GpuDevice device;
+    private readonly TrainConfig config;
+    private readonly int textWidth;
+    private readonly Action<string> warn;
+    private readonly Schedule schedule;
+    private readonly TrainGraph graph;
+    private readonly Plan plan;
+    private readonly string fingerprint;
+    private StreamPosition position;
+
+    /// <param name="device">Device, which outlives this.</param>
+    /// <param name="config">Options of data sets and runs are not looked at; Steps must be set, since the schedule needs the run's length.</param>
+    /// <param name="textWidth">D, numbers per caption embedding; 0 where the loss needs none.</param>
+    /// <param name="warn">Told what the host should know.</param>
+    /// <exception cref="UsageException">The configuration makes no sense, or lacks what the host cannot know.</exception>
+    public HostTrainer(GpuDevice device, TrainConfig config, int textWidth, Action<string> warn)
+    {
+        (this.device, this.config, this.textWidth, this.warn) = (device, config.Validated(requireData: false), textWidth, warn);
+        if (config.Steps is null)
+        {
+            throw new UsageException("steps is missing from the configuration: a host's data have no epochs, and the learning rate's schedule needs the length of the run.");
+        }
+        if (config.NeedsText != textWidth > 0)
+        {
+            throw new UsageException(config.NeedsText ? $"loss {config.Loss} needs caption embeddings; text_width is 0." : $"loss {config.Loss} needs no caption embeddings; text_width is {textWidth}, not 0.");
+        }
+        schedule = config.CreateSchedule(1);
+        var objective = new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, ModelSpec.Stored(textWidth));
+        graph = TrainGraph.Create(device, config, objective);
+        try
+        {
+            fingerprint = graph.Fingerprint();
+            plan = graph.BuildPlan(device);
+            graph.Initialize(device);
+            ModelInit.Fill(device, graph.Model, config.Seed);
+        }
+        catch
+        {
+            plan?.Dispose();
+            graph.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Images per step.</summary>
+    public int BatchSize => config.BatchSize;
+
+    /// <summary>Bytes of an image that one step accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
+    public int ImageBytes => graph.Sources.ImageBytes;
+
+    /// <summary>Steps so far.</summary>
+    public long Steps { get; private set; }
+
+    /// <summary>One optimiser step. images: <see cref="BatchSize"/> of them; embeddings: [N,D], L2-normalised, or null; labels [N] or null. Returns the loss.</summary>
+    /// <exception cref="UsageException">The batch lacks something, or has it in the wrong size.</exception>
+    /// <exception cref="DivergedException">The loss or a gradient is not finite.</exception>
+    public float Step(IReadOnlyList<DecodedImage> images, float[]? embeddings, uint[]? labels)
+    {
+        Require(images.Count, embeddings, labels);
+        var samples = images.Select((image, i) => new Sample { Key = $"{i}", Source = "host", Image = image, Views = Draw(image, Steps * BatchSize + i) }).ToList();
+        graph.Sources.Upload(device, PackedBatch.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
+        graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
+        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm, Step: (uint)Steps).ToBytes());
+        plan.Run();
+        Steps++;
+        return FiniteLoss();
+    }
+
+    /// <summary>Writes a checkpoint into a run folder's place for them; returns its folder.</summary>
+    public string Save(string runFolder)
+    {
+        var store = new CheckpointStore(runFolder, config.Keep, warn);
+        return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, position, best: null);
+    }
+
+    /// <summary>Goes on from a checkpoint; data positions of a command-line run stay what they were.</summary>
+    /// <exception cref="CheckpointException">It is of another network, or holds weights alone.</exception>
+    public void Load(string checkpoint)
+    {
+        var state = TrainCheckpoint.Resume(CheckpointPath.Resolve(checkpoint), device, graph);
+        (Steps, position) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition));
+        if (state.PlanFingerprint != fingerprint)
+        {
+            warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}): results go on, but not bit for bit.");
+        }
+    }
+
+    private AugmentParams[] Draw(DecodedImage image, long index) =>
+        [.. Enumerable.Range(0, Views).Select(view => AugmentParams.Draw(config.AugmentStrengths, config.Seed, epoch: 0, index, view, image.Width, image.Height))];
+
+    private void Require(int images, float[]? embeddings, uint[]? labels)
+    {
+        if (images != BatchSize)
+        {
+            throw new UsageException($"A step takes {BatchSize} images (batch-size), not {images}.");
+        }
+        if (config.NeedsText ? embeddings?.Length != BatchSize * textWidth : embeddings is not null)
+        {
+            throw new UsageException(config.NeedsText ? $"loss {config.Loss} needs {BatchSize} x {textWidth} numbers of embeddings." : $"loss {config.Loss} takes no embeddings.");
+        }
+        if (config.Loss == LossKind.SupCon != (labels?.Length == BatchSize))
+        {
+            throw new UsageException(config.Loss == LossKind.SupCon ? $"loss {config.Loss} needs {BatchSize} labels." : $"loss {config.Loss} takes no labels.");
+        }
+        for (var i = 0; embeddings is not null && i < BatchSize; i++)
+        {
+            var norm = MathF.Sqrt(System.Numerics.Tensors.TensorPrimitives.SumOfSquares<float>(embeddings.AsSpan(i * textWidth, textWidth)));
+            // A caption without a known word is zero.
+            if (!(norm == 0 || MathF.Abs(norm - 1) <= NormTolerance))
+            {
+                throw new UsageException($"Embedding {i} has length {norm}; they must be L2-normalised.");
+            }
+        }
+    }
+
+    private float FiniteLoss()
+    {
+        var loss = device.Transfer.Download(graph.Objective.Statistics, 1)[0];
+        if (graph.Scaler?.Download(device) is { } scale)
+        {
+            return scale.Scale >= LossScaler.Smallest ? loss : throw new DivergedException($"Step {Steps}: the loss or its gradient is not finite in fp16 whatever the loss scale, which fell to {scale.Scale:0.0e0}.");
+        }
+        return float.IsFinite(loss) && UpdateCount.Download(device, graph.Optimizer) == Steps
+            ? loss
+            : throw new DivergedException($"Step {Steps}: the loss ({loss}) or a gradient is not finite. Lower lr, lengthen warmup-epochs or set clip-norm.");
+    }
+
+    public void Dispose()
+    {
+        plan.Dispose();
+        graph.Dispose();
+    }
+}

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Plugin.Tests;
+
+/// <summary>One library for all tests, which take turns.</summary>
+[CollectionDefinition(Name)]
+public sealed class LibraryCollection : ICollectionFixture<Library>
+{
+    public const string Name = "library";
+}
+
+/// <summary>libxclr.so as a host has it: published with NativeAOT, loaded by its path, called through its C functions.</summary>
+public sealed unsafe class Library
+{
+    public const int Ok = 0, Argument = 2, Data = 3, Device = 4, Handle = 20, Busy = 21;
+
+    /// <summary>Where it is published.</summary>
+    public static string Folder { get; } = Path.Combine(GoldenFile.RepositoryRoot(), "build", "plugin");
+
+    private readonly nint library;
+
+    public Library()
+    {
+        Publish();
+        library = NativeLibrary.Load(Path.Combine(Folder, "libxclr.so"));
+    }
+
+    /// <summary>A function's address.</summary>
+    public nint this[string name] => NativeLibrary.GetExport(library, name);
+
+    /// <summary>The latest message of this thread.</summary>
+    public string LastError => Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)this["xclr_last_error"])())!;
+
+    /// <summary>Checks a status.</summary>
+    public void Require(int status) => Assert.True(status == Ok, LastError);
+
+    public ulong Create(in ContextInfo info)
+    {
+        fixed (ContextInfo* p = &info)
+        {
+            ulong context;
+            Require(((delegate* unmanaged<ContextInfo*, ulong*, int>)this["xclr_create"])(p, &context));
+            return context;
+        }
+    }
+
+    /// <summary>A context on lavapipe under synchronization validation; a message fails its destruction.</summary>
+    public ulong CreateOnLavapipe()
+    {
+        // Points the loader at the layer, or skips the calling test.
+        _ = TestDevices.Get(TestDevices.Lavapipe);
+        using var name = new NativeText("llvmpipe");
+        return Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Validation = 2, Device = name.Pointer });
+    }
+
+    public int Destroy(ulong context) => ((delegate* unmanaged<ulong, int>)this["xclr_destroy"])(context);
+
+    public ulong LoadEncoder(ulong context, string checkpoint, uint batch)
+    {
+        using var path = new NativeText(checkpoint);
+        ulong encoder;
+        Require(((delegate* unmanaged<ulong, byte*, uint, ulong*, int>)this["xclr_encoder_load"])(context, path.Pointer, batch, &encoder));
+        return encoder;
+    }
+
+    public EncoderInfo Describe(ulong encoder)
+    {
+        var info = new EncoderInfo { Size = (uint)sizeof(EncoderInfo) };
+        Require(((delegate* unmanaged<ulong, EncoderInfo*, int>)this["xclr_encoder_describe"])(encoder, &info));
+        return info;
+    }
+
+    public ulong CreateTrainer(ulong context, string config, uint textWidth)
+    {
+        using var json = new NativeText(config);
+        ulong trainer;
+        Require(((delegate* unmanaged<ulong, byte*, uint, ulong*, int>)this["xclr_trainer_create"])(context, json.Pointer, textWidth, &trainer));
+        return trainer;
+    }
+
+    public float Step(ulong trainer, HostImages images, float[] embeddings)
+    {
+        float loss;
+        fixed (float* text = embeddings)
+        {
+            Require(((delegate* unmanaged<ulong, HostImage*, float*, uint*, float*, int>)this["xclr_trainer_step"])(trainer, images.Pointer, text, null, &loss));
+        }
+        return loss;
+    }
+
+    /// <summary>Calls a function of a handle and a string.</summary>
+    public int Call(string function, ulong handle, string text)
+    {
+        using var native = new NativeText(text);
+        return ((delegate* unmanaged<ulong, byte*, int>)this[function])(handle, native.Pointer);
+    }
+
+    private static void Publish()
+    {
+        var project = Path.Combine(GoldenFile.RepositoryRoot(), "src", "XClr.Plugin");
+        var info = new ProcessStartInfo("dotnet", ["publish", project, "-c", "Release", "-r", RuntimeInformation.RuntimeIdentifier.StartsWith("linux", StringComparison.Ordinal) ? RuntimeInformation.RuntimeIdentifier : $"linux-{RuntimeInformation.OSArchitecture.ToString().ToLowerInvariant()}", "-o", Folder, "-nologo", "-v", "quiet", "-nodeReuse:false", "-p:UseSharedCompilation=false"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(info)!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"dotnet publish {project}: exit code {process.ExitCode}\n{output.Result}{errors.Result}");
+    }
+}
+
+/// <summary>A string as C has it.</summary>
+public sealed unsafe class NativeText(string text) : IDisposable
+{
+    public byte* Pointer { get; } = (byte*)Marshal.StringToCoTaskMemUTF8(text);
+
+    public void Dispose() => Marshal.FreeCoTaskMem((nint)Pointer);
+}

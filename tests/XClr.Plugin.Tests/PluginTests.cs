@@ -1,0 +1,239 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Silk.NET.Vulkan;
+using XClr.Data;
+using XClr.Gpu;
+using XClr.TestKit;
+using XClr.Train;
+using XClr.Train.Evaluation;
+using Xunit;
+
+namespace XClr.Plugin.Tests;
+
+/// <summary>The library does what the program does, to the bit; misuse is answered, never crashed on.</summary>
+[Collection(LibraryCollection.Name)]
+public sealed unsafe class PluginTests(Library library) : IDisposable
+{
+    private const string Config = """{"arch":"resnet18","stem":"small","width":0.125,"projector":"linear","image-size":32,"augment":"light","batch-size":4,"steps":10,"optimizer":"sgd","lr":0.05,"lr-scaling":"none","loss":"xclr","seed":3}""";
+    private const int TextWidth = 6, Batch = 4;
+    private static int logged;
+    private static Library? concurrent;
+    private static ulong concurrentContext;
+    private static int concurrentStatus;
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-plugin").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [SkippableFact]
+    public void Training_and_embeddings_equal_the_programs_to_the_bit()
+    {
+        using var images = new HostImages(Batch, 40, 33);
+        var text = Unit(Batch, TextWidth);
+        var expected = new List<float>();
+        using (var device = TestDevices.Open(TestDevices.Lavapipe))
+        {
+            using var trainer = new HostTrainer(device, TrainConfig.FromText(Config, "test"), TextWidth, _ => { });
+            expected.AddRange(Enumerable.Range(0, 3).Select(_ => trainer.Step(images.Decoded(), text, null)));
+            trainer.Save(Path.Combine(folder, "program"));
+            expected.Add(trainer.Step(images.Decoded(), text, null));
+        }
+        var context = library.CreateOnLavapipe();
+        var run = library.CreateTrainer(context, Config, TextWidth);
+        var losses = Enumerable.Range(0, 3).Select(_ => library.Step(run, images, text)).ToList();
+        library.Require(library.Call("xclr_trainer_save", run, Path.Combine(folder, "library")));
+        losses.Add(library.Step(run, images, text));
+        Assert.Equal(expected, losses);
+
+        // A run moves from the program to the library and goes on to the bit.
+        var moved = library.CreateTrainer(context, Config, TextWidth);
+        library.Require(library.Call("xclr_trainer_load", moved, Path.Combine(folder, "program")));
+        Assert.Equal(expected[3], library.Step(moved, images, text));
+        Assert.Equal(Embed("program", images), EmbedByLibrary(context, "library", images));
+        library.Require(library.Destroy(context));
+    }
+
+    [SkippableFact]
+    public void Rgba_and_images_of_any_size_embed_as_the_program_does()
+    {
+        MakeCheckpoint();
+        var context = library.CreateOnLavapipe();
+        foreach (var (width, height, channels) in new[] { (1, 1, 3), (300, 17, 4), (64, 64, 4), (700, 500, 3) })
+        {
+            using var images = new HostImages(Batch + 1, width, height, channels);
+            Assert.Equal(Embed("run", images), EmbedByLibrary(context, "run", images));
+        }
+        library.Require(library.Destroy(context));
+    }
+
+    [SkippableFact]
+    public void On_a_hosts_device_the_library_uses_what_the_host_enabled_and_the_layer_is_silent()
+    {
+        MakeCheckpoint();
+        using var images = new HostImages(Batch, 40, 33);
+        // The engine's own device stands for the host's: its instance has the validation layer, which sees both.
+        using var host = TestDevices.Open(TestDevices.Lavapipe);
+        var own = Embed("run", images);
+        foreach (var extras in new[] { true, false })
+        {
+            var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features, TimelineSemaphore = true, BufferDeviceAddress = extras };
+            var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v12 };
+            features.Features.ShaderInt64 = extras;
+            var shared = Shared(host, &features);
+            var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
+            var found = EmbedByLibrary(context, "run", images);
+            // Without 64-bit integers other kernels run, with other rounding.
+            Assert.Equal(own.Length, found.Length);
+            Assert.All(own.Zip(found), pair => Assert.Equal(pair.First, pair.Second, extras ? 0f : 1e-4f));
+            library.Require(library.Destroy(context));
+        }
+        Assert.Empty(host.ValidationMessages);
+    }
+
+    [SkippableFact]
+    public void A_hosts_device_without_timeline_semaphores_is_refused_by_name()
+    {
+        using var host = TestDevices.Open(TestDevices.Lavapipe);
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2 };
+        var shared = Shared(host, &features);
+        var info = new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared };
+        ulong context;
+        Assert.Equal(Library.Device, ((delegate* unmanaged<ContextInfo*, ulong*, int>)library["xclr_create"])(&info, &context));
+        Assert.Contains("timelineSemaphore", library.LastError, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_second_thread_in_a_context_is_refused()
+    {
+        _ = TestDevices.Get(TestDevices.Lavapipe);
+        using var name = new NativeText("llvmpipe");
+        var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Device = name.Pointer, Log = &LogAndTry });
+        var trainer = library.CreateTrainer(context, Config, TextWidth);
+        (concurrent, concurrentContext, concurrentStatus, logged) = (library, context, -1, 0);
+        library.Require(library.Call("xclr_trainer_save", trainer, Path.Combine(folder, "run")));
+        Assert.True(logged > 0);
+        Assert.Equal(Library.Busy, concurrentStatus);
+        library.Require(library.Destroy(context));
+    }
+
+    /// <summary>XCLR_ROUNDS=1000 makes a thousand (four minutes beside other work); 150 are enough to see a leak of a hundredth.</summary>
+    [SkippableFact]
+    public void Contexts_leave_no_memory_behind()
+    {
+        var rounds = int.Parse(Environment.GetEnvironmentVariable("XCLR_ROUNDS") ?? "150", System.Globalization.CultureInfo.InvariantCulture);
+        long early = 0;
+        for (var round = 1; round <= rounds; round++)
+        {
+            library.Require(library.Destroy(library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo) })));
+            if (round == rounds / 10)
+            {
+                early = Resident();
+            }
+        }
+        var end = Resident();
+        Assert.True(end <= early * 1.05, $"{early >> 20} MiB after {rounds / 10} rounds, {end >> 20} MiB after {rounds}");
+    }
+
+    [SkippableFact]
+    public void The_samples_run()
+    {
+        MakeCheckpoint();
+        var image = Path.Combine(folder, "photo.jpg");
+        WriteJpeg(image);
+        var sources = Path.Combine(GoldenFile.RepositoryRoot(), "native");
+        var program = Path.Combine(folder, "host_minimal");
+        Run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(sources, "include"), Path.Combine(sources, "samples", "host_minimal.c"), "-o", program,
+            "-L", Library.Folder, "-lxclr", "-lm", $"-Wl,-rpath,{Library.Folder}");
+        var output = Run(program, Path.Combine(folder, "run"), image, image);
+        Assert.Contains("cosine of the first two: 1.0000", output, StringComparison.Ordinal);
+        output = Run("python3", Path.Combine(sources, "samples", "host.py"), Path.Combine(Library.Folder, "libxclr.so"), Path.Combine(folder, "run"), image);
+        Assert.Contains("cosines with 'a photo of a sneaker': 1.000", output, StringComparison.Ordinal);
+    }
+
+    private static SharedDevice Shared(GpuDevice host, PhysicalDeviceFeatures2* features) => new()
+    {
+        Size = (uint)sizeof(SharedDevice),
+        QueueFamily = host.Compute.Family,
+        Instance = host.InstanceHandle,
+        PhysicalDevice = host.PhysicalHandle,
+        Device = host.Handle.Handle,
+        Queue = host.Compute.Handle,
+        Features = (nint)features,
+    };
+
+    private void MakeCheckpoint()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        using var trainer = new HostTrainer(device, TrainConfig.FromText(Config, "test"), TextWidth, _ => { });
+        trainer.Save(Path.Combine(folder, "run"));
+    }
+
+    private float[] Embed(string run, HostImages images)
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        using var loaded = LoadedModel.Open(device, Path.Combine(folder, run), new NetworkOptions());
+        using var encoder = new Encoder(device, loaded.Model, loaded.Images, Batch);
+        var (features, projections) = (new RowMatrix(encoder.FeatureWidth), new RowMatrix(encoder.ProjectionWidth));
+        foreach (var batch in images.Decoded().Select((image, i) => new Sample { Key = $"{i}", Source = "test", Image = ImageDecoder.FitInto(image, encoder.ImageBytes) }).Chunk(Batch))
+        {
+            encoder.Encode(batch, features, projections);
+        }
+        return [.. Enumerable.Range(0, features.Count).SelectMany(i => features[i].ToArray().Concat(projections[i].ToArray()))];
+    }
+
+    private float[] EmbedByLibrary(ulong context, string run, HostImages images)
+    {
+        var encoder = library.LoadEncoder(context, Path.Combine(folder, run), Batch);
+        var info = library.Describe(encoder);
+        var count = images.Decoded().Count;
+        var (features, projections) = (new float[count * info.FeatureWidth], new float[count * info.ProjectionWidth]);
+        fixed (float* f = features, p = projections)
+        {
+            library.Require(((delegate* unmanaged<ulong, HostImage*, uint, float*, float*, int>)library["xclr_embed"])(encoder, images.Pointer, (uint)count, f, p));
+        }
+        library.Require(((delegate* unmanaged<ulong, int>)library["xclr_encoder_free"])(encoder));
+        return [.. features.Chunk((int)info.FeatureWidth).Zip(projections.Chunk((int)info.ProjectionWidth)).SelectMany(rows => rows.First.Concat(rows.Second))];
+    }
+
+    private static float[] Unit(int rows, int width)
+    {
+        var random = new Random(5);
+        return [.. Enumerable.Range(0, rows).SelectMany(_ =>
+        {
+            var row = Enumerable.Range(0, width).Select(_ => random.NextSingle() - 0.5f).ToArray();
+            var norm = MathF.Sqrt(row.Sum(v => v * v));
+            return row.Select(v => v / norm);
+        })];
+    }
+
+    private static long Resident()
+    {
+        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal));
+        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private static void WriteJpeg(string path)
+    {
+        using var bitmap = new SkiaSharp.SKBitmap(50, 40);
+        bitmap.Erase(new SkiaSharp.SKColor(200, 100, 50));
+        using var data = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 90);
+        File.WriteAllBytes(path, data.ToArray());
+    }
+
+    private static string Run(string program, params string[] args)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program}: exit code {process.ExitCode}\n{output.Result}{errors.Result}");
+        return output.Result;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void LogAndTry(int level, byte* message, void* user)
+    {
+        logged++;
+        var thread = new Thread(() => concurrentStatus = concurrent!.Call("xclr_device_name", concurrentContext, "1234567"));
+        thread.Start();
+        thread.Join();
+    }
+}
