@@ -21,6 +21,7 @@ public sealed unsafe partial class Plan : IDisposable
     private TimestampQueries? queries;
     private DescriptorSet[] sets = [];
     private CommandBuffer[] segments = [];
+    private IReadOnlyList<int> starts;
     private bool disposed;
 
     private Plan(GpuDevice device, PlanLayout layout)
@@ -28,6 +29,7 @@ public sealed unsafe partial class Plan : IDisposable
         this.device = device;
         options = layout.Options;
         Layout = layout;
+        starts = layout.SegmentStarts;
         Timing = options.Timing;
     }
 
@@ -67,12 +69,26 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Submits the plan after all uploads so far; returns at once.</summary>
     public GpuTicket Submit()
     {
-        ulong ticket = 0;
-        foreach (var segment in segments)
+        GpuTicket ticket = default;
+        for (var i = 0; i < segments.Length; i++)
         {
-            ticket = device.Compute.Submit(segment, device.Copy, device.Transfer.LastUpload);
+            ticket = SubmitSegment(i);
         }
-        return new GpuTicket(ticket);
+        return ticket;
+    }
+
+    /// <summary>Parts of a run that are submitted one by one.</summary>
+    public int SegmentCount => segments.Length;
+
+    /// <summary>Submits one part of a run; a run is all of them in their order, whatever else the queue does between them.</summary>
+    public GpuTicket SubmitSegment(int index) => new(device.Compute.Submit(segments[index], device.Copy, device.Transfer.LastUpload));
+
+    /// <summary>Records the commands anew in other parts, once the runs so far have ended. segmentStarts: the first dispatch of each part, from 0 on, rising.</summary>
+    /// <exception cref="DeviceLostException">The runs do not end.</exception>
+    public void Cut(IReadOnlyList<int> segmentStarts, PlanTiming timing)
+    {
+        starts = segmentStarts;
+        RecordAnew(timing);
     }
 
     /// <summary>Waits for a submit of this device's plans.</summary>
@@ -91,10 +107,14 @@ public sealed unsafe partial class Plan : IDisposable
     /// <exception cref="DeviceLostException">They do not end.</exception>
     public void Retime(PlanTiming timing)
     {
-        if (timing == Timing)
+        if (timing != Timing)
         {
-            return;
+            RecordAnew(timing);
         }
+    }
+
+    private void RecordAnew(PlanTiming timing)
+    {
         device.Compute.Wait(device.Compute.Submitted, DefaultLimit);
         device.Vk.DestroyCommandPool(device.Handle, commandPool, null);
         queries?.Dispose();
@@ -216,7 +236,7 @@ public sealed unsafe partial class Plan : IDisposable
         queries = QueryCount > 0 && device.Caps.Timestamps.IsSupported ? new TimestampQueries(device, QueryCount) : null;
         var poolInfo = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = device.Compute.Family };
         device.Vk.CreateCommandPool(device.Handle, &poolInfo, null, out commandPool).Check("vkCreateCommandPool");
-        segments = new CommandBuffer[Layout.SegmentStarts.Count];
+        segments = new CommandBuffer[starts.Count];
         fixed (CommandBuffer* p = segments)
         {
             var info = new CommandBufferAllocateInfo { SType = StructureType.CommandBufferAllocateInfo, CommandPool = commandPool, CommandBufferCount = (uint)segments.Length };
@@ -224,8 +244,8 @@ public sealed unsafe partial class Plan : IDisposable
         }
         for (var s = 0; s < segments.Length; s++)
         {
-            var end = s + 1 < segments.Length ? Layout.SegmentStarts[s + 1] : Layout.Dispatches.Count;
-            RecordSegment(segments[s], Layout.SegmentStarts[s], end);
+            var end = s + 1 < segments.Length ? starts[s + 1] : Layout.Dispatches.Count;
+            RecordSegment(segments[s], starts[s], end);
         }
     }
 

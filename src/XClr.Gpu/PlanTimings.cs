@@ -29,4 +29,18 @@ public sealed record PlanTimings(ulong FirstTick, IReadOnlyList<(double Start, d
         }
         return new PlanTimings(ticks[0], spans);
     }
+
+    /// <summary>Cuts the run into parts of at most <paramref name="budget"/> nanoseconds each, as it ran; a dispatch that takes longer is a part of its own. First dispatches of the parts.</summary>
+    public IReadOnlyList<int> Slices(double budget)
+    {
+        var starts = new List<int> { 0 };
+        for (var i = 1; i < Spans.Count; i++)
+        {
+            if (Spans[i].End - Spans[starts[^1]].Start > budget)
+            {
+                starts.Add(i);
+            }
+        }
+        return starts;
+    }
 }

@@ -34,6 +34,34 @@ internal static unsafe class TrainerExports
         });
     });
 
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_step_begin")]
+    public static int Begin(ulong trainer, HostImage* images, float* embeddings, uint* labels) => Boundary.Call("xclr_trainer_step_begin", () =>
+    {
+        var found = Handles.Get<HostedTrainer>(trainer, "trainer");
+        Boundary.Require(images, "images");
+        found.Context.Enter(() => found.Begin(images, embeddings, labels));
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_step_slice")]
+    public static int Slice(ulong trainer, uint microseconds, int* done, float* loss) => Boundary.Call("xclr_trainer_step_slice", () =>
+    {
+        var found = Handles.Get<HostedTrainer>(trainer, "trainer");
+        Boundary.Require(done, "done");
+        if (microseconds == 0)
+        {
+            throw new UsageException("budget_microseconds is 0; allowed: 1 and more.");
+        }
+        found.Context.Enter(() =>
+        {
+            var value = found.Trainer.Slice(TimeSpan.FromMicroseconds(microseconds));
+            *done = value is null ? 0 : 1;
+            if (value is { } number && loss is not null)
+            {
+                *loss = number;
+            }
+        });
+    });
+
     [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_steps")]
     public static int Steps(ulong trainer, ulong* steps) => Boundary.Call("xclr_trainer_steps", () =>
     {
@@ -69,7 +97,15 @@ internal static unsafe class TrainerExports
 
         public HostTrainer Trainer { get; } = new(context.Device, config, textWidth, context.Warn);
 
-        public float Step(HostImage* images, float* embeddings, uint* labels)
+        public float Step(HostImage* images, float* embeddings, uint* labels) => WithBatch(images, embeddings, labels, Trainer.Step);
+
+        public void Begin(HostImage* images, float* embeddings, uint* labels) => WithBatch(images, embeddings, labels, (batch, text, classes) =>
+        {
+            Trainer.Begin(batch, text, classes);
+            return 0;
+        });
+
+        private float WithBatch(HostImage* images, float* embeddings, uint* labels, Func<IReadOnlyList<DecodedImage>, float[]?, uint[]?, float> use)
         {
             var decoded = new List<DecodedImage>();
             try
@@ -78,7 +114,7 @@ internal static unsafe class TrainerExports
                 {
                     decoded.Add(HostImages.Read(images, i, Trainer.ImageBytes));
                 }
-                return Trainer.Step(decoded, Copy(embeddings, Trainer.BatchSize * textWidth), Copy(labels, Trainer.BatchSize));
+                return use(decoded, Copy(embeddings, Trainer.BatchSize * textWidth), Copy(labels, Trainer.BatchSize));
             }
             finally
             {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
@@ -20,6 +21,10 @@ public sealed class HostTrainer : IDisposable
     private readonly Plan plan;
     private readonly string fingerprint;
     private StreamPosition position;
+    private PlanTimings? timings;
+    private double cutFor;
+    private int next;
+    private bool begun;
 
     /// <param name="device">Device, which outlives this.</param>
     /// <param name="config">Options of data sets and runs are not looked at; Steps must be set, since the schedule needs the run's length.</param>
@@ -69,12 +74,76 @@ public sealed class HostTrainer : IDisposable
     /// <exception cref="DivergedException">The loss or a gradient is not finite.</exception>
     public float Step(IReadOnlyList<DecodedImage> images, float[]? embeddings, uint[]? labels)
     {
+        Begin(images, embeddings, labels);
+        plan.Run();
+        return End();
+    }
+
+    /// <summary>Begins a step that <see cref="Slice"/> carries out in parts; the arguments are <see cref="Step"/>'s.</summary>
+    /// <exception cref="UsageException">The batch makes no sense, or the step before it has not ended.</exception>
+    public void Begin(IReadOnlyList<DecodedImage> images, float[]? embeddings, uint[]? labels)
+    {
+        if (begun)
+        {
+            throw new UsageException("The step before has not ended: its slices come first.");
+        }
         Require(images.Count, embeddings, labels);
         var samples = images.Select((image, i) => new Sample { Key = $"{i}", Source = "host", Image = image, Views = Draw(image, Steps * BatchSize + i) }).ToList();
         graph.Sources.Upload(device, PackedBatch.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
         graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
         device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm, Step: (uint)Steps).ToBytes());
-        plan.Run();
+        (begun, next) = (true, 0);
+    }
+
+    /// <summary>
+    /// Runs the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in the first sliced step, which runs them one by one; one that takes longer than the budget is a slice of
+    /// its own. Returns the loss where the step has ended, else null. A sliced step equals a whole one to the bit.
+    /// </summary>
+    /// <exception cref="DivergedException">The step has ended, and its loss or a gradient is not finite.</exception>
+    public float? Slice(TimeSpan budget)
+    {
+        if (!begun)
+        {
+            throw new UsageException("No step has begun.");
+        }
+        if (next == 0)
+        {
+            CutFor(budget.TotalNanoseconds);
+        }
+        var clock = Stopwatch.StartNew();
+        var longest = TimeSpan.Zero;
+        do
+        {
+            var start = clock.Elapsed;
+            plan.Wait(plan.SubmitSegment(next++));
+            longest = clock.Elapsed - start > longest ? clock.Elapsed - start : longest;
+        }
+        while (timings is null && next < plan.SegmentCount && clock.Elapsed + longest <= budget);
+        if (next < plan.SegmentCount)
+        {
+            return null;
+        }
+        timings ??= plan.ReadTimings();
+        return End();
+    }
+
+    // The first sliced step measures, the ones after it are cut by what it found.
+    private void CutFor(double budget)
+    {
+        if (timings is null)
+        {
+            plan.Cut([.. Enumerable.Range(0, plan.Layout.Dispatches.Count)], PlanTiming.Dispatches);
+        }
+        else if (budget != cutFor)
+        {
+            plan.Cut(timings.Slices(budget), PlanTiming.Off);
+            cutFor = budget;
+        }
+    }
+
+    private float End()
+    {
+        begun = false;
         Steps++;
         return FiniteLoss();
     }

@@ -51,6 +51,12 @@ public sealed unsafe class MisuseTests(Library library)
         return status;
     }
 
+    private static int Slice(Library x, ulong trainer, uint budget, bool place)
+    {
+        int done;
+        return ((delegate* unmanaged<ulong, uint, int*, float*, int>)x["xclr_trainer_step_slice"])(trainer, budget, place ? &done : null, null);
+    }
+
     private static readonly (string What, int Status, string Message, Call Run)[] Cases =
     [
         ("create: no place for the handle", Library.Argument, "out is NULL", (x, _) => ((delegate* unmanaged<ContextInfo*, ulong*, int>)x["xclr_create"])(null, null)),
@@ -126,6 +132,10 @@ public sealed unsafe class MisuseTests(Library library)
         ("trainer_step: pixels are null", Library.Argument, "images[1].pixels is NULL", (x, live) => Step(x, live.Trainer, i => i with { Pixels = null })),
         ("trainer_step: embeddings without need", Library.Argument, "takes no embeddings", (x, live) => Step(x, live.Trainer, i => i, embeddings: true)),
         ("trainer_step: never made", Library.Handle, "no trainer", (x, _) => Step(x, Never, i => i)),
+        ("trainer_step_slice: no step has begun", Library.Argument, "No step has begun", (x, live) => Slice(x, live.Trainer, 1000, true)),
+        ("trainer_step_slice: no budget", Library.Argument, "budget_microseconds is 0", (x, live) => Slice(x, live.Trainer, 0, true)),
+        ("trainer_step_slice: no place", Library.Argument, "done is NULL", (x, live) => Slice(x, live.Trainer, 1000, false)),
+        ("trainer_step_begin: never made", Library.Handle, "no trainer", (x, _) => ((delegate* unmanaged<ulong, HostImage*, float*, uint*, int>)x["xclr_trainer_step_begin"])(Never, null, null, null)),
         ("trainer_steps: no place", Library.Argument, "steps is NULL", (x, live) => HandleOut(x, "xclr_trainer_steps", live.Trainer, null)),
         ("trainer_save: no folder", Library.Argument, "folder is NULL", (x, live) => HandleText(x, "xclr_trainer_save", live.Trainer, null)),
         ("trainer_save: a folder that cannot be", Library.Data, "/proc/nowhere", (x, live) => x.Call("xclr_trainer_save", live.Trainer, "/proc/nowhere")),

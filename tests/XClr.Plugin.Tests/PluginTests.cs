@@ -53,6 +53,42 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     }
 
     [SkippableFact]
+    public void A_sliced_step_equals_a_whole_one_to_the_bit()
+    {
+        using var images = new HostImages(Batch, 40, 33);
+        var text = Unit(Batch, TextWidth);
+        var context = library.CreateOnLavapipe();
+        var (whole, sliced) = (library.CreateTrainer(context, Config, TextWidth), library.CreateTrainer(context, Config, TextWidth));
+        var counts = new List<int>();
+        foreach (var budget in new uint[] { 2000, 2000, 300, 1_000_000_000 })
+        {
+            var expected = library.Step(whole, images, text);
+            var (loss, slices) = Slices(sliced, images, text, budget);
+            Assert.Equal(expected, loss);
+            counts.Add(slices);
+        }
+        // Cut by measured times: a smaller budget takes more slices, one without end takes one.
+        Assert.True(counts[2] > counts[1] && counts[1] > 1, string.Join(", ", counts));
+        Assert.Equal(1, counts[3]);
+        library.Require(library.Destroy(context));
+    }
+
+    private (float Loss, int Slices) Slices(ulong trainer, HostImages images, float[] embeddings, uint budget)
+    {
+        fixed (float* text = embeddings)
+        {
+            library.Require(((delegate* unmanaged<ulong, HostImage*, float*, uint*, int>)library["xclr_trainer_step_begin"])(trainer, images.Pointer, text, null));
+        }
+        var (loss, done, slices) = (0f, 0, 0);
+        while (done == 0)
+        {
+            library.Require(((delegate* unmanaged<ulong, uint, int*, float*, int>)library["xclr_trainer_step_slice"])(trainer, budget, &done, &loss));
+            slices++;
+        }
+        return (loss, slices);
+    }
+
+    [SkippableFact]
     public void Rgba_and_images_of_any_size_embed_as_the_program_does()
     {
         MakeCheckpoint();
