@@ -40,7 +40,7 @@ public static class DatasetFactory
         }
         if (path.Contains("://", StringComparison.Ordinal))
         {
-            throw new DataException($"'{path}' is a web address; data are read from local files: download them first.");
+            throw new DataException($"'{path}' is a web address of no .tar shard; other data are read from local files: download them first.");
         }
         if (!File.Exists(path))
         {

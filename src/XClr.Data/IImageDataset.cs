@@ -7,11 +7,23 @@ namespace XClr.Data;
 /// <param name="BufferSize">
 /// Samples among which streamed sets (shards) draw the next one; sets that know all their samples shuffle them all.
 /// </param>
-/// <param name="BufferBytes">Bound on the image bytes that the buffer holds (compressed shards only; others hold none).</param>
-public readonly record struct ReadOrder(bool Shuffle, ulong Seed, int Epoch, int BufferSize = 10_000, long BufferBytes = 256L << 20)
+/// <param name="BufferBytes">Bound on the image bytes that the buffer holds (compressed and fetched shards only; others hold none).</param>
+/// <param name="Rank">Number of this reader among those that share an epoch, from 0.</param>
+/// <param name="WorldSize">
+/// How many they are. Each gets its own part of the epoch: every WorldSize-th shard of the shuffled ones, or, where there are fewer shards than readers and
+/// in sets that know all their samples, every WorldSize-th sample. The parts of all ranks are the epoch, each sample once.
+/// </param>
+public readonly record struct ReadOrder(bool Shuffle, ulong Seed, int Epoch, int BufferSize = 10_000, long BufferBytes = 256L << 20, int Rank = 0, int WorldSize = 1)
 {
     /// <summary>The files' own order, for evaluation.</summary>
     public static ReadOrder Sequential { get; } = new(false, 0, 0);
+
+    /// <summary>This rank's part of an ordered list.</summary>
+    internal IEnumerable<T> Part<T>(IEnumerable<T> all)
+    {
+        var (rank, world) = (Rank, WorldSize);
+        return world == 1 ? all : all.Where((_, i) => i % world == rank);
+    }
 }
 
 /// <summary>A set of images with captions, labels or both. Reading is single threaded; several readings may run at once.</summary>

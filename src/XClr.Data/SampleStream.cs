@@ -149,7 +149,7 @@ public sealed class SampleStream : IDisposable
         {
             var start = epoch == _options.StartAt.Epoch ? _options.StartAt.Index : 0;
             var index = 0L;
-            foreach (var raw in _dataset.Read(new(_options.Shuffle, _options.Seed, epoch, _options.ShuffleBuffer)))
+            foreach (var raw in _dataset.Read(new(_options.Shuffle, _options.Seed, epoch, _options.ShuffleBuffer, Rank: _options.Rank, WorldSize: _options.WorldSize)))
             {
                 if (index >= start && !Enqueue(new(this) { Raw = raw, Epoch = epoch, Index = index }))
                 {

@@ -31,6 +31,12 @@ public sealed record SampleStreamOptions
     /// <summary>The epoch that is not read any more: epochs StartAt.Epoch to EndEpoch - 1 are.</summary>
     public int EndEpoch { get; init; } = 1;
 
+    /// <summary>Number of this stream among those that share the data, from 0; see <see cref="ReadOrder"/>. A position belongs to one rank of one world size.</summary>
+    public int Rank { get; init; }
+
+    /// <summary>How many streams share the data: each sample of an epoch comes in one of them.</summary>
+    public int WorldSize { get; init; } = 1;
+
     /// <summary>Decoding threads.</summary>
     public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount);
 
@@ -76,6 +82,8 @@ public sealed record SampleStreamOptions
     internal SampleStreamOptions Validated()
     {
         Require(Workers >= 1, nameof(Workers), Workers, "at least 1");
+        Require(WorldSize >= 1, nameof(WorldSize), WorldSize, "at least 1");
+        Require(Rank >= 0 && Rank < WorldSize, nameof(Rank), Rank, $"0 to {WorldSize - 1}, below {nameof(WorldSize)}");
         Require(Prefetch >= 1, nameof(Prefetch), Prefetch, "at least 1");
         Require(ShuffleBuffer >= 1, nameof(ShuffleBuffer), ShuffleBuffer, "at least 1");
         Require(Views is >= 1 and <= 256, nameof(Views), Views, "1 to 256");

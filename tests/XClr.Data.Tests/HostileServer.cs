@@ -24,6 +24,9 @@ internal sealed class HostileServer : IDisposable
     /// <summary>Requests by path.</summary>
     public ConcurrentDictionary<string, int> Requests { get; } = new();
 
+    /// <summary>Files by path, given whole, or from the byte that a range asks for. Paths under /cut/ end in the middle the first time, those under /cut-always/ every time.</summary>
+    public ConcurrentDictionary<string, byte[]> Files { get; } = new();
+
     /// <summary>The most requests that were open at once.</summary>
     public int MostOpen { get; private set; }
 
@@ -49,8 +52,10 @@ internal sealed class HostileServer : IDisposable
             var stream = client.GetStream();
             using var reader = new StreamReader(stream, Encoding.Latin1, leaveOpen: true);
             var path = (await reader.ReadLineAsync(_stop.Token))?.Split(' ')[1] ?? "";
-            while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 })
+            var from = 0;
+            while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } header)
             {
+                from = header.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase) ? int.Parse(header[13..].TrimEnd('-')) : from;
             }
             var count = Requests.AddOrUpdate(path, 1, (_, n) => n + 1);
             lock (Requests)
@@ -59,7 +64,7 @@ internal sealed class HostileServer : IDisposable
             }
             try
             {
-                await AnswerAsync(stream, path, count);
+                await (Files.TryGetValue(path, out var file) ? GiveAsync(stream, path, file, from, count) : AnswerAsync(stream, path, count));
             }
             finally
             {
@@ -69,6 +74,14 @@ internal sealed class HostileServer : IDisposable
                 }
             }
         }
+    }
+
+    private static async Task GiveAsync(NetworkStream stream, string path, byte[] file, int from, int count)
+    {
+        var cut = path.StartsWith("/cut-always/", StringComparison.Ordinal) || (path.StartsWith("/cut/", StringComparison.Ordinal) && count == 1);
+        var head = from == 0 ? $"HTTP/1.1 200 OK\r\n" : $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{file.Length - 1}/{file.Length}\r\n";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{head}Content-Length: {file.Length - from}\r\nConnection: close\r\n\r\n"));
+        await stream.WriteAsync(file.AsMemory(from, (file.Length - from) / (cut ? 2 : 1)));
     }
 
     // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.

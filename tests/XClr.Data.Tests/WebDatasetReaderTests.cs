@@ -156,7 +156,7 @@ public class WebDatasetReaderTests
         Assert.Contains("a-012.tar", Error($"{folder.Path}/a-{{011..013}}.tar"));
         Assert.Contains("no file matches", Error($"{folder.Path}/z*.tar"));
         Assert.Contains("no range", Error($"{folder.Path}/a-{{5..1}}.tar"));
-        Assert.Contains("download", Error("https://example.org/{0..3}.tar"));
+        Assert.Contains("download", Error("s3://example.org/{0..3}.tar"));
     }
 
     [Fact]

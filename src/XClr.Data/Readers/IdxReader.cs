@@ -109,14 +109,14 @@ public sealed class IdxReader : IndexedDataset
                 $"expected 000008{dimensions:X2}.");
         }
         var sizes = new int[dimensions];
-        var expected = 1L;
+        UInt128 expected = 1;
         for (var i = 0; i < dimensions; i++)
         {
             var size = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4 + 4 * i));
             sizes[i] = size <= int.MaxValue ? (int)size : throw new DataException($"'{path}' names an impossible size of {size}.");
-            expected = checked(expected * sizes[i]);
+            expected *= (uint)sizes[i];
         }
-        return bytes.Length - header >= expected
+        return (UInt128)(bytes.Length - header) >= expected
             ? (bytes[header..], sizes)
             : throw new DataException($"'{path}' is truncated: {bytes.Length - header} bytes of data, {expected} expected; fetch it again.");
     }

@@ -24,7 +24,7 @@ public abstract class IndexedDataset : IImageDataset
         var count = checked((int)Count);
         if (!order.Shuffle)
         {
-            for (var i = 0; i < count; i++)
+            for (var i = order.Rank; i < count; i += order.WorldSize)
             {
                 yield return Get(i);
             }
@@ -36,7 +36,7 @@ public abstract class IndexedDataset : IImageDataset
             indices[i] = i;
         }
         new SeededRandom(order.Seed, RandomPurpose.ShuffleBuffer, order.Epoch).Shuffle<int>(indices);
-        foreach (var index in indices)
+        foreach (var index in order.Part(indices))
         {
             yield return Get(index);
         }

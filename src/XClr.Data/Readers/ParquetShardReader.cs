@@ -50,13 +50,7 @@ public sealed class ParquetShardReader : IImageDataset
     /// <inheritdoc/>
     public IEnumerable<RawSample> Read(ReadOrder order)
     {
-        if (!order.Shuffle)
-        {
-            return _files.SelectMany(ReadFile);
-        }
-        var files = _files.ToArray();
-        new SeededRandom(order.Seed, RandomPurpose.ShardOrder, order.Epoch).Shuffle<string>(files);
-        return ShuffleBuffer.Shuffle(files.SelectMany(ReadFile), order);
+        return ShardOrder.Read(Name, _files, order, ReadFile);
     }
 
     /// <inheritdoc/>

@@ -18,15 +18,18 @@ public static class ShardList
     private const int MaxShards = 1_000_000;
 
     // Of a set that was fetched over days a few shards may be missing; where more are, the specification is wrong.
-    private const double MaxMissing = 0.1;
+    internal const double MaxMissing = 0.1;
 
     /// <summary>Whether a file name is a shard's.</summary>
     public static bool IsShard(string path, ShardKind kind = ShardKind.Tar) => kind == ShardKind.Parquet
         ? path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
-        : path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || IsCompressed(path);
+        : WithoutQuery(path).EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || IsCompressed(path);
 
     internal static bool IsCompressed(string path) =>
-        path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
+        WithoutQuery(path).EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || WithoutQuery(path).EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
+
+    private static ReadOnlySpan<char> WithoutQuery(string path) =>
+        ShardDownloads.IsAddress(path) && path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? path.AsSpan(0, query) : path;
 
     /// <summary>
     /// The shards' paths: the parts in the order given, the files of a folder or pattern in ordinal order. Up to a tenth of them may be missing: whoever reads them
@@ -42,16 +45,16 @@ public static class ShardList
             {
                 throw new DataException($"'{part}': pipe: runs a command of the data set's author, which is not done here; write the command's output to files and name those.");
             }
-            if (part.Contains("://", StringComparison.Ordinal))
+            if (part.Contains("://", StringComparison.Ordinal) && !(kind == ShardKind.Tar && ShardDownloads.IsAddress(part)))
             {
-                throw new DataException($"'{part}' is not a local path; shards are read from local files: download them first.");
+                throw new DataException($"'{part}': {(kind == ShardKind.Tar ? "shards are read from local files and from http and https addresses" : ".parquet shards are read from local files")}: download them first.");
             }
             foreach (var path in ExpandBraces(part))
             {
-                shards.AddRange(ExpandPath(path, kind));
+                shards.AddRange(ShardDownloads.IsAddress(path) ? [path] : ExpandPath(path, kind));
             }
         }
-        var missing = shards.Where(s => !File.Exists(s)).ToList();
+        var missing = shards.Where(s => !ShardDownloads.IsAddress(s) && !File.Exists(s)).ToList();
         if (missing.Count > MaxMissing * shards.Count)
         {
             throw new DataException(

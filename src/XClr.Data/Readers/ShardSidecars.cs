@@ -38,11 +38,26 @@ public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadO
     /// <summary>Rows by status, `success` among them, of a file `_stats.json`.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
-    internal static Dictionary<string, long> ReadStats(string path)
+    internal static Dictionary<string, long> ReadStats(string path) => ParseStats(File.ReadAllBytes(path));
+
+    /// <summary>Rows that became samples, by the bytes of a file `_stats.json`; null where it is damaged.</summary>
+    internal static long? TrySuccesses(byte[] stats)
     {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            return ParseStats(stats).TryGetValue(Success, out var count) ? count : null;
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
+
+    private static Dictionary<string, long> ParseStats(byte[] stats)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(stats);
             return json.RootElement.GetProperty("status_dict").EnumerateObject().ToDictionary(s => s.Name, s => s.Value.GetInt64());
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)

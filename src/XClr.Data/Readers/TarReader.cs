@@ -15,6 +15,10 @@ internal sealed class TarReader(Stream archive)
     private const int BlockSize = 512;
     private const int MaxMetadata = 1 << 20;
 
+    // What is taken on a header's word alone; more only as it arrives.
+    private const int FirstBytes = 1 << 20;
+    private const long MaxMember = 1L << 30;
+
     private readonly byte[] _header = new byte[BlockSize];
     private long _position;
     private long _next;
@@ -59,8 +63,18 @@ internal sealed class TarReader(Stream archive)
     /// <exception cref="InvalidDataException">The archive ends before the member does.</exception>
     public byte[] ReadBytes(TarMember member)
     {
-        var bytes = new byte[checked((int)member.Size)];
-        Fill(bytes, member.Name);
+        if (member.Size > MaxMember)
+        {
+            throw new InvalidDataException($"'{member.Name}' is said to have {member.Size} bytes; members of at most {MaxMember} are read");
+        }
+        var bytes = new byte[Math.Min(member.Size, FirstBytes)];
+        Fill(bytes, member.Name, member.Size);
+        while (bytes.Length < member.Size)
+        {
+            var known = bytes.Length;
+            Array.Resize(ref bytes, (int)Math.Min(member.Size, 2L * known));
+            Fill(bytes.AsSpan(known), member.Name, member.Size);
+        }
         return bytes;
     }
 
@@ -136,17 +150,17 @@ internal sealed class TarReader(Stream archive)
             throw new InvalidDataException($"a header extension of {size} bytes at byte {_position}");
         }
         var bytes = new byte[size];
-        Fill(bytes, "a header extension");
+        Fill(bytes, "a header extension", size);
         return bytes;
     }
 
-    private void Fill(Span<byte> bytes, string what)
+    private void Fill(Span<byte> bytes, string what, long size)
     {
         var count = archive.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         _position += count;
         if (count < bytes.Length)
         {
-            throw new InvalidDataException($"it ends within '{what}', {count} of {bytes.Length} bytes in");
+            throw new InvalidDataException($"it ends at byte {_position}, within the {size} bytes of '{what}'");
         }
     }
 

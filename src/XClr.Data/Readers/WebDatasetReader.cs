@@ -4,13 +4,15 @@ namespace XClr.Data.Readers;
 
 /// <summary>
 /// WebDataset shards (img2dataset's layout too): .tar, .tar.gz or .tgz whose members `key.jpg key.txt key.json key.cls` with one
-/// key make a sample. Image bytes of uncompressed shards stay where they are until a worker decodes them.
+/// key make a sample. Image bytes of uncompressed local shards stay where they are until a worker decodes them. Shards behind http and
+/// https addresses are fetched into a cache.
 /// </summary>
 public sealed class WebDatasetReader : IImageDataset
 {
     private readonly IReadOnlyList<string> _shards;
     private readonly LabelCaptions _labels;
     private readonly ShardHandles _handles = new();
+    private readonly Lazy<ShardDownloads> _downloads;
     private long? _count;
 
     /// <param name="specification">Shards, see <see cref="ShardList.Expand"/>.</param>
@@ -18,11 +20,13 @@ public sealed class WebDatasetReader : IImageDataset
     /// <exception cref="DataException">No shards, or one that is missing.</exception>
     public WebDatasetReader(string specification, DatasetOptions? options = null)
     {
+        options ??= DatasetOptions.Default;
         Name = specification;
         _shards = ShardList.Expand(specification);
-        var classes = (options ?? DatasetOptions.Default).LoadClasses();
+        _downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
+        var classes = options.LoadClasses();
         Classes = classes?.Names;
-        _labels = new(specification, Classes, (options ?? DatasetOptions.Default).CaptionTemplate);
+        _labels = new(specification, Classes, options.CaptionTemplate);
     }
 
     /// <inheritdoc/>
@@ -42,7 +46,7 @@ public sealed class WebDatasetReader : IImageDataset
     {
         get
         {
-            _count ??= _shards.Sum(s => (long)ReadShard(s, withText: false).Count());
+            _count ??= _shards.Sum(CountOf);
             return _count > 0 ? _count.Value : throw new DataException(
                 $"'{Name}' holds no samples: {_shards.Count} shard(s), first {_shards[0]} {(File.Exists(_shards[0]) ? $"of {new FileInfo(_shards[0]).Length} bytes" : "missing")}.");
         }
@@ -51,17 +55,37 @@ public sealed class WebDatasetReader : IImageDataset
     /// <inheritdoc/>
     public IEnumerable<RawSample> Read(ReadOrder order)
     {
-        if (!order.Shuffle)
+        return ShardOrder.Read(Name, _shards, order, s => ReadShard(s, withText: true), s =>
         {
-            return _shards.SelectMany(s => ReadShard(s, withText: true));
-        }
-        var shards = _shards.ToArray();
-        new SeededRandom(order.Seed, RandomPurpose.ShardOrder, order.Epoch).Shuffle<string>(shards);
-        return ShuffleBuffer.Shuffle(shards.SelectMany(s => ReadShard(s, withText: true)), order);
+            if (ShardDownloads.IsAddress(s))
+            {
+                Downloads.Begin(s);
+            }
+        });
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _handles.Dispose();
+    public void Dispose()
+    {
+        _handles.Dispose();
+        if (_downloads.IsValueCreated)
+        {
+            _downloads.Value.Dispose();
+        }
+    }
+
+    private ShardDownloads Downloads => _downloads.Value;
+
+    // A shard that is not here is not fetched to be counted where its statistics lie beside it.
+    private long CountOf(string shard)
+    {
+        if (ShardDownloads.IsAddress(shard) && shard.IndexOf(".t", shard.LastIndexOf('/'), StringComparison.OrdinalIgnoreCase) is > 0 and var end
+            && Downloads.TryReadSmall(shard[..end] + "_stats.json") is { } stats && ShardSidecars.TrySuccesses(stats) is { } count)
+        {
+            return count;
+        }
+        return ReadShard(shard, withText: false).Count();
+    }
 
     private IEnumerable<RawSample> ReadShard(string shard, bool withText)
     {
@@ -74,7 +98,8 @@ public sealed class WebDatasetReader : IImageDataset
         var compressed = ShardList.IsCompressed(shard);
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
         var tar = new TarReader(archive);
-        var sample = new WebSampleBuilder(shard, compressed, withText, _handles);
+        // The file of a fetched shard may be deleted before its samples' turn comes.
+        var sample = new WebSampleBuilder(shard, compressed || ShardDownloads.IsAddress(shard), withText, _handles);
         while (true)
         {
             var member = TryNext(tar, sample, out failure);
@@ -94,12 +119,12 @@ public sealed class WebDatasetReader : IImageDataset
         }
     }
 
-    private static FileStream? TryOpen(string shard, out string? failure)
+    private FileStream? TryOpen(string shard, out string? failure)
     {
         try
         {
             failure = null;
-            return new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 4096);
+            return ShardDownloads.IsAddress(shard) ? Downloads.Open(shard) : new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 4096);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -4,8 +4,8 @@ using System.Text.Unicode;
 
 namespace XClr.Data.Readers;
 
-/// <summary>Collects the members of one key into a sample.</summary>
-internal sealed class WebSampleBuilder(string shard, bool compressed, bool withText, ShardHandles handles)
+/// <summary>Collects the members of one key into a sample. <c>inMemory</c>: image bytes are read at once, since they cannot be later.</summary>
+internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withText, ShardHandles handles)
 {
     private const int MaxText = 1 << 20;
     private static readonly HashSet<string> ImageKeys = new(StringComparer.Ordinal) { "jpg", "jpeg", "png", "webp" };
@@ -34,7 +34,7 @@ internal sealed class WebSampleBuilder(string shard, bool compressed, bool withT
         tar.RequireWhole(member);
         if (ImageKeys.Contains(extension))
         {
-            _image ??= withText && compressed
+            _image ??= withText && inMemory
                 ? new MemorySource(tar.ReadBytes(member))
                 : new ShardSource(handles, shard, member.Offset, member.Size);
         }

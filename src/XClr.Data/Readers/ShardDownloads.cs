@@ -1,0 +1,211 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace XClr.Data.Readers;
+
+/// <summary>
+/// Shards behind http and https addresses, fetched whole into a folder of bounded size: what was used longest ago is deleted first. A file appears there under its final
+/// name once it is whole. Thread safe; several processes may share a folder.
+/// </summary>
+internal sealed class ShardDownloads : IDisposable
+{
+    private const int Retries = 4;
+    private const int MaxSmall = 1 << 20;
+
+    private readonly string _folder;
+    private readonly long _maxBytes;
+    private readonly TimeSpan _backOff, _stall;
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false, MaxAutomaticRedirections = 5, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = TimeSpan.FromSeconds(20) })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Task<string>> _running = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <param name="folder">Where the files lie; made where it is missing.</param>
+    /// <param name="maxBytes">What they may take together; a single larger shard is refused.</param>
+    /// <param name="backOff">Wait before the first retry; it doubles each time.</param>
+    /// <param name="stall">The longest that a server may send nothing.</param>
+    public ShardDownloads(string folder, long maxBytes, TimeSpan? backOff = null, TimeSpan? stall = null)
+    {
+        (_folder, _maxBytes) = (folder, maxBytes);
+        (_backOff, _stall) = (backOff ?? TimeSpan.FromSeconds(1), stall ?? TimeSpan.FromSeconds(30));
+        _client.DefaultRequestHeaders.UserAgent.ParseAdd("xclr/0.1");
+    }
+
+    /// <summary>Whether a shard's name is an address.</summary>
+    public static bool IsAddress(string shard) =>
+        shard.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || shard.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Starts to fetch a shard, so that a later <see cref="Open"/> waits less.</summary>
+    public void Begin(string address) => Fetch(address);
+
+    /// <summary>Opens a shard, which is fetched where it is not there.</summary>
+    /// <exception cref="IOException">It cannot be had; the message says why.</exception>
+    public FileStream Open(string address)
+    {
+        try
+        {
+            var path = Fetch(address).GetAwaiter().GetResult();
+            File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 16);
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{address}: {e.Message}", e);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _running.Remove(address);
+            }
+        }
+    }
+
+    /// <summary>A small file beside a shard, such as its statistics; null where there is none.</summary>
+    public byte[]? TryReadSmall(string address)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(_stall);
+            using var response = _client.Send(new HttpRequestMessage(HttpMethod.Get, address), HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            if (response.StatusCode != HttpStatusCode.OK || response.Content.Headers.ContentLength > MaxSmall)
+            {
+                return null;
+            }
+            using var body = response.Content.ReadAsStream(limit.Token);
+            var bytes = new byte[MaxSmall];
+            return bytes[..body.ReadAtLeast(bytes, MaxSmall, throwOnEndOfStream: false)];
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stop.Cancel();
+        Task[] running;
+        lock (_gate)
+        {
+            running = [.. _running.Values];
+        }
+        // What they threw was for whoever opened them.
+        Task.WhenAll(running).ContinueWith(_ => { }, TaskScheduler.Default).Wait();
+        _client.Dispose();
+        _stop.Dispose();
+    }
+
+    private Task<string> Fetch(string address)
+    {
+        var path = Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..32] + ".shard");
+        lock (_gate)
+        {
+            if (!_running.TryGetValue(address, out var task))
+            {
+                task = File.Exists(path) ? Task.FromResult(path) : Task.Run(() => FetchAsync(address, path));
+                _running.Add(address, task);
+            }
+            return task;
+        }
+    }
+
+    private async Task<string> FetchAsync(string address, string path)
+    {
+        Directory.CreateDirectory(_folder);
+        var part = $"{path}.{Environment.ProcessId}.part";
+        try
+        {
+            for (var attempt = 0; ; attempt++)
+            {
+                try
+                {
+                    await AppendAsync(address, part).ConfigureAwait(false);
+                    break;
+                }
+                catch (Exception e) when (MayPass(e) && attempt < Retries && !_stop.IsCancellationRequested)
+                {
+                    await Task.Delay(_backOff * Math.Pow(2, attempt), _stop.Token).ConfigureAwait(false);
+                }
+            }
+            lock (_gate)
+            {
+                MakeRoom(new FileInfo(part).Length);
+                File.Move(part, path, overwrite: true);
+            }
+            return path;
+        }
+        finally
+        {
+            File.Delete(part);
+        }
+    }
+
+    private bool MayPass(Exception e) => e switch
+    {
+        HttpRequestException { StatusCode: { } status } => (int)status is 408 or 429 or >= 500,
+        HttpRequestException or HttpIOException => true,
+        OperationCanceledException => !_stop.IsCancellationRequested,
+        _ => false,
+    };
+
+    // One attempt. It goes on after the bytes of the one before, where the server gives ranges.
+    private async Task AppendAsync(string address, string part)
+    {
+        await using var file = new FileStream(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        if (file.Length > 0)
+        {
+            request.Headers.Range = new RangeHeaderValue(file.Length, null);
+        }
+        using var quiet = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        quiet.CancelAfter(_stall);
+        using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, quiet.Token).ConfigureAwait(false);
+        var goesOn = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == file.Length;
+        if (!goesOn)
+        {
+            file.SetLength(0);
+            if (response.StatusCode != HttpStatusCode.OK)
+            {
+                throw new HttpRequestException($"status {(int)response.StatusCode}", null, response.StatusCode);
+            }
+        }
+        RequireFits(file.Length + (response.Content.Headers.ContentLength ?? 0));
+        file.Seek(0, SeekOrigin.End);
+        await using var body = await response.Content.ReadAsStreamAsync(quiet.Token).ConfigureAwait(false);
+        var block = new byte[1 << 17];
+        while (await body.ReadAsync(block, quiet.Token).ConfigureAwait(false) is > 0 and var count)
+        {
+            RequireFits(file.Length + count);
+            await file.WriteAsync(block.AsMemory(0, count), _stop.Token).ConfigureAwait(false);
+            quiet.CancelAfter(_stall);
+        }
+    }
+
+    private void RequireFits(long bytes)
+    {
+        if (bytes > _maxBytes)
+        {
+            throw new IOException($"a shard of {bytes} bytes is more than the cache's {_maxBytes} (XCLR_SHARD_CACHE_GB)");
+        }
+    }
+
+    // Deleting a file that someone reads does no harm: it is gone when they close it.
+    private void MakeRoom(long wanted)
+    {
+        var files = new DirectoryInfo(_folder).GetFiles("*.shard").OrderBy(f => f.LastAccessTimeUtc).ToList();
+        var held = files.Sum(f => f.Length);
+        foreach (var file in files.TakeWhile(_ => held + wanted > _maxBytes))
+        {
+            held -= file.Length;
+            file.Delete();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using XClr.Data.Readers;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+public sealed class ShardDownloadTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly HostileServer _server = new();
+
+    public void Dispose()
+    {
+        _server.Dispose();
+        _folder.Dispose();
+    }
+
+    private string Cache => _folder.Path + "/cache";
+
+    private void Serve(string path, int first, string suffix = ".tar") => _server.Files[path] = File.ReadAllBytes(_folder.Shard("s" + suffix, TempFolder.Samples(5, first)));
+
+    private WebDatasetReader Open(string specification, long cacheBytes = 1 << 30) =>
+        (WebDatasetReader)DatasetFactory.Open(specification, options: new() { ShardCache = Cache, ShardCacheBytes = cacheBytes });
+
+    private static List<string> Keys(IImageDataset data, bool shuffle = false)
+    {
+        using var stream = new SampleStream(data, new() { Shuffle = shuffle });
+        return [.. stream.ReadAll().Select(s => { using (s) { return s.Key; } })];
+    }
+
+    [Fact]
+    public void ShardsBehindAddresses_AreFetchedOnce_AndReadAsLocalOnes()
+    {
+        Serve("/a/00000.tar", 0);
+        Serve("/a/00001.tar", 5);
+        Serve("/b/more.tar.gz?token=1", 10, ".tar.gz");
+        var specification = $"{_server.Root}/a/{{00000..00001}}.tar::{_server.Root}/b/more.tar.gz?token=1";
+        using (var data = Open(specification))
+        {
+            Assert.Equal(Enumerable.Range(0, 15).Select(i => $"{i:D5}"), Keys(data));
+            Assert.Equal(15, Keys(data, shuffle: true).Distinct().Count());
+            Assert.Equal(15, data.Count);
+        }
+        using var again = Open(specification);
+        Assert.Equal(15, Keys(again).Count);
+        Assert.All(_server.Requests.Where(r => r.Key.Contains(".tar", StringComparison.Ordinal)), r => Assert.Equal(1, r.Value));
+        Assert.DoesNotContain(Directory.GetFiles(Cache), f => f.EndsWith(".part", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void AnInterruptedTransfer_GoesOnWhereItStopped()
+    {
+        Serve("/cut/00000.tar", 0);
+        using var data = Open($"{_server.Root}/cut/00000.tar");
+        Assert.Equal(["00000", "00001", "00002", "00003", "00004"], Keys(data));
+        Assert.Equal(2, _server.Requests["/cut/00000.tar"]);
+    }
+
+    [Fact]
+    public void TheCacheIsBounded_AndWhatWasUsedLongestAgoGoesFirst()
+    {
+        for (var i = 0; i < 4; i++)
+        {
+            Serve($"/a/{i}.tar", 5 * i);
+        }
+        var size = _server.Files["/a/0.tar"].Length;
+        using (var data = Open($"{_server.Root}/a/{{0..3}}.tar", 2 * size + 100))
+        {
+            Assert.Equal(20, Keys(data).Count);
+        }
+        Assert.InRange(Directory.GetFiles(Cache).Sum(f => new FileInfo(f).Length), 1, 2 * size + 100);
+        using var last = Open($"{_server.Root}/a/3.tar", 2 * size + 100);
+        Assert.Equal(5, Keys(last).Count);
+        Assert.Equal(1, _server.Requests["/a/3.tar"]);
+        using var small = Open($"{_server.Root}/a/0.tar", size / 2);
+        Assert.Contains("XCLR_SHARD_CACHE_GB", small.Read(ReadOrder.Sequential).Single().FaultDetail);
+    }
+
+    [Fact]
+    public void AShardThatCannotBeFetched_IsReportedAndPassedOver()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            Serve($"/a/{i}.tar", 5 * i);
+        }
+        _server.Files.TryRemove("/a/1.tar", out _);
+        using var data = Open($"{_server.Root}/a/0.tar::{_server.Root}/404/1.tar::{_server.Root}/a/2.tar");
+        using var stream = new SampleStream(data, new() { Shuffle = false });
+        Assert.Equal(10, stream.ReadAll().Count(s => { s.Dispose(); return true; }));
+        Assert.Equal(1, stream.Skipped[SampleFault.Unreadable]);
+        using var none = Open($"{_server.Root}/404/{{1..3}}.tar");
+        var refused = Assert.Throws<DataException>(() => Keys(none)).Message;
+        Assert.Contains("3 of 3 shards", refused);
+        Assert.Contains("status 404", refused);
+    }
+
+    [Fact]
+    public void StatisticsBesideAShard_CountItWithoutFetchingIt()
+    {
+        Serve("/a/0.tar", 0);
+        _server.Files["/a/0_stats.json"] = """{"count": 7, "status_dict": {"success": 5, "failed": 2}}"""u8.ToArray();
+        using var data = Open($"{_server.Root}/a/0.tar");
+        Assert.Equal(5, data.Count);
+        Assert.False(_server.Requests.ContainsKey("/a/0.tar"));
+    }
+
+    [Theory]
+    [InlineData("pipe:curl http://x.org/0.tar", "pipe:")]
+    [InlineData("s3://bucket/{0..2}.tar", "http and https")]
+    [InlineData("http://127.0.0.1/list.tsv", "no .tar shard")]
+    public void OtherAddressesAreRefused(string specification, string said) =>
+        Assert.Contains(said, Assert.Throws<DataException>(() => DatasetFactory.Open(specification)).Message);
+}

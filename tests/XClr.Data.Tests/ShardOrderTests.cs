@@ -1,0 +1,106 @@
+using XClr.Data.Readers;
+using Xunit;
+
+namespace XClr.Data.Tests;
+
+public class ShardOrderTests
+{
+    private static List<string> Keys(IImageDataset data, SampleStreamOptions options)
+    {
+        using var stream = new SampleStream(data, options);
+        return [.. stream.ReadAll().Select(s => { using (s) { return $"{s.Epoch} {s.Key}"; } })];
+    }
+
+    // Seven shards over 1 to 9 ranks: by shard up to seven ranks, by sample beyond.
+    [Theory]
+    [InlineData(1), InlineData(2), InlineData(3), InlineData(7), InlineData(9)]
+    public void TheRanksPartsAreTheEpoch_EachSampleOnce(int world)
+    {
+        using var folder = new TempFolder();
+        for (var i = 0; i < 7; i++)
+        {
+            folder.Shard($"{i:D5}.tar", TempFolder.Samples(6, 6 * i));
+        }
+        using var data = new WebDatasetReader(folder);
+        RequireParts(data, world, 42);
+    }
+
+    [Theory]
+    [InlineData(2), InlineData(5)]
+    public void TheRanksPartsOfAnIndexedSetAreTheEpochToo(int world)
+    {
+        using var folder = new TempFolder();
+        foreach (var i in Enumerable.Range(0, 13))
+        {
+            folder.File($"{(i % 2 == 0 ? "cats" : "dogs")}/{i:D2}.jpg", TempFolder.Image(i));
+        }
+        using var data = new ImageFolderReader(folder);
+        RequireParts(data, world, 13);
+    }
+
+    private static void RequireParts(IImageDataset data, int world, int count)
+    {
+        foreach (var shuffle in new[] { false, true })
+        {
+            var parts = Enumerable.Range(0, world).Select(rank => Keys(data, new() { Seed = 9, Shuffle = shuffle, ShuffleBuffer = 10, EndEpoch = 2, Rank = rank, WorldSize = world })).ToList();
+            var all = parts.SelectMany(p => p).ToList();
+            Assert.Equal(2 * count, all.Count);
+            Assert.Equal(2 * count, all.Distinct().Count());
+            Assert.All(parts, p => Assert.NotEmpty(p));
+        }
+    }
+
+    [Fact]
+    public void ARankResumesInTheMiddleOfAnEpoch_WithAnyNumberOfWorkers()
+    {
+        using var folder = new TempFolder();
+        for (var i = 0; i < 6; i++)
+        {
+            folder.Shard($"{i:D5}.tar", TempFolder.Samples(8, 8 * i));
+        }
+        using var data = new WebDatasetReader(folder);
+        SampleStreamOptions Options(int workers, StreamPosition start) => new() { Seed = 4, ShuffleBuffer = 7, EndEpoch = 3, Rank = 1, WorldSize = 3, Workers = workers, StartAt = start };
+        var whole = Keys(data, Options(2, default));
+        for (var cut = 1; cut < whole.Count; cut += 5)
+        {
+            StreamPosition position;
+            using (var stream = new SampleStream(data, Options(3, default)))
+            {
+                for (var i = 0; i < cut; i++)
+                {
+                    stream.Next()!.Dispose();
+                }
+                position = stream.Position;
+            }
+            Assert.Equal(whole[cut..], Keys(data, Options(1, position)));
+        }
+    }
+
+    [Fact]
+    public void ManyBrokenShards_EndTheRunWithTheLastOnesName()
+    {
+        using var folder = new TempFolder();
+        for (var i = 0; i < 20; i++)
+        {
+            var path = folder.Shard($"{i:D5}.tar", TempFolder.Samples(4, 4 * i));
+            if (i is 3 or 9 or 15)
+            {
+                File.WriteAllBytes(path, File.ReadAllBytes(path)[..2000]);
+            }
+        }
+        using var data = new WebDatasetReader(folder);
+        var refused = Assert.Throws<DataException>(() => Keys(data, new() { Shuffle = false })).Message;
+        Assert.Contains("3 of 20 shards", refused);
+        Assert.Contains("00015.tar", refused);
+    }
+
+    [Theory]
+    [InlineData(0, 0), InlineData(-1, 2), InlineData(2, 2)]
+    public void RanksOutsideTheWorldAreRefused(int rank, int world)
+    {
+        using var folder = new TempFolder();
+        folder.Shard("0.tar", TempFolder.Samples(1));
+        using var data = new WebDatasetReader(folder);
+        Assert.Throws<ArgumentException>(() => new SampleStream(data, new() { Rank = rank, WorldSize = world }));
+    }
+}
