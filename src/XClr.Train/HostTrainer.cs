@@ -89,7 +89,10 @@ public sealed class HostTrainer : IDisposable
         }
         Require(images.Count, embeddings, labels);
         var samples = images.Select((image, i) => new Sample { Key = $"{i}", Source = "host", Image = image, Views = Draw(image, Steps * BatchSize + i) }).ToList();
-        graph.Sources.Upload(device, PackedBatch.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
+        using (var packed = PackedBatch.Views(samples, Views, config.ImageSize))
+        {
+            graph.Sources.Upload(device, packed, half: (int)(Steps % 2), halfFree: default);
+        }
         graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
         device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm, Step: (uint)Steps).ToBytes());
         (begun, next) = (true, 0);

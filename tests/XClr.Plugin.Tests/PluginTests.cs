@@ -170,19 +170,39 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     }
 
     [SkippableFact]
+    public void A_host_with_frames_of_its_own_trains_beside_them()
+    {
+        Skip.IfNot(File.Exists("/usr/include/vulkan/vulkan.h"), "libvulkan-dev is not installed");
+        _ = TestDevices.Get(TestDevices.Lavapipe);
+        var program = Compile("host_frames", "-lvulkan");
+        var output = Run(program, "3", "2000", Path.Combine(folder, "run"));
+        Assert.Contains("step 3: loss", output, StringComparison.Ordinal);
+        Assert.Contains("with training:", output, StringComparison.Ordinal);
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        using var loaded = LoadedModel.Open(device, Path.Combine(folder, "run"), new NetworkOptions());
+        Assert.Equal(32, loaded.Images.Size);
+    }
+
+    [SkippableFact]
     public void The_samples_run()
     {
         MakeCheckpoint();
         var image = Path.Combine(folder, "photo.jpg");
         WriteJpeg(image);
-        var sources = Path.Combine(GoldenFile.RepositoryRoot(), "native");
-        var program = Path.Combine(folder, "host_minimal");
-        Run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(sources, "include"), Path.Combine(sources, "samples", "host_minimal.c"), "-o", program,
-            "-L", Library.Folder, "-lxclr", "-lm", $"-Wl,-rpath,{Library.Folder}");
+        var program = Compile("host_minimal", "-lm");
         var output = Run(program, Path.Combine(folder, "run"), image, image);
         Assert.Contains("cosine of the first two: 1.0000", output, StringComparison.Ordinal);
-        output = Run("python3", Path.Combine(sources, "samples", "host.py"), Path.Combine(Library.Folder, "libxclr.so"), Path.Combine(folder, "run"), image);
+        output = Run("python3", Path.Combine(Samples, "host.py"), Path.Combine(Library.Folder, "libxclr.so"), Path.Combine(folder, "run"), image);
         Assert.Contains("cosines with 'a photo of a sneaker': 1.000", output, StringComparison.Ordinal);
+    }
+
+    private static string Samples { get; } = Path.Combine(GoldenFile.RepositoryRoot(), "native", "samples");
+
+    private string Compile(string sample, string library)
+    {
+        var program = Path.Combine(folder, sample);
+        Run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(Samples, "..", "include"), Path.Combine(Samples, $"{sample}.c"), "-o", program, "-L", Library.Folder, "-lxclr", library, $"-Wl,-rpath,{Library.Folder}");
+        return program;
     }
 
     private static SharedDevice Shared(GpuDevice host, PhysicalDeviceFeatures2* features) => new()
