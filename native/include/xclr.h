@@ -120,6 +120,29 @@ xclr_status xclr_embed(xclr_encoder encoder, const xclr_image *images, uint32_t 
 /* As xclr_embed, of image files (JPEG, PNG, WebP and what else the command line reads), decoded and turned upright as the command line does it. The first file that cannot be read ends the call. Submits, and waits. */
 xclr_status xclr_embed_files(xclr_encoder encoder, const char *const *paths, uint32_t count, float *features, float *projections);
 
+/* Images in a VkBuffer of the host (usage TRANSFER_SRC): RGB8, one after another, height x row_pitch bytes each. */
+typedef struct xclr_buffer_images {
+  uint32_t size;                    /* sizeof(xclr_buffer_images) */
+  uint32_t count;                   /* 1 to the encoder's batch */
+  uint32_t width, height;           /* pixels */
+  uint64_t buffer;                  /* VkBuffer */
+  uint64_t offset;                  /* bytes to the first image */
+  uint32_t row_pitch;               /* bytes from one row to the next; 0: 3 x width */
+  uint32_t reserved;                /* 0 */
+} xclr_buffer_images;
+
+/* Where rows of floats go: a VkBuffer of the host (usage TRANSFER_DST), and bytes to the first row. */
+typedef struct xclr_buffer_rows {
+  uint64_t buffer, offset;
+} xclr_buffer_rows;
+
+/*
+ * Records the embedding of images into command_buffer (a VkCommandBuffer of the shared device and queue family, being recorded, outside a render pass): count x F floats to features, count x P to projections (may be NULL).
+ * Full memory barriers stand before and after, so the host needs none of its own. Submits nothing and waits for nothing. The encoder's memory is in use until the host's submit has ended: record again, or embed, only then;
+ * for more than one in flight load more encoders.
+ */
+xclr_status xclr_record_embed(xclr_encoder encoder, void *command_buffer, const xclr_buffer_images *images, const xclr_buffer_rows *features, const xclr_buffer_rows *projections);
+
 xclr_status xclr_encoder_free(xclr_encoder encoder);
 
 /* ---- captions to embeddings ---- */

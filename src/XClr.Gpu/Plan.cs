@@ -231,6 +231,20 @@ public sealed unsafe partial class Plan : IDisposable
         return view;
     }
 
+    /// <summary>Records a whole run into other commands, without timestamps.</summary>
+    internal void RecordInto(CommandBuffer commands)
+    {
+        Silk.NET.Vulkan.Pipeline bound = default;
+        for (var i = 0; i < Layout.Dispatches.Count; i++)
+        {
+            if (Layout.BarrierBefore[i])
+            {
+                Barriers.Compute(device.Vk, commands);
+            }
+            bound = RecordDispatch(commands, Layout.Dispatches[i], bound, timestamps: null, 0);
+        }
+    }
+
     private void Record()
     {
         queries = QueryCount > 0 && device.Caps.Timestamps.IsSupported ? new TimestampQueries(device, QueryCount) : null;

@@ -88,6 +88,17 @@ internal static unsafe class Exports
         found.Context.Enter(() => found.Embed(count, (index, maxBytes) => HostImages.ReadFile(Boundary.Text(paths[index], $"paths[{index}]"), maxBytes), features, projections));
     });
 
+    [UnmanagedCallersOnly(EntryPoint = "xclr_record_embed")]
+    public static int RecordEmbed(ulong encoder, nint commandBuffer, BufferImages* images, BufferRows* features, BufferRows* projections) => Boundary.Call("xclr_record_embed", () =>
+    {
+        var found = Handles.Get<ImageEncoder>(encoder, "encoder");
+        Boundary.Require((void*)commandBuffer, "command_buffer");
+        Boundary.Require(images, "images");
+        Boundary.Require(features, "features");
+        Boundary.RequireSize(images->Size, sizeof(BufferImages), "xclr_buffer_images");
+        found.Context.Enter(() => found.Record(commandBuffer, *images, *features, projections is null ? null : *projections));
+    });
+
     [UnmanagedCallersOnly(EntryPoint = "xclr_encoder_free")]
     public static int FreeEncoder(ulong encoder) => Boundary.Call("xclr_encoder_free", () =>
     {

@@ -1,4 +1,5 @@
 using XClr.Data;
+using XClr.Gpu;
 using XClr.Train;
 using XClr.Train.Evaluation;
 
@@ -70,6 +71,16 @@ internal sealed unsafe class ImageEncoder : IDisposable
                 samples.ForEach(s => s.Dispose());
             }
         }
+    }
+
+    /// <summary>Records the embedding of images in a host's buffer into the host's commands.</summary>
+    public void Record(nint commandBuffer, BufferImages images, BufferRows features, BufferRows? projections)
+    {
+        static int Side(uint value, string name) => value <= int.MaxValue ? (int)value : throw new UsageException($"xclr_buffer_images.{name} is {value}; allowed: at most {int.MaxValue}.");
+        var width = Side(images.Width, "width");
+        var pitch = images.RowPitch == 0 ? checked(3 * width) : Side(images.RowPitch, "row_pitch");
+        var source = new HostBufferImages(images.Buffer, (long)images.Offset, Side(images.Count, "count"), width, Side(images.Height, "height"), pitch);
+        encoder.Record(new HostCommands(Context.Device, commandBuffer), source, (features.Buffer, (long)features.Offset), projections is { } p ? (p.Buffer, (long)p.Offset) : null);
     }
 
     private static void Copy(RowMatrix? rows, float* to, uint first)

@@ -33,6 +33,20 @@ internal unsafe struct HostImage
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct BufferImages
+{
+    public uint Size, Count, Width, Height;
+    public ulong Buffer, Offset;
+    public uint RowPitch, Reserved;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct BufferRows
+{
+    public ulong Buffer, Offset;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct EncoderInfo
 {
     public uint Size, Batch, FeatureWidth, ProjectionWidth, ImageSize, Reserved;

@@ -7,6 +7,9 @@ using XClr.Train.Evaluation;
 
 namespace XClr.Train;
 
+/// <summary>Images in a host's VkBuffer: bytes from one row to the next, and one image after another.</summary>
+public readonly record struct HostBufferImages(ulong Buffer, long Offset, int Count, int Width, int Height, int RowPitch);
+
 /// <summary>Runs a model on whole images in inference mode: evaluation transform, running statistics, a fixed number of rows per run.</summary>
 public sealed class Encoder : IDisposable
 {
@@ -84,6 +87,33 @@ public sealed class Encoder : IDisposable
             projectionRows!.Add(Download(projections, samples.Count, ProjectionWidth));
         }
     }
+
+    /// <summary>
+    /// Records the embedding of images that lie in a host's VkBuffer one after another, RGB8, into the host's command buffer; features [n,F] (and projections [n,P]) go to its buffers.
+    /// This encoder's memory is in use until the host's submit has ended.
+    /// </summary>
+    /// <exception cref="UsageException">There are more images or bytes than a run takes, or a row is shorter than its pixels.</exception>
+    public void Record(HostCommands commands, HostBufferImages images, (ulong Buffer, long Offset) features, (ulong Buffer, long Offset)? projections)
+    {
+        var (rows, bytes) = (images.Count, (long)images.Count * images.Height * images.RowPitch);
+        if (rows < 1 || rows > Rows || images.Width < 1 || images.Height < 1 || images.RowPitch < 3L * images.Width || bytes > graph.Sources.Bytes.Bytes)
+        {
+            throw new UsageException($"{rows} images of {images.Width} x {images.Height} pixels with {images.RowPitch} bytes a row: an encoder of {Rows} takes 1 to {Rows} images of at least 1 x 1 pixels, 3 bytes each, and at most {graph.Sources.Bytes.Bytes} bytes in all.");
+        }
+        var table = Enumerable.Range(0, Rows).Select(i => AugmentEntry.Evaluation((uint)((i < rows ? i : 0) * images.Height * images.RowPitch), images.Width, images.Height, 3, size) with { Stride = (uint)images.RowPitch }).ToArray();
+        commands.CopyIn(images.Buffer, images.Offset, graph.Sources.Bytes.View.Slice(0, bytes));
+        commands.Update<AugmentEntry>(graph.Sources.Table.View, table);
+        commands.Run(plan);
+        CopyOut(commands, graph.Features, FeatureWidth, rows, features);
+        if (projections is { } to)
+        {
+            CopyOut(commands, graph.Projections ?? throw new UsageException("The checkpoint has no head, so there are no projections to record."), ProjectionWidth, rows, to);
+        }
+        commands.WaitForAll();
+    }
+
+    private static void CopyOut(HostCommands commands, Tensor from, int width, int rows, (ulong Buffer, long Offset) to) =>
+        commands.CopyOut(from.View, rows, (long)from.Shape[1] * sizeof(float), (long)width * sizeof(float), to.Buffer, to.Offset);
 
     private float[] Download(Tensor rows, int count, int width) => StateDict.Unpad(device.Transfer.Download(rows, count * rows.Shape[1]), rows.Shape[1], width);
 

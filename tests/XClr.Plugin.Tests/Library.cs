@@ -91,6 +91,9 @@ public sealed unsafe class Library
         return loss;
     }
 
+    public int Record(ulong encoder, nint commands, BufferImages images, BufferRows features, BufferRows projections) =>
+        ((delegate* unmanaged<ulong, nint, BufferImages*, BufferRows*, BufferRows*, int>)this["xclr_record_embed"])(encoder, commands, &images, &features, &projections);
+
     /// <summary>Calls a function of a handle and a string.</summary>
     public int Call(string function, ulong handle, string text)
     {

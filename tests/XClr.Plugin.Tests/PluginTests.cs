@@ -126,6 +126,41 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     }
 
     [SkippableFact]
+    public void Embedding_recorded_into_the_hosts_commands_equals_the_programs_to_the_bit()
+    {
+        const int Count = 3, Width = 40, Height = 33, Offset = 12;
+        MakeCheckpoint();
+        using var images = new HostImages(Count, Width, Height);
+        using var host = TestDevices.Open(TestDevices.Lavapipe);
+        var expected = Embed("run", images);
+        var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features, TimelineSemaphore = true, BufferDeviceAddress = true };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v12 };
+        features.Features.ShaderInt64 = true;
+        var shared = Shared(host, &features);
+        var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
+        var encoder = library.LoadEncoder(context, Path.Combine(folder, "run"), Batch);
+        var info = library.Describe(encoder);
+        var (pitch, f, p) = ((int)images.Pointer->RowPitch, (int)info.FeatureWidth, (int)info.ProjectionWidth);
+        using (var pixels = new HostMemory(host, Offset + Count * Height * pitch))
+        using (var rows = new HostMemory(host, sizeof(float) * Count * (f + p)))
+        {
+            for (var i = 0; i < Count; i++)
+            {
+                new ReadOnlySpan<byte>(images.Pointer[i].Pixels, Height * pitch).CopyTo(pixels.Span[(Offset + i * Height * pitch)..]);
+            }
+            var source = new BufferImages { Size = (uint)sizeof(BufferImages), Count = Count, Width = Width, Height = Height, Buffer = pixels.Buffer, Offset = Offset, RowPitch = (uint)pitch };
+            var (toFeatures, toProjections) = (new BufferRows { Buffer = rows.Buffer }, new BufferRows { Buffer = rows.Buffer, Offset = (ulong)(sizeof(float) * Count * f) });
+            pixels.Submit(commands => library.Require(library.Record(encoder, commands, source, toFeatures, toProjections)));
+            var found = MemoryMarshal.Cast<byte, float>(rows.Span).ToArray();
+            Assert.Equal(expected, Enumerable.Range(0, Count).SelectMany(i => found.AsSpan(i * f, f).ToArray().Concat(found.AsSpan(Count * f + i * p, p).ToArray())));
+            pixels.Submit(commands => Assert.Equal(Library.Argument, library.Record(encoder, commands, source with { Count = Batch + 1 }, toFeatures, toProjections)));
+            Assert.Contains("takes 1 to 4 images", library.LastError, StringComparison.Ordinal);
+        }
+        library.Require(library.Destroy(context));
+        Assert.Empty(host.ValidationMessages);
+    }
+
+    [SkippableFact]
     public void A_hosts_device_without_timeline_semaphores_is_refused_by_name()
     {
         using var host = TestDevices.Open(TestDevices.Lavapipe);

@@ -33,6 +33,20 @@ public unsafe struct HostImage
 }
 
 [StructLayout(LayoutKind.Sequential)]
+public struct BufferImages
+{
+    public uint Size, Count, Width, Height;
+    public ulong Buffer, Offset;
+    public uint RowPitch, Reserved;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+public struct BufferRows
+{
+    public ulong Buffer, Offset;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 public struct EncoderInfo
 {
     public uint Size, Batch, FeatureWidth, ProjectionWidth, ImageSize, Reserved;
