@@ -149,9 +149,14 @@ public sealed record TrainConfig
 
     private static TrainConfig Resolve(string? recipe, ConfigSource? file)
     {
-        var config = new TrainConfig();
-        if ((recipe ?? file?.Recipe) is { } name)
-            config = TrainConfigJson.Apply(config, TrainRecipes.Read(name));
+        var config = (recipe ?? file?.Recipe) is { } name ? OfRecipe(name) : new TrainConfig();
         return file is null ? config : TrainConfigJson.Apply(config, file);
+    }
+
+    // A recipe may be another one with changes.
+    private static TrainConfig OfRecipe(string name)
+    {
+        var recipe = TrainRecipes.Read(name);
+        return TrainConfigJson.Apply(recipe.Recipe is { } other ? OfRecipe(other) : new TrainConfig(), recipe);
     }
 }

@@ -2,6 +2,7 @@
 """Loads a checkpoint into torchvision with no conversion, and compares torchvision's features in float64 with those of `xclr parity --mode eval`.
 
     load_checkpoint.py RUN/checkpoints/step-00000006 --xclr src/XClr.Cli/bin/Release/net10.0/xclr [--n 4]
+    load_checkpoint.py EXPORTED.safetensors --xclr ...
 
 Exit code 1 where a name other than fc's is missing, a name is unknown, or the features differ by more than compare.py's limit.
 For runs of --stem imagenet and --width 1 (torchvision has no others) and --projector mlp.
@@ -32,6 +33,24 @@ def torchvision_model(arch, tensors):
     return network.double().eval()
 
 
+def checkpoint(path):
+    """Architecture, image size, the backbone's tensors and those of a head: the run's own, or a random one beside what `xclr export` wrote."""
+    if os.path.isdir(path):
+        with open(os.path.join(path, "state.json"), encoding="utf-8") as file:
+            state = json.load(file)
+        backbone, head = (safetensors_io.read(os.path.join(path, f"{name}.safetensors"))[0] for name in ("model", "head"))
+        return state["architecture"]["arch"], state["imageSize"], backbone, head
+    backbone, metadata = safetensors_io.read(path)
+    width, outputs, rng = int(metadata["features"]), 8, np.random.default_rng(3)
+    ones, zeros = (lambda n: np.ones(n, np.float32)), (lambda n: np.zeros(n, np.float32))
+    head = {
+        "projector.0.weight": rng.standard_normal((width, width)).astype(np.float32), "projector.1.weight": ones(width), "projector.1.bias": zeros(width),
+        "projector.1.running_mean": zeros(width), "projector.1.running_var": ones(width), "projector.3.weight": rng.standard_normal((outputs, width)).astype(np.float32),
+        "projector.4.running_mean": zeros(outputs), "projector.4.running_var": ones(outputs),
+    }
+    return metadata["arch"], int(metadata["image_size"]), backbone, head
+
+
 def run_xclr(xclr, arch, tensors, images, folder):
     """Features [2N,F] of the program on the same tensors; loss and text are not looked at."""
     weights, batch, out = (os.path.join(folder, f"{name}.safetensors") for name in "wbo")
@@ -44,14 +63,11 @@ def run_xclr(xclr, arch, tensors, images, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", help="a step folder of a run")
+    parser.add_argument("checkpoint", help="a step folder of a run, or a file of xclr export")
     parser.add_argument("--xclr", required=True)
     parser.add_argument("--n", type=int, default=4, help="samples; twice as many images are compared")
     options = parser.parse_args()
-    with open(os.path.join(options.checkpoint, "state.json"), encoding="utf-8") as file:
-        state = json.load(file)
-    arch, side = state["architecture"]["arch"], state["imageSize"]
-    backbone, head = (safetensors_io.read(os.path.join(options.checkpoint, f"{name}.safetensors"))[0] for name in ("model", "head"))
+    arch, side, backbone, head = checkpoint(options.checkpoint)
     network = torchvision_model(arch, backbone)
     images = np.random.default_rng(1).standard_normal((2 * options.n, 3, side, side)).astype(np.float32)
     with torch.no_grad():

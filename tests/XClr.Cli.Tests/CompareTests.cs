@@ -41,6 +41,19 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
+    public void MinutesBecomeStepsOnceAndTheSameForAll()
+    {
+        string[] compare = ["compare", .. Data(), .. TinySet.Network, "--minutes", "0.01", "--losses", "xclr,simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("out"), "--json"];
+        var steps = CliProcess.Run(compare).Expect(0).Json.GetProperty("cells").EnumerateArray().Select(c => c.GetProperty("steps").GetInt64()).ToList();
+        Assert.Equal(0, steps[0]);
+        Assert.InRange(steps[1], 1, long.MaxValue);
+        Assert.Equal(steps[1], steps[2]);
+        Assert.Equal(steps, CliProcess.Run(compare).Expect(0).Json.GetProperty("cells").EnumerateArray().Select(c => c.GetProperty("steps").GetInt64()));
+        Assert.Contains("says 0.01 minutes a cell", CliProcess.Run([.. compare.Select(a => a == "0.01" ? "0.02" : a)]).Expect(2).Errors);
+        Assert.Contains("--steps, --minutes: each says how long", CliProcess.Run([.. compare, "--steps", "2"]).Expect(2).Errors);
+    }
+
+    [Fact]
     public void EveryProtocolMeasuresATrainedNetwork()
     {
         var data = Data();
@@ -50,10 +63,10 @@ public sealed class CompareTests : IDisposable
         var results = all.GetProperty("results");
         // The held-out images are the training images, which a probe on 8 and more features tells apart by their brightness.
         Assert.InRange(results.GetProperty("linear_top1").GetDouble(), 0.9, 1);
-        foreach (var name in new[] { "linear_top1@0.25", "knn_top1", "knn_top1@0.25", "linear_aug_top1", "zeroshot_top1", "image_to_text_r1", "text_to_image_r10", "image_to_image_precision", "fidelity" })
+        foreach (var name in new[] { "linear_top1@0.25", "knn_top1", "knn_top1@0.25", "linear_aug_top1", "linear_aug_top1@0.25", "zeroshot_top1", "image_to_text_r1", "text_to_image_r10", "image_to_image_precision", "fidelity" })
             Assert.InRange(results.GetProperty(name).GetDouble(), -1, 1);
         var protocols = all.GetProperty("protocols").EnumerateArray().ToList();
-        Assert.Equal(["knn", "linear", "knn", "linear", "zeroshot", "retrieval", "linear-aug"], protocols.Select(p => p.GetProperty("protocol").GetString()));
+        Assert.Equal(["knn", "linear", "knn", "linear", "zeroshot", "retrieval", "linear-aug", "linear-aug"], protocols.Select(p => p.GetProperty("protocol").GetString()));
         Assert.Equal(8, protocols[0].GetProperty("trainingImages").GetInt32());
         var probe = protocols[3].GetProperty("classification");
         Assert.Equal(32, probe.GetProperty("confusion").EnumerateArray().Sum(c => c.GetProperty("images").GetInt32()));

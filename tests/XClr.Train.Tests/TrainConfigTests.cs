@@ -162,7 +162,7 @@ public sealed class TrainConfigTests : IDisposable
     public void AMissingFileAndAnUnknownRecipeAreUsageErrors()
     {
         Assert.Contains("nowhere.json", Refusal(() => TrainConfig.Resolve(null, Path.Combine(folder, "nowhere.json"), [])));
-        Assert.Contains("there are: cc3m-xclr-r50, compare, demo, imagenet-xclr-r50", Refusal(() => TrainConfig.Resolve("imagenet", null, [])));
+        Assert.Contains("there are: cc3m-clip-r50, cc3m-simclr-r50, cc3m-supcon-r50, cc3m-xclr-r50, compare, demo, imagenet-clip-r50, imagenet-simclr-r50, imagenet-supcon-r50, imagenet-xclr-r50", Refusal(() => TrainConfig.Resolve("imagenet", null, [])));
     }
 
     [Fact]
@@ -228,6 +228,38 @@ public sealed class TrainConfigTests : IDisposable
             Assert.Equal(rate, schedule.BaseRate, precision: 12);
             Assert.Equal((OptimizerKind.Lars, 1e-6, 1024, Arch.ResNet50, 224), (config.Optimizer, config.WeightDecay, config.BatchSize, config.Arch, config.ImageSize));
         }
+    }
+
+    [Theory]
+    [InlineData("cc3m")]
+    [InlineData("imagenet")]
+    public void RecipesOfOneDataSetDifferByTheLossAlone(string data)
+    {
+        var xclr = TrainConfig.Resolve($"{data}-xclr-r50", null, []);
+        foreach (var loss in new[] { LossKind.SimClr, LossKind.SupCon, LossKind.Clip })
+        {
+            var config = TrainConfig.Resolve($"{data}-{loss.ToString().ToLowerInvariant()}-r50", null, []);
+            Assert.Equal(loss, config.Loss);
+            Assert.Equal(xclr, config with { Loss = LossKind.Xclr });
+        }
+    }
+
+    // The runs whose figures docs/evaluation.md and the report speak of were made with these values.
+    [Fact]
+    public void TheCompareRecipeIsTheOneThatWasMeasured()
+    {
+        var c = TrainConfig.Resolve("compare", null, []);
+        Assert.Equal((Arch.ResNet18, Stem.Half, 0.5, 32, "static-minilm-128"), (c.Arch, c.Stem, c.Width, c.ImageSize, c.TextEncoder));
+        Assert.Equal((128, 20.0, OptimizerKind.Sgd, 0.06, LrScaling.None, ScheduleKind.Cosine), (c.BatchSize, c.Epochs!.Value, c.Optimizer, c.Lr, c.LrScaling, c.Schedule));
+        Assert.Equal((0.9, true, 5e-4, 0.0, Precision.Fp32), (c.Momentum, c.Nesterov, c.WeightDecay, c.ClipNorm, c.Precision));
+        Assert.Equal((0.1, 0.1), (c.Tau, c.TauS));
+        var network = TrainSetup.Network(c with { Loss = LossKind.Xclr }, textWidth: 128, classes: 0);
+        Assert.Equal((HeadKind.Mlp, 256, 256, 128), (network.Head, network.FeatureWidth, network.ProjectorHidden, network.ProjectionWidth));
+        Assert.Equal((400, 40), (c.CreateSchedule(20).TotalSteps, c.CreateSchedule(20).WarmupSteps));
+        var a = c.AugmentStrengths;
+        Assert.Equal((true, 0.2, 1.0, 3.0 / 4, 4.0 / 3, 0.5), (a.RandomCrop, a.AreaMin, a.AreaMax, a.RatioMin, a.RatioMax, a.FlipP));
+        Assert.Equal((0.8, 0.4, 0.4, 0.4, 0.1), (a.JitterP, a.Brightness, a.Contrast, a.Saturation, a.Hue));
+        Assert.Equal((0.2, 0.0, 0.0, 0.0), (a.GreyP, a.BlurP, a.SolariseP, a.SolariseSecondP));
     }
 
     [Fact]

@@ -25,6 +25,9 @@ public class CompareCommand : OptionTableCommand
     [Option("views", HelpText = "Budget of each run in images through the backbone, in place of --epochs and --steps; unset: theirs [images].")]
     public long? Views { get; set; }
 
+    [Option("minutes", HelpText = "Budget of each run in minutes of training, in place of the others: a short trial tells how many steps fit, and all runs take that many; unset: the others [minutes].")]
+    public double? Minutes { get; set; }
+
     [Option("recipe", HelpText = "Embedded recipe to start from, as for train (default: compare).")]
     public string? Recipe { get; set; }
 
@@ -48,7 +51,8 @@ public class CompareCommand : OptionTableCommand
         var table = ConsoleReporter.Run(reporter =>
         {
             using var signals = new StopSignals(reporter.Warn, "the step is finished and saved");
-            var result = ComparisonRun.Run(request, reporter, (cell, soFar) => reporter.Info($"{cell.Name}: {Summary(soFar.Cells[^1])}"), signals.Token);
+            var budgeted = Minutes is { } minutes ? ComparisonBudget.Apply(request, minutes, reporter, signals.Token) : request;
+            var result = ComparisonRun.Run(budgeted, reporter, (cell, soFar) => reporter.Info($"{cell.Name}: {Summary(soFar.Cells[^1])}"), signals.Token);
             stopped = signals.Token.IsCancellationRequested;
             return result;
         });
@@ -62,7 +66,9 @@ public class CompareCommand : OptionTableCommand
     private ComparisonRequest Request()
     {
         Require(Seeds >= 1, $"--seeds {Seeds}: allowed: a whole number from 1 up.");
-        Require(Views is null || Given.All(g => g.Key is not ("epochs" or "steps")), "--views, --epochs and --steps each say how long to train; give one of them.");
+        var budgets = Given.Where(g => g.Key is "epochs" or "steps").Select(g => "--" + g.Key).Concat(Views is null ? [] : ["--views"]).Concat(Minutes is null ? [] : ["--minutes"]).ToList();
+        Require(budgets.Count <= 1, $"{string.Join(", ", budgets)}: each says how long to train; give one of them.");
+        Require(Minutes is null or > 0 and < double.PositiveInfinity, $"--minutes {Minutes}: allowed: a number above 0.");
         var config = TrainConfig.Resolve(Recipe ?? (Config is null ? "compare" : null), Config, Given);
         Require(config.Data is not null && config.ValData is not null, "compare needs --data and --val-data: training images with captions (and labels), and held-out ones.");
         if (Views is { } views)

@@ -27,8 +27,14 @@ public sealed class EvalCommand : CheckpointCommand
     [Option("val-data", Required = true, HelpText = "Held-out images [path].")]
     public string ValData { get; set; } = "";
 
-    [Option("fraction", Default = "1", HelpText = "Parts of the training images for linear and knn, comma-separated: shares of each class, or lists of file names such as SimCLR's 1percent.txt [0 to 1, or path].")]
+    [Option("fraction", Default = "1", HelpText = "Parts of the training images for linear, linear-aug and knn, comma-separated: shares of each class, or lists of file names such as SimCLR's 1percent.txt [0 to 1, or path].")]
     public string Fraction { get; set; } = "1";
+
+    [Option("answers", HelpText = "File that says which classes are right for held-out images, for ReaL's real.json, ImageNet-9's in_to_in9.json and ObjectNet's objectnet_to_imagenet_1k.json; unset: their labels [path].")]
+    public string? Answers { get; set; }
+
+    [Option("class-part", Default = "whole", HelpText = "What of the class names is the class, for folders such as MIT-States' 'ancient bear': whole|adjective|noun.")]
+    public string ClassPart { get; set; } = "whole";
 
     [Option("templates", Default = "a photo of a {}", HelpText = "Prompts of the zero-shot classes: a file with one a line, or one [path, or text with {}].")]
     public string Templates { get; set; } = PromptTemplate.Default.Text;
@@ -54,7 +60,12 @@ public sealed class EvalCommand : CheckpointCommand
         var protocol = ParseProtocol(Protocol);
         Require((protocol & EvalProtocol.Supervised) == 0 || Data is not null, $"--protocol {Protocol} needs --data, the labelled training images; or pass --protocol fidelity.");
         var options = new EvalOptions(Subset.Parse(Fraction), PromptTemplate.Read(Templates), ProbeEpochs);
-        var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, options, new EvalLimits(Limit, Limit), BatchSize);
+        var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, options, new EvalLimits(Limit, Limit), BatchSize)
+        {
+            Answers = Answers,
+            ClassPart = ParsePart(ClassPart),
+            Note = Console.Error.WriteLine,
+        };
         using var signals = new StopSignals(Console.Error.WriteLine);
         var results = Evaluator.Run(request, Output.Warn, signals.Token);
         foreach (var lack in results.Unmeasured)
@@ -65,6 +76,9 @@ public sealed class EvalCommand : CheckpointCommand
             Print(results);
         return ExitCode.Success;
     }
+
+    private static NamePart ParsePart(string name) => Enum.GetValues<NamePart>().Cast<NamePart?>().FirstOrDefault(p => p.ToString()!.Equals(name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new UsageException($"--class-part '{name}' is not accepted; allowed: whole|adjective|noun.");
 
     private static void Print(EvalResults results)
     {

@@ -6,7 +6,7 @@ namespace XClr.Cli.Commands;
 [Verb("train", HelpText = "Train a network. Values come from the recipe, then the config file, then the command line.")]
 public class TrainCommand : OptionTableCommand
 {
-    [Option("recipe", HelpText = "Embedded recipe to start from: cc3m-xclr-r50|imagenet-xclr-r50|demo|compare (default: unset).")]
+    [Option("recipe", HelpText = "Embedded recipe to start from: cc3m-LOSS-r50|imagenet-LOSS-r50 (LOSS: xclr|simclr|supcon|clip), demo, compare (default: unset).")]
     public string? Recipe { get; set; }
 
     [Option("config", HelpText = "JSON file of option names and values [path] (default: unset).")]

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
@@ -38,26 +40,28 @@ internal sealed class AugmentedProbe : IDisposable
     }
 
     /// <summary>Trains on all labelled images of a set, whose last, partial batch of an epoch is dropped; returns the classifier on features.</summary>
-    public static AffineMap Fit(GpuDevice device, Model model, AugmentSpec images, IImageDataset data, int classes, int epochs, int workers, CancellationToken stop)
+    public static AffineMap Fit(GpuDevice device, Model model, AugmentSpec images, IImageDataset training, int classes, int epochs, EvalData data, CancellationToken stop)
     {
-        var rows = (int)Math.Min(MostRows, data.Count);
+        var rows = (int)Math.Min(MostRows, training.Count);
         using var probe = new AugmentedProbe(device.Caps, model, images, rows, classes);
-        return probe.Train(device, data, epochs, workers, stop);
+        return probe.Train(device, training, epochs, data, stop);
     }
 
-    private AffineMap Train(GpuDevice device, IImageDataset data, int epochs, int workers, CancellationToken stop)
+    private AffineMap Train(GpuDevice device, IImageDataset training, int epochs, EvalData data, CancellationToken stop)
     {
         using var plan = Plan.Build(device, device.Record(Record));
         device.Transfer.Clear(parameters.Values);
         optimizer.Initialize(device);
-        var steps = epochs * Math.Max(1, data.Count / rows);
+        var perEpoch = Math.Max(1, training.Count / rows);
+        var steps = epochs * perEpoch;
         var schedule = new Schedule(ScheduleKind.Cosine, RatePer256 * rows / 256, steps);
         var stream = new SampleStreamOptions
         {
-            Workers = workers, Views = 1, OutputSize = images.Size, Decode = new DecodeOptions { MaxBytes = sources.ImageBytes }, Prefetch = Math.Max(128, 2 * rows),
+            Workers = data.Workers, Views = 1, OutputSize = images.Size, Decode = new DecodeOptions { MaxBytes = sources.ImageBytes }, Prefetch = Math.Max(128, 2 * rows),
             Augment = AugmentSettings.Preset("simclr") with { JitterP = 0, GreyP = 0, BlurP = 0 },
         };
-        using var loader = new BatchLoader(data, stream, rows, TargetKind.Labels, captions: null);
+        using var loader = new BatchLoader(training, stream, rows, TargetKind.Labels, captions: null);
+        var clock = Stopwatch.StartNew();
         for (var step = 0L; step < steps; step++)
         {
             var batch = loader.Next(stop);
@@ -66,6 +70,10 @@ internal sealed class AugmentedProbe : IDisposable
             device.Transfer.Upload<uint>(labels, batch.Labels);
             device.Transfer.Upload<byte>(variables, new StepVariables((float)schedule.Rate(step), Step: (uint)step).ToBytes());
             plan.Run();
+            if ((step + 1) % perEpoch == 0)
+            {
+                data.Note(string.Create(CultureInfo.InvariantCulture, $"linear-aug: epoch {(step + 1) / perEpoch} of {epochs}, {perEpoch * rows * 1000.0 * ((step + 1) / perEpoch) / clock.ElapsedMilliseconds:0} images/s, {clock.Elapsed.TotalSeconds * (steps - step - 1) / (step + 1):0} s left"));
+            }
         }
         float[] Download(string name) => device.Transfer.Download(parameters.Value(name), (int)parameters.Find(name).Count);
         return new AffineMap(Standardizer.None(model.Spec.FeatureWidth), Download(Weight), Download(Bias), classes);

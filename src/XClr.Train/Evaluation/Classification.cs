@@ -8,7 +8,7 @@ public sealed record Interval(double Low, double High);
 /// <summary>One class's images and the share of them that is named rightly (null without images).</summary>
 public sealed record ClassAccuracy(int Class, string? Name, int Images, double? Top1);
 
-/// <summary>Images of one class that were taken for another (or for itself).</summary>
+/// <summary>Images of one class that were taken for another (or for itself); Predicted is a class of the training set.</summary>
 public sealed record ConfusionCell(int Class, int Predicted, int Images);
 
 /// <summary>What a classifier's scores are worth.</summary>
@@ -25,18 +25,19 @@ public sealed record Classification(
 {
     private const int Bins = 15, Resamples = 1000, Seed = 0;
 
-    /// <summary>Judges scores [m,K] by labels [m].</summary>
+    /// <summary>Judges scores [m,K] of m images.</summary>
     /// <param name="scores">Larger is better.</param>
-    /// <param name="labels">The right classes.</param>
-    /// <param name="names">Names of the classes; null where unknown.</param>
+    /// <param name="key">The right classes, all of images that count.</param>
     /// <param name="areProbabilities">Whether rows are probabilities, so that calibration has a meaning.</param>
-    public static Classification Of(RowMatrix scores, IReadOnlyList<int> labels, IReadOnlyList<string>? names, bool areProbabilities)
+    public static Classification Of(RowMatrix scores, AnswerKey key, bool areProbabilities)
     {
+        var labels = key.Labels;
         var predicted = Enumerable.Range(0, labels.Count).Select(i => TensorPrimitives.IndexOfMax(scores[i])).ToArray();
-        var hits = predicted.Zip(labels, (p, l) => p == l).ToArray();
-        var classes = Enumerable.Range(0, scores.Width).Select(c => ByClass(c, names, labels, hits)).ToList();
+        var hits = predicted.Select((p, i) => key.Accepts(i, p)).ToArray();
+        var count = key.Right is null ? scores.Width : key.Names?.Count ?? labels.DefaultIfEmpty(-1).Max() + 1;
+        var classes = Enumerable.Range(0, count).Select(c => ByClass(c, key.Names, labels, hits)).ToList();
         return new Classification(
-            labels.Count, Share(hits), Bootstrap(hits), scores.Width > 5 ? Share([.. labels.Select((l, i) => Rank(scores[i], l) < 5)]) : null,
+            labels.Count, Share(hits), Bootstrap(hits), scores.Width > 5 ? Share([.. labels.Select((_, i) => key.Of(i).Min(l => Rank(scores[i], l)) < 5)]) : null,
             classes.Where(c => c.Top1 is not null).Select(c => c.Top1!.Value).DefaultIfEmpty(double.NaN).Average(),
             areProbabilities ? CalibrationError([.. predicted.Select((p, i) => scores[i][p])], hits) : null, classes,
             [.. labels.Zip(predicted).GroupBy(p => p).Select(g => new ConfusionCell(g.Key.First, g.Key.Second, g.Count())).OrderBy(c => c.Class).ThenBy(c => c.Predicted)]);

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Numerics.Tensors;
 using XClr.Data;
 using XClr.Gpu;
@@ -9,6 +11,7 @@ namespace XClr.Train.Evaluation;
 /// <summary>One network's features of both sets, and the protocols on them.</summary>
 internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, EvalOptions options, FeatureSet queries, FeatureSet? bank, CancellationToken stop)
 {
+    private readonly AnswerKey? key = queries.Labels is null ? null : data.KeyOf(queries);
     private readonly Dictionary<string, double> values = new() { [EvalNames.Queries] = queries.Count, [EvalNames.Skipped] = queries.Skipped.Values.Sum() };
     private readonly List<ProtocolResult> protocols = [];
     private readonly List<string> unmeasured = [];
@@ -23,19 +26,10 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         try
         {
             Head();
-            Supervised(asked);
-            if (asked.HasFlag(EvalProtocol.Fidelity))
-            {
-                Fidelity();
-            }
-            if (asked.HasFlag(EvalProtocol.ZeroShot))
-            {
-                ZeroShot();
-            }
-            if (asked.HasFlag(EvalProtocol.Retrieval))
-            {
-                Retrieve();
-            }
+            Timed(asked, EvalProtocol.Knn | EvalProtocol.Linear, "k-NN, linear probe", () => Supervised(asked));
+            Timed(asked, EvalProtocol.Fidelity, "fidelity", Fidelity);
+            Timed(asked, EvalProtocol.ZeroShot, "zero-shot", ZeroShot);
+            Timed(asked, EvalProtocol.Retrieval, "retrieval", Retrieve);
         }
         finally
         {
@@ -47,29 +41,44 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
     }
 
-    /// <summary>Trains the probe with augmentation on all training images, on views of this kind, and measures it on the central views.</summary>
+    /// <summary>Trains the probe with augmentation on each part of the training images, on views of this kind, and measures it on the central views.</summary>
     public void MeasureAugmented(AugmentSpec images)
     {
-        if (data.Bank is not { Classes: { } classes } || queries.Labels is null)
+        if (data.Bank is not { Classes: { } classes } || key is null)
         {
             unmeasured.Add("linear-aug was not measured: it needs held-out images with labels, and training images (--data) whose classes have names (--classes).");
             return;
         }
-        var map = AugmentedProbe.Fit(device, model, images, data.Bank, classes.Count, options.ProbeEpochs, data.Workers, stop);
-        var result = new ProtocolResult("linear-aug") { Fraction = Subset.All.Name, TrainingImages = (int)data.Bank.Count };
-        Add(EvalNames.LinearAugTop1, result, LinearProbe.Probabilities(device, map, queries.Features, stop), areProbabilities: true, Subset.All);
+        foreach (var subset in options.Fractions)
+        {
+            var training = subset.IsAll ? data.Bank : SubsetDataset.Of(data.Bank, subset);
+            var map = AugmentedProbe.Fit(device, model, images, training, classes.Count, options.ProbeEpochs, data, stop);
+            var result = new ProtocolResult("linear-aug") { Fraction = subset.Name, TrainingImages = (int)training.Count };
+            Add(EvalNames.LinearAugTop1, result, LinearProbe.Probabilities(device, map, queries.Features, stop), areProbabilities: true, subset);
+        }
+    }
+
+    private void Timed(EvalProtocol asked, EvalProtocol protocol, string name, Action measure)
+    {
+        if ((asked & protocol) != 0)
+        {
+            var clock = Stopwatch.StartNew();
+            measure();
+            data.Note(string.Create(CultureInfo.InvariantCulture, $"{name}: {clock.Elapsed.TotalSeconds:0.0} s"));
+        }
     }
 
     private CaptionSource Captions => captions ??= CaptionSource.Open(data.TextEncoder, data.TextProvider);
 
-    private IReadOnlyList<string>? ClassNames => data.Validation.Classes;
+    // The training set's, among which protocols predict.
+    private IReadOnlyList<string>? ClassNames => data.TrainedClasses;
 
     private bool IsClip => model.Spec.Head == HeadKind.Clip;
 
     // Labels of a set with classes of its own would be compared with those of another.
     private void Head()
     {
-        if (queries.Logits is not { } logits || queries.Labels is not { } labels)
+        if (queries.Logits is not { } logits || key is null)
         {
             return;
         }
@@ -77,16 +86,16 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         {
             throw new DataException($"'{data.Validation.Name}' has {own.Count} classes, the network's classifier {logits.Width}; name the training images by --data, so that classes are matched by name, or all classes by --classes.");
         }
-        values[EvalNames.HeadTop1] = Enumerable.Range(0, queries.Count).Count(i => TensorPrimitives.IndexOfMax(logits[i]) == labels[i]) / (double)queries.Count;
+        values[EvalNames.HeadTop1] = key.Counted.Average(i => key.Accepts(i, TensorPrimitives.IndexOfMax(logits[i])) ? 1.0 : 0);
     }
 
     private void Supervised(EvalProtocol asked)
     {
-        if ((asked & (EvalProtocol.Knn | EvalProtocol.Linear)) == 0 || bank is null)
+        if (bank is null)
         {
             return;
         }
-        if (queries.Labels is null)
+        if (key is null)
         {
             unmeasured.Add("k-NN and the linear probe were not measured: not all held-out images have a label.");
             return;
@@ -95,7 +104,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         values[EvalNames.Bank] = bank.Count;
         foreach (var subset in options.Fractions)
         {
-            var rows = subset.Of(bank, labels);
+            var rows = subset.Of(bank.Keys, labels);
             if (asked.HasFlag(EvalProtocol.Knn))
             {
                 var (part, own) = rows.Length == bank.Count ? (bank.Features, labels) : (LinearProbe.Choose(bank.Features, rows), [.. rows.Select(r => labels[r])]);
@@ -111,7 +120,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
     }
 
-    private int Classes(int[] labels) => Math.Max(ClassNames?.Count ?? 0, 1 + Math.Max(labels.Max(), queries.Labels!.Max()));
+    private int Classes(int[] labels) => Math.Max(ClassNames?.Count ?? 0, 1 + Math.Max(labels.Max(), key!.Right is null ? key.Labels.Max() : 0));
 
     private void Fidelity()
     {
@@ -131,7 +140,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
 
     private void ZeroShot()
     {
-        if (queries.Labels is null || ClassNames is null)
+        if (key is null || ClassNames is null)
         {
             unmeasured.Add("zero-shot was not measured: not all held-out images have a label with a name (--classes).");
             return;
@@ -183,9 +192,10 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
 
     private void Add(string name, ProtocolResult result, RowMatrix scores, bool areProbabilities, Subset subset)
     {
-        var judged = Classification.Of(scores, queries.Labels!, ClassNames, areProbabilities);
+        var counted = key!.Counted;
+        var judged = counted.Count == queries.Count ? Classification.Of(scores, key, areProbabilities) : Classification.Of(LinearProbe.Choose(scores, counted), key.Choose(counted), areProbabilities);
         protocols.Add(result with { Classification = judged });
-        var suffix = subset == Subset.All || subset.Share == 1 ? "" : "@" + subset.Name;
+        var suffix = subset.IsAll ? "" : "@" + subset.Name;
         values[name + suffix] = judged.Top1;
         if (judged.Top5 is { } top5)
         {

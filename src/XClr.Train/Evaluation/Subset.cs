@@ -14,21 +14,24 @@ public sealed record Subset(string Name, double? Share, IReadOnlySet<string>? Fi
     /// <summary>All images.</summary>
     public static Subset All { get; } = new("1", 1, null);
 
+    /// <summary>True where nothing is left out.</summary>
+    public bool IsAll => Share == 1;
+
     /// <summary>Reads "0.01,0.1,1" or paths of lists, mixed.</summary>
     /// <exception cref="UsageException">A part is neither a share nor a file.</exception>
     public static IReadOnlyList<Subset> Parse(string text) => [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(One)];
 
     /// <summary>The rows that count, in order.</summary>
     /// <exception cref="DataException">A list names none of them.</exception>
-    public int[] Of(FeatureSet set, int[] labels)
+    public int[] Of(IReadOnlyList<string> keys, int[] labels)
     {
         if (Files is not null)
         {
-            int[] named = [.. Enumerable.Range(0, set.Count).Where(i => Files.Contains(Path.GetFileNameWithoutExtension(set.Keys[i])))];
-            return named.Length > 0 ? named : throw new DataException($"--fraction {Name}: none of its {Files.Count} names is among the {set.Count} training images (the first is '{set.Keys[0]}').");
+            int[] named = [.. Enumerable.Range(0, keys.Count).Where(i => Files.Contains(Path.GetFileNameWithoutExtension(keys[i])))];
+            return named.Length > 0 ? named : throw new DataException($"--fraction {Name}: none of its {Files.Count} names is among the {keys.Count} training images (the first is '{keys[0]}').");
         }
         var random = new Random(Seed);
-        return [.. Enumerable.Range(0, set.Count).GroupBy(i => labels[i]).OrderBy(g => g.Key).SelectMany(g =>
+        return [.. Enumerable.Range(0, keys.Count).GroupBy(i => labels[i]).OrderBy(g => g.Key).SelectMany(g =>
         {
             int[] rows = [.. g];
             random.Shuffle(rows);

@@ -15,7 +15,7 @@ public sealed class ClassificationTests : IDisposable
     {
         // Labels 0, 0, 1, 2; predictions 0, 1, 1, 0 (a tie goes to the lower class).
         var scores = RowMatrix.Of([0.8f, 0.1f, 0.1f, 0.2f, 0.5f, 0.3f, 0, 1, 0, 0.4f, 0.2f, 0.4f], 3);
-        var c = Classification.Of(scores, [0, 0, 1, 2], ["ant", "bee", "cat"], areProbabilities: true);
+        var c = Classification.Of(scores, new AnswerKey([0, 0, 1, 2], ["ant", "bee", "cat"]), areProbabilities: true);
         Assert.Equal(0.5, c.Top1);
         Assert.Null(c.Top5);
         Assert.Equal(0.5, c.MeanPerClass);
@@ -23,15 +23,15 @@ public sealed class ClassificationTests : IDisposable
         Assert.Equal([new(0, 0, 1), new(0, 1, 1), new(1, 1, 1), new(2, 0, 1)], c.Confusion);
         // Bins of confidence 0.8 (right), 0.5 (wrong), 1 (right), 0.4 (wrong): (0.2 + 0.5 + 0 + 0.4) / 4.
         Assert.Equal(0.275, c.Ece!.Value, 1e-6);
-        Assert.Null(Classification.Of(scores, [0, 0, 1, 2], null, areProbabilities: false).Ece);
+        Assert.Null(Classification.Of(scores, new AnswerKey([0, 0, 1, 2], null), areProbabilities: false).Ece);
     }
 
     [Fact]
     public void Top5_ranks_the_label_among_ties_by_class()
     {
         float[] equal = [1, 1, 1, 1, 1, 1, 1];
-        Assert.Equal(1, Classification.Of(RowMatrix.Of(equal, 7), [4], null, false).Top5);
-        Assert.Equal(0, Classification.Of(RowMatrix.Of(equal, 7), [5], null, false).Top5);
+        Assert.Equal(1, Classification.Of(RowMatrix.Of(equal, 7), new AnswerKey([4], null), false).Top5);
+        Assert.Equal(0, Classification.Of(RowMatrix.Of(equal, 7), new AnswerKey([5], null), false).Top5);
     }
 
     [Fact]
@@ -47,18 +47,18 @@ public sealed class ClassificationTests : IDisposable
     public void A_share_takes_as_much_of_each_class_and_a_list_what_it_names()
     {
         int[] labels = [.. Enumerable.Range(0, 120).Select(i => i < 100 ? 0 : 1)];
-        var set = new FeatureSet([.. labels.Select((_, i) => $"train/n1/n1_{i}.JPEG")], new RowMatrix(1), null, null, labels, null, null, new Dictionary<SampleFault, long>());
-        var rows = Subset.Parse("0.1").Single().Of(set, labels);
+        string[] keys = [.. labels.Select((_, i) => $"train/n1/n1_{i}.JPEG")];
+        var rows = Subset.Parse("0.1").Single().Of(keys, labels);
         Assert.Equal((10, 2), (rows.Count(r => labels[r] == 0), rows.Count(r => labels[r] == 1)));
-        Assert.Equal(rows, Subset.Parse("0.1").Single().Of(set, labels));
+        Assert.Equal(rows, Subset.Parse("0.1").Single().Of(keys, labels));
         // A larger share holds the smaller one.
-        Assert.Subset(Subset.Parse("0.5").Single().Of(set, labels).ToHashSet(), rows.ToHashSet());
-        Assert.Equal(1, Subset.Parse("0.001").Single().Of(set, labels).Count(r => labels[r] == 1));
+        Assert.Subset(Subset.Parse("0.5").Single().Of(keys, labels).ToHashSet(), rows.ToHashSet());
+        Assert.Equal(1, Subset.Parse("0.001").Single().Of(keys, labels).Count(r => labels[r] == 1));
         var list = Path.Combine(folder, "1percent.txt");
         File.WriteAllLines(list, ["n1_7.JPEG", "n1_101.JPEG", "n1_9999.JPEG"]);
-        Assert.Equal([7, 101], Subset.Parse(list).Single().Of(set, labels));
+        Assert.Equal([7, 101], Subset.Parse(list).Single().Of(keys, labels));
         File.WriteAllLines(list, ["n2_7.JPEG"]);
-        Assert.Contains("none of its 1 names", Assert.Throws<DataException>(() => Subset.Parse(list).Single().Of(set, labels)).Message, StringComparison.Ordinal);
+        Assert.Contains("none of its 1 names", Assert.Throws<DataException>(() => Subset.Parse(list).Single().Of(keys, labels)).Message, StringComparison.Ordinal);
         Assert.Throws<UsageException>(() => Subset.Parse("1.5"));
         Assert.Throws<UsageException>(() => Subset.Parse("nothing.txt"));
     }
