@@ -24,26 +24,26 @@ public static class LinearProbe
         var order = (int[])chosen.Clone();
         new Random(0).Shuffle(order);
         var (held, fitted) = (order[..(order.Length / 10)], order[(order.Length / 10)..]);
-        var (best, bestHits) = (Penalties[Penalties.Count / 2], -1);
+        var (best, bestHits, start) = (Penalties[Penalties.Count / 2], -1, (double[]?)null);
         if (held.Length > 0)
         {
             var heldRows = Choose(x, held);
-            foreach (var fit in Path(device, x, fitted, labels, classes, stop))
+            foreach (var (fit, point) in Path(device, x, fitted, labels, classes, stop))
             {
                 var logits = fit.Map.Apply(device, heldRows, stop);
                 var hits = held.Where((row, i) => TensorPrimitives.IndexOfMax(logits[i]) == labels[row]).Count();
-                (best, bestHits) = hits > bestHits ? (fit.Penalty, hits) : (best, bestHits);
+                (best, bestHits, start) = hits > bestHits ? (fit.Penalty, hits, point) : (best, bestHits, start);
             }
         }
-        return Fit(device, x, chosen, labels, classes, best, stop);
+        return Fit(device, x, chosen, labels, classes, best, stop, start);
     }
 
-    /// <summary>Fits with one penalty.</summary>
-    public static ProbeFit Fit(GpuDevice device, RowMatrix x, int[] chosen, int[] labels, int classes, double penalty, CancellationToken stop)
+    /// <summary>Fits with one penalty, from a point near the solution where one is known.</summary>
+    public static ProbeFit Fit(GpuDevice device, RowMatrix x, int[] chosen, int[] labels, int classes, double penalty, CancellationToken stop, double[]? start = null)
     {
         var standardizer = Standardizer.Of(x, chosen);
         using var problem = new SoftmaxRegression(device, x, chosen, labels, classes, standardizer);
-        return Solve(problem, standardizer, new double[problem.PointLength], classes, penalty, stop).Fit;
+        return Solve(problem, standardizer, start ?? new double[problem.PointLength], classes, penalty, stop).Fit;
     }
 
     /// <summary>Probabilities of the classes for features [m,F]: [m,K].</summary>
@@ -60,7 +60,7 @@ public static class LinearProbe
         return all;
     }
 
-    private static IEnumerable<ProbeFit> Path(GpuDevice device, RowMatrix x, int[] chosen, int[] labels, int classes, CancellationToken stop)
+    private static IEnumerable<(ProbeFit Fit, double[] Point)> Path(GpuDevice device, RowMatrix x, int[] chosen, int[] labels, int classes, CancellationToken stop)
     {
         var standardizer = Standardizer.Of(x, chosen);
         using var problem = new SoftmaxRegression(device, x, chosen, labels, classes, standardizer);
@@ -68,7 +68,7 @@ public static class LinearProbe
         foreach (var penalty in Penalties)
         {
             (var fit, point) = Solve(problem, standardizer, point, classes, penalty, stop);
-            yield return fit;
+            yield return (fit, point);
         }
     }
 

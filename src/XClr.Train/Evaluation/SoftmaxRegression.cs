@@ -11,11 +11,16 @@ namespace XClr.Train.Evaluation;
 /// </summary>
 internal sealed class SoftmaxRegression : IDisposable
 {
+    // The loss stands where its own gradient would, so that one copy brings it with the gradients: on a busy machine every wait for the device costs a turn of the scheduler.
+    private const string Weight = "probe.weight", Bias = "probe.bias", Loss = "probe.loss";
+
     private readonly GpuDevice device;
     private readonly RowBlocks data;
     private readonly uint[] labels;
     private readonly int classes, rows;
-    private readonly Tensor weight, bias, dweight, dbias, loss;
+    private readonly ParameterSet parameters;
+    private readonly float[] flat;
+    private int labelsOf = -1;
     private readonly Dictionary<int, Tensor> labelRows;
     private readonly Dictionary<int, Plan> plans;
 
@@ -31,35 +36,33 @@ internal sealed class SoftmaxRegression : IDisposable
         labels = [.. chosen.Select(i => (uint)allLabels[i])];
         var (inputs, outputs) = (ModelSpec.Stored(x.Width), ModelSpec.Stored(classes));
         data = new RowBlocks(device, x, chosen, standardizer);
-        weight = Tensor.Persistent("probe_weight", new Shape(inputs, outputs), MemoryCategory.Parameters);
-        bias = Tensor.Persistent("probe_bias", new Shape(outputs), MemoryCategory.Parameters);
-        dweight = Tensor.Persistent("probe_dweight", weight.Shape, MemoryCategory.Outputs);
-        dbias = Tensor.Persistent("probe_dbias", bias.Shape, MemoryCategory.Outputs);
-        loss = Tensor.Persistent("probe_loss", new Shape(1), MemoryCategory.Outputs);
+        parameters = new ParameterSet([new ParameterSpec(Weight, new Shape(inputs, outputs)), new ParameterSpec(Bias, new Shape(outputs)), new ParameterSpec(Loss, new Shape(1))]);
+        flat = new float[parameters.FlatCount];
         labelRows = data.Heights.ToDictionary(h => h, h => Tensor.Persistent("probe_labels", new Shape(h), MemoryCategory.Inputs, DType.UInt32));
         plans = data.Heights.ToDictionary(h => h, h => Plan.Build(device, device.Record(gpu => Record(gpu, h))));
     }
 
     /// <summary>Numbers of a point.</summary>
-    public int PointLength => (int)(weight.Shape.Count + bias.Shape.Count);
+    public int PointLength => (int)(parameters.Find(Weight).Count + parameters.Find(Bias).Count);
 
     /// <summary>Value and gradient at a point.</summary>
     public (double Value, double[] Gradient) Evaluate(double[] point, double penalty)
     {
+        var (weights, bias, loss) = ((int)parameters.Find(Weight).Count, (int)parameters.Find(Bias).Offset, (int)parameters.Find(Loss).Offset);
         var single = Array.ConvertAll(point, v => (float)v);
-        var weights = (int)weight.Shape.Count;
-        device.Transfer.Upload<float>(weight, single.AsSpan(0, weights));
-        device.Transfer.Upload<float>(bias, single.AsSpan(weights));
+        single.AsSpan(0, weights).CopyTo(flat);
+        single.AsSpan(weights).CopyTo(flat.AsSpan(bias));
+        device.Transfer.Upload<float>(parameters.Values.Slice(0, loss * sizeof(float)), flat.AsSpan(0, loss));
         var (value, gradient) = (0.0, new double[point.Length]);
         foreach (var block in data.Blocks)
         {
-            data.Load(block);
-            device.Transfer.Upload<uint>(labelRows[block.Count], labels.AsSpan(block.First, block.Count));
-            plans[block.Count].Run();
+            Load(block);
+            plans[block.Count].Submit();
+            device.Transfer.Download(parameters.Gradients.Slice(0, parameters.Gradients.Bytes), flat.AsSpan());
             var share = block.Count / (double)rows;
-            value += share * device.Transfer.Download(loss, 1)[0];
-            Add(gradient.AsSpan(0, weights), device.Transfer.Download(dweight, weights), share);
-            Add(gradient.AsSpan(weights), device.Transfer.Download(dbias, (int)bias.Shape.Count), share);
+            value += share * flat[loss];
+            Add(gradient.AsSpan(0, weights), flat.AsSpan(0, weights), share);
+            Add(gradient.AsSpan(weights), flat.AsSpan(bias, gradient.Length - weights), share);
         }
         for (var i = 0; i < weights; i++)
         {
@@ -69,17 +72,28 @@ internal sealed class SoftmaxRegression : IDisposable
         return (value, gradient);
     }
 
+    private void Load(RowBlock block)
+    {
+        data.Load(block);
+        if (labelsOf != block.First)
+        {
+            device.Transfer.Upload<uint>(labelRows[block.Count], labels.AsSpan(block.First, block.Count));
+            labelsOf = block.First;
+        }
+    }
+
     private void Record(Recorder gpu, int height)
     {
+        var (weight, bias) = (parameters.Value(Weight), parameters.Value(Bias));
         var logits = gpu.NewTensor("logits", new Shape(height, bias.Shape[0]));
         var dlogits = gpu.NewTensor("dlogits", logits.Shape);
         LinearOp.Forward(gpu, data.Rows(height), weight, bias, logits);
-        SoftmaxCrossEntropyOp.Forward(gpu, logits, labelRows[height], classes, loss, dlogits);
-        LinearOp.BackwardWeight(gpu, data.Rows(height), dlogits, dweight);
-        LinearOp.BackwardBias(gpu, dlogits, dbias);
+        SoftmaxCrossEntropyOp.Forward(gpu, logits, labelRows[height], classes, parameters.Gradient(Loss), dlogits);
+        LinearOp.BackwardWeight(gpu, data.Rows(height), dlogits, parameters.Gradient(Weight));
+        LinearOp.BackwardBias(gpu, dlogits, parameters.Gradient(Bias));
     }
 
-    private static void Add(Span<double> sum, float[] values, double share)
+    private static void Add(Span<double> sum, ReadOnlySpan<float> values, double share)
     {
         for (var i = 0; i < values.Length; i++)
         {
@@ -93,7 +107,8 @@ internal sealed class SoftmaxRegression : IDisposable
         {
             plan.Dispose();
         }
-        foreach (var tensor in labelRows.Values.Concat([weight, bias, dweight, dbias, loss]))
+        parameters.Dispose();
+        foreach (var tensor in labelRows.Values)
         {
             tensor.View.Buffer.Dispose();
         }
