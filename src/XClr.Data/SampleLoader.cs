@@ -31,13 +31,19 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             Key = raw.Key,
             Source = raw.Source,
             Image = image,
-            Caption = raw.Caption,
+            Caption = options.Captions == CaptionUse.Draw && raw.Captions.Count > 1 ? Drawn(raw.Captions, epoch, index) : raw.Caption,
             Captions = raw.Captions,
             Label = raw.Label,
             Epoch = epoch,
             Index = index,
             Views = views,
         };
+    }
+
+    private string Drawn(IReadOnlyList<string> captions, int epoch, long index)
+    {
+        var random = new SeededRandom(options.Seed, RandomPurpose.Caption, epoch, index);
+        return captions[random.Below(captions.Count)];
     }
 
     private (DecodedImage, AugmentParams[]) LoadImage(ImageSource source, int epoch, long index, IMemoryGate gate)

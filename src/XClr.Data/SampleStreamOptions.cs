@@ -13,6 +13,19 @@ public readonly record struct StreamPosition(int Epoch, long Index)
 /// <param name="End">The same at the end.</param>
 public readonly record struct LoadSpan(int Worker, long Begin, long End);
 
+/// <summary>Which of a sample's captions stands for it.</summary>
+public enum CaptionUse
+{
+    /// <summary>The first, always.</summary>
+    First,
+
+    /// <summary>One of them, drawn anew each epoch, all equally likely.</summary>
+    Draw,
+
+    /// <summary>All: whoever embeds them takes the mean of their embeddings.</summary>
+    Mean,
+}
+
 /// <summary>How a <see cref="SampleStream"/> reads, decodes and augments.</summary>
 public sealed record SampleStreamOptions
 {
@@ -60,6 +73,9 @@ public sealed record SampleStreamOptions
     /// still has this many pixels a side. 0: always full size.
     /// </summary>
     public int OutputSize { get; init; }
+
+    /// <summary>Which of several captions <see cref="Sample.Caption"/> is; the draw depends on seed, epoch and sample alone.</summary>
+    public CaptionUse Captions { get; init; }
 
     /// <summary>Samples without a caption are skipped (no-caption).</summary>
     public bool RequireCaption { get; init; }

@@ -9,6 +9,7 @@ public enum RandomPurpose : byte
     ShardOrder = 2,
     ShuffleBuffer = 3,
     Split = 4,
+    Caption = 5,
 }
 
 /// <summary>

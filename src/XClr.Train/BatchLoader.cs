@@ -162,7 +162,8 @@ public sealed class BatchLoader : IDisposable
     private void Embed(List<Sample> samples, int first, List<float[]> text)
     {
         text.RemoveRange(Math.Min(first, text.Count), text.Count - Math.Min(first, text.Count));
-        var rows = captions!.Embed([.. samples.Skip(first).Select(s => s.Caption!)]);
+        var fresh = samples.Skip(first);
+        var rows = options.Captions == CaptionUse.Mean ? captions!.EmbedMean([.. fresh.Select(s => s.Captions)]) : captions!.Embed([.. fresh.Select(s => s.Caption!)]);
         var width = captions.Width;
         var kept = samples.Take(first).ToList();
         for (var i = first; i < samples.Count; i++)

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using XClr.Data;
 using XClr.Nn.Models;
 using XClr.Text;
@@ -32,6 +33,45 @@ public sealed class CaptionSource : IDisposable
         var dense = new float[captions.Count * Dimension];
         cache.Embed(captions, dense);
         return StateDict.Pad(dense, Dimension);
+    }
+
+    /// <summary>The normalised mean of the embeddings of each sample's captions, row-major [N, Width]; a sample none of whose captions holds a known word is a zero row.</summary>
+    public float[] EmbedMean(IReadOnlyList<IReadOnlyList<string>> captions)
+    {
+        var all = Embed([.. captions.SelectMany(c => c)]);
+        var mean = new float[captions.Count * Width];
+        var at = 0;
+        for (var i = 0; i < captions.Count; i++)
+        {
+            var row = mean.AsSpan(i * Width, Width);
+            foreach (var _ in captions[i])
+            {
+                TensorPrimitives.Add(row, all.AsSpan(at++ * Width, Width), row);
+            }
+            if (TensorPrimitives.Norm<float>(row) is > 0 and var norm)
+            {
+                TensorPrimitives.Divide(row, norm, row);
+            }
+        }
+        return mean;
+    }
+
+    /// <summary>The share of pairs of captions whose cosine is above a bound, 0 to 1; 0 where there are fewer than two. Takes time in proportion to the pairs.</summary>
+    public double ShareOfPairsAbove(IReadOnlyList<string> captions, float cosine)
+    {
+        var rows = Embed(captions);
+        var above = 0L;
+        Parallel.For(0, captions.Count, i =>
+        {
+            var row = rows.AsSpan(i * Width, Width);
+            var mine = 0L;
+            for (var j = i + 1; j < captions.Count; j++)
+            {
+                mine += TensorPrimitives.Dot<float>(row, rows.AsSpan(j * Width, Width)) > cosine ? 1 : 0;
+            }
+            Interlocked.Add(ref above, mine);
+        });
+        return captions.Count < 2 ? 0 : above / (0.5 * captions.Count * (captions.Count - 1));
     }
 
     /// <summary>Cosines of all pairs of class captions: row-major [K,K], 1 on the diagonal.</summary>

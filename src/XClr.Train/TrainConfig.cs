@@ -34,6 +34,7 @@ public sealed record TrainConfig
     public LossKind Loss { get; init; } = LossKind.Xclr;
     public double Tau { get; init; } = 0.1;
     public double TauS { get; init; } = 0.1;
+    public CaptionUse Captions { get; init; }
     public string TextEncoder { get; init; } = "static-minilm-128";
     public string TextProvider { get; init; } = "cpu";
 

@@ -81,6 +81,8 @@ public static class TrainOptions
             OptionValues.Number(1e-4, 100), c => c.TauS, (c, v) => c with { TauS = v });
         yield return Option("text-encoder", "name or path", "Frozen caption encoder: static-minilm-128 (built in) or a sentence-transformer directory with an ONNX model",
             OptionValues.Text, c => c.TextEncoder, (c, v) => c with { TextEncoder = v });
+        yield return Option("captions", "choice", "Of an image's several captions: the first, one drawn each epoch, or the mean of all their embeddings",
+            OptionValues.Choice<CaptionUse>(), c => c.Captions, (c, v) => c with { Captions = v });
         yield return Option("text-provider", "name[:index]", "Where the caption encoder runs: cpu, cuda, tensorrt, dml, coreml, openvino, rocm, migraphx, qnn",
             OptionValues.Text, c => c.TextProvider, (c, v) => c with { TextProvider = v });
     }

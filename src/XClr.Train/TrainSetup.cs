@@ -29,6 +29,7 @@ public static class TrainSetup
     {
         Seed = config.Seed,
         Workers = Workers(config, busyCores: 1),
+        Captions = config.Captions,
         Augment = config.AugmentStrengths,
         OutputSize = config.ImageSize,
         Decode = new DecodeOptions { MaxBytes = imageBytes },

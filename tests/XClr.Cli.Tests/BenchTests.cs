@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using SkiaSharp;
 using Xunit;
 
 namespace XClr.Cli.Tests;
@@ -40,10 +41,33 @@ public sealed class BenchTests
 
     [Theory]
     [InlineData("loader")]
+    [InlineData("loader", "--data", "photos", "--workers", "0")]
     [InlineData("step", "--rows", "3")]
     [InlineData("forward", "--arch", "vgg16")]
     [InlineData("gemm", "--precision", "int8")]
     public void WhatCannotBeTimedIsAUsageError(params string[] arguments) => CliProcess.Run(["bench", .. arguments]).Expect(2);
+
+    [Fact]
+    public void TheStagesOfALoaderAreTimed()
+    {
+        using var folder = new TemporaryFolder();
+        for (var i = 0; i < 12; i++)
+        {
+            using var bitmap = new SKBitmap(96, 72, SKColorType.Rgba8888, SKAlphaType.Opaque);
+            new Random(i).NextBytes(bitmap.GetPixelSpan());
+            using var file = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
+            Directory.CreateDirectory(folder.File($"class{i % 2}"));
+            File.WriteAllBytes(folder.File($"class{i % 2}/{i}.jpg"), file.ToArray());
+        }
+        var result = CliProcess.Run("bench", "loader", "--data", folder.Path, "--image-size", "32", "--rows", "4", "--repeats", "1", "--json").Expect(0).Json.GetProperty("result");
+        Assert.Equal((12, 96 * 72), (result.GetProperty("images").GetInt32(), result.GetProperty("meanPixels").GetDouble()));
+        foreach (var stage in new[] { "reading", "decoding", "scaledDecoding", "loader" })
+        {
+            Assert.True(result.GetProperty(stage).GetProperty("imagesPerSecond").GetDouble() > 0, stage);
+        }
+        // Pixels and file bytes come from pools: what is left are the sample's own names and records.
+        Assert.InRange(result.GetProperty("allocatedBytesPerImage").GetDouble(), 1, 8000);
+    }
 
     [Fact]
     public void ADeviceWithoutMatricesIsNamed()

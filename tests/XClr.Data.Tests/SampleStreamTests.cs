@@ -241,6 +241,26 @@ public class SampleStreamTests
         Assert.InRange(scaled, 20, 60);
     }
 
+    [Fact]
+    public void OneOfSeveralCaptions_IsDrawnEachEpoch_AllEquallyLikely()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar", Enumerable.Range(0, 40).SelectMany(i => new[]
+        {
+            ($"{i:D3}.jpg", TempFolder.Image(i)), ($"{i:D3}.json", TempFolder.Utf8($$"""{"captions": ["{{i}} one", "{{i}} two", "{{i}} three"]}""")),
+        }));
+        using var data = new WebDatasetReader(folder);
+        List<string> Captions(CaptionUse use, int workers = 2) => Run(data, new() { Seed = 2, EndEpoch = 30, ShuffleBuffer = 8, Workers = workers, Captions = use }, out _)
+            .ConvertAll(s => string.Join(' ', s.Split(' ')[3..5]));
+        Assert.All(Captions(CaptionUse.First), c => Assert.EndsWith("one", c));
+        Assert.All(Captions(CaptionUse.Mean), c => Assert.EndsWith("one", c));
+        var drawn = Captions(CaptionUse.Draw);
+        // 1,200 draws of one third: 400, standard deviation 16.3.
+        Assert.All(drawn.GroupBy(c => c.Split(' ')[1]), g => Assert.InRange(g.Count(), 330, 470));
+        Assert.Equal(3 * 40, drawn.Distinct().Count());
+        Assert.Equal(drawn, Captions(CaptionUse.Draw, 1));
+    }
+
     // JPEGs are decoded where the views are and nowhere else, a turned one and a PNG in whole; the pixels of the views are the same.
     [Theory]
     [InlineData(SkiaSharp.SKEncodedImageFormat.Jpeg, 1)]

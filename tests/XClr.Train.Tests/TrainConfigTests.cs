@@ -31,7 +31,7 @@ public sealed class TrainConfigTests : IDisposable
     {
         string[] asked =
         [
-            "data", "val-data", "data-format", "classes", "caption-template", "arch", "stem", "width", "projector", "loss", "tau", "tau-s",
+            "data", "val-data", "data-format", "classes", "caption-template", "arch", "stem", "width", "projector", "loss", "tau", "tau-s", "captions",
             "text-encoder", "batch-size", "epochs", "steps", "image-size", "optimizer", "lr", "lr-scaling", "warmup-epochs", "schedule",
             "weight-decay", "momentum", "clip-norm", "seed", "workers", "run-dir", "save-every", "keep", "eval-every", "log-every", "max-time",
             "init-weights", "resume", "device", "precision", "augment", "max-bad-fraction", "text-provider",

@@ -1,6 +1,7 @@
 using System.Globalization;
 using XClr.Data;
 using XClr.Data.Readers;
+using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
@@ -23,6 +24,9 @@ internal sealed record DatasetReport
 
     /// <summary>Share of the captions that occurred before, 0 to 1.</summary>
     public required double RepeatedCaptions { get; init; }
+
+    /// <summary>Of the pairs of different captions among the first ones, the share that is nearly alike, 0 to 1; null where there are fewer than two.</summary>
+    public double? NearDuplicatePairs { get; init; }
     public required long WithLabel { get; init; }
 
     /// <summary>Distinct labels seen.</summary>
@@ -34,6 +38,9 @@ internal sealed record DatasetReport
 
     /// <summary>What img2dataset's or xclr pack's files beside the shards say of rows that became no samples; null where there are none.</summary>
     public ShardSidecars? Sidecars { get; init; }
+
+    private const int MostCompared = 2000;
+    private const float NearlyAlike = 0.95f;
 
     /// <summary>Least, median and greatest, in pixels.</summary>
     public sealed record Range(int Min, int Median, int Max)
@@ -50,7 +57,7 @@ internal sealed record DatasetReport
 
     /// <summary>Decodes <paramref name="limit"/> samples (0: all) in the set's own order.</summary>
     /// <exception cref="DataException">The set is empty, or none of its samples is good.</exception>
-    public static DatasetReport Create(IImageDataset dataset, long limit, int first)
+    public static DatasetReport Create(IImageDataset dataset, long limit, int first, string textEncoder)
     {
         var (widths, heights, rows) = (new List<int>(), new List<int>(), new List<Row>());
         var (captions, labels) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<int>());
@@ -79,6 +86,7 @@ internal sealed record DatasetReport
             Bad = stream.Skipped.ToDictionary(s => s.Key.Name(), s => s.Value),
             WithCaption = withCaption,
             RepeatedCaptions = withCaption == 0 ? 0 : 1 - captions.Count / (double)withCaption,
+            NearDuplicatePairs = NearDuplicates(captions, textEncoder),
             WithLabel = withLabel,
             Labels = labels.Count,
             Classes = dataset.Classes?.Count,
@@ -86,6 +94,14 @@ internal sealed record DatasetReport
             Height = Range.Of(heights),
             FirstSamples = rows,
         };
+    }
+
+    private static double? NearDuplicates(HashSet<string> captions, string textEncoder)
+    {
+        if (captions.Count < 2)
+            return null;
+        using var source = CaptionSource.Open(textEncoder, "cpu");
+        return source.ShareOfPairsAbove([.. captions.Take(MostCompared)], NearlyAlike);
     }
 
     /// <summary>Prints it to standard output.</summary>
@@ -108,7 +124,7 @@ internal sealed record DatasetReport
             .. Sidecars is { } s ? [("not fetched", NotFetched(s))] : Array.Empty<(string, string)>(),
             ("width", Text(Width)),
             ("height", Text(Height)),
-            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}")),
+            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}")),
             ("labels", $"{WithLabel}{(WithLabel > 0 ? $", {Labels} different" : "")}{(Classes is { } n ? $"; {n} class names" : "")}"),
         ]);
         var table = Output.Table("key", "size", "label", "caption");

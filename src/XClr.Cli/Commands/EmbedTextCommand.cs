@@ -37,7 +37,7 @@ public sealed class EmbedTextCommand : DatasetCommand
         if (cache.StoreFailure is { } failure)
             Output.Warn(failure);
         if (Json)
-            Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, seconds = time.Elapsed.TotalSeconds });
+            Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, embedded = cache.Embedded, seconds = time.Elapsed.TotalSeconds });
         else
             Console.Out.WriteLine($"{Out}: embeddings [{captions.Count},{d}] in {time.Elapsed.TotalSeconds:F1} s{(left > 0 ? $"; {left} samples have no caption and no row" : "")}");
         return Train.ExitCode.Success;
@@ -64,11 +64,14 @@ public sealed class EmbedTextCommand : DatasetCommand
 
     private static void Write(Stream stream, CaptionCache cache, IReadOnlyList<string> captions)
     {
+        var (progress, done) = (new ProgressLine("captions"), 0L);
         foreach (var chunk in captions.Chunk(Chunk))
         {
             var rows = new float[chunk.Length * cache.Dimension];
             cache.Embed(chunk, rows);
             stream.Write(MemoryMarshal.AsBytes(rows.AsSpan()));
+            done += chunk.Length;
+            progress.Report(done, captions.Count, done, $"  {cache.Reused} known");
         }
     }
 }

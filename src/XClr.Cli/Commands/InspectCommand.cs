@@ -1,6 +1,7 @@
 using CommandLine;
 using XClr.Data;
 using XClr.Nn;
+using XClr.Text;
 using XClr.Train;
 
 namespace XClr.Cli.Commands;
@@ -16,6 +17,9 @@ public sealed class InspectCommand : DatasetCommand
 
     [Option("first", Default = 5, HelpText = "Captions to show [captions].")]
     public int First { get; set; } = 5;
+
+    [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "Encoder that says which captions are nearly alike (the first 2,000 different ones are compared) [name or path].")]
+    public string TextEncoder { get; set; } = CaptionEmbedder.Default;
 
     [Option("views", HelpText = "Also write a picture of augmented views, a row per sample: what the network sees [.png].")]
     public string? Views { get; set; }
@@ -49,7 +53,7 @@ public sealed class InspectCommand : DatasetCommand
             return ExitCode.Success;
         }
         using var dataset = OpenDataset(Path);
-        DatasetReport.Create(dataset, Limit, First).Print(Json);
+        DatasetReport.Create(dataset, Limit, First, TextEncoder).Print(Json);
         if (Views is not null)
             WriteViews(dataset, Views);
         return ExitCode.Success;

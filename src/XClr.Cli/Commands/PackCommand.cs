@@ -106,7 +106,7 @@ public sealed class PackCommand : DatasetCommand
         return Pack(new ShardPacker(table, options with { ShardsAtOnce = 2 + 2 * Connections / ShardSize }, fetcher), stop);
     }
 
-    private static PackResult Pack(ShardPacker packer, CancellationToken stop) => packer.RunAsync(new PackProgressLine().Report, stop).GetAwaiter().GetResult();
+    private static PackResult Pack(ShardPacker packer, CancellationToken stop) => packer.RunAsync(new ProgressLine("rows").Report, stop).GetAwaiter().GetResult();
 
     private int EmbedCaptions(string encoder)
     {
