@@ -46,8 +46,7 @@ void main() {
         int iy = p * stride - pad + r, ix = q * stride - pad + s;
         bool inside = ONE_TAP || (uint(iy) < uint(H) && uint(ix) < uint(W));
         float value = x[inside ? ((n * H + iy) * W + ix) * C + c : 0];
-        if (PROLOGUE != 0u) value = value * a + b;
-        if (PROLOGUE == 2u) value = max(value, 0.0);
+        value = prologue(vec4(value), vec4(a), vec4(b)).x;
         v[u] = inside && at + u < end ? value : 0.0;
         d[u] = ((n * P + p) * Q + q) * K4 + k0;
         q += int(at + u + 1 < end);

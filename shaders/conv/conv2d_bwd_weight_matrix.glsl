@@ -21,6 +21,7 @@ Tap taps[2];                         // of this invocation's octet of rows
 Pixel pixels[LOADS_A], strideStep;     // of its loads, and the way from step to step
 int end;                             // of this part's pixels
 uvec4 nextA[LOADS_A], nextB[LOADS_B];
+vec4 gain[2], offset[2];             // of the octet's channels
 
 Tap tap_of(int row4) {
   int tap = row4 / C4;
@@ -47,19 +48,19 @@ int quad_at(Pixel a, Tap t) {
   return t.c >= 0 && a.m < end && uint(iy) < uint(H) && uint(ix) < uint(W) ? ((a.n * H + iy) * W + ix) * C4 + t.c : -1;
 }
 
-uvec2 normalised(uvec2 words, int c) { return PROLOGUE == 0u ? words : to_halves(prologue(halves(words), scale[c], shift[c])); }
+uvec2 prologue(uvec2 words, int i) { return PROLOGUE == 0u ? words : to_halves(prologue(halves(words), gain[i], offset[i])); }
 
-uvec2 quad(Pixel a, Tap t) {
-  int at = quad_at(a, t);
-  return at < 0 ? uvec2(0) : normalised(x4[at], t.c);
+uvec2 quad(Pixel a, int i) {
+  int at = quad_at(a, taps[i]);
+  return at < 0 ? uvec2(0) : prologue(x4[at], i);
 }
 
 uvec4 octet(Pixel a) {
-  if ((OCTETS & 1u) == 0u) return uvec4(quad(a, taps[0]), quad(a, taps[1]));
+  if ((OCTETS & 1u) == 0u) return uvec4(quad(a, 0), quad(a, 1));
   int at = quad_at(a, taps[0]);
   if (at < 0) return uvec4(0);
   uvec4 words = x8[at >> 1];
-  return uvec4(normalised(words.xy, taps[0].c), normalised(words.zw, taps[0].c + 1));
+  return uvec4(prologue(words.xy, 0), prologue(words.zw, 1));
 }
 
 uvec4 gradient(int m, int k) {
@@ -104,7 +105,13 @@ void main() {
   int at = group - part * rowTiles * columnTiles, row0 = at / columnTiles * int(ROWS), k0 = at % columnTiles * int(COLUMNS / 4);
   int total = N * P * Q, perPart = (total + parts - 1) / parts;
   end = min(total, (part + 1) * perPart);
-  for (int i = 0; i < 2; i++) taps[i] = tap_of(row0 / 4 + t % octets * 2 + i);
+  [[unroll]] for (int i = 0; i < 2; i++) {
+    taps[i] = tap_of(row0 / 4 + t % octets * 2 + i);
+    if (PROLOGUE != 0u) {
+      gain[i] = scale[max(taps[i].c, 0)];
+      offset[i] = shift[max(taps[i].c, 0)];
+    }
+  }
   [[unroll]] for (uint i = 0; i < LOADS_A; i++) pixels[i] = pixel_of(part * perPart + (t + int(i * INVOCATIONS)) / octets);
   strideStep = pixel_of(int(DEPTH));
   clear_sums();

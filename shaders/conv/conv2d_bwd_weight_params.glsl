@@ -1,4 +1,5 @@
 // Rows of the weight gradient are four input channels each: row4 q = (tap, c4), tap = r*S + s. The pixels to sum over are split into parts.
+#include "normalise.glsl"
 #ifndef PROLOGUE_ID
 #define PROLOGUE_ID 0
 #endif
@@ -18,6 +19,6 @@ layout(push_constant) uniform Params {
 };
 
 vec4 prologue(vec4 a, vec4 scale, vec4 shift) {
-  vec4 b = a * scale + shift;
-  return mix(a, mix(b, max(b, vec4(0)), bvec4(PROLOGUE == 2u)), bvec4(PROLOGUE != 0u));
+  vec4 b = normalised(a, scale, shift);
+  return mix(a, mix(b, rectified(b), bvec4(PROLOGUE == 2u)), bvec4(PROLOGUE != 0u));
 }

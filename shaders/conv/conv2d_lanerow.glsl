@@ -8,6 +8,7 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer We
 #define IMAGES_FASTEST
 #include "conv2d_params.glsl"
 #include "quad.glsl"
+#include "normalise.glsl"
 layout(constant_id = 2) const int COLUMNS4 = 16;  // at most K4
 READ_ACTIVATIONS(0, In, x);      // [N,H,W,C]
 READ_QUADS(1, ScaleOfX, scale);  // [C]
@@ -16,8 +17,8 @@ CHANGE_ACTIVATIONS(3, Out, y);
 
 vec4 prologue(vec4 a, int c) {
   if (PROLOGUE == 0u) return a;
-  vec4 b = a * QUAD(scale, c) + QUAD(shift, c);
-  return PROLOGUE == 2u ? max(b, vec4(0)) : b;
+  vec4 b = normalised(a, QUAD(scale, c), QUAD(shift, c));
+  return PROLOGUE == 2u ? rectified(b) : b;
 }
 
 // First and last + 1 tap that hits the image from any pixel of a line, first to last.

@@ -6,6 +6,7 @@
 #include "conv2d_params.glsl"
 layout(constant_id = 12) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
 #include "matrix_tile.glsl"
+#include "normalise.glsl"
 layout(std430, binding = 0) readonly buffer In { uvec2 x4[]; };          // [N,H,W,C]
 layout(std430, binding = 0) readonly buffer InOctets { uvec4 x8[]; };
 layout(std430, binding = 1) readonly buffer Weights { uvec2 w4[]; };     // [taps,C,K]
@@ -21,6 +22,7 @@ Row rows[LOADS_A];
 Tap tap;
 int depthB;                      // row of `w` that this invocation loads next
 uvec4 nextA[LOADS_A], nextB[LOADS_B];
+vec4 gain[2], offset[2];         // of the tap's octet of channels
 
 Row row_of(int m) {
   Pixel a = pixel_of(min(m, M - 1));
@@ -39,10 +41,10 @@ void advance(inout Tap t, int quads) {
   }
 }
 
-uvec2 prologue(uvec2 words, int c) {
+uvec2 prologue(uvec2 words, int i) {
   if (PROLOGUE == 0u) return words;
-  vec4 a = halves(words) * scale[c] + shift[c];
-  return to_halves(PROLOGUE == 2u ? max(a, vec4(0)) : a);
+  vec4 a = normalised(halves(words), gain[i], offset[i]);
+  return to_halves(PROLOGUE == 2u ? rectified(a) : a);
 }
 
 int quad_at(Row row, Tap t) {
@@ -50,9 +52,9 @@ int quad_at(Row row, Tap t) {
   return inside ? row.at + (t.r * W + t.s) * C4 + t.c : -1;
 }
 
-uvec2 quad(Row row, Tap t) {
+uvec2 quad(Row row, Tap t, int i) {
   int at = quad_at(row, t);
-  return at < 0 ? uvec2(0) : prologue(x4[at], t.c);
+  return at < 0 ? uvec2(0) : prologue(x4[at], i);
 }
 
 uvec4 octet(Row row, Tap t) {
@@ -60,11 +62,11 @@ uvec4 octet(Row row, Tap t) {
     int at = quad_at(row, t);
     if (at < 0) return uvec4(0);
     uvec4 words = x8[at >> 1];
-    return uvec4(prologue(words.xy, t.c), prologue(words.zw, t.c + 1));
+    return uvec4(prologue(words.xy, 0), prologue(words.zw, 1));
   }
   Tap second = t;
   advance(second, 1);
-  return uvec4(quad(row, t), quad(row, second));
+  return uvec4(quad(row, t, 0), quad(row, second, 1));
 }
 
 uvec4 weights(int depth, int k) {
@@ -76,6 +78,12 @@ uvec4 weights(int depth, int k) {
 
 void load_next(int k0) {
   int t = int(gl_LocalInvocationIndex), octets = int(COLUMNS / 8);
+  if (PROLOGUE != 0u)
+    [[unroll]] for (int i = 0; i < 2; i++) {
+      int c = tap.c + i < C4 ? tap.c + i : 0;
+      gain[i] = scale[c];
+      offset[i] = shift[c];
+    }
   [[unroll]] for (uint i = 0; i < LOADS_A; i++) nextA[i] = octet(rows[i], tap);
   [[unroll]] for (uint i = 0; i < LOADS_B; i++) nextB[i] = weights(depthB + int(i * INVOCATIONS) / octets, k0 + t % octets * 2);
   advance(tap, int(DEPTH / 4));

@@ -2,6 +2,7 @@
 // flattened, so a step may span taps where C < 16. Shared: 4 KiB + 2 KiB per QUADS.
 #include "grid.glsl"
 #include "quad.glsl"
+#include "normalise.glsl"
 #include "conv2d_params.glsl"
 #define TILE_ID 3
 #include "gemm_tile.glsl"
@@ -17,8 +18,8 @@ vec4 fetch(Pixel row, int m, int depth4) {
   int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + tap - r * S;
   if (m >= M || r >= R || uint(iy) >= uint(H) || uint(ix) >= uint(W)) return vec4(0);
   vec4 a = ACTIVATION(x, ((row.n * H + iy) * W + ix) * C4 + c);
-  if (PROLOGUE != 0u) a = a * scale[c] + shift[c];
-  return PROLOGUE == 2u ? max(a, vec4(0)) : a;
+  if (PROLOGUE != 0u) a = normalised(a, scale[c], shift[c]);
+  return PROLOGUE == 2u ? rectified(a) : a;
 }
 
 // (mean, M2) of the tile's columns, merged over the eight threads of a column in a fixed order. They go through the memory of tileB: means of row group g in

@@ -5,6 +5,7 @@
 #include "conv2d_params.glsl"
 #define WORD
 #include "quad.glsl"
+#include "normalise.glsl"
 #include "word_columns.glsl"
 READ_ACTIVATIONS(0, In, X);       // [N,H,W,C]
 READ_ACTIVATIONS(1, Weights, Wt);  // [taps,C,K]
@@ -14,8 +15,8 @@ CHANGE_ACTIVATIONS(4, Out, y);
 layout(std430, binding = 5) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
 
 vec4 prologue(vec4 a, vec4 scale, vec4 shift) {
-  vec4 b = a * scale + shift;
-  return mix(a, mix(b, max(b, vec4(0)), bvec4(PROLOGUE == 2u)), bvec4(PROLOGUE != 0u));
+  vec4 b = normalised(a, scale, shift);
+  return mix(a, mix(b, rectified(b), bvec4(PROLOGUE == 2u)), bvec4(PROLOGUE != 0u));
 }
 
 void main() {

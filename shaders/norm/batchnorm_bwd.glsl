@@ -1,6 +1,7 @@
 // dx = gamma invStd (g - sums[0] / count - xhat sums[1] / count), with g = dy, zero where the ReLU was closed, xhat = (x - mean) invStd.
 // dy, x, y, dx: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; sums: [2, 4*quads] over all rows; inverseCount = 1 / count.
-// MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read). dx may be dy.
+// MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read), 3 by that of
+// x scale + shift, as an op computed it that normalised x where it loaded it: then gamma and beta are that scale and shift. dx may be dy.
 // Dispatch: one share of rows per lane (rows.glsl). Traffic: reads dy, x (and y), writes dx.
 #include "grid.glsl"
 #include "quad.glsl"
@@ -27,7 +28,7 @@ void main() {
     uint c = min(COLUMN(s, k), quads - 1);
     vec4 inverse = QUAD(invStd, c);
     center[k] = QUAD(mean, c);
-    scale[k] = affine != 0 ? inverse * QUAD(gamma, c) : inverse;
+    scale[k] = MASK == 3 ? QUAD(gamma, c) : affine != 0 ? inverse * QUAD(gamma, c) : inverse;
     shift[k] = affine != 0 ? QUAD(beta, c) : vec4(0);
     average[k] = QUAD(sums, c) * inverseCount;
     slope[k] = QUAD(sums, quads + c) * inverseCount * inverse;
@@ -39,6 +40,7 @@ void main() {
       vec4 g = ACTIVATION(dy, i), v = ACTIVATION(x, i);
       if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
       if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
+      if (MASK == 3) g = mix(g, vec4(0), lessThanEqual(normalised(v, scale[k], shift[k]), vec4(0)));
       STORE(dx, i, scale[k] * (g - average[k] - (v - center[k]) * slope[k]));
     }
   }

@@ -1,7 +1,8 @@
 // Sums over blocks of rows that the backward pass needs: g and g xhat, where g = dy, zero where the ReLU was closed,
 // and xhat = (x - mean) invStd. With RESIDUAL g is also the residual's gradient: dresidual = g, or += g with accumulate.
 // dy, x, y, dresidual: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; partials: [blocks, 2, 4*quads], written from firstBlock on.
-// MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read). dresidual may be dy.
+// MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read), 3 by that of
+// x scale + shift, as an op computed it that normalised x where it loaded it: then gamma and beta are that scale and shift. dresidual may be dy.
 // Dispatch: one share of rows per block. Traffic: reads dy, x (and y, and dresidual to accumulate), writes dresidual.
 #include "grid.glsl"
 #include "quad.glsl"
@@ -30,7 +31,7 @@ void main() {
     uint c = min(COLUMN(s, k), quads - 1);
     center[k] = QUAD(mean, c);
     inverse[k] = QUAD(invStd, c);
-    scale[k] = affine != 0 ? inverse[k] * QUAD(gamma, c) : inverse[k];
+    scale[k] = MASK == 3 ? QUAD(gamma, c) : affine != 0 ? inverse[k] * QUAD(gamma, c) : inverse[k];
     shift[k] = affine != 0 ? QUAD(beta, c) : vec4(0);
     sum[k] = weighted[k] = vec4(0);
   }
@@ -41,6 +42,7 @@ void main() {
       vec4 g = ACTIVATION(dy, i), v = ACTIVATION(x, i);
       if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
       if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
+      if (MASK == 3) g = mix(g, vec4(0), lessThanEqual(normalised(v, scale[k], shift[k]), vec4(0)));
       sum[k] += g;
       weighted[k] += g * ((v - center[k]) * inverse[k]);
 #ifdef RESIDUAL

@@ -56,6 +56,15 @@ public static class BatchNormCases
             BatchNormOp.Forward(gpu, t["x"], State(t, variant), t["mean"], t["inv_std"], t["y"], variant.Relu, variant.Residual ? t["residual"] : null));
     }
 
+    /// <summary>Training forward with a residual that is normalised as it is loaded: y = relu(bn(x) + residual scale + shift).</summary>
+    public static OpCase ResidualOnLoad(int[] dims)
+    {
+        var (shape, c) = (new Shape(dims), dims[^1]);
+        return new($"batchnorm_fwd {string.Join('x', dims)} residual on load", [new("x", shape), new("residual", shape), new("scale", new Shape(c)), new("shift", new Shape(c)), .. Parameters(c)],
+            [new("y", shape), .. Statistics(c)], (gpu, t) => BatchNormOp.Forward(gpu, t["x"], State(t, new()), t["mean"], t["inv_std"], t["y"], relu: true, t["residual"],
+                residualOnLoad: new(t["scale"], t["shift"], Relu: false)));
+    }
+
     public static OpCase InferenceForward(int[] dims, Variant variant)
     {
         var shape = new Shape(dims);
@@ -92,6 +101,20 @@ public static class BatchNormCases
             var (mean, invStd) = (gpu.NewTensor("mean", new Shape(c)), gpu.NewTensor("inv_std", new Shape(c)));
             BatchNormOp.Forward(gpu, t["x"], state, mean, invStd, y, relu: true, t["residual"]);
             BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], ReluMask.FromOutput, y, dresidual: t["dresidual"], accumulateResidual: true);
+        });
+    }
+
+    /// <summary>As <see cref="BackwardCase"/> with a ReLU that another op applied as it loaded x.</summary>
+    public static OpCase BackwardOnLoad(int[] dims)
+    {
+        var (shape, c) = (new Shape(dims), dims[^1]);
+        return new($"batchnorm_bwd {string.Join('x', dims)} on load", [new("x", shape), new("dy", shape), .. Parameters(c)], [new("dx", shape), new("dgamma", new Shape(c)), new("dbeta", new Shape(c))], (gpu, t) =>
+        {
+            Tensor Vector(string name) => gpu.NewTensor(name, new Shape(c));
+            var (state, mean, invStd, onLoad) = (State(t, new()), Vector("mean"), Vector("inv_std"), new NormOnLoad(Vector("scale"), Vector("shift"), Relu: true));
+            BatchNormOp.Statistics(gpu, t["x"], state, mean, invStd);
+            BatchNormOp.ScaleShift(gpu, state, mean, invStd, onLoad.Scale, onLoad.Shift);
+            BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], ReluMask.OnLoad, dgamma: t["dgamma"], dbeta: t["dbeta"], onLoad: onLoad);
         });
     }
 

@@ -34,7 +34,7 @@ public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prolo
         var g = Geometry;
         OpTensor x = new("x", g.X), w = new("w", g.Weights), dy = new("dy", g.Y);
         List<OpTensor> slots = Prologue ? [new("scale", new Shape(g.C)), new("shift", new Shape(g.C))] : [];
-        ConvPrologue? Slot(IReadOnlyDictionary<string, Tensor> t) => Prologue ? new(t["scale"], t["shift"], Relu) : null;
+        NormOnLoad? Slot(IReadOnlyDictionary<string, Tensor> t) => Prologue ? new(t["scale"], t["shift"], Relu) : null;
         switch (Pass)
         {
             case ConvPass.Forward:

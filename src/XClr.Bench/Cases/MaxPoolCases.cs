@@ -25,6 +25,11 @@ public static class MaxPoolCases
     public static OpCase Forward(int[] image, PoolWindow window) => new($"maxpool_fwd {Name(image, window)}", [new("x", new Shape(image))], [new("y", window.Pooled(new Shape(image)))],
         (gpu, t) => MaxPoolOp.Forward(gpu, t["x"], window, t["y"]));
 
+    /// <summary>The same of x scale + shift, and a ReLU behind it, applied as x is loaded.</summary>
+    public static OpCase Normalised(int[] image, PoolWindow window, bool relu) => new($"maxpool_fwd {Name(image, window)} {(relu ? "relu" : "affine")}",
+        [new("x", new Shape(image)), new("scale", new Shape(image[^1])), new("shift", new Shape(image[^1]))], [new("y", window.Pooled(new Shape(image)))],
+        (gpu, t) => MaxPoolOp.Forward(gpu, t["x"], window, t["y"], onLoad: new(t["scale"], t["shift"], relu)));
+
     public static OpCase Backward(int[] image, PoolWindow window)
     {
         var pooled = window.Pooled(new Shape(image));

@@ -12,13 +12,13 @@ internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
     /// <summary>x: [N,H,W,C]; result: [N,P,Q,K].</summary>
     public Tensor Forward(Recorder gpu, Tensor x, Mode mode)
     {
-        var identity = downsample?.Forward(gpu, x, mode, relu: false) ?? x;
-        var hidden = x;
-        foreach (var layer in main[..^1])
+        var hidden = new LayerOutput(x);
+        var identity = downsample?.Forward(gpu, hidden, mode, relu: false, defer: true) ?? hidden;
+        for (var i = 0; i < main.Length - 1; i++)
         {
-            hidden = layer.Forward(gpu, hidden, mode, relu: true);
+            hidden = main[i].Forward(gpu, hidden, mode, relu: true, defer: main[i + 1].NormalisesOnLoad(gpu.Caps));
         }
-        return main[^1].Forward(gpu, hidden, mode, relu: true, identity);
+        return main[^1].Forward(gpu, hidden, mode, relu: true, identity).Values;
     }
 
     /// <summary>dy: [N,P,Q,K], overwritten. Returns dx: [N,H,W,C].</summary>

@@ -146,18 +146,19 @@ public sealed class Model : IDisposable
 
     private void Backbone(Recorder gpu, Tensor images, Mode mode)
     {
-        stemOutput = stem.Forward(gpu, images, mode, relu: true);
-        var pooled = Blueprint.MaxPool ? Pool(gpu, stemOutput, mode) : stemOutput;
+        var stemmed = stem.Forward(gpu, new LayerOutput(images), mode, relu: true, defer: Blueprint.MaxPool);
+        stemOutput = stemmed.Values;
+        var pooled = Blueprint.MaxPool ? Pool(gpu, stemmed, mode) : stemOutput;
         lastMap = blocks.Aggregate(pooled, (x, block) => block.Forward(gpu, x, mode));
         GlobalAvgPoolOp.Forward(gpu, lastMap, features!);
     }
 
-    private Tensor Pool(Recorder gpu, Tensor x, Mode mode)
+    private Tensor Pool(Recorder gpu, LayerOutput x, Mode mode)
     {
         using var layer = gpu.Layer("maxpool");
-        var y = gpu.NewTensor("y", PoolWindow.Pooled(x.Shape), type: x.Type);
+        var y = gpu.NewTensor("y", PoolWindow.Pooled(x.Values.Shape), type: x.Values.Type);
         argmax = mode == Mode.Train ? MaxPoolOp.NewArgmax(gpu, "argmax", y.Shape) : null;
-        MaxPoolOp.Forward(gpu, x, PoolWindow, y, argmax);
+        MaxPoolOp.Forward(gpu, x.Values, PoolWindow, y, argmax, x.OnLoad);
         return y;
     }
 

@@ -20,7 +20,7 @@ public static class BatchNormOp
     private static readonly KernelVariants<StatsParams> Stats = new("norm/batchnorm_stats", reads: 1, writes: 1, texels: 1);
     private static readonly Kernel<MergeParams> Merge = new("norm/batchnorm_merge", reads: 1, writes: 4);
     private static readonly Kernel<MergeParams> MergeWord = new("norm/batchnorm_merge_word", reads: 1, writes: 4, texels: 1);
-    private static readonly KernelVariants<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 6, writes: 1, texels: 6);
+    private static readonly KernelVariants<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 8, writes: 1, texels: 8);
     private static readonly Kernel<ScaleParams> Scale = new("norm/batchnorm_scale", reads: 4, writes: 2);
     private static readonly KernelVariants<ReduceParams> Reduce = new("norm/batchnorm_bwd_reduce", reads: 7, writes: 1, texels: 7);
     private static readonly KernelVariants<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2, texels: 7);
@@ -33,13 +33,13 @@ public static class BatchNormOp
 
     /// <summary>
     /// Training forward: batch statistics (from x, or from <paramref name="partials"/> where the op that produced x left them), running statistics, then
-    /// <see cref="Normalize"/>. Writes mean, invStd: [C], which the backward pass needs, and y. y may be x or the residual.
+    /// <see cref="Normalize"/>. Writes mean, invStd: [C], which the backward pass needs, and y. y may be x or the residual, which <paramref name="residualOnLoad"/> normalises where it is loaded.
     /// </summary>
     /// <exception cref="ShapeException">Only one value per channel: the variance of a batch needs two.</exception>
-    public static void Forward(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, RowStatistics? partials = null)
+    public static void Forward(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, RowStatistics? partials = null, NormOnLoad? residualOnLoad = null)
     {
         Statistics(gpu, x, state, mean, invStd, partials);
-        Normalize(gpu, x, state, mean, invStd, y, relu, residual);
+        Normalize(gpu, x, state, mean, invStd, y, relu, residual, residualOnLoad);
     }
 
     /// <summary>Batch statistics mean, invStd: [C] of x, or of the row blocks in <paramref name="partials"/>; moves the running statistics.</summary>
@@ -86,12 +86,12 @@ public static class BatchNormOp
     }
 
     /// <summary>y = gamma (x - mean) invStd + beta, plus residual and ReLU, with given statistics.</summary>
-    public static void Normalize(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null) =>
-        Apply(gpu, x, state, mean, invStd, SpreadIsInvStd, y, relu, residual);
+    public static void Normalize(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, NormOnLoad? residualOnLoad = null) =>
+        Apply(gpu, x, state, mean, invStd, SpreadIsInvStd, y, relu, residual, residualOnLoad);
 
     /// <summary>Inference forward: the same with the running statistics.</summary>
     public static void Infer(Recorder gpu, Tensor x, BatchNormState state, Tensor y, bool relu, Tensor? residual = null) =>
-        Apply(gpu, x, state, state.RunningMean, state.RunningVar, state.Eps, y, relu, residual);
+        Apply(gpu, x, state, state.RunningMean, state.RunningVar, state.Eps, y, relu, residual, null);
 
     /// <summary>The normalisation as y = x scale + shift for an op that applies it while it loads x; scale, shift: [C], from batch statistics.</summary>
     public static void ScaleShift(Recorder gpu, BatchNormState state, Tensor mean, Tensor invStd, Tensor scale, Tensor shift) =>
@@ -111,13 +111,14 @@ public static class BatchNormOp
             reads: [state.Gamma ?? mean, state.Beta ?? mean, mean, spread], writes: [scale, shift], new DispatchCost(4.0 * c), $"{c}");
     }
 
-    private static void Apply(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor spread, float eps, Tensor y, bool relu, Tensor? residual)
+    private static void Apply(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor spread, float eps, Tensor y, bool relu, Tensor? residual, NormOnLoad? residualOnLoad)
     {
         var (m, c) = RowWork.Require2D(x);
         RequireVectors(c, state, mean, spread);
         Shape.Require(x.Shape.Dims, y);
         Shape.Require(x.Shape.Dims, residual ?? x);
-        var kernel = Fwd.For(gpu, RowWork.Storage(x, residual ?? x, y)).With(residual is null ? 0u : 1u);
+        residualOnLoad?.Require(c);
+        var kernel = Fwd.For(gpu, RowWork.Storage(x, residual ?? x, y)).With(residual is null ? 0u : residualOnLoad is null ? 1u : 2u);
         var (flatX, flatR, flatY) = (RowWork.Flat(x), RowWork.Flat(residual ?? x), RowWork.Flat(y));
         var quads = (uint)c / 4;
         foreach (var (start, count) in gpu.RowRuns(flatX, flatR, flatY))
@@ -125,24 +126,26 @@ public static class BatchNormOp
             var rows = RowWork.RowsPerLane(gpu, count, quads);
             gpu.Dispatch(kernel, RowWork.Groups(gpu, count, quads, rows),
                 new((uint)count, quads, rows, Affine(state), eps, relu ? 0 : float.NegativeInfinity),
-                reads: [flatX.Rows(start, count), flatR.Rows(start, count), state.Gamma ?? mean, state.Beta ?? mean, mean, spread], writes: [flatY.Rows(start, count)],
+                reads: [flatX.Rows(start, count), flatR.Rows(start, count), state.Gamma ?? mean, state.Beta ?? mean, mean, spread, residualOnLoad?.Scale ?? mean, residualOnLoad?.Shift ?? mean],
+                writes: [flatY.Rows(start, count)],
                 new DispatchCost(4.0 * count * c, (residual is null ? 2L : 3L) * count * c * Tensor.SizeOf(x.Type)), $"{count}x{c}");
         }
     }
 
     /// <summary>
-    /// Training backward. dy: gradient of y; x, mean, invStd as in the forward pass; y: its output where <paramref name="mask"/> is FromOutput.
+    /// Training backward. dy: gradient of y; x, mean, invStd as in the forward pass; y: its output where <paramref name="mask"/> is FromOutput; <paramref name="onLoad"/>: what was applied where it is OnLoad.
     /// Writes dx (may be dy); dgamma, dbeta: [C] (null where not wanted), set or, with <paramref name="accumulateParameters"/>, added to.
     /// With <paramref name="dresidual"/> (may be dy) the residual's gradient, dy where the ReLU was open, is written in the first pass over memory, or added with
     /// <paramref name="accumulateResidual"/> (then it may not be dy); written, it spares the second pass the mask.
     /// </summary>
     public static void Backward(Recorder gpu, Tensor dy, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor dx, ReluMask mask, Tensor? y = null,
-        Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null, bool accumulateResidual = false)
+        Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null, bool accumulateResidual = false, NormOnLoad? onLoad = null)
     {
         var (m, c) = RowWork.Require2D(x);
         RequireVectors(c, state, mean, invStd);
-        RequireBackward(x, [dy, dx, y ?? x, dresidual ?? x], mask, y, dresidual, dresidual == dy && accumulateResidual);
-        var pass = new BackwardPass(state, mean, invStd, RowWork.Flat(x), mask == ReluMask.FromOutput ? RowWork.Flat(y!) : RowWork.Flat(x), c);
+        RequireBackward(x, [dy, dx, y ?? x, dresidual ?? x], mask, y, onLoad, dresidual, dresidual == dy && accumulateResidual);
+        onLoad?.Require(c);
+        var pass = new BackwardPass(state, mean, invStd, RowWork.Flat(x), mask == ReluMask.FromOutput ? RowWork.Flat(y!) : RowWork.Flat(x), c, onLoad);
         var partials = ReduceBlocks(gpu, pass, RowWork.Flat(dy), mask, dresidual is null ? null : RowWork.Flat(dresidual), accumulateResidual);
         var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
         // What was written to the residual is masked already.
@@ -150,11 +153,12 @@ public static class BatchNormOp
         WriteDx(gpu, pass, RowWork.Flat(masked ? dresidual! : dy), masked ? ReluMask.None : mask, sums, RowWork.Flat(dx));
     }
 
-    private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C)
+    private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C, NormOnLoad? OnLoad)
     {
         public uint Quads => (uint)C / 4;
-        public Tensor Gamma => State.Gamma ?? Mean;
-        public Tensor Beta => State.Beta ?? Mean;
+        public Tensor Gamma => OnLoad?.Scale ?? State.Gamma ?? Mean;
+        public Tensor Beta => OnLoad?.Shift ?? State.Beta ?? Mean;
+        public uint Affine => State.Gamma is null && OnLoad is null ? 0u : 1u;
     }
 
     private static Tensor ReduceBlocks(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor? dresidual, bool accumulate)
@@ -168,7 +172,7 @@ public static class BatchNormOp
         {
             BufferView[] writes = dresidual is null ? [partials] : [partials, dresidual.Rows(start, count)];
             gpu.Dispatch(kernel.With((uint)mask), RowWork.Groups(gpu, count, p.Quads, rowsPerBlock),
-                new((uint)count, p.Quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), Affine(p.State), accumulate ? 1u : 0u),
+                new((uint)count, p.Quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), p.Affine, accumulate ? 1u : 0u),
                 reads: [dy.Rows(start, count), p.X.Rows(start, count), p.Y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd], writes,
                 new DispatchCost(6.0 * count * p.C, (long)streams * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
         }
@@ -197,13 +201,13 @@ public static class BatchNormOp
         foreach (var (start, count) in gpu.RowRuns(p.X, y, dy, dx))
         {
             var rows = RowWork.RowsPerLane(gpu, count, p.Quads);
-            gpu.Dispatch(kernel, RowWork.Groups(gpu, count, p.Quads, rows), new((uint)count, p.Quads, rows, Affine(p.State), 1f / p.X.Shape[0]),
+            gpu.Dispatch(kernel, RowWork.Groups(gpu, count, p.Quads, rows), new((uint)count, p.Quads, rows, p.Affine, 1f / p.X.Shape[0]),
                 reads: [dy.Rows(start, count), p.X.Rows(start, count), y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd, sums], writes: [dx.Rows(start, count)],
                 new DispatchCost(7.0 * count * p.C, (long)streams * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
         }
     }
 
-    private static void RequireBackward(Tensor x, ReadOnlySpan<Tensor> images, ReluMask mask, Tensor? y, Tensor? dresidual, bool addsToItself)
+    private static void RequireBackward(Tensor x, ReadOnlySpan<Tensor> images, ReluMask mask, Tensor? y, NormOnLoad? onLoad, Tensor? dresidual, bool addsToItself)
     {
         foreach (var image in images)
         {
@@ -213,7 +217,11 @@ public static class BatchNormOp
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y.");
         }
-        if (mask == ReluMask.Recomputed && dresidual is not null)
+        if (mask == ReluMask.OnLoad != onLoad is not null)
+        {
+            throw new ShapeException($"Batch normalisation of '{x.Name}': a mask as it was applied on load needs scale and shift, and no other mask takes them.");
+        }
+        if (mask is ReluMask.Recomputed or ReluMask.OnLoad && dresidual is not null)
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': with a residual the ReLU's sign comes from the output, not from x alone.");
         }

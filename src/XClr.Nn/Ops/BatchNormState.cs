@@ -27,4 +27,7 @@ public enum ReluMask
 
     /// <summary>Recomputed from the input, to the bit as the forward pass: the output need not be kept.</summary>
     Recomputed,
+
+    /// <summary>Recomputed as an op computed it that normalised the input where it loaded it (<see cref="NormOnLoad"/>).</summary>
+    OnLoad,
 }

@@ -46,11 +46,6 @@ public readonly record struct ConvGeometry(int N, int H, int W, int C, int K, in
 }
 
 /// <summary>
-/// What is applied to x where a convolution loads it: x * Scale[c] + Shift[c], then ReLU if asked for. Scale, Shift: [C]. The padding stays zero.
-/// </summary>
-public sealed record ConvPrologue(Tensor Scale, Tensor Shift, bool Relu);
-
-/// <summary>
 /// Statistics of y for the batch normalisation that follows, from the values as stored: Partials [B,2,K] holds per block of <see cref="RowsPerBlock"/> rows
 /// (the last one has the rest) and channel the mean and M2, the sum of squared deviations from that mean. Which rows form a block is the kernel's choice:
 /// neighbours in memory, or (for CPU drivers) one pixel of many images.

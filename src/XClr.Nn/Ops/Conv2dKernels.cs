@@ -38,7 +38,7 @@ internal static class Conv2dKernels
     private static readonly Kernel<WeightParams> BwdWeightLaneRow = new("conv/conv2d_bwd_weight_lanerow", reads: 4, writes: 1, pointers: 1);
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
-    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail) =>
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, NormOnLoad? prologue, Tensor? partials, bool accumulate, string detail) =>
         Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, prologue, partials, accumulate, detail);
 
     /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
@@ -48,9 +48,9 @@ internal static class Conv2dKernels
     /// <summary>Whether the convolutions of such activations are the kernels with one row per lane, which write no statistics.</summary>
     public static bool HasLaneRows(DeviceCaps caps, DType storage) => caps.LaneRowKernels && storage == DType.Float32;
 
-    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, ConvPrologue? prologue, Tensor? partials, bool accumulate, string detail)
+    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, NormOnLoad? prologue, Tensor? partials, bool accumulate, string detail)
     {
-        uint[] slots = [PrologueKind(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
+        uint[] slots = [NormOnLoad.KindOf(prologue), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
         var (kernel, rows, columns) = HasLaneRows(gpu.Caps, storage)
             ? LaneRow(laneRow, 4 * p.K4, slots[..2])
@@ -79,7 +79,7 @@ internal static class Conv2dKernels
     }
 
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
-    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, ConvPrologue? prologue, string detail)
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, NormOnLoad? prologue, string detail)
     {
         var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue);
         gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
@@ -91,15 +91,15 @@ internal static class Conv2dKernels
         4 * size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 + (long)p.N * p.P * p.Q * p.K4) + 64L * p.Parts * p.R * p.S * p.C4 * p.K4;
 
     /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
-    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue)
+    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue)
     {
         var (_, rows, columns) = ChooseWeight(caps, storage, taps, c, k, prologue);
         return CeilDiv(taps * c, rows) * CeilDiv(k, columns);
     }
 
-    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, ConvPrologue? prologue)
+    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue)
     {
-        var kind = PrologueKind(prologue);
+        var kind = NormOnLoad.KindOf(prologue);
         if (HasLaneRows(caps, storage))
         {
             return LaneRow(BwdWeightLaneRow, k, [kind, c % LaneRows == 0 ? 1u : 0u]);
@@ -145,6 +145,4 @@ internal static class Conv2dKernels
 
     // OCTETS of shaders/conv/conv2d_matrix.glsl.
     private static uint Octets(int c4, int k4) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u);
-
-    private static uint PrologueKind(ConvPrologue? prologue) => prologue switch { null => 0u, { Relu: false } => 1u, _ => 2u };
 }

@@ -16,11 +16,17 @@ public static class Conv2dOp
     private const int PixelsPerPart = 64;
 
     /// <summary>
+    /// Whether a convolution of so many taps applies the normalisation of its input where it loads it: that saves writing and reading the input once more, and costs arithmetic once per
+    /// tap and load. CPU drivers are bound by arithmetic (shaders/REJECTED.md); with one tap the products are few per byte, so that memory is the bound.
+    /// </summary>
+    public static bool NormalisesOnLoad(DeviceCaps caps, int taps) => !caps.CpuKernels && taps == 1;
+
+    /// <summary>
     /// y[n,p,q,k] = sum over r, s, c of x[n, p*stride - pad + r, q*stride - pad + s, c] * w[r,s,c,k], plus y with <paramref name="accumulate"/>.
     /// <paramref name="prologue"/> is applied to x as it is loaded; <paramref name="epilogue"/> receives statistics of y.
     /// </summary>
     /// <exception cref="ShapeException">Shapes do not fit the geometry, or images per run cannot be whole blocks of statistics.</exception>
-    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, ConvGeometry g, ConvPrologue? prologue = null, ConvEpilogue? epilogue = null, bool accumulate = false)
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, ConvGeometry g, NormOnLoad? prologue = null, ConvEpilogue? epilogue = null, bool accumulate = false)
     {
         Require(g, x, w, y, prologue);
         if (epilogue is not null)
@@ -94,7 +100,7 @@ public static class Conv2dOp
     /// dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], with <paramref name="prologue"/> applied to x as it is
     /// loaded. The sum is split over the pixels where [R,S,C,K] alone does not fill the device, and the parts are added in a fixed order.
     /// </summary>
-    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, ConvPrologue? prologue = null)
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null)
     {
         Require(g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
@@ -113,7 +119,7 @@ public static class Conv2dOp
         }
     }
 
-    private static int PartCount(DeviceCaps caps, DType storage, ConvGeometry g, ConvPrologue? prologue)
+    private static int PartCount(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue)
     {
         var tiles = Conv2dKernels.WeightTiles(caps, storage, g.R * g.S, g.C, g.K, prologue);
         var wanted = CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, tiles);
@@ -141,16 +147,12 @@ public static class Conv2dOp
 
     private static bool Aligned(Recorder gpu, Tensor t, int rows) => rows * t.RowBytes % gpu.Caps.MinStorageBufferOffsetAlignment == 0;
 
-    private static void Require(ConvGeometry g, Tensor x, Tensor w, Tensor y, ConvPrologue? prologue)
+    private static void Require(ConvGeometry g, Tensor x, Tensor w, Tensor y, NormOnLoad? prologue)
     {
         g.Require();
         Shape.Require(g.X.Dims, x);
         Shape.Require(g.Weights.Dims, w);
         Shape.Require(g.Y.Dims, y);
-        if (prologue is not null)
-        {
-            Shape.Require([g.C], prologue.Scale);
-            Shape.Require([g.C], prologue.Shift);
-        }
+        prologue?.Require(g.C);
     }
 }

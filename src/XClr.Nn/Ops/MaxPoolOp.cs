@@ -27,7 +27,7 @@ public static class MaxPoolOp
 {
     private readonly record struct PoolParams(uint N);
 
-    private static readonly KernelVariants<PoolParams> Fwd = new("pool/maxpool_fwd", reads: 1, writes: 2, texels: 1);
+    private static readonly KernelVariants<PoolParams> Fwd = new("pool/maxpool_fwd", reads: 3, writes: 2, texels: 3);
     private static readonly KernelVariants<PoolParams> Bwd = new("pool/maxpool_bwd", reads: 2, writes: 1, texels: 2);
 
     /// <summary>A tensor for the positions of the maxima of y [N,P,Q,C].</summary>
@@ -37,17 +37,19 @@ public static class MaxPoolOp
         return gpu.NewTensor(name, new Shape(n, p, q, c / 4), MemoryCategory.Activations, DType.UInt32);
     }
 
-    /// <summary>y = maxima over the windows of x. Without a backward pass argmax may be null.</summary>
-    public static void Forward(Recorder gpu, Tensor x, PoolWindow window, Tensor y, Tensor? argmax = null)
+    /// <summary>y = maxima over the windows of x, which <paramref name="onLoad"/> normalises first. Without a backward pass argmax may be null.</summary>
+    public static void Forward(Recorder gpu, Tensor x, PoolWindow window, Tensor y, Tensor? argmax = null, NormOnLoad? onLoad = null)
     {
         argmax ??= NewArgmax(gpu, "argmax", y.Shape);
         RequirePooled(x, window, y, argmax);
-        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With(Geometry(x, y, window));
+        onLoad?.Require(x.Shape[3]);
+        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), NormOnLoad.KindOf(onLoad)]);
         foreach (var (start, count) in gpu.RowRuns(x, y, argmax))
         {
             var pooled = y.Rows(start, count);
+            var image = x.Rows(start, count);
             gpu.Dispatch(kernel, CeilDiv(pooled.Shape.Count / 4, RowWork.Lanes(gpu)), new((uint)count),
-                reads: [x.Rows(start, count)], writes: [pooled, argmax.Rows(start, count)],
+                reads: [image, onLoad?.Scale ?? image, onLoad?.Shift ?? image], writes: [pooled, argmax.Rows(start, count)],
                 new DispatchCost((double)pooled.Shape.Count * window.R * window.S), $"{x.Shape} {window.R}x{window.S}/{window.Stride}");
         }
     }

@@ -36,6 +36,21 @@ public class BatchNormOpTests
         return new Dictionary<string, double[]> { ["dx"] = want["dx"], ["dresidual"] = Sum(want["dresidual"], t["dresidual"]) };
     }, Rounding);
 
+    // As of the other cases; fp16 storage as in HalvesMatchReference.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void OthersMayNormaliseOnLoad(string device)
+    {
+        foreach (var dims in new int[][] { [3, 5, 7, 12], [2, 13, 3, 148], [9, 9, 7, 20] })
+        {
+            foreach (var (halves, tolerance) in new[] { (Array.Empty<string>(), Rounding), (["x", "y", "residual", "dy", "dx"], 9.0 / 2048) })
+            {
+                OpRunner.Check(device, ResidualOnLoad(dims).InHalf(halves), t => Pick(BatchNormReference.Forward(
+                    new Dictionary<string, double[]>(t) { ["residual"] = Conv2dReference.Prologue(t["residual"], t["scale"], t["shift"], relu: false) }, relu: true, residual: true, affine: true), "y"), tolerance);
+                OpRunner.Check(device, BackwardOnLoad(dims).InHalf(halves), t => Pick(BatchNormReference.Backward(t, relu: true, residual: false, affine: true), "dx", "dgamma", "dbeta"), tolerance);
+            }
+        }
+    }
+
     // fp16 storage rounds each stored value by 2^-11 of itself, of values up to nine times the rms; a residual's gradient is summed after that rounding.
     [SkippableTheory, MemberData(nameof(Devices))]
     public void HalvesMatchReference(string device)

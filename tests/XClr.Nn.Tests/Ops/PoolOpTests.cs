@@ -40,6 +40,20 @@ public class PoolOpTests
         }
     }
 
+    // One multiply-add is rounded; storage as fp16 rounds it again, by 2^-11 of values up to nine times the rms.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void MaxPoolNormalisesAsItLoads(string device)
+    {
+        foreach (var (image, window, relu) in new[] { (new[] { 2, 7, 5, 12 }, MaxPoolCases.Stem, true), ([1, 13, 11, 4], new PoolWindow(3, 3, 1, 1), false), ([3, 60, 60, 32], MaxPoolCases.Stem, true) })
+        {
+            Dictionary<string, double[]> Reference(IReadOnlyDictionary<string, double[]> t) =>
+                PoolReference.Max(new Dictionary<string, double[]> { ["x"] = Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], relu) }, new Shape(image), window);
+            var op = MaxPoolCases.Normalised(image, window, relu);
+            OpRunner.Check(device, op, Reference, 1e-6);
+            OpRunner.Check(device, op.InHalf("x", "y"), Reference, 9 * HalfUlp);
+        }
+    }
+
     // Values from {-1, 0, 1} tie in nearly every window; the gradient must go to the first maximum in row-major order.
     [SkippableTheory, MemberData(nameof(Devices))]
     public void TiesGoToTheFirst(string device)
