@@ -1,4 +1,10 @@
-// A normalisation as one multiply-add, for an op that applies it where it loads. Backward recomputes it to find where a ReLU behind it was open: precise, so that both agree to the bit.
+// Normalisations. What forward and backward must compute alike to the bit: the sign of the result decides where a recomputed ReLU lets the gradient through.
+vec4 batchnorm(vec4 x, vec4 mean, vec4 scale, vec4 beta) {
+  precise vec4 y = (x - mean) * scale + beta;
+  return y;
+}
+
+// As one multiply-add, for an op that normalises where it loads.
 vec4 normalised(vec4 x, vec4 scale, vec4 shift) {
   precise vec4 y = fma(x, scale, shift);
   return y;
@@ -6,3 +12,10 @@ vec4 normalised(vec4 x, vec4 scale, vec4 shift) {
 
 // ReLU; NaN stays NaN.
 vec4 rectified(vec4 x) { return mix(x, vec4(0), lessThan(x, vec4(0))); }
+
+// g, zero where the ReLU behind a normalisation was closed, with mask 2 that of batchnorm(), with 3 that of normalised().
+vec4 masked(uint mask, vec4 g, vec4 x, vec4 mean, vec4 scale, vec4 shift) {
+  if (mask == 2u) return mix(g, vec4(0), lessThanEqual(batchnorm(x, mean, scale, shift), vec4(0)));
+  if (mask == 3u) return mix(g, vec4(0), lessThanEqual(normalised(x, scale, shift), vec4(0)));
+  return g;
+}

@@ -4,17 +4,27 @@
 #include "quad.glsl"
 #define FIRST_ID 9
 #include "conv2d_params.glsl"
-layout(constant_id = 12) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
+layout(constant_id = NEXT_ID) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
 #include "matrix_tile.glsl"
 #include "normalise.glsl"
 layout(std430, binding = 0) readonly buffer In { uvec2 x4[]; };          // [N,H,W,C]
 layout(std430, binding = 0) readonly buffer InOctets { uvec4 x8[]; };
 layout(std430, binding = 1) readonly buffer Weights { uvec2 w4[]; };     // [taps,C,K]
 layout(std430, binding = 1) readonly buffer WeightsOctets { uvec4 w8[]; };
+#ifdef NORM_SUMS
+#undef STORAGE
+#undef LOAD
+#define STORAGE uvec2
+#define LOAD(name, i) halves(name[i])
+#include "norm_sums.glsl"
+#define OUT 8
+#else
 READ_QUADS(2, Scale, scale);                                             // [C]
 READ_QUADS(3, Shift, shift);                                             // [C]
-layout(std430, binding = 4) buffer Out { uvec2 y[]; };
-layout(std430, binding = 5) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
+#define OUT 4
+#endif
+layout(std430, binding = OUT) buffer Out { uvec2 y[]; };
+layout(std430, binding = OUT + 1) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
 
 struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, pixel of the image
 struct Tap { int r, s, c; };     // c in quads
@@ -42,9 +52,13 @@ void advance(inout Tap t, int quads) {
 }
 
 uvec2 prologue(uvec2 words, int i) {
+#ifdef NORM_SUMS
+  return words;
+#else
   if (PROLOGUE == 0u) return words;
   vec4 a = normalised(halves(words), gain[i], offset[i]);
   return to_halves(PROLOGUE == 2u ? rectified(a) : a);
+#endif
 }
 
 int quad_at(Row row, Tap t) {
@@ -78,12 +92,14 @@ uvec4 weights(int depth, int k) {
 
 void load_next(int k0) {
   int t = int(gl_LocalInvocationIndex), octets = int(COLUMNS / 8);
+#ifndef NORM_SUMS
   if (PROLOGUE != 0u)
     [[unroll]] for (int i = 0; i < 2; i++) {
       int c = tap.c + i < C4 ? tap.c + i : 0;
       gain[i] = scale[c];
       offset[i] = shift[c];
     }
+#endif
   [[unroll]] for (uint i = 0; i < LOADS_A; i++) nextA[i] = octet(rows[i], tap);
   [[unroll]] for (uint i = 0; i < LOADS_B; i++) nextB[i] = weights(depthB + int(i * INVOCATIONS) / octets, k0 + t % octets * 2);
   advance(tap, int(DEPTH / 4));

@@ -2,12 +2,21 @@
 // IMAGES_FASTEST, pixel by pixel over all images: then a tile's rows mostly lie at one pixel, and taps outside of the image are skipped for all of them.
 //   out[n, p*OUT_STRIDE + out_y, q*OUT_STRIDE + out_x, k] = sum over tap (r, s) and channel c of in[n, p*stride + y0 + r, q*stride + x0 + s, c] * w[tap, c, k]
 // Forward: the grid is the output. Data gradient: in = dy, w = transposed weights, one such convolution per residue class of the input pixels.
-#ifndef FIRST_ID  // of this file's three specialisation constants
+#ifndef FIRST_ID  // of this file's two or three specialisation constants
 #define FIRST_ID 0
 #endif
+#ifdef NORM_SUMS
+layout(constant_id = FIRST_ID) const uint MASK = 0u;           // norm_sums.glsl
+#else
 layout(constant_id = FIRST_ID) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
+#endif
 layout(constant_id = FIRST_ID + 1) const bool ACCUMULATE = false;  // adds to out
+#ifdef NORM_SUMS
+#define NEXT_ID FIRST_ID + 2
+#define POINTERS
+#endif
 #ifndef POINTERS
+#define NEXT_ID FIRST_ID + 3
 #define POINTERS
 layout(constant_id = FIRST_ID + 2) const bool STATISTICS = false;  // writes (mean, M2) per block of rows and column
 #endif

@@ -6,7 +6,7 @@
 #include "grid.glsl"
 #include "quad.glsl"
 #include "rows.glsl"
-#include "batchnorm.glsl"
+#include "normalise.glsl"
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const uint MASK = 0;
 layout(push_constant) uniform Params { uint m; uint quads; uint rows; uint affine; float inverseCount; };
@@ -39,8 +39,7 @@ void main() {
       uint i = r * quads + COLUMN(s, k);
       vec4 g = ACTIVATION(dy, i), v = ACTIVATION(x, i);
       if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
-      if (MASK == 2) g = mix(g, vec4(0), lessThanEqual(batchnorm(v, center[k], scale[k], shift[k]), vec4(0)));
-      if (MASK == 3) g = mix(g, vec4(0), lessThanEqual(normalised(v, scale[k], shift[k]), vec4(0)));
+      g = masked(MASK, g, v, center[k], scale[k], shift[k]);
       STORE(dx, i, scale[k] * (g - average[k] - (v - center[k]) * slope[k]));
     }
   }

@@ -6,7 +6,7 @@
 #include "grid.glsl"
 #include "quad.glsl"
 #include "rows.glsl"
-#include "batchnorm.glsl"
+#include "normalise.glsl"
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const uint RESIDUAL = 0;
 layout(push_constant) uniform Params { uint m; uint quads; uint rows; uint affine; float eps; float lower; };

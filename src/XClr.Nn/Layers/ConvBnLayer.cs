@@ -14,6 +14,9 @@ public enum Mode
 /// <summary>What a layer hands on: [N,H,W,C], and the normalisation that whoever loads it must apply (null: it is finished).</summary>
 internal readonly record struct LayerOutput(Tensor Values, NormOnLoad? OnLoad = null);
 
+/// <summary>The gradient of a layer's output [N,P,Q,K]. With Sums it is masked by the layer's ReLU already, and they are its batch norm's (<see cref="Conv2dOp.BackwardData"/>).</summary>
+internal readonly record struct LayerGradient(Tensor Values, Tensor? Sums = null);
+
 /// <summary>
 /// Convolution without bias, batch norm, and optionally a residual add and ReLU behind it. Forward in training keeps what backward needs:
 /// the input, the convolution's output, its statistics, and the layer's output. Activations and their gradients are stored as the input is.
@@ -30,6 +33,8 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     private Tensor Weight => working.Weight($"{spec.Conv}.weight");
 
     private BatchNormState Norm => working.Norm(spec.Norm);
+
+    private NormPass Pass => new(convolved!, Norm, mean!, invStd!, mask, y, mask == ReluMask.OnLoad ? onLoad : null);
 
     /// <summary>Whether this layer takes an input that is yet to be normalised.</summary>
     public bool NormalisesOnLoad(DeviceCaps caps) => Conv2dOp.NormalisesOnLoad(caps, spec.Kernel * spec.Kernel);
@@ -74,12 +79,18 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     }
 
     /// <summary>dy: [N,P,Q,K], overwritten. Writes the norm's parameter gradients; returns the gradient of the convolution's output, and with a residual that of the residual, in dy's memory.</summary>
-    public Tensor BackwardNorm(Recorder gpu, Tensor dy, bool residual = false)
+    public Tensor BackwardNorm(Recorder gpu, LayerGradient dy, bool residual = false)
     {
         using var layer = gpu.Layer(spec.Conv);
-        var dx = residual ? gpu.NewTensor("dconv", dy.Shape, type: dy.Type) : dy;
-        BatchNormOp.Backward(gpu, dy, convolved!, Norm, mean!, invStd!, dx, mask, y, working.Parameters.Gradient($"{spec.Norm}.weight"), working.Parameters.Gradient($"{spec.Norm}.bias"),
-            dresidual: residual ? dy : null, onLoad: mask == ReluMask.OnLoad ? onLoad : null);
+        var (values, norm) = (dy.Values, Pass);
+        var dx = residual ? gpu.NewTensor("dconv", values.Shape, type: values.Type) : values;
+        var (dgamma, dbeta) = (working.Parameters.Gradient($"{spec.Norm}.weight"), working.Parameters.Gradient($"{spec.Norm}.bias"));
+        if (dy.Sums is { } sums)
+        {
+            BatchNormOp.BackwardFromSums(gpu, values, norm, sums, dx, dgamma, dbeta);
+            return dx;
+        }
+        BatchNormOp.Backward(gpu, values, norm.X, norm.State, norm.Mean, norm.InvStd, dx, norm.Mask, norm.Y, dgamma, dbeta, dresidual: residual ? values : null, onLoad: norm.OnLoad);
         return dx;
     }
 
@@ -90,12 +101,11 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         Conv2dOp.BackwardWeight(gpu, input.Values, dconv, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad);
     }
 
-    /// <summary>The input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned.</summary>
-    public Tensor BackwardData(Recorder gpu, Tensor dconv, Tensor? sum = null)
+    /// <summary>The input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned. It is the last of the gradient of <paramref name="below"/>'s output, where that is given.</summary>
+    public LayerGradient BackwardData(Recorder gpu, Tensor dconv, Tensor? sum = null, ConvBnLayer? below = null)
     {
         using var layer = gpu.Layer(spec.Conv);
         var dx = sum ?? gpu.NewTensor("dx", input.Values.Shape, type: input.Values.Type);
-        Conv2dOp.BackwardData(gpu, dconv, Weight, dx, geometry, accumulate: sum is not null);
-        return dx;
+        return new(dx, Conv2dOp.BackwardData(gpu, dconv, Weight, dx, geometry, accumulate: sum is not null, below?.Pass));
     }
 }

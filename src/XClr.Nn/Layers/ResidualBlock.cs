@@ -9,6 +9,9 @@ internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
     private readonly ConvBnLayer[] main = [.. spec.Main.Select(s => new ConvBnLayer(s, working))];
     private readonly ConvBnLayer? downsample = spec.Downsample is { } d ? new ConvBnLayer(d, working) : null;
 
+    /// <summary>The layer whose output is the block's.</summary>
+    public ConvBnLayer Last => main[^1];
+
     /// <summary>x: [N,H,W,C]; result: [N,P,Q,K].</summary>
     public Tensor Forward(Recorder gpu, Tensor x, Mode mode)
     {
@@ -21,17 +24,17 @@ internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
         return main[^1].Forward(gpu, hidden, mode, relu: true, identity).Values;
     }
 
-    /// <summary>dy: [N,P,Q,K], overwritten. Returns dx: [N,H,W,C].</summary>
-    public Tensor Backward(Recorder gpu, Tensor dy)
+    /// <summary>dy: [N,P,Q,K], overwritten. Returns dx: [N,H,W,C], the gradient of the output of <paramref name="below"/> (null: of something else than a layer).</summary>
+    public LayerGradient Backward(Recorder gpu, LayerGradient dy, ConvBnLayer? below)
     {
         var gradient = main[^1].BackwardNorm(gpu, dy, residual: true);
         for (var i = main.Length - 1; i > 0; i--)
         {
             main[i].BackwardWeight(gpu, gradient);
-            gradient = main[i - 1].BackwardNorm(gpu, main[i].BackwardData(gpu, gradient));
+            gradient = main[i - 1].BackwardNorm(gpu, main[i].BackwardData(gpu, gradient, below: main[i - 1]));
         }
         main[0].BackwardWeight(gpu, gradient);
-        return main[0].BackwardData(gpu, gradient, sum: IdentityGradient(gpu, dy));
+        return main[0].BackwardData(gpu, gradient, sum: IdentityGradient(gpu, dy.Values), below);
     }
 
     private Tensor IdentityGradient(Recorder gpu, Tensor didentity)
@@ -40,8 +43,8 @@ internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
         {
             return didentity;
         }
-        var gradient = downsample.BackwardNorm(gpu, didentity);
+        var gradient = downsample.BackwardNorm(gpu, new(didentity));
         downsample.BackwardWeight(gpu, gradient);
-        return downsample.BackwardData(gpu, gradient);
+        return downsample.BackwardData(gpu, gradient).Values;
     }
 }

@@ -116,17 +116,17 @@ public sealed class Model : IDisposable
     /// <summary>Records the backbone's backward pass from the gradient of the features [M,F].</summary>
     public void BackwardFeatures(Recorder gpu, Tensor dfeatures)
     {
-        var gradient = gpu.NewTensor("dmap", lastMap!.Shape, type: lastMap.Type);
-        GlobalAvgPoolOp.Backward(gpu, dfeatures, gradient);
-        foreach (var block in blocks.Reverse())
+        var gradient = new LayerGradient(gpu.NewTensor("dmap", lastMap!.Shape, type: lastMap.Type));
+        GlobalAvgPoolOp.Backward(gpu, dfeatures, gradient.Values);
+        for (var i = blocks.Length - 1; i >= 0; i--)
         {
-            gradient = block.Backward(gpu, gradient);
+            gradient = blocks[i].Backward(gpu, gradient, below: i > 0 ? blocks[i - 1].Last : Blueprint.MaxPool ? null : stem);
         }
         if (Blueprint.MaxPool)
         {
             var dstem = gpu.NewTensor("dstem", stemOutput!.Shape, type: stemOutput.Type);
-            MaxPoolOp.Backward(gpu, gradient, argmax!, PoolWindow, dstem);
-            gradient = dstem;
+            MaxPoolOp.Backward(gpu, gradient.Values, argmax!, PoolWindow, dstem);
+            gradient = new LayerGradient(dstem);
         }
         stem.BackwardWeight(gpu, stem.BackwardNorm(gpu, gradient));
     }

@@ -153,6 +153,21 @@ public static class BatchNormOp
         WriteDx(gpu, pass, RowWork.Flat(masked ? dresidual! : dy), masked ? ReluMask.None : mask, sums, RowWork.Flat(dx));
     }
 
+    /// <summary>
+    /// Training backward where the op that made dy left dy masked by the ReLU, and <paramref name="partials"/> [blocks,2,C], sums over blocks of rows of dy and dy xhat (<see cref="Conv2dOp.BackwardData"/>).
+    /// Writes dx (may be dy); dgamma, dbeta: [C].
+    /// </summary>
+    public static void BackwardFromSums(Recorder gpu, Tensor dy, NormPass norm, Tensor partials, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null)
+    {
+        var (_, c) = RowWork.Require2D(norm.X);
+        RequireVectors(c, norm.State, norm.Mean, norm.InvStd);
+        RequireBackward(norm.X, [dy, dx], ReluMask.None, null, null, null, addsToItself: false);
+        Shape.Require([-1, 2, c], partials);
+        var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulate: false);
+        var x = RowWork.Flat(norm.X);
+        WriteDx(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, x, x, c, null), RowWork.Flat(dy), ReluMask.None, sums, RowWork.Flat(dx));
+    }
+
     private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C, NormOnLoad? OnLoad)
     {
         public uint Quads => (uint)C / 4;

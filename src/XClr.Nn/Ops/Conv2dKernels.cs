@@ -30,6 +30,7 @@ internal static class Conv2dKernels
 
     private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
     private static readonly KernelVariants<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
+    private static readonly KernelVariants<RowParams> BwdDataNorm = new("conv/conv2d_bwd_data_norm", reads: 8, writes: 2, texels: 0, hasMatrices: true, hasWord: false);
     private static readonly KernelVariants<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1, texels: 1);
     private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 4, hasWide: true, hasMatrices: true);
 
@@ -45,6 +46,19 @@ internal static class Conv2dKernels
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, string detail) =>
         Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, null, null, accumulate, detail);
 
+    /// <summary>The same for a dx that is the gradient of a batch normalisation's output: masked by that one's ReLU, with its backward pass's sums in partials from block p.FirstBlock on. Not for CPU drivers.</summary>
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, bool accumulate, string detail)
+    {
+        uint[] slots = [(uint)norm.Mask, accumulate ? 1u : 0u];
+        var y = norm.Mask == ReluMask.FromOutput ? norm.Y! : norm.X;
+        var storage = RowWork.Storage(dy, taps, dx, norm.X, y);
+        var (kernel, rows, columns) = MatrixTile.Choose(gpu.Caps, BwdDataNorm.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(gpu.Caps, storage, 4 * p.K4, BwdDataNorm, slots);
+        var size = Tensor.SizeOf(storage);
+        var bytes = RowBytes(p, size, accumulate) + (norm.Mask == ReluMask.FromOutput ? 2 : 1) * size * p.M * p.K4 * 4 + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
+        gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, norm.X, y, norm.Gamma, norm.Beta, norm.Mean, norm.InvStd], writes: [dx, partials],
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);
+    }
+
     /// <summary>Whether the convolutions of such activations are the kernels with one row per lane, which write no statistics.</summary>
     public static bool HasLaneRows(DeviceCaps caps, DType storage) => caps.LaneRowKernels && storage == DType.Float32;
 
@@ -59,7 +73,7 @@ internal static class Conv2dKernels
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
         gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), prologue?.Scale ?? w, prologue?.Shift ?? w], writes: writes[..kernel.Writes],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), accumulate) + (partials is null ? 0 : CeilDiv(p.M, rows) * 8L * 4 * p.K4)), detail);
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), accumulate) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
     }
 
     // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.

@@ -51,40 +51,63 @@ public static class Conv2dOp
     /// <summary>
     /// dx[n,h,w,c] = sum over r, s, k of dy[n, (h + pad - r) / stride, (w + pad - s) / stride, k] * w[r,s,c,k] where the divisions are exact; every element of
     /// dx is written (zero where no output reaches), or added to with <paramref name="accumulate"/>. One dispatch per residue class of pixels mod stride.
+    /// With <paramref name="norm"/>, whose output's gradient dx is, dx is also masked by that one's ReLU, and the result is its sums for <see cref="BatchNormOp.BackwardFromSums"/>; null on CPU
+    /// drivers, whose kernels do neither: they are not bound by memory.
     /// </summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, bool accumulate = false)
+    public static Tensor? BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, bool accumulate = false, NormPass? norm = null)
     {
         Require(g, dx, w, dy, null);
+        norm = gpu.Caps.CpuKernels ? null : norm;
+        var classes = ResidueClasses(g, accumulate && norm is null).ToList();
+        var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X)).ToList();
+        long Blocks(ResidueClass c, int images) => CeilDiv((long)images * c.Rows * c.Columns, Conv2dKernels.TileRows);
+        var partials = norm is null
+            ? null
+            : gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape((int)runs.Sum(r => classes.Sum(c => Blocks(c, r.Count))), 2, g.C), MemoryCategory.Workspace);
+        var block = 0L;
+        foreach (var c in classes)
+        {
+            var taps = c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride);
+            foreach (var (start, count) in runs)
+            {
+                var p = c.Params(g, count, (int)block);
+                var detail = $"{g with { N = count }} {c.Y},{c.X}";
+                if (partials is null)
+                {
+                    Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, accumulate, detail);
+                    continue;
+                }
+                var rows = norm! with { X = norm.X.Rows(start, count), Y = norm.Y?.Rows(start, count) };
+                Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, rows, partials, accumulate, detail);
+                block += Blocks(c, count);
+            }
+        }
+        return partials;
+    }
+
+    // Pixels h = stride*p + Y, w = stride*q + X: taps r = (Y + pad) mod stride, + stride, ... reach them, from row p + (Y + pad - r) / stride of dy; mirrored, that is a
+    // convolution of dy with stride 1.
+    private readonly record struct ResidueClass(int Y, int X, int Rows, int Columns, int TapsR, int FirstR, int TapsS, int FirstS)
+    {
+        public Conv2dKernels.RowParams Params(ConvGeometry g, int images, int block) => new(images, Rows, Columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
+            TapsR == 0 ? 0 : (Y + g.Pad - FirstR) / g.Stride, TapsR == 0 ? 0 : (X + g.Pad - FirstS) / g.Stride, TapsR, TapsS, g.H, g.W, g.Stride, Y, X, block);
+    }
+
+    // Without those that no tap reaches where they need not be written.
+    private static IEnumerable<ResidueClass> ResidueClasses(ConvGeometry g, bool skipEmpty)
+    {
         for (var y = 0; y < Math.Min(g.Stride, g.H); y++)
         {
             for (var x = 0; x < Math.Min(g.Stride, g.W); x++)
             {
-                BackwardClass(gpu, dy, w, dx, g, y, x, accumulate);
+                var (tapsR, firstR) = ClassTaps(g.R, y + g.Pad, g.Stride);
+                var (tapsS, firstS) = ClassTaps(g.S, x + g.Pad, g.Stride);
+                var isEmpty = tapsR * tapsS == 0;
+                if (!isEmpty || !skipEmpty)
+                {
+                    yield return new(y, x, (int)CeilDiv(g.H - y, g.Stride), (int)CeilDiv(g.W - x, g.Stride), isEmpty ? 0 : tapsR, firstR, isEmpty ? 0 : tapsS, firstS);
+                }
             }
-        }
-    }
-
-    // Pixels h = stride*p + y: taps r = (y + pad) mod stride, + stride, ... reach them, from row p + (y + pad - r) / stride of dy; mirrored, that is a
-    // convolution of dy with stride 1.
-    private static void BackwardClass(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, int y, int x, bool accumulate)
-    {
-        var (tapsR, firstR) = ClassTaps(g.R, y + g.Pad, g.Stride);
-        var (tapsS, firstS) = ClassTaps(g.S, x + g.Pad, g.Stride);
-        if (tapsR * tapsS == 0)
-        {
-            if (accumulate)
-            {
-                return;
-            }
-            (tapsR, tapsS) = (0, 0);
-        }
-        var taps = tapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, tapsR, tapsS, firstR, firstS, g.Stride);
-        var (rows, columns) = ((int)CeilDiv(g.H - y, g.Stride), (int)CeilDiv(g.W - x, g.Stride));
-        foreach (var (start, count) in gpu.RowRuns(dy, dx))
-        {
-            var p = new Conv2dKernels.RowParams(count, rows, columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
-                tapsR == 0 ? 0 : (y + g.Pad - firstR) / g.Stride, tapsR == 0 ? 0 : (x + g.Pad - firstS) / g.Stride, tapsR, tapsS, g.H, g.W, g.Stride, y, x, 0);
-            Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, accumulate, $"{g with { N = count }} {y},{x}");
         }
     }
 

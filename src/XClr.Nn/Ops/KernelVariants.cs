@@ -9,8 +9,8 @@ namespace XClr.Nn.Ops;
 /// </summary>
 internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanaged
 {
-    private readonly (Kernel<T> Single, Kernel<T> Half) portable, word;
-    private readonly (Kernel<T> Single, Kernel<T> Half)? wide;
+    private readonly (Kernel<T> Single, Kernel<T> Half) portable;
+    private readonly (Kernel<T> Single, Kernel<T> Half)? word, wide;
     private readonly Kernel<T>? matrices;
 
     /// <param name="name">The portable kernel's.</param>
@@ -19,11 +19,12 @@ internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanage
     /// <param name="texels">Reads that the variants for CPU drivers bind as texel buffers.</param>
     /// <param name="hasWide">Whether there is a wide variant for CPU drivers.</param>
     /// <param name="hasMatrices">Whether there is a variant on cooperative matrices.</param>
-    public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false, bool hasMatrices = false)
+    /// <param name="hasWord">Whether there are variants for CPU drivers at all.</param>
+    public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false, bool hasMatrices = false, bool hasWord = true)
     {
         (Kernel<T>, Kernel<T>) Pair(string variant, int count) => (new(name + variant, reads, writes, count), new($"{name}{variant}_f16", reads, writes, count));
         portable = Pair("", 0);
-        word = Pair("_word", texels);
+        word = hasWord ? Pair("_word", texels) : null;
         wide = hasWide ? Pair("_word_wide", texels) : null;
         matrices = hasMatrices ? new(name + "_coopmat", reads, writes) : null;
     }
@@ -38,7 +39,7 @@ internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanage
 
     public Kernel<T> Portable(DType storage) => Of(portable, storage);
 
-    public Kernel<T> Word(DType storage) => Of(word, storage);
+    public Kernel<T> Word(DType storage) => Of(word!.Value, storage);
 
     public Kernel<T> Wide(DType storage) => Of(wide!.Value, storage);
 

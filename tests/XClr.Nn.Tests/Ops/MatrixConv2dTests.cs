@@ -147,7 +147,7 @@ public sealed class MatrixConv2dTests
     }
 
     // A device's caps without the kernels for CPU drivers, so that matrices are taken; skips where there are none.
-    private static DeviceCaps MatrixCaps(string device)
+    internal static DeviceCaps MatrixCaps(string device)
     {
         var caps = TestDevices.Get(device).Caps;
         Skip.If(caps.HalfMatrixShapes.Count == 0, $"{device} has no cooperative matrices");

@@ -1,0 +1,27 @@
+// A data gradient whose result is the gradient of a batch normalisation's output (NORM_SUMS): stored is g, the result, zero where the ReLU behind that normalisation was closed; partials get,
+// per block of rows and column, the sums of g and g xhat that its backward pass needs, xhat = (normX - mean) invStd, from g as stored.
+// MASK: as in norm/batchnorm_bwd_reduce.glsl: 0 no ReLU, 1 by the sign of normY, 2 recomputed from normX, 3 recomputed with gamma and beta for scale and shift. normX, normY: as out; the others: [K].
+READ_ACTIVATIONS(2, NormX, normX);
+READ_ACTIVATIONS(3, NormY, normY);
+READ_QUADS(4, Gamma, gamma);
+READ_QUADS(5, Beta, beta);
+READ_QUADS(6, Mean, mean);
+READ_QUADS(7, InvStd, invStd);
+
+struct Norm { vec4 center, inverse, scale, shift; };
+struct NormSums { vec4 total, weighted; };  // weighted: without invStd
+
+Norm norm_of(int k) {
+  vec4 inverse = invStd[k];
+  return Norm(mean[k], inverse, MASK == 3u ? gamma[k] : inverse * gamma[k], beta[k]);
+}
+
+vec4 open_gradient(vec4 g, vec4 x, int at, Norm n) {
+  if (MASK == 1u) return mix(g, vec4(0), lessThanEqual(ACTIVATION(normY, at), vec4(0)));
+  return masked(MASK, g, x, n.center, n.scale, n.shift);
+}
+
+void add_to(inout NormSums s, vec4 g, vec4 x, Norm n) {
+  s.total += g;
+  s.weighted += g * (x - n.center);
+}

@@ -1,0 +1,92 @@
+using XClr.Bench;
+using XClr.Bench.Cases;
+using XClr.Gpu;
+using XClr.Nn.Ops;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+using Values = System.Collections.Generic.IReadOnlyDictionary<string, double[]>;
+
+namespace XClr.Nn.Tests.Ops;
+
+/// <summary>Data gradients that carry the mask and the sums of the batch normalisation below them.</summary>
+public sealed class ConvNormTests
+{
+    // The convolution's sums as in Conv2dOpTests; the normalisation takes two means off them, which leaves no more than a few times their rounding.
+    private const double Tolerance = 1e-4;
+
+    // Two stored values, dx and dnorm, are rounded by 2^-11 of themselves each, of values up to nine times the rms.
+    private const double Stored = 2 * 9.0 / 2048;
+
+    private static readonly string[] Halves = ["dy", "w", "norm_x", "norm_y", "dx", "dnorm"];
+
+    public static TheoryData<string, string> Names()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var device in TestDevices.All)
+        {
+            foreach (var c in ConvNormCases.All)
+            {
+                data.Add(device, c.Name);
+            }
+        }
+        return data;
+    }
+
+    [SkippableTheory, MemberData(nameof(Names))]
+    public void MatchesReference(string device, string name)
+    {
+        var c = ConvNormCases.All.Single(c => c.Name == name);
+        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance);
+        OpRunner.Check(device, c.ToOpCase().InHalf(Halves), t => Reference(c, t), Stored);
+    }
+
+    /// <summary>The portable kernel's other tiles: 128 columns where the compiler gives figures, 32 where it does 64 badly.</summary>
+    [SkippableTheory]
+    [InlineData(TestDevices.Floor, 4)]
+    [InlineData(TestDevices.Floor, 1)]
+    [InlineData(TestDevices.SwiftShader, 4)]
+    [InlineData(TestDevices.SwiftShader, 1)]
+    public void OtherTilesMatchReference(string device, uint quads)
+    {
+        var c = new ConvNormCase(new(2, 15, 11, 196, 24, 1, 1, 1, 0), ReluMask.Recomputed, Accumulate: true);
+        var caps = TestDevices.Get(device).Caps with { CpuKernels = false, LaneRowKernels = false, PipelineStatistics = quads == 4 };
+        if (quads == 1)
+        {
+            caps = caps with { KernelsPassedOver = new HashSet<string> { $"conv/conv2d_bwd_data_norm<{(uint)c.Mask},1,2>" } };
+        }
+        Assert.EndsWith($",{quads}>", Kernel(caps, c.ToOpCase()).Key, StringComparison.Ordinal);
+        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, caps: caps);
+    }
+
+    [SkippableTheory, MemberData(nameof(Names))]
+    public void CooperativeMatricesMatchReference(string device, string name)
+    {
+        var c = ConvNormCases.All.Single(c => c.Name == name);
+        var caps = MatrixConv2dTests.MatrixCaps(device);
+        foreach (var cores in new[] { 1, 1000 })
+        {
+            caps = caps with { ShaderCores = cores };
+            var op = c.ToOpCase().InHalf(Halves);
+            Assert.Equal("conv/conv2d_bwd_data_norm_coopmat", Kernel(caps, op).Name);
+            OpRunner.Check(device, op, t => Reference(c, t), Stored, caps: caps);
+        }
+    }
+
+    private static Kernel Kernel(DeviceCaps caps, OpCase op)
+    {
+        var gpu = new Recorder(caps);
+        op.Record(gpu, op.NewTensors());
+        return gpu.Dispatches.First(d => d.Kernel.Name.StartsWith("conv/conv2d_bwd_data_norm", StringComparison.Ordinal)).Kernel;
+    }
+
+    private static Dictionary<string, double[]> Reference(ConvNormCase c, Values t)
+    {
+        var dx = Conv2dReference.BackwardData(c.Geometry, t["dy"], t["w"]);
+        var norm = new Dictionary<string, double[]>(t) { ["x"] = t["norm_x"] };
+        var y = c.Mask == ReluMask.FromOutput ? t["norm_y"] : BatchNormReference.Forward(norm, relu: false, residual: false, affine: true)["y"];
+        norm["dy"] = [.. dx.Select((v, i) => c.Mask != ReluMask.None && y[i] <= 0 ? 0 : v + (c.Accumulate ? t["dx"][i] : 0))];
+        var want = BatchNormReference.Backward(norm, relu: false, residual: false, affine: true);
+        return new() { ["dnorm"] = want["dx"], ["dgamma"] = want["dgamma"], ["dbeta"] = want["dbeta"] };
+    }
+}
