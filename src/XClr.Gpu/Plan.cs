@@ -21,7 +21,7 @@ public sealed unsafe partial class Plan : IDisposable
     private TimestampQueries? queries;
     private DescriptorSet[] sets = [];
     private CommandBuffer[] segments = [];
-    private IReadOnlyList<int> starts;
+    private IReadOnlyList<int> starts, order;
     private bool disposed;
 
     private Plan(GpuDevice device, PlanLayout layout)
@@ -29,7 +29,7 @@ public sealed unsafe partial class Plan : IDisposable
         this.device = device;
         options = layout.Options;
         Layout = layout;
-        starts = layout.SegmentStarts;
+        (starts, order) = (layout.SegmentStarts, layout.SubmitOrder);
         Timing = options.Timing;
     }
 
@@ -70,24 +70,25 @@ public sealed unsafe partial class Plan : IDisposable
     public GpuTicket Submit()
     {
         GpuTicket ticket = default;
-        for (var i = 0; i < segments.Length; i++)
+        for (var i = 0; i < SegmentCount; i++)
         {
             ticket = SubmitSegment(i);
         }
         return ticket;
     }
 
-    /// <summary>Parts of a run that are submitted one by one.</summary>
-    public int SegmentCount => segments.Length;
+    /// <summary>Parts of a run that are submitted one by one; those of a loop count every time.</summary>
+    public int SegmentCount => order.Count;
 
     /// <summary>Submits one part of a run; a run is all of them in their order, whatever else the queue does between them.</summary>
-    public GpuTicket SubmitSegment(int index) => new(device.Compute.Submit(segments[index], device.Copy, device.Transfer.LastUpload));
+    public GpuTicket SubmitSegment(int index) => new(device.Compute.Submit(segments[order[index]], device.Copy, device.Transfer.LastUpload));
 
-    /// <summary>Records the commands anew in other parts, once the runs so far have ended. segmentStarts: the first dispatch of each part, from 0 on, rising.</summary>
+    /// <summary>Records the commands anew in other parts, once the runs so far have ended. segmentStarts: the first dispatch of each part, from 0 on, rising; a loop's ends are cut too.</summary>
     /// <exception cref="DeviceLostException">The runs do not end.</exception>
     public void Cut(IReadOnlyList<int> segmentStarts, PlanTiming timing)
     {
-        starts = segmentStarts;
+        starts = Layout.CutAtLoops(segmentStarts);
+        order = Layout.OrderOf(starts);
         RecordAnew(timing);
     }
 
@@ -98,7 +99,7 @@ public sealed unsafe partial class Plan : IDisposable
     public void Run() => Wait(Submit());
 
     /// <summary>
-    /// Start and end of every dispatch (or of the step) of the last run. Null where the device or the plan has no timestamps, or where they are not there within the limit.
+    /// Start and end of every dispatch (in a loop: of its last time), or of the step, of the last run. Null where the device or the plan has no timestamps, or where they are not there within the limit.
     /// </summary>
     public PlanTimings? ReadTimings(TimeSpan? limit = null) =>
         queries?.Read(limit) is { } ticks ? PlanTimings.Create(device.Caps.Timestamps, ticks, Timing == PlanTiming.Dispatches ? Layout.BarrierBefore : []) : null;
@@ -232,8 +233,13 @@ public sealed unsafe partial class Plan : IDisposable
     }
 
     /// <summary>Records a whole run into other commands, without timestamps.</summary>
+    /// <exception cref="GpuException">The plan has a loop.</exception>
     internal void RecordInto(CommandBuffer commands)
     {
+        if (Layout.Dispatches.Any(d => d.Loop is not null))
+        {
+            throw new GpuException("A plan with a loop cannot be recorded into other commands.");
+        }
         Silk.NET.Vulkan.Pipeline bound = default;
         for (var i = 0; i < Layout.Dispatches.Count; i++)
         {
@@ -271,6 +277,10 @@ public sealed unsafe partial class Plan : IDisposable
         if (first == 0)
         {
             BeginRun(commands);
+        }
+        else if (Layout.Dispatches[first].Loop is not null && Timing == PlanTiming.Dispatches)
+        {
+            queries?.Reset(commands, 2 * first, 2 * (end - first));
         }
         Silk.NET.Vulkan.Pipeline bound = default;
         for (var i = first; i < end; i++)

@@ -54,10 +54,14 @@ public sealed class PlanLayout
     /// <summary>Index of each submit's first dispatch.</summary>
     public IReadOnlyList<int> SegmentStarts { get; private set; } = [];
 
-    public double Flops => Dispatches.Sum(d => d.Flops);
+    /// <summary>Segments in the order of their submits: those of a loop as often as it runs.</summary>
+    public IReadOnlyList<int> SubmitOrder => OrderOf(SegmentStarts);
 
-    /// <summary>Bytes read and written by all dispatches.</summary>
-    public long TrafficBytes => Dispatches.Sum(d => d.Bytes);
+    /// <summary>Floating-point operations of a run.</summary>
+    public double Flops => Dispatches.Sum(d => d.Times * d.Flops);
+
+    /// <summary>Bytes read and written by all dispatches of a run.</summary>
+    public long TrafficBytes => Dispatches.Sum(d => d.Times * d.Bytes);
 
     /// <summary>Bytes of transient memory that the plan allocates.</summary>
     public long TransientPeakBytes => BlockBytes.Sum();
@@ -131,7 +135,22 @@ public sealed class PlanLayout
             }
         }
         Persistent = persistent;
-        Transient = [.. order.Select(b => (b, uses[b].First, uses[b].Last))];
+        var loops = Dispatches.Where(d => d.Loop is not null).GroupBy(d => d.Loop, (_, body) => (First: body.Min(d => d.Index), Last: body.Max(d => d.Index))).ToList();
+        Transient = [.. order.Select(b => Widened(b, uses[b], loops))];
+    }
+
+    // What a loop shares with the dispatches outside it must stay through all of its times.
+    private static (GpuBuffer Buffer, int First, int Last) Widened(GpuBuffer buffer, (int First, int Last) use, List<(int First, int Last)> loops)
+    {
+        foreach (var (first, last) in loops)
+        {
+            var meets = use.First <= last && first <= use.Last;
+            if (meets && (use.First < first || use.Last > last))
+            {
+                use = (Math.Min(use.First, first), Math.Max(use.Last, last));
+            }
+        }
+        return (buffer, use.First, use.Last);
     }
 
     private void AssignOffsets(DeviceCaps caps, PlanOptions options)
@@ -149,8 +168,11 @@ public sealed class PlanLayout
     private void PlaceBarriers()
     {
         var hazards = new HazardTracker(this);
-        BarrierBefore = [.. Dispatches.Select(hazards.NeedsBarrier)];
+        BarrierBefore = [.. Dispatches.Select(d => hazards.NeedsBarrier(d, always: LoopEdge(d.Index)))];
     }
+
+    // True where a loop begins or ends before the dispatch: what runs before it is then more than what stands before it.
+    private bool LoopEdge(int dispatch) => dispatch > 0 && !ReferenceEquals(Dispatches[dispatch].Loop, Dispatches[dispatch - 1].Loop);
 
     private void CutSegments(double maxFlops)
     {
@@ -158,7 +180,7 @@ public sealed class PlanLayout
         var flops = 0.0;
         foreach (var dispatch in Dispatches)
         {
-            if (flops > 0 && flops + dispatch.Flops > maxFlops)
+            if (LoopEdge(dispatch.Index) || (flops > 0 && flops + dispatch.Flops > maxFlops))
             {
                 starts.Add(dispatch.Index);
                 flops = 0;
@@ -167,6 +189,13 @@ public sealed class PlanLayout
         }
         SegmentStarts = starts;
     }
+
+    /// <summary>First dispatches of segments, and those before which a loop begins or ends.</summary>
+    internal IReadOnlyList<int> CutAtLoops(IReadOnlyList<int> starts) => [.. starts.Union(Enumerable.Range(0, Dispatches.Count).Where(LoopEdge)).Order()];
+
+    /// <summary>The order of submits of segments with these first dispatches, cut at the loops.</summary>
+    internal IReadOnlyList<int> OrderOf(IReadOnlyList<int> starts) => [.. Enumerable.Range(0, starts.Count).GroupBy(s => (object?)Dispatches[starts[s]].Loop ?? s)
+        .SelectMany(segments => Enumerable.Repeat(segments, (segments.Key as DispatchLoop)?.Times ?? 1).SelectMany(s => s))];
 }
 
 /// <summary>Decides where a barrier is needed, by the memory that dispatches really touch (aliases included), not by buffer identity.</summary>
@@ -175,10 +204,10 @@ internal sealed class HazardTracker(PlanLayout layout)
     private readonly List<(object Space, long Start, long End)> reads = [];
     private readonly List<(object Space, long Start, long End)> writes = [];
 
-    /// <summary>True where the dispatch conflicts with one recorded since the last barrier; the dispatch is then tracked.</summary>
-    public bool NeedsBarrier(Dispatch dispatch)
+    /// <summary>True where the dispatch conflicts with one recorded since the last barrier, or always; the dispatch is then tracked.</summary>
+    public bool NeedsBarrier(Dispatch dispatch, bool always)
     {
-        var conflict = false;
+        var conflict = always;
         for (var i = 0; i < dispatch.Views.Length && !conflict; i++)
         {
             var range = RangeOf(dispatch.Views[i]);

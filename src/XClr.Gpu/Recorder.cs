@@ -18,6 +18,12 @@ public enum StepPhase
 /// <param name="Bytes">Bytes read and written; null = the sum of the bound views, one that fills several slots of one kind counted once.</param>
 public readonly record struct DispatchCost(double Flops = 0, long? Bytes = null);
 
+/// <summary>Neighbouring dispatches that a run executes several times, all of them in order each time.</summary>
+public sealed class DispatchLoop(int times)
+{
+    public int Times { get; } = times;
+}
+
 /// <summary>One recorded dispatch: everything a plan needs to bind and launch it.</summary>
 public sealed class Dispatch
 {
@@ -34,6 +40,12 @@ public sealed class Dispatch
     public required StepPhase Phase { get; init; }
     public required string Detail { get; init; }
 
+    /// <summary>The loop it is recorded in; null = none.</summary>
+    public required DispatchLoop? Loop { get; init; }
+
+    /// <summary>How often a run of the plan executes it; Flops and Bytes are those of one time.</summary>
+    public int Times => Loop?.Times ?? 1;
+
     /// <summary>Name in profiles and capture tools: kernel, shapes, layer.</summary>
     public string Label => string.Join(' ', new[] { Kernel.Name, Detail, Layer }.Where(s => s.Length > 0));
     public ReadOnlySpan<BufferView> Reads => Views.AsSpan(0, Kernel.Reads);
@@ -49,6 +61,7 @@ public sealed class Recorder(DeviceCaps caps)
     private readonly List<Dispatch> dispatches = [];
     private readonly List<string> layers = [];
     private StepPhase phase = StepPhase.Other;
+    private DispatchLoop? loop;
 
     public DeviceCaps Caps { get; } = caps;
     public IReadOnlyList<Dispatch> Dispatches => dispatches;
@@ -69,6 +82,20 @@ public sealed class Recorder(DeviceCaps caps)
         var before = phase;
         phase = value;
         return new Undo(() => phase = before);
+    }
+
+    /// <summary>
+    /// What is recorded until disposal is executed so many times in a row. Each time does the same: what differs it must read from a buffer. What it hands on from one time
+    /// to the next must be persistent, or used outside the loop too. Loops do not nest, and a plan does not begin with one.
+    /// </summary>
+    public IDisposable Repeat(int times)
+    {
+        if (loop is not null || dispatches.Count == 0 || times < 1)
+        {
+            throw new GpuException($"A loop of {times} times cannot begin after {dispatches.Count} dispatches{(loop is null ? "" : " in another loop")}.");
+        }
+        loop = new DispatchLoop(times);
+        return new Undo(() => loop = null);
     }
 
     /// <summary>
@@ -106,6 +133,7 @@ public sealed class Recorder(DeviceCaps caps)
             Layer = string.Join('.', layers),
             Phase = phase,
             Detail = detail,
+            Loop = loop,
         });
     }
 

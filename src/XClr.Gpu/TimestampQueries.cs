@@ -24,9 +24,11 @@ internal sealed unsafe class TimestampQueries : IDisposable
     /// <summary>Query commands recorded so far.</summary>
     public int Commands { get; private set; }
 
-    public void Reset(CommandBuffer commands)
+    public void Reset(CommandBuffer commands) => Reset(commands, 0, Count);
+
+    public void Reset(CommandBuffer commands, int first, int count)
     {
-        device.Vk.CmdResetQueryPool(commands, pool, 0, (uint)Count);
+        device.Vk.CmdResetQueryPool(commands, pool, (uint)first, (uint)count);
         Commands++;
     }
 

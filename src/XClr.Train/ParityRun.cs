@@ -35,6 +35,9 @@ public sealed record ParityRequest
     /// <summary>0 = no clipping.</summary>
     public float ClipNorm { get; init; }
 
+    /// <summary>Samples that the network works on at a time; 0 = all. It may be all samples too: the same in a loop of one time.</summary>
+    public int MicroBatch { get; init; }
+
     /// <summary>Eval: running statistics, loss and outputs only.</summary>
     public Mode Mode { get; init; } = Mode.Train;
 
@@ -57,6 +60,10 @@ public static class ParityRun
             throw new SafetensorsException($"{request.Batch}: images has shape {batch["images"].ShapeText}, expected [2N,3,H,W].");
         }
         var samples = (int)shape[0] / 2;
+        if (request.MicroBatch != 0 && (request.Mode == Mode.Eval || request.MicroBatch < 0 || samples % request.MicroBatch != 0))
+        {
+            throw new UsageException($"--micro-batch {request.MicroBatch}: it is for --mode train, and must divide the {samples} samples of {request.Batch}.");
+        }
         (float[] Rows, int Width)? text = request.Loss is LossKind.Xclr or LossKind.Clip ? Text(batch, samples) : null;
         uint[]? labels = request.Loss is LossKind.SupCon or LossKind.Supervised ? Labels(batch, samples) : null;
         using var device = TrainSetup.OpenDevice(request.Device);
@@ -64,17 +71,18 @@ public static class ParityRun
         ModelFile.Load(device, model, _ => true, request.Weights);
         using var objective = new Objective(new ObjectiveSpec(request.Loss, samples, request.Tau, request.TauS, text?.Width ?? 0, Classes: model.Spec.Head == HeadKind.Classifier ? model.Spec.ProjectionWidth : 0));
         using var optimizer = request.Optimizer is { } settings ? settings.Create(model.Parameters, device.Caps) : null;
-        using var run = new ParityStep(device, model, objective, optimizer, request, [.. shape.Select(d => (int)d)]);
+        using var micro = request.MicroBatch == 0 ? null : new MicroBatches(samples, request.MicroBatch);
+        using var run = new ParityStep(device, model, micro, objective, optimizer, request, [.. shape.Select(d => (int)d)]);
         objective.Upload(device, labels, text?.Rows);
         run.Execute(Images(batch.ReadFloat32("images"), shape));
         var stepped = request.Mode == Mode.Train && optimizer is not null;
-        SafetensorsWriter.Write(request.Out, run.Results().Concat(stepped ? BatchesTracked(weights, model) : []));
+        SafetensorsWriter.Write(request.Out, run.Results().Concat(stepped ? BatchesTracked(weights, model, micro?.Count ?? 1) : []));
         return run.Loss;
     }
 
-    // The step is one training batch more for every batch norm.
-    private static IEnumerable<SafetensorsEntry> BatchesTracked(SafetensorsFile weights, Model model) =>
-        ModelFile.TrackedNames(model).Select(name => SafetensorsEntry.Int64(name, [], new[] { (weights.Contains(name) ? weights.ReadInt64(name)[0] : 0) + 1 }));
+    // A step is one training batch more for every batch norm, or one per micro-batch.
+    private static IEnumerable<SafetensorsEntry> BatchesTracked(SafetensorsFile weights, Model model, int batches) =>
+        ModelFile.TrackedNames(model).Select(name => SafetensorsEntry.Int64(name, [], new[] { (weights.Contains(name) ? weights.ReadInt64(name)[0] : 0) + batches }));
 
     private static ModelSpec Infer(ParityRequest request, SafetensorsFile weights)
     {
@@ -126,15 +134,16 @@ internal sealed class ParityStep : IDisposable
 {
     private readonly GpuDevice device;
     private readonly Model model;
+    private readonly MicroBatches? micro;
     private readonly Objective objective;
     private readonly Optimizer? optimizer;
     private readonly ParityRequest request;
     private readonly Tensor images, features, projections;
     private readonly Tensor stepVariables = StepVariables.NewTensor();
 
-    public ParityStep(GpuDevice device, Model model, Objective objective, Optimizer? optimizer, ParityRequest request, int[] shape)
+    public ParityStep(GpuDevice device, Model model, MicroBatches? micro, Objective objective, Optimizer? optimizer, ParityRequest request, int[] shape)
     {
-        (this.device, this.model, this.objective, this.optimizer, this.request) = (device, model, objective, optimizer, request);
+        (this.device, this.model, this.micro, this.objective, this.optimizer, this.request) = (device, model, micro, objective, optimizer, request);
         images = Tensor.Persistent("images", new Shape(shape[0], shape[2], shape[3], ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Inputs);
         features = Tensor.Persistent("features", new Shape(shape[0], ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
         projections = Tensor.Persistent(model.Spec.Head == HeadKind.Classifier ? "logits" : "projections", new Shape(shape[0], ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
@@ -156,16 +165,24 @@ internal sealed class ParityStep : IDisposable
 
     private void Record(Recorder gpu)
     {
-        model.Forward(gpu, request.Precision.Stored(gpu, images), request.Mode, features, projections);
-        var gradient = objective.Record(gpu, model, projections, stepVariables);
-        if (request.Mode == Mode.Train)
+        if (micro is not null)
         {
-            model.Backward(gpu, gradient);
-            if (optimizer is not null)
+            Tensor Views() => request.Precision.Stored(gpu, micro.Take(gpu, images));
+            MicroBatchStep.Record(gpu, micro, Views, request.Precision.Storage(), model, objective, stepVariables, scaler: null, features, projections);
+        }
+        else
+        {
+            model.Forward(gpu, request.Precision.Stored(gpu, images), request.Mode, features, projections);
+            var gradient = objective.Record(gpu, model, projections, stepVariables);
+            if (request.Mode == Mode.Train)
             {
-                optimizer.Record(gpu, stepVariables);
-                model.Commit(gpu, optimizer.Result);
+                model.Backward(gpu, gradient);
             }
+        }
+        if (request.Mode == Mode.Train && optimizer is not null)
+        {
+            optimizer.Record(gpu, stepVariables);
+            model.Commit(gpu, optimizer.Result);
         }
     }
 

@@ -10,7 +10,8 @@ public sealed record PlanPhase(StepPhase Phase, int Dispatches, double Flops, lo
 /// <param name="Rows">Images through the backbone per step.</param>
 /// <param name="Fingerprint">See <see cref="TrainGraph.Fingerprint"/>.</param>
 /// <param name="Layout">Dispatches, memory, barriers.</param>
-public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, PlanLayout Layout)
+/// <param name="MicroBatch">Samples that the network works on at a time.</param>
+public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, PlanLayout Layout, int MicroBatch)
 {
     /// <summary>Bytes per image that a step of ResNet-50 at 224x224 moves by the cost model (docs/performance.md): fp16, every element-wise function fused.</summary>
     public const double ModelBytesPerImage = 300e6;
@@ -20,11 +21,11 @@ public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, P
 
     /// <summary>Dispatches, FLOPs and bytes by phase, in the order of the step.</summary>
     public IReadOnlyList<PlanPhase> Phases => [.. Layout.Dispatches.GroupBy(d => d.Phase)
-        .Select(g => new PlanPhase(g.Key, g.Count(), g.Sum(d => d.Flops), g.Sum(d => d.Bytes)))];
+        .Select(g => new PlanPhase(g.Key, g.Count(), g.Sum(d => d.Times * d.Flops), g.Sum(d => d.Times * d.Bytes)))];
 
     /// <summary>The same by kernel, most FLOPs first.</summary>
     public IReadOnlyList<(string Kernel, int Dispatches, double Flops, long Bytes)> Kernels => [.. Layout.Dispatches.GroupBy(d => d.Kernel.Name)
-        .Select(g => (g.Key, g.Count(), g.Sum(d => d.Flops), g.Sum(d => d.Bytes))).OrderByDescending(k => k.Item3)];
+        .Select(g => (g.Key, g.Count(), g.Sum(d => d.Times * d.Flops), g.Sum(d => d.Times * d.Bytes))).OrderByDescending(k => k.Item3)];
 
     /// <summary>Compiles the step of a configuration for the device that it would run on. Needs no data where the loss needs none of its properties.</summary>
     /// <exception cref="GpuOutOfMemoryException">The batch cannot fit; the message names the largest that can.</exception>
@@ -41,7 +42,7 @@ public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, P
     }
 
     /// <summary>The report of a step that is laid out already, and fits.</summary>
-    internal static PlanReport Create(TrainConfig config, TrainGraph graph, PlanLayout layout) => new(graph.Caps, 2 * config.BatchSize, graph.Fingerprint(), layout);
+    internal static PlanReport Create(TrainConfig config, TrainGraph graph, PlanLayout layout) => new(graph.Caps, 2 * config.BatchSize, graph.Fingerprint(), layout, graph.MicroBatches?.Size ?? config.BatchSize);
 
     /// <summary>The loss of a configuration, with the data set's class captions where there is a data set.</summary>
     internal static ObjectiveSpec Objective(TrainConfig config)

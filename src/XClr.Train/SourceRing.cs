@@ -17,7 +17,7 @@ public sealed class SourceRing : IDisposable
     private readonly int halfBytes;
     private readonly AugmentSpec spec;
 
-    /// <param name="caps">Bounds the ring: it is bound as one range.</param>
+    /// <param name="caps">Bounds the ring: it is bound as one range. A half is at most an array of the host.</param>
     /// <param name="samples">Images per batch.</param>
     /// <param name="views">Views per image.</param>
     /// <param name="spec">What all views share.</param>
@@ -25,7 +25,7 @@ public sealed class SourceRing : IDisposable
     {
         this.spec = spec;
         Samples = samples;
-        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), caps.MaxStorageBufferRange / 2 / samples / 4 * 4);
+        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), Math.Min(caps.MaxStorageBufferRange / 2, Array.MaxLength) / samples / 4 * 4);
         halfBytes = ImageBytes * samples;
         Bytes = Tensor.Persistent("source_ring", new Shape(halfBytes / 2), MemoryCategory.Inputs, DType.UInt32);
         Table = Tensor.Persistent("augment_table", new Shape(samples * views, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);

@@ -15,6 +15,7 @@ internal static class TrainCheckpoint
     /// <summary>Saves model, head, optimiser and state; returns the folder.</summary>
     public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, StreamPosition position, CheckpointMetric? best)
     {
+        var batches = step * (graph.MicroBatches?.Count ?? 1);
         var state = new CheckpointState
         {
             FormatVersion = CheckpointState.CurrentVersion,
@@ -33,7 +34,7 @@ internal static class TrainCheckpoint
             Device = graph.Caps.FullName,
         };
         return store.Save(state, new CheckpointTensors(
-            ModelFile.BackboneEntries(device, graph.Model, step), ModelFile.HeadEntries(device, graph.Model, step), OptimizerEntries(device, graph)));
+            ModelFile.BackboneEntries(device, graph.Model, batches), ModelFile.HeadEntries(device, graph.Model, batches), OptimizerEntries(device, graph)));
     }
 
     /// <summary>Reads a checkpoint that a run goes on from.</summary>

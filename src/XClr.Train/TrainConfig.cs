@@ -47,6 +47,9 @@ public sealed record TrainConfig
 
     // Optimisation
     public int BatchSize { get; init; } = 256;
+
+    /// <summary>Samples that the network works on at a time; 0: all of the batch; null: as many as fit the device.</summary>
+    public int? MicroBatch { get; init; } = 0;
     public double? Epochs { get; init; } = 100;
     public long? Steps { get; init; }
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.Lars;

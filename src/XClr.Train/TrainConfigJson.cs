@@ -71,7 +71,7 @@ internal static class TrainConfigJson
                 json.WritePropertyName(option.Name);
                 if (option.Get(config) is not { } text)
                     json.WriteNullValue();
-                else if (option.Form == OptionForm.Text)
+                else if (option.Form == OptionForm.Text || (option.Form == OptionForm.NumberOrText && !char.IsAsciiDigit(text[0])))
                     json.WriteStringValue(text);
                 else
                     json.WriteRawValue(text);
@@ -88,10 +88,10 @@ internal static class TrainConfigJson
         return (value.ValueKind, form) switch
         {
             (JsonValueKind.Null, _) => "",
-            (JsonValueKind.String, OptionForm.Text) => value.GetString()!,
-            (JsonValueKind.Number, OptionForm.Number) => value.GetRawText(),
+            (JsonValueKind.String, OptionForm.Text or OptionForm.NumberOrText) => value.GetString()!,
+            (JsonValueKind.Number, OptionForm.Number or OptionForm.NumberOrText) => value.GetRawText(),
             (JsonValueKind.True or JsonValueKind.False, OptionForm.Switch) => value.GetRawText(),
-            _ => throw Kind(source, property.Name, form switch { OptionForm.Text => "a string", OptionForm.Number => "a number", _ => "true or false" }, value),
+            _ => throw Kind(source, property.Name, form switch { OptionForm.Text => "a string", OptionForm.Number => "a number", OptionForm.NumberOrText => "a number or a string", _ => "true or false" }, value),
         };
     }
 

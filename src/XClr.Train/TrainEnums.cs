@@ -64,6 +64,9 @@ public enum AugmentPreset
 /// <summary>What a precision means for tensors.</summary>
 internal static class PrecisionStorage
 {
+    /// <summary>How activations and working weights are stored.</summary>
+    public static DType Storage(this Precision precision) => precision == Precision.Amp ? DType.Float16 : DType.Float32;
+
     /// <summary>Images as the network of this precision takes them: fp32 as they are, or cast to fp16.</summary>
     public static Tensor Stored(this Precision precision, Recorder gpu, Tensor images) => precision == Precision.Amp ? CastOp.ToHalf(gpu, images) : images;
 }

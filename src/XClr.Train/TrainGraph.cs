@@ -39,13 +39,14 @@ public sealed class TrainGraph : IDisposable
 
     private static TrainGraph Create(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective)
     {
+        config = config with { MicroBatch = config.MicroBatch ?? LargestMicroBatch(caps, config, objective) ?? 1 };
         try
         {
             return new TrainGraph(caps, record, config, objective);
         }
-        catch (Exception e) when (e is GpuException or ShapeException && LargestFit(caps, config, objective) is > 1 and var largest)
+        catch (Exception e) when (e is GpuException or ShapeException && FitsAtMost(caps, config, objective) is { } most)
         {
-            throw new GpuOutOfMemoryException($"--batch-size {config.BatchSize} at {config.ImageSize} pixels: {e.Message} The largest --batch-size that fits is {largest}.", 0, caps.DeviceLocalBytes);
+            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} {char.ToUpperInvariant(most[0])}{most[1..]}.", 0, caps.DeviceLocalBytes);
         }
     }
 
@@ -60,7 +61,8 @@ public sealed class TrainGraph : IDisposable
         Optimizer = new OptimizerSettings(config.Optimizer, config.WeightDecay, config.Momentum, config.Nesterov).Create(Model.Parameters, caps);
         Scaler = config.Precision == Precision.Amp ? new LossScaler() : null;
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
-        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, Model, Objective, Optimizer, StepVariables, Scaler));
+        MicroBatches = config.MicroBatch is > 0 and var size && size < objective.Samples ? new MicroBatches(objective.Samples, size) : null;
+        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, Model, Objective, Optimizer, StepVariables, Scaler, MicroBatches));
     }
 
     public DeviceCaps Caps { get; }
@@ -72,11 +74,14 @@ public sealed class TrainGraph : IDisposable
     /// <summary>Null in fp32.</summary>
     public LossScaler? Scaler { get; }
     public SourceRing Sources { get; }
+
+    /// <summary>Null where the network works on the whole batch at once.</summary>
+    public MicroBatches? MicroBatches { get; }
     public Tensor StepVariables { get; } = Nn.Optim.StepVariables.NewTensor();
     public Recorder Step { get; }
 
     /// <summary>Images per run of the network where the run is evaluated: no more than a step has.</summary>
-    public int EvaluationRows => Math.Min(MaxEvaluationRows, 2 * objective.Samples);
+    public int EvaluationRows => Math.Min(MaxEvaluationRows, MicroBatches?.Rows ?? 2 * objective.Samples);
 
     /// <summary>Uploads what stays the same over the run, and the optimiser's and the loss scale's first state.</summary>
     public void Initialize(GpuDevice device)
@@ -94,7 +99,7 @@ public sealed class TrainGraph : IDisposable
         var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{Caps.DeviceUuid} {Caps.DriverUuid} {Caps.DriverInfo} {Caps.SubgroupSize}\n");
         foreach (var dispatch in Step.Dispatches)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{dispatch.Kernel.Key} {ShaderLibrary.Hash(dispatch.Kernel.Name)} {dispatch.Groups} {Convert.ToHexString(dispatch.PushConstants)}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{dispatch.Kernel.Key} {ShaderLibrary.Hash(dispatch.Kernel.Name)} {dispatch.Groups} {Convert.ToHexString(dispatch.PushConstants)}{(dispatch.Loop is null ? "" : $" {dispatch.Times}")}\n");
         }
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..16].ToLowerInvariant();
     }
@@ -115,7 +120,7 @@ public sealed class TrainGraph : IDisposable
             // What else changes before the next start.
             further -= further / 16;
             var left = Caps with { DeviceLocalBytes = held + further, MaxMemoryAllocationSize = Math.Min(Caps.MaxMemoryAllocationSize, Math.Max(held, further)) };
-            throw new GpuOutOfMemoryException($"--batch-size {config.BatchSize} at {config.ImageSize} pixels: {e.Message} End other programs that use the device, or: {Remedy(left)}.", e.RequestedBytes, e.HeapBytes);
+            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} End other programs that use the device, or: {Remedy(left)}.", e.RequestedBytes, e.HeapBytes);
         }
     }
 
@@ -128,39 +133,54 @@ public sealed class TrainGraph : IDisposable
         }
         var evaluations = EvaluationBytes == 0 ? "" : $" and {EvaluationBytes >> 20} MiB more for its evaluations";
         throw new GpuOutOfMemoryException(
-            $"--batch-size {config.BatchSize} at {config.ImageSize} pixels needs {layout.TotalBytes >> 20} MiB{evaluations}, {layout.Largest.Bytes >> 20} of them in one piece; {Caps.Name} has {Caps.DeviceLocalBytes >> 20} MiB, at most {Caps.MaxMemoryAllocationSize >> 20} in one piece; {Remedy(Caps)}.",
+            $"{Asked(config)} needs {layout.TotalBytes >> 20} MiB{evaluations}, {layout.Largest.Bytes >> 20} of them in one piece; {Caps.Name} has {Caps.DeviceLocalBytes >> 20} MiB, at most {Caps.MaxMemoryAllocationSize >> 20} in one piece; {Remedy(Caps)}.",
             layout.TotalBytes, Caps.DeviceLocalBytes);
     }
 
     // What an evaluation takes beside the step's memory, which stays while it runs.
     private long EvaluationBytes => config.ValData is null ? 0 : evaluationBytes ??= Evaluator.ExtraBytes(Caps, Model, Images, EvaluationRows);
 
-    private string Remedy(DeviceCaps caps) => LargestFit(caps, config, objective) is > 1 and var fits
-        ? $"the largest --batch-size that fits is {fits}"
-        : "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
+    private static string Asked(TrainConfig config) =>
+        $"--batch-size {config.BatchSize}{(config.MicroBatch is > 0 and var size && size < config.BatchSize ? $" in --micro-batch {size}" : "")} at {config.ImageSize} pixels";
 
-    // The largest batch below the one asked for whose step the device can hold; 0 where there is none.
-    private static int LargestFit(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
+    private string Remedy(DeviceCaps caps) => FitsAtMost(caps, config, objective) ?? "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
+
+    // What to ask for instead: the whole batch in smaller parts, or the largest batch that is held at once; null where there is neither.
+    private static string? FitsAtMost(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
     {
-        bool Fits(int batch)
-        {
-            try
-            {
-                using var graph = new TrainGraph(caps, RecordOnce(caps), config with { BatchSize = batch }, objective with { Samples = batch });
-                return PlanLayout.Create(graph.Step.Dispatches, caps).Fits(caps, graph.EvaluationBytes);
-            }
-            catch (Exception e) when (e is GpuException or ShapeException)
-            {
-                return false;
-            }
-        }
+        var micro = LargestMicroBatch(caps, config, objective) is { } part ? $"--micro-batch {part} trains the whole batch" : null;
+        var batch = LargestBatch(caps, config, objective) is > 1 and var largest ? $"the largest --batch-size that fits is {largest}" : null;
+        return batch is not null && micro is not null ? $"{micro}; {batch}" : batch ?? micro;
+    }
+
+    // The largest divisor of the batch such that the device can hold the step in micro-batches of that size, the batch itself included; null where there is none.
+    private static int? LargestMicroBatch(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective) =>
+        Enumerable.Range(1, config.BatchSize).Where(k => config.BatchSize % k == 0).Select(k => (int?)(config.BatchSize / k))
+            .FirstOrDefault(size => Fits(caps, config with { MicroBatch = size }, objective));
+
+    // The largest batch below the one asked for whose step, at once, the device can hold; 0 where there is none.
+    private static int LargestBatch(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
+    {
         var (fits, fails) = (0, config.BatchSize);
         while (fails - fits > 1)
         {
             var middle = (fits + fails) / 2;
-            (fits, fails) = Fits(middle) ? (middle, fails) : (fits, middle);
+            (fits, fails) = Fits(caps, config with { BatchSize = middle, MicroBatch = 0 }, objective with { Samples = middle }) ? (middle, fails) : (fits, middle);
         }
         return fits;
+    }
+
+    private static bool Fits(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
+    {
+        try
+        {
+            using var graph = new TrainGraph(caps, RecordOnce(caps), config, objective);
+            return PlanLayout.Create(graph.Step.Dispatches, caps).Fits(caps, graph.EvaluationBytes);
+        }
+        catch (Exception e) when (e is GpuException or ShapeException)
+        {
+            return false;
+        }
     }
 
     public void Dispose()
@@ -170,6 +190,7 @@ public sealed class TrainGraph : IDisposable
         Optimizer.Dispose();
         Scaler?.Dispose();
         Sources.Dispose();
+        MicroBatches?.Dispose();
         StepVariables.View.Buffer.Dispose();
     }
 }

@@ -8,6 +8,7 @@ public enum OptionForm
 {
     Text,
     Number,
+    NumberOrText,
     Switch,
 }
 
@@ -105,6 +106,17 @@ internal static class OptionValues
         OptionForm.Number, WholeRange(min, max),
         (string t, out int v) => int.TryParse(t, NumberStyles.AllowLeadingSign, Invariant, out v) && v >= min && v <= max,
         static v => v.ToString(Invariant));
+
+    /// <summary>A whole number from 0 up, or `auto`: null.</summary>
+    public static OptionValue<int?> IntOrAuto { get; } = new(
+        OptionForm.NumberOrText, "auto|a whole number from 0 up",
+        (string t, out int? v) =>
+        {
+            var isNumber = int.TryParse(t, NumberStyles.None, Invariant, out var number);
+            v = isNumber ? number : null;
+            return isNumber || t.Equals("auto", StringComparison.OrdinalIgnoreCase);
+        },
+        static v => v?.ToString(Invariant) ?? "auto");
 
     /// <summary>A whole number from 0 to 2^64 - 1.</summary>
     public static OptionValue<ulong> ULong { get; } = new(

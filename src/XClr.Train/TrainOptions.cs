@@ -119,6 +119,8 @@ public static class TrainOptions
     {
         yield return Option("batch-size", "samples", "Samples of the loss's batch; each gives two views",
             OptionValues.Int(1, 1 << 20), c => c.BatchSize, (c, v) => c with { BatchSize = v });
+        yield return Option("micro-batch", "samples", "Samples that the network works on at a time, for batches larger than memory; 0: the whole batch; auto: as many as fit. The loss compares the whole batch, batch norms a micro-batch",
+            OptionValues.IntOrAuto, c => c.MicroBatch, (c, v) => c with { MicroBatch = v });
         yield return Option("epochs", "passes over the data", "Length of the run; replaces --steps",
             OptionValues.OptionalNumber(0, 1e6, aboveMin: true), c => c.Epochs, (c, v) => v is null ? c with { Epochs = null } : c with { Epochs = v, Steps = null });
         yield return Option("steps", "optimiser steps", "Length of the run; replaces --epochs",

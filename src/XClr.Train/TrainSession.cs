@@ -40,6 +40,10 @@ internal sealed class TrainSession : IDisposable
             Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
             Graph = Keep(TrainGraph.Create(Device, config, objective));
+            if (Graph.MicroBatches is { } micro)
+            {
+                reporter.Info($"micro-batches: {micro.Count} of {micro.Size} samples a step");
+            }
             fingerprint = Graph.Fingerprint();
             StepsPerEpoch = Math.Max(1, Samples / config.BatchSize);
             TotalSteps = config.TotalSteps(StepsPerEpoch);

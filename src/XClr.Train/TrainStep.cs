@@ -11,19 +11,42 @@ namespace XClr.Train;
 public static class TrainStep
 {
     /// <summary>
-    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P]. With a scaler the network's storage is fp16.
+    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P]. With a scaler the network's storage is fp16; with
+    /// micro-batches the network works on one after another (<see cref="MicroBatchStep"/>).
     /// </summary>
-    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables, LossScaler? scaler = null)
+    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables, LossScaler? scaler = null, MicroBatches? micro = null)
     {
-        var views = gpu.NewTensor("views", new Shape(2 * sources.Samples, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
-        using (gpu.Phase(StepPhase.Augment))
+        Tensor Views(Tensor table)
         {
-            AugmentOp.Forward(gpu, sources.Bytes, sources.Table, views, images);
+            var views = gpu.NewTensor("views", new Shape(table.Shape[0], images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
+            using (gpu.Phase(StepPhase.Augment))
+            {
+                AugmentOp.Forward(gpu, sources.Bytes, table, views, images);
+            }
+            return scaler is null ? views : CastOp.ToHalf(gpu, views);
         }
+        if (micro is not null)
+        {
+            MicroBatchStep.Record(gpu, micro, () => Views(micro.Take(gpu, sources.Table)), scaler is null ? DType.Float32 : DType.Float16, model, objective, stepVariables, scaler);
+        }
+        else
+        {
+            RecordWhole(gpu, () => Views(sources.Table), model, objective, stepVariables, scaler);
+        }
+        using (gpu.Phase(StepPhase.Optimizer))
+        {
+            optimizer.Record(gpu, stepVariables);
+            model.Commit(gpu, optimizer.Result);
+            scaler?.Update(gpu, optimizer.Result);
+        }
+    }
+
+    private static void RecordWhole(Recorder gpu, Func<Tensor> views, Model model, Objective objective, Tensor stepVariables, LossScaler? scaler)
+    {
         ModelOutput output;
         using (gpu.Phase(StepPhase.Forward))
         {
-            output = model.Forward(gpu, scaler is null ? views : CastOp.ToHalf(gpu, views), Mode.Train);
+            output = model.Forward(gpu, views(), Mode.Train);
         }
         Tensor gradient;
         using (gpu.Phase(StepPhase.Loss))
@@ -34,12 +57,6 @@ public static class TrainStep
         using (gpu.Phase(StepPhase.Backward))
         {
             model.Backward(gpu, gradient);
-        }
-        using (gpu.Phase(StepPhase.Optimizer))
-        {
-            optimizer.Record(gpu, stepVariables);
-            model.Commit(gpu, optimizer.Result);
-            scaler?.Update(gpu, optimizer.Result);
         }
     }
 }

@@ -41,6 +41,15 @@ internal static class TrainValidation
     {
         Require(c.BatchSize >= 2,
             $"--batch-size {c.BatchSize}: the contrastive losses compare samples; use 2 or more.");
+        Require(c.MicroBatch is not > 0 || c.MicroBatch >= c.BatchSize || c.BatchSize % c.MicroBatch == 0,
+            $"--micro-batch {c.MicroBatch} does not divide --batch-size {c.BatchSize}; the next smaller one that does is {LargestDivisor(c.BatchSize, Math.Max(1, c.MicroBatch ?? 1))}.");
+    }
+
+    private static int LargestDivisor(int number, int most)
+    {
+        while (number % most != 0)
+            most--;
+        return most;
     }
 
     private static void CheckAugmentation(TrainConfig c)

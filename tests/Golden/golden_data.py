@@ -23,6 +23,9 @@ NETWORKS = {
     "bottleneck-simclr-lars": f"{BOTTLENECK} --loss simclr --optimizer lars --lr 20 --weight-decay 0.001",
     "bottleneck-clip-lars": f"{BOTTLENECK} --loss clip --optimizer lars --lr 20 --weight-decay 0.001 --clip-norm 1",
     "bottleneck-supervised-sgd": f"{BOTTLENECK} --loss supervised --optimizer sgd --lr 0.2 --weight-decay 0.01",
+    "bottleneck-xclr-micro": f"{BOTTLENECK} --loss xclr --micro-batch 2 --optimizer sgd --lr 0.2 --weight-decay 0.01",
+    "bottleneck-clip-micro": f"{BOTTLENECK} --loss clip --micro-batch 2 --optimizer adamw --lr 0.01 --clip-norm 0.5",
+    "bottleneck-supervised-micro": f"{BOTTLENECK} --loss supervised --micro-batch 1 --optimizer lars --lr 20",
     "bottleneck-eval": f"{BOTTLENECK} --loss xclr --optimizer none --mode eval",
 }
 

@@ -71,6 +71,13 @@ AMP = [
     ("resnet50", "odd", 8, "supcon", "sgd-nesterov"),
     ("resnet50", "odd", 4, "supervised", "lars"),
 ]
+# In micro-batches of so many samples, which batch norms see one at a time.
+MICRO = [
+    ("resnet18", "even", 8, "xclr", "sgd", 4),
+    ("resnet18", "odd", 6, "supcon", "adamw-clip", 3),
+    ("resnet50", "even", 8, "simclr", "lars", 4),
+    ("resnet50", "odd", 6, "clip", "adamw-clip", 3),
+]
 STEPS = {
     "sgd": "--optimizer sgd --lr 0.1,0.2,0.05,0.1 --steps 4 --weight-decay 1e-3 --momentum 0.9",
     "sgd-nesterov-clip": "--optimizer sgd --lr 0.1 --steps 4 --weight-decay 1e-3 --momentum 0.9 --nesterov --clip-norm 0.7",
@@ -89,6 +96,8 @@ def cases(position):
         yield network(f"r{arch[6:]}-{size}-n{n}-{loss}-{optimizer}", arch, size, n, loss, optimizer)
     for arch, size, n, loss, optimizer in AMP:
         yield network(f"r{arch[6:]}-{size}-n{n}-{loss}-{optimizer}-amp", arch, size, n, loss, optimizer, more=" --precision amp")
+    for arch, size, n, loss, optimizer, micro in MICRO:
+        yield network(f"r{arch[6:]}-{size}-n{n}-{loss}-{optimizer}-micro{micro}", arch, size, n, loss, optimizer, more=f" --micro-batch {micro}")
     yield network("r18-odd-n5-xclr-eval", "resnet18", "odd", 5, "xclr", "none", more=" --mode eval")
     yield network("r50-odd-n4-clip-eval", "resnet50", "odd", 4, "clip", "none", more=" --mode eval")
     yield network("r18-odd-n4-xclr-sgd-swiftshader", "resnet18", "odd", 4, "xclr", "sgd", "swiftshader", SWIFTSHADER)

@@ -3,6 +3,7 @@ import numpy as np
 import torch
 
 import losses
+import micro_batches
 import mixed_precision
 from networks import LAYERS, Network, randomise
 from optimizers import Optimizer
@@ -39,6 +40,8 @@ def load(weights, options, dtype):
     last = {"clip": "clip.image_projection.weight", "fc": "fc.weight", "projector": "projector.3.weight"}[head]
     network = Network(options.arch, weights["conv1.weight"].shape[0], options.stem, weights[last].shape[0], text_width, head).to(dtype)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    if options.micro_batch:
+        micro_batches.normalise_apart(network, options.micro_batch)
     return network.train(options.mode == "train")
 
 

@@ -106,6 +106,41 @@ public class PlanLayoutTests
     }
 
     [Fact]
+    public void A_loop_keeps_what_it_shares_and_counts_every_time()
+    {
+        var gpu = new Recorder(Caps);
+        using var target = new GpuBuffer("target", 1024, MemoryCategory.Outputs);
+        var (before, inside, other, after) = (New("before"), New("inside"), New("other"), New("after"));
+        GpuBuffer New(string name) => gpu.Transient(name, 1024, MemoryCategory.Activations);
+        void Record(GpuBuffer from, GpuBuffer to) => gpu.Dispatch(Copy, 1, new NoParams(), reads: [from], writes: [to], new DispatchCost(1e9));
+        gpu.Dispatch(Produce, 1, new NoParams(), reads: [], writes: [before]);
+        using (gpu.Repeat(3))
+        {
+            Record(before, inside);
+            Record(inside, other);
+            Record(other, after);
+        }
+        Record(after, target);
+        var layout = PlanLayout.Create(gpu.Dispatches, Caps, new PlanOptions { MaxFlopsPerSubmit = 2e9 });
+        Assert.Equal([("before", 0, 3), ("inside", 1, 2), ("other", 2, 3), ("after", 1, 4)], layout.Transient.Select(t => (t.Buffer.Name, t.First, t.Last)));
+        Assert.Equal([0, 1, 3, 4], layout.SegmentStarts);
+        Assert.Equal([0, 1, 2, 1, 2, 1, 2, 3], layout.SubmitOrder);
+        Assert.True(layout.BarrierBefore[1] && layout.BarrierBefore[4]);
+        Assert.Equal(10e9, layout.Flops);
+        Assert.Equal(1024 + 9 * 2048 + 2048, layout.TrafficBytes);
+    }
+
+    [Fact]
+    public void Loops_neither_nest_nor_begin_a_plan()
+    {
+        var gpu = new Recorder(Caps);
+        Assert.Throws<GpuException>(() => gpu.Repeat(2));
+        gpu.Dispatch(Produce, 1, new NoParams(), reads: [], writes: [gpu.Transient("x", 256, MemoryCategory.Activations)]);
+        using var loop = gpu.Repeat(2);
+        Assert.Throws<GpuException>(() => gpu.Repeat(2));
+    }
+
+    [Fact]
     public void Reading_a_transient_that_nothing_wrote_is_refused()
     {
         var gpu = new Recorder(Caps);

@@ -22,6 +22,9 @@ public sealed class ParityTests : IDisposable
     [InlineData("bottleneck-simclr-lars")]
     [InlineData("bottleneck-clip-lars")]
     [InlineData("bottleneck-supervised-sgd")]
+    [InlineData("bottleneck-xclr-micro")]
+    [InlineData("bottleneck-clip-micro")]
+    [InlineData("bottleneck-supervised-micro")]
     [InlineData("bottleneck-eval")]
     public void A_network_step_agrees(string name)
     {
@@ -43,6 +46,7 @@ public sealed class ParityTests : IDisposable
             LearningRate = (float)o.Number("lr", 0.1),
             ClipNorm = (float)o.Number("clip-norm", 0),
             Mode = o.Text("mode", "train") == "eval" ? Mode.Eval : Mode.Train,
+            MicroBatch = (int)o.Number("micro-batch", 0),
         });
         Compare(golden, output);
     }

@@ -15,18 +15,20 @@ public class TrainPlanTests
         Data = "unused", Arch = Arch.ResNet18, Stem = Stem.ImageNet, Width = 0.0625, ImageSize = 33, BatchSize = 3, Loss = LossKind.SimClr, Steps = 1,
     };
 
-    public static TheoryData<string, Arch, OptimizerKind, LossKind, Precision> Cases
+    public static TheoryData<string, Arch, OptimizerKind, LossKind, Precision, int> Cases
     {
         get
         {
-            var cases = new TheoryData<string, Arch, OptimizerKind, LossKind, Precision>();
+            var cases = new TheoryData<string, Arch, OptimizerKind, LossKind, Precision, int>();
             foreach (var device in TestDevices.All)
             {
-                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars, LossKind.SimClr, Precision.Fp32);
-                cases.Add(device, Arch.ResNet50, OptimizerKind.AdamW, LossKind.SimClr, Precision.Fp32);
-                cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.Supervised, Precision.Fp32);
-                cases.Add(device, Arch.ResNet50, OptimizerKind.Lars, LossKind.SimClr, Precision.Amp);
-                cases.Add(device, Arch.ResNet18, OptimizerKind.AdamW, LossKind.Supervised, Precision.Amp);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars, LossKind.SimClr, Precision.Fp32, 0);
+                cases.Add(device, Arch.ResNet50, OptimizerKind.AdamW, LossKind.SimClr, Precision.Fp32, 0);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.Supervised, Precision.Fp32, 0);
+                cases.Add(device, Arch.ResNet50, OptimizerKind.Lars, LossKind.SimClr, Precision.Amp, 0);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.AdamW, LossKind.Supervised, Precision.Amp, 0);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.SimClr, Precision.Fp32, 1);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.Supervised, Precision.Amp, 1);
             }
             return cases;
         }
@@ -34,10 +36,10 @@ public class TrainPlanTests
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer, LossKind loss, Precision precision)
+    public void A_step_is_silent_and_reads_nothing_unwritten(string name, Arch arch, OptimizerKind optimizer, LossKind loss, Precision precision, int microBatch)
     {
         var device = TestDevices.Get(name);
-        var config = Small with { Arch = arch, Optimizer = optimizer, Loss = loss, Precision = precision };
+        var config = Small with { Arch = arch, Optimizer = optimizer, Loss = loss, Precision = precision, MicroBatch = microBatch };
         var poisoned = Run(device, config, new PlanOptions { Poison = true });
         var guarded = Run(device, config, new PlanOptions { Canaries = true });
         Assert.All(poisoned, v => Assert.True(float.IsFinite(v)));

@@ -65,6 +65,9 @@ public sealed class ParityCommand : Command
     [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights: fp32|amp.")]
     public string Precision { get; set; } = "fp32";
 
+    [Option("micro-batch", Default = 0, HelpText = "Samples that the network works on at a time; 0: all of them at once [samples].")]
+    public int MicroBatch { get; set; }
+
     /// <inheritdoc/>
     public override int Run()
     {
@@ -95,6 +98,7 @@ public sealed class ParityCommand : Command
             ClipNorm = (float)ClipNorm,
             Mode = Parse<Mode>("mode", Mode),
             Precision = precision,
+            MicroBatch = MicroBatch,
             Device = Device,
         });
         if (Json)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using CommandLine;
 using XClr.Bench;
@@ -101,6 +102,7 @@ public class ProfileCommand : OptionTableCommand
         var given = Given;
         KeyValuePair<string, string>[] small = Recipe is null && Config is null ? [new("image-size", "64"), new("batch-size", "16")] : [];
         var config = TrainConfig.Resolve(Recipe, Config, [.. small.Where(s => given.All(g => g.Key != s.Key)), .. given]) with { ValData = null, EvalEvery = 0 };
+        Require(config.MicroBatch is 0 || config.MicroBatch >= config.BatchSize, $"--micro-batch {config.MicroBatch?.ToString(CultureInfo.InvariantCulture) ?? "auto"}: a profile has one time per dispatch; give the micro-batch as --batch-size, and --micro-batch 0.");
         return new ProfileRequest(mode == ProfileMode.Train ? config : config with { Data = null }, mode, Steps, Isolate is null ? null : new NameGlob(Isolate), Repeats);
     }
 

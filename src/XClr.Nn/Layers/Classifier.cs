@@ -5,10 +5,11 @@ using XClr.Nn.Ops;
 namespace XClr.Nn.Layers;
 
 /// <summary>Features to class logits: torchvision's `fc`, a linear layer with bias, weight [K,F] and bias [K] for K classes.</summary>
-internal sealed class Classifier(ParameterSet parameters)
+internal sealed class Classifier(WorkingSet working)
 {
     public const string Prefix = "fc.", Weight = "fc.weight", Bias = "fc.bias";
 
+    private readonly ParameterSet parameters = working.Parameters;
     private Tensor? features;
 
     public static IEnumerable<ParameterSpec> Parameters(ModelSpec spec) =>
@@ -26,8 +27,8 @@ internal sealed class Classifier(ParameterSet parameters)
     public Tensor Backward(Recorder gpu, Tensor dlogits)
     {
         using var layer = gpu.Layer("fc");
-        LinearOp.BackwardWeight(gpu, features!, dlogits, parameters.Gradient(Weight));
-        LinearOp.BackwardBias(gpu, dlogits, parameters.Gradient(Bias));
+        LinearOp.BackwardWeight(gpu, features!, dlogits, parameters.Gradient(Weight), working.AddsGradients);
+        LinearOp.BackwardBias(gpu, dlogits, parameters.Gradient(Bias), working.AddsGradients);
         var dfeatures = gpu.NewTensor("dfeatures", features!.Shape);
         LinearOp.BackwardData(gpu, dlogits, parameters.Value(Weight), dfeatures);
         return dfeatures;

@@ -78,7 +78,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         return new(values, onLoad);
     }
 
-    /// <summary>dy: [N,P,Q,K], overwritten. Writes the norm's parameter gradients; returns the gradient of the convolution's output, and with a residual that of the residual, in dy's memory.</summary>
+    /// <summary>dy: [N,P,Q,K], overwritten. Writes (or adds to) the norm's parameter gradients; returns the gradient of the convolution's output, and with a residual that of the residual, in dy's memory.</summary>
     public Tensor BackwardNorm(Recorder gpu, LayerGradient dy, bool residual = false)
     {
         using var layer = gpu.Layer(spec.Conv);
@@ -87,18 +87,18 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         var (dgamma, dbeta) = (working.Parameters.Gradient($"{spec.Norm}.weight"), working.Parameters.Gradient($"{spec.Norm}.bias"));
         if (dy.Sums is { } sums)
         {
-            BatchNormOp.BackwardFromSums(gpu, values, norm, sums, dx, dgamma, dbeta);
+            BatchNormOp.BackwardFromSums(gpu, values, norm, sums, dx, dgamma, dbeta, working.AddsGradients);
             return dx;
         }
-        BatchNormOp.Backward(gpu, values, norm.X, norm.State, norm.Mean, norm.InvStd, dx, norm.Mask, norm.Y, dgamma, dbeta, dresidual: residual ? values : null, onLoad: norm.OnLoad);
+        BatchNormOp.Backward(gpu, values, norm.X, norm.State, norm.Mean, norm.InvStd, dx, norm.Mask, norm.Y, dgamma, dbeta, working.AddsGradients, dresidual: residual ? values : null, onLoad: norm.OnLoad);
         return dx;
     }
 
-    /// <summary>Writes the weight's gradient from the gradient of the convolution's output.</summary>
+    /// <summary>Writes (or adds to) the weight's gradient from the gradient of the convolution's output.</summary>
     public void BackwardWeight(Recorder gpu, Tensor dconv)
     {
         using var layer = gpu.Layer(spec.Conv);
-        Conv2dOp.BackwardWeight(gpu, input.Values, dconv, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad);
+        Conv2dOp.BackwardWeight(gpu, input.Values, dconv, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, working.AddsGradients);
     }
 
     /// <summary>The input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned. It is the last of the gradient of <paramref name="below"/>'s output, where that is given.</summary>

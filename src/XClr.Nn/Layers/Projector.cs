@@ -64,14 +64,14 @@ internal sealed class Projector(ModelSpec spec, WorkingSet working)
         if (mlp)
         {
             BatchNormOp.Backward(gpu, dy, output!, OutputNorm, outputMean!, outputInvStd!, dy, ReluMask.None);
-            LinearOp.BackwardWeight(gpu, activated!, dy, parameters.Gradient(SecondWeight));
+            LinearOp.BackwardWeight(gpu, activated!, dy, parameters.Gradient(SecondWeight), working.AddsGradients);
             var dhidden = gpu.NewTensor("dhidden", hidden!.Shape);
             LinearOp.BackwardData(gpu, dy, parameters.Value(SecondWeight), dhidden);
             BatchNormOp.Backward(gpu, dhidden, hidden, HiddenNorm, hiddenMean!, hiddenInvStd!, dhidden, ReluMask.Recomputed, null,
-                parameters.Gradient("projector.1.weight"), parameters.Gradient("projector.1.bias"));
+                parameters.Gradient("projector.1.weight"), parameters.Gradient("projector.1.bias"), working.AddsGradients);
             dy = dhidden;
         }
-        LinearOp.BackwardWeight(gpu, features!, dy, parameters.Gradient(FirstWeight));
+        LinearOp.BackwardWeight(gpu, features!, dy, parameters.Gradient(FirstWeight), working.AddsGradients);
         var dfeatures = gpu.NewTensor("dfeatures", features!.Shape);
         LinearOp.BackwardData(gpu, dy, parameters.Value(FirstWeight), dfeatures);
         return dfeatures;

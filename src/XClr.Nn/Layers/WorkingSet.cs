@@ -17,6 +17,7 @@ internal sealed class WorkingSet(ParameterSet parameters)
     private static readonly Kernel<CopyParams> Take = new("norm/running_commit_update", reads: 2, writes: 1);
 
     private Tensor? weights, statistics;
+    private bool movesStatistics;
 
     /// <summary>The model's own tensors.</summary>
     public ParameterSet Parameters => parameters;
@@ -27,6 +28,15 @@ internal sealed class WorkingSet(ParameterSet parameters)
         weights = storage == DType.Float16 ? Half(gpu, weightCount) : null;
         statistics = mode == Mode.Train && parameters.BufferValues is { } flat ? Begin(gpu, flat) : null;
     }
+
+    /// <summary>Whether the backward pass adds to the parameters' gradients instead of writing them.</summary>
+    public bool AddsGradients { get; private set; }
+
+    /// <summary>Says whether the next pass moves the running statistics.</summary>
+    public void BeginForward(bool moveStatistics) => movesStatistics = moveStatistics;
+
+    /// <summary>Says whether the next backward pass adds to the parameters' gradients.</summary>
+    public void BeginBackward(bool accumulate) => AddsGradients = accumulate;
 
     /// <summary>A convolution's weight in the storage of the activations.</summary>
     public Tensor Weight(string name)
@@ -41,8 +51,12 @@ internal sealed class WorkingSet(ParameterSet parameters)
     }
 
     /// <summary>A batch norm's parameters (null: none) and the running statistics to use and move.</summary>
-    public BatchNormState Norm(string name, bool affine = true) => new(
-        affine ? parameters.Value($"{name}.weight") : null, affine ? parameters.Value($"{name}.bias") : null, Statistic($"{name}.running_mean"), Statistic($"{name}.running_var"));
+    public BatchNormState Norm(string name, bool affine = true)
+    {
+        var state = new BatchNormState(
+            affine ? parameters.Value($"{name}.weight") : null, affine ? parameters.Value($"{name}.bias") : null, Statistic($"{name}.running_mean"), Statistic($"{name}.running_var"));
+        return movesStatistics ? state : state with { Momentum = 0 };
+    }
 
     /// <summary>Records that the moved running statistics become the model's. optimizerResult: <see cref="Optim.Optimizer.Result"/>, which says whether the update was made.</summary>
     public void Commit(Recorder gpu, Tensor optimizerResult)

@@ -44,7 +44,7 @@ public sealed class Model : IDisposable
         stem = new ConvBnLayer(Blueprint.Stem, working);
         blocks = [.. Blueprint.Blocks.Select(b => new ResidualBlock(b, working))];
         projector = HasProjector(spec) ? new Projector(spec, working) : null;
-        classifier = spec.Head == HeadKind.Classifier ? new Classifier(Parameters) : null;
+        classifier = spec.Head == HeadKind.Classifier ? new Classifier(working) : null;
     }
 
     public ModelSpec Spec { get; }
@@ -61,8 +61,18 @@ public sealed class Model : IDisposable
     /// </summary>
     public ModelOutput Forward(Recorder gpu, Tensor images, Mode mode, Tensor? featuresOut = null, Tensor? projectionsOut = null)
     {
+        Begin(gpu, images.Type, mode);
+        return Pass(gpu, images, mode, featuresOut, projectionsOut);
+    }
+
+    /// <summary>Records what one or several forward passes (<see cref="Pass"/>) with the same weights begin with. storage: of the images and activations.</summary>
+    public void Begin(Recorder gpu, DType storage, Mode mode) => working.Begin(gpu, storage, mode, HeadOffset);
+
+    /// <summary>As <see cref="Forward"/>, after a <see cref="Begin"/>. In training each pass moves the running statistics on from where the pass before left them, but one that is done <paramref name="again"/> for its backward pass.</summary>
+    public ModelOutput Pass(Recorder gpu, Tensor images, Mode mode, Tensor? featuresOut = null, Tensor? projectionsOut = null, bool again = false)
+    {
+        working.BeginForward(moveStatistics: !again);
         features = featuresOut ?? gpu.NewTensor("features", new Shape(images.Shape[0], ModelSpec.Stored(Spec.FeatureWidth)));
-        working.Begin(gpu, images.Type, mode, HeadOffset);
         Backbone(gpu, images, mode);
         if (Spec.Head == HeadKind.None)
         {
@@ -100,9 +110,10 @@ public sealed class Model : IDisposable
         LinearOp.BackwardWeight(gpu, text!, dmapped, Parameters.Gradient(TextMap));
     }
 
-    /// <summary>Records the backward pass: from the gradient of the normalised projections (or logits) [M,P] to the gradients of all parameters behind them.</summary>
-    public void Backward(Recorder gpu, Tensor dprojections)
+    /// <summary>Records the backward pass: from the gradient of the normalised projections (or logits) [M,P] to the gradients of all parameters behind them, which are written, or added to with <paramref name="accumulate"/>.</summary>
+    public void Backward(Recorder gpu, Tensor dprojections, bool accumulate = false)
     {
+        working.BeginBackward(accumulate);
         if (classifier is not null)
         {
             BackwardFeatures(gpu, classifier.Backward(gpu, dprojections));
@@ -171,7 +182,7 @@ public sealed class Model : IDisposable
 
     private Tensor BackwardImageMap(Recorder gpu, Tensor dmapped)
     {
-        LinearOp.BackwardWeight(gpu, features!, dmapped, Parameters.Gradient(ImageMap));
+        LinearOp.BackwardWeight(gpu, features!, dmapped, Parameters.Gradient(ImageMap), working.AddsGradients);
         var dfeatures = gpu.NewTensor("dfeatures", features!.Shape);
         LinearOp.BackwardData(gpu, dmapped, Parameters.Value(ImageMap), dfeatures);
         return dfeatures;

@@ -157,13 +157,13 @@ public static class BatchNormOp
     /// Training backward where the op that made dy left dy masked by the ReLU, and <paramref name="partials"/> [blocks,2,C], sums over blocks of rows of dy and dy xhat (<see cref="Conv2dOp.BackwardData"/>).
     /// Writes dx (may be dy); dgamma, dbeta: [C].
     /// </summary>
-    public static void BackwardFromSums(Recorder gpu, Tensor dy, NormPass norm, Tensor partials, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null)
+    public static void BackwardFromSums(Recorder gpu, Tensor dy, NormPass norm, Tensor partials, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false)
     {
         var (_, c) = RowWork.Require2D(norm.X);
         RequireVectors(c, norm.State, norm.Mean, norm.InvStd);
         RequireBackward(norm.X, [dy, dx], ReluMask.None, null, null, null, addsToItself: false);
         Shape.Require([-1, 2, c], partials);
-        var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulate: false);
+        var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
         var x = RowWork.Flat(norm.X);
         WriteDx(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, x, x, c, null), RowWork.Flat(dy), ReluMask.None, sums, RowWork.Flat(dx));
     }

@@ -121,9 +121,9 @@ public static class Conv2dOp
 
     /// <summary>
     /// dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], with <paramref name="prologue"/> applied to x as it is
-    /// loaded. The sum is split over the pixels where [R,S,C,K] alone does not fill the device, and the parts are added in a fixed order.
+    /// loaded, plus dw with <paramref name="accumulate"/>. The sum is split over the pixels where [R,S,C,K] alone does not fill the device, and the parts are added in a fixed order.
     /// </summary>
-    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null)
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, bool accumulate = false)
     {
         Require(g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
@@ -131,13 +131,13 @@ public static class Conv2dOp
         {
             var run = g with { N = count };
             var partCount = PartCount(gpu.Caps, x.Type, run, prologue);
-            var direct = start == 0 && partCount == 1;
+            var direct = start == 0 && partCount == 1 && !accumulate;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
             var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount, 0);
             Conv2dKernels.BackwardWeight(gpu, x.Rows(start, count), dy.Rows(start, count), parts, p, prologue, $"{run} parts {partCount}");
             if (!direct)
             {
-                SumPartsOp.Forward(gpu, parts, dw, accumulate: start > 0);
+                SumPartsOp.Forward(gpu, parts, dw, accumulate || start > 0);
             }
         }
     }

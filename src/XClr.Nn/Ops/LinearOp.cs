@@ -35,12 +35,12 @@ public static class LinearOp
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, bool accumulate = false) =>
         Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), Geometry(dx, w, dy), accumulate);
 
-    /// <summary>dw = x^T dy.</summary>
-    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw) =>
-        Conv2dOp.BackwardWeight(gpu, Pixels(x), Pixels(dy), Taps(dw), Geometry(x, dw, dy));
+    /// <summary>dw = x^T dy, added to dw with <paramref name="accumulate"/>.</summary>
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, bool accumulate = false) =>
+        Conv2dOp.BackwardWeight(gpu, Pixels(x), Pixels(dy), Taps(dw), Geometry(x, dw, dy), accumulate: accumulate);
 
-    /// <summary>dbias[k] = sum of dy[m,k] over m, in two passes of a fixed order.</summary>
-    public static void BackwardBias(Recorder gpu, Tensor dy, Tensor dbias)
+    /// <summary>dbias[k] = sum of dy[m,k] over m, in two passes of a fixed order, added to dbias with <paramref name="accumulate"/>.</summary>
+    public static void BackwardBias(Recorder gpu, Tensor dy, Tensor dbias, bool accumulate = false)
     {
         var (_, k) = dy.Shape.As2D();
         Shape.Require([k], dbias);
@@ -55,7 +55,7 @@ public static class LinearOp
                 reads: [dy.Rows(start, count)], writes: [parts], new DispatchCost((double)count * k), $"{count}x{k}");
             first += blocks;
         }
-        SumPartsOp.Forward(gpu, parts, dbias, accumulate: false);
+        SumPartsOp.Forward(gpu, parts, dbias, accumulate);
     }
 
     /// <summary>Rows that one invocation of the bias gradient adds.</summary>

@@ -1,0 +1,62 @@
+using XClr.Gpu;
+using XClr.Nn;
+using XClr.Nn.Layers;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Nn.Optim;
+
+namespace XClr.Train;
+
+/// <summary>
+/// Loss and parameter gradients of a batch with the activations of one micro-batch at a time. Exact but for batch norms, whose statistics are a micro-batch's: a forward pass over each gives all
+/// projections, the loss compares all of them, and a second forward pass over each, from the same images, goes backward with its rows of the loss's gradient.
+/// </summary>
+internal static class MicroBatchStep
+{
+    /// <summary>
+    /// Records it; gradients are added up in the order of the micro-batches. views is recorded in both loops and gives the micro-batch's [2M,H,W,4] in that storage. Features [2N,F] and projections [2N,P] go to
+    /// the tensors given (null: not asked for).
+    /// </summary>
+    public static void Record(Recorder gpu, MicroBatches micro, Func<Tensor> views, DType storage, Model model, Objective objective, Tensor stepVariables, LossScaler? scaler, Tensor? featuresOut = null, Tensor? projectionsOut = null)
+    {
+        var projections = projectionsOut ?? gpu.NewTensor("projections", new Shape(2 * micro.Samples, ModelSpec.Stored(model.Spec.ProjectionWidth)));
+        using (gpu.Phase(StepPhase.Forward))
+        {
+            model.Begin(gpu, storage, Mode.Train);
+            Loop(gpu, micro, () =>
+            {
+                var output = model.Pass(gpu, views(), Mode.Train);
+                micro.Put(gpu, output.Projections!, projections);
+                if (featuresOut is not null)
+                {
+                    micro.Put(gpu, output.Features, featuresOut);
+                }
+            });
+        }
+        Tensor gradient;
+        using (gpu.Phase(StepPhase.Loss))
+        {
+            scaler?.Begin(gpu, stepVariables);
+            ZeroOp.Forward(gpu, model.Parameters.Gradients);
+            gradient = objective.Record(gpu, model, projections, stepVariables);
+        }
+        using (gpu.Phase(StepPhase.Backward))
+        {
+            Loop(gpu, micro, () =>
+            {
+                model.Pass(gpu, views(), Mode.Train, again: true);
+                model.Backward(gpu, micro.Take(gpu, gradient), accumulate: true);
+            });
+        }
+    }
+
+    private static void Loop(Recorder gpu, MicroBatches micro, Action body)
+    {
+        micro.Begin(gpu);
+        using (gpu.Repeat(micro.Count))
+        {
+            body();
+            micro.Next(gpu);
+        }
+    }
+}
