@@ -28,8 +28,7 @@ def write_parity(options):
     batch = safetensors_io.read(options.batch)[0] if options.batch else parity.random_batch(options)
     margins = general_position.settle(weights, batch, options) if options.position == "general" else {}
     exact = parity.run(weights, batch, options, torch.float64)
-    single = parity.run(weights, batch, options, torch.float32)
-    channels_last = parity.run(weights, batch, options, torch.float32, lambda network: network.to(memory_format=torch.channels_last))
+    single, channels_last = parity.float32_runs(weights, batch, options)
     safetensors_io.write(os.path.join(folder, "w.safetensors"), weights, margins)
     safetensors_io.write(os.path.join(folder, "b.safetensors"), batch)
     safetensors_io.write(os.path.join(folder, "expected.safetensors"), exact)

@@ -23,7 +23,7 @@ NETWORKS = {
     "bottleneck-simclr-lars": f"{BOTTLENECK} --loss simclr --optimizer lars --lr 20 --weight-decay 0.001",
     "bottleneck-clip-lars": f"{BOTTLENECK} --loss clip --optimizer lars --lr 20 --weight-decay 0.001 --clip-norm 1",
     "bottleneck-supervised-sgd": f"{BOTTLENECK} --loss supervised --optimizer sgd --lr 0.2 --weight-decay 0.01",
-    "bottleneck-xclr-micro": f"{BOTTLENECK} --loss xclr --micro-batch 2 --optimizer sgd --lr 0.2 --weight-decay 0.01",
+    "bottleneck-xclr-micro": f"{BOTTLENECK} --loss xclr --micro-batch 2 --optimizer sgd --lr 0.05 --weight-decay 0.01",
     "bottleneck-clip-micro": f"{BOTTLENECK} --loss clip --micro-batch 2 --optimizer adamw --lr 0.01 --clip-norm 0.5",
     "bottleneck-supervised-micro": f"{BOTTLENECK} --loss supervised --micro-batch 1 --optimizer lars --lr 20",
     "bottleneck-eval": f"{BOTTLENECK} --loss xclr --optimizer none --mode eval",
@@ -61,12 +61,12 @@ def write_network(folder, name, options, text):
     """<name>.safetensors, and the weights and the batch that it shares with others of the same shape."""
     weights, batch = parity.random_weights(options), parity.random_batch(options)
     exact = parity.run(weights, batch, options, torch.float64)
-    single_run = parity.run(weights, batch, options, torch.float32)
+    single_runs = parity.float32_runs(weights, batch, options)
     files = {"weights": f"w-{options.arch}-{weights['conv1.weight'].shape[2]}x-{parity.head_of(options.loss)}.safetensors",
              "batch": f"b-{options.n}x{options.height}x{options.width}.safetensors"}
     safetensors_io.write(os.path.join(folder, files["weights"]), weights)
     safetensors_io.write(os.path.join(folder, files["batch"]), batch)
-    tensors, metadata = compact(exact, compare.limits(exact, [single_run]), text)
+    tensors, metadata = compact(exact, compare.limits(exact, single_runs), text)
     safetensors_io.write(os.path.join(folder, f"{name}.safetensors"), tensors, {**metadata, **files})
 
 

@@ -69,6 +69,11 @@ def run(weights, batch, options, dtype, prepare=lambda network: None):
     return {name: value.detach().numpy().copy() for name, value in result.items()}
 
 
+def float32_runs(weights, batch, options):
+    """The step in float32 in both memory layouts, whose sums have another order: how far PyTorch itself strays from float64."""
+    return [run(weights, batch, options, torch.float32, lambda network, layout=layout: network.to(memory_format=layout)) for layout in (torch.contiguous_format, torch.channels_last)]
+
+
 def step_from(weights, gradients, options):
     """The parameters after one step in float64 from float32 gradients: what the optimiser alone does."""
     parameters = {name: torch.from_numpy(weights[name]).double() for name in gradients}

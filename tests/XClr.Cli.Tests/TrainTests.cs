@@ -26,7 +26,7 @@ public sealed partial class TrainTests : IDisposable
     [InlineData("--batch-size '0' is not accepted; allowed: a whole number from 1", "--batch-size", "0")]
     [InlineData("--loss 'triplet' is not accepted; allowed: xclr|simclr|supcon|clip", "--loss", "triplet")]
     [InlineData("--data is missing")]
-    [InlineData("There is no recipe 'dmo'; there are: cc3m-xclr-r50, compare, demo, imagenet-xclr-r50. Did you mean 'demo'?", "--recipe", "dmo")]
+    [InlineData("There is no recipe 'dmo'; there are: cc3m-clip-r50, cc3m-simclr-r50, cc3m-supcon-r50, cc3m-xclr-r50, compare, demo, imagenet-clip-r50, imagenet-simclr-r50, imagenet-supcon-r50, imagenet-xclr-r50. Did you mean 'demo'?", "--recipe", "dmo")]
     [InlineData("--nesterov needs --optimizer sgd", "--data", "d", "--nesterov")]
     [InlineData("--lr is given more than once.", "--lr", "1", "--lr", "2")]
     [InlineData("'steps' and 'epochs' both say how long", "--steps", "1", "--epochs", "2")]

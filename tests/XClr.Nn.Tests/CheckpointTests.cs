@@ -196,7 +196,7 @@ public sealed class CheckpointTests : IDisposable
         Assert.Contains("no such file", Refusal(Path.Combine(run, "none")));
         Assert.Contains("no complete checkpoint", Refusal(run));
         Assert.False(CheckpointPath.Exists(run));
-        var text = Path.Combine(run, "model.pt");
+        var text = Path.Combine(run, "model.txt");
         File.WriteAllText(text, "");
         Assert.Contains("no .safetensors", Refusal(text));
         var folder = Open().Save(State(10), Tensors(1));

@@ -33,5 +33,5 @@ internal sealed record ConvolutionTile(string Kernel, int Columns, string TakenB
 
     private static string Devices(IEnumerable<DeviceBuild> builds, Func<DeviceBuild, IReadOnlyList<CompiledKernel>> kernels, string key) => string.Join("; ", builds
         .SelectMany(b => kernels(b).Where(k => k.Key == key).Select(k => (b.Device, Figures: $"spills {k.Spills}{(k.Occupancy is null ? "" : $", occupancy {k.Occupancy}")}")))
-        .GroupBy(d => d.Figures, d => d.Device).Select(g => $"{string.Join(", ", g)} ({g.Key})"));
+        .Distinct().GroupBy(d => d.Figures, d => d.Device).Select(g => $"{string.Join(", ", g)} ({g.Key})"));
 }
