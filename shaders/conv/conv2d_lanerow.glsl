@@ -11,14 +11,14 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer We
 #include "normalise.glsl"
 layout(constant_id = 2) const int COLUMNS4 = 16;  // at most K4
 READ_ACTIVATIONS(0, In, x);      // [N,H,W,C]
-READ_QUADS(1, ScaleOfX, scale);  // [C]
-READ_QUADS(2, ShiftOfX, shift);  // [C]
+READ_QUADS(1, Scale, scale);     // [C] or [K]
+READ_QUADS(2, Shift, shift);
 CHANGE_ACTIVATIONS(3, Out, y);
 
 vec4 prologue(vec4 a, int c) {
-  if (PROLOGUE == 0u) return a;
+  if (!ON_LOAD) return a;
   vec4 b = normalised(a, QUAD(scale, c), QUAD(shift, c));
-  return PROLOGUE == 2u ? rectified(b) : b;
+  return NORM == 2u ? rectified(b) : b;
 }
 
 // First and last + 1 tap that hits the image from any pixel of a line, first to last.
@@ -53,6 +53,11 @@ void main() {
     } while (++r < rs.y);
   }
   int o = out_texel(row);
-  [[unroll]] for (int j = 0; j < COLUMNS4; j++)
-    if (k0 + j >= column * COLUMNS4) STORE(y, o + k0 + j, ACCUMULATE ? LOAD(y, o + k0 + j) + acc[j] : acc[j]);
+  [[unroll]] for (int j = 0; j < COLUMNS4; j++) {
+    if (k0 + j < column * COLUMNS4) continue;
+    vec4 v = acc[j];
+    if (ON_STORE) v = normalised(v, QUAD(scale, k0 + j), QUAD(shift, k0 + j));
+    if (ACCUMULATE) v += LOAD(y, o + k0 + j);
+    STORE(y, o + k0 + j, NORM == 4u ? rectified(v) : v);
+  }
 }

@@ -19,8 +19,8 @@ layout(std430, binding = 1) readonly buffer WeightsOctets { uvec4 w8[]; };
 #include "norm_sums.glsl"
 #define OUT 8
 #else
-READ_QUADS(2, Scale, scale);                                             // [C]
-READ_QUADS(3, Shift, shift);                                             // [C]
+READ_QUADS(2, Scale, scale);                                             // [C] or [K]
+READ_QUADS(3, Shift, shift);
 #define OUT 4
 #endif
 layout(std430, binding = OUT) buffer Out { uvec2 y[]; };
@@ -55,9 +55,9 @@ uvec2 prologue(uvec2 words, int i) {
 #ifdef NORM_SUMS
   return words;
 #else
-  if (PROLOGUE == 0u) return words;
+  if (!ON_LOAD) return words;
   vec4 a = normalised(halves(words), gain[i], offset[i]);
-  return to_halves(PROLOGUE == 2u ? rectified(a) : a);
+  return to_halves(NORM == 2u ? rectified(a) : a);
 #endif
 }
 
@@ -93,7 +93,7 @@ uvec4 weights(int depth, int k) {
 void load_next(int k0) {
   int t = int(gl_LocalInvocationIndex), octets = int(COLUMNS / 8);
 #ifndef NORM_SUMS
-  if (PROLOGUE != 0u)
+  if (ON_LOAD)
     [[unroll]] for (int i = 0; i < 2; i++) {
       int c = tap.c + i < C4 ? tap.c + i : 0;
       gain[i] = scale[c];

@@ -33,10 +33,15 @@ void write_out(int m0, int k0) {
       if (m >= M || k >= K4) continue;
       int at = outStride == 1 ? m * K4 + k : out_texel(pixel_of(m)) + k;
       vec4 v = staged(r);
+#ifndef NORM_SUMS
+      if (ON_STORE) v = normalised(v, scale[k], shift[k]);
+#endif
       if (ACCUMULATE) v += halves(y[at]);
 #ifdef NORM_SUMS
       vec4 x = halves(normX[at]);
       v = open_gradient(v, x, at, n);
+#else
+      if (NORM == 4u) v = rectified(v);
 #endif
       uvec2 words = to_halves(v);
       y[at] = words;

@@ -8,7 +8,9 @@
 #ifdef NORM_SUMS
 layout(constant_id = FIRST_ID) const uint MASK = 0u;           // norm_sums.glsl
 #else
-layout(constant_id = FIRST_ID) const uint PROLOGUE = 0u;       // 1: in * scale[c] + shift[c]; 2: the same, then ReLU
+// 1: in * scale[c] + shift[c]; 2: the same, then ReLU; 3: sum * scale[k] + shift[k]; 4: the same, with ReLU behind all else
+layout(constant_id = FIRST_ID) const uint NORM = 0u;
+const bool ON_LOAD = NORM == 1u || NORM == 2u, ON_STORE = NORM >= 3u;
 #endif
 layout(constant_id = FIRST_ID + 1) const bool ACCUMULATE = false;  // adds to out
 #ifdef NORM_SUMS

@@ -12,8 +12,8 @@ READ_ACTIVATIONS(1, Weights, w);   // [taps,C,K]
 #include "norm_sums.glsl"
 #define OUT 8
 #else
-READ_QUADS(2, Scale, scale);       // [C]
-READ_QUADS(3, Shift, shift);       // [C]
+READ_QUADS(2, Scale, scale);       // [C] or [K]
+READ_QUADS(3, Shift, shift);
 #define OUT 4
 #endif
 CHANGE_ACTIVATIONS(OUT, Out, y);
@@ -27,8 +27,8 @@ vec4 fetch(Pixel row, int m, int depth4) {
 #ifdef NORM_SUMS
   return a;
 #else
-  if (PROLOGUE != 0u) a = normalised(a, scale[c], shift[c]);
-  return PROLOGUE == 2u ? rectified(a) : a;
+  if (ON_LOAD) a = normalised(a, scale[c], shift[c]);
+  return NORM == 2u ? rectified(a) : a;
 #endif
 }
 

@@ -69,13 +69,16 @@ void write_out(int m0, int column, int rowGroup, int lane) {
       row = next_pixel(row, true);
       if (m0 + rowGroup * 8 + i >= M || k >= K4) continue;
       vec4 v = sum[i * QUADS + j];
+#ifndef NORM_SUMS
+      if (ON_STORE) v = normalised(v, scale[k], shift[k]);
+#endif
       if (ACCUMULATE) v += LOAD(y, o);
 #ifdef NORM_SUMS
       vec4 x = ACTIVATION(normX, o);
       v = STORED(open_gradient(v, x, o, n));
       add_to(normSums[j], v, x, n);
 #else
-      v = STORED(v);
+      v = STORED(NORM == 4u ? rectified(v) : v);
       sum[i * QUADS + j] = v;
 #endif
       STORE(y, o, v);

@@ -9,14 +9,14 @@
 #include "word_columns.glsl"
 READ_ACTIVATIONS(0, In, X);       // [N,H,W,C]
 READ_ACTIVATIONS(1, Weights, Wt);  // [taps,C,K]
-READ_QUADS(2, ScaleOfX, Scale);    // [C]
-READ_QUADS(3, ShiftOfX, Shift);    // [C]
+READ_QUADS(2, ScaleAt, Scale);    // [C] or [K]
+READ_QUADS(3, ShiftAt, Shift);
 CHANGE_ACTIVATIONS(4, Out, y);
 layout(std430, binding = 5) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
 
 vec4 prologue(vec4 a, vec4 scale, vec4 shift) {
   vec4 b = normalised(a, scale, shift);
-  return mix(a, mix(b, rectified(b), bvec4(PROLOGUE == 2u)), bvec4(PROLOGUE != 0u));
+  return mix(a, mix(b, rectified(b), bvec4(NORM == 2u)), bvec4(ON_LOAD));
 }
 
 void main() {
@@ -46,7 +46,8 @@ void main() {
     EACH_ROW(PLACE)
     int c = 0;
     do {
-      vec4 scale = texelFetch(Scale, c), shift = texelFetch(Shift, c);
+      int channel = ON_LOAD ? c : 0;
+      vec4 scale = texelFetch(Scale, channel), shift = texelFetch(Shift, channel);
 #define FETCH(i, j) b[0][j] = texelFetch(Wt, wAt[j]); b[1][j] = texelFetch(Wt, wAt[j] + K4); b[2][j] = texelFetch(Wt, wAt[j] + 2 * K4); \
       b[3][j] = texelFetch(Wt, wAt[j] + 3 * K4); wAt[j] += 4 * K4;
       EACH_COLUMN(FETCH, 0)
@@ -65,11 +66,16 @@ void main() {
   int n = min(ROWS, M - m0);
   for (int j = 0; j < COLUMNS; j++) {
     if (k0 + j >= K4) continue;
+    if (ON_STORE) {
+      vec4 scale = texelFetch(Scale, k[j]), shift = texelFetch(Shift, k[j]);
+#define NORMALISE(i) acc[i][j] = normalised(acc[i][j], scale, shift);
+      EACH_ROW(NORMALISE)
+    }
     if (ACCUMULATE) {
 #define ADD(i) acc[i][j] += LOAD(y, at[i] + k[j]);
       EACH_ROW(ADD)
     }
-#define PUT(i) acc[i][j] = STORED(acc[i][j]); STORE(y, at[i] + k[j], acc[i][j]);
+#define PUT(i) acc[i][j] = STORED(mix(acc[i][j], rectified(acc[i][j]), bvec4(NORM == 4u))); STORE(y, at[i] + k[j], acc[i][j]);
     EACH_ROW(PUT)
     if (STATISTICS) {
       vec4 mean = vec4(0), m2 = vec4(0);

@@ -66,6 +66,20 @@ public sealed unsafe class Transfer : IDisposable
         LastUpload = Run(commands => device.Vk.CmdFillBuffer(commands, placement.Block.Handle, (ulong)placement.Offset, (ulong)target.Bytes, 0), device.Compute, device.Compute.Submitted);
     }
 
+    /// <summary>Copies between two persistent buffers of the device, after all work submitted so far; returns at once. Plans submitted later see it.</summary>
+    public void Copy(BufferView source, BufferView target)
+    {
+        if (source.Bytes > target.Bytes)
+        {
+            throw new GpuException($"A copy of {source.Bytes} bytes does not fit {target.Buffer.Name}'s {target.Bytes}.");
+        }
+        device.Place([target.Buffer]);
+        var from = source.Buffer.Placement ?? throw new GpuException($"{source.Buffer.Name} has no memory yet: nothing was ever written to it.");
+        var to = target.Buffer.Placement!.Value;
+        var region = new BufferCopy((ulong)(from.Offset + source.Offset), (ulong)(to.Offset + target.Offset), (ulong)source.Bytes);
+        LastUpload = Run(commands => device.Vk.CmdCopyBuffer(commands, from.Block.Handle, to.Block.Handle, 1, in region), device.Compute, device.Compute.Submitted);
+    }
+
     /// <summary>Reads a persistent buffer after all work submitted so far.</summary>
     public void Download<T>(BufferView source, Span<T> data) where T : unmanaged
     {

@@ -19,13 +19,14 @@ public enum ConvPass
 /// <param name="Relu">ReLU follows scale and shift.</param>
 /// <param name="Epilogue">Statistics of y are written.</param>
 /// <param name="Accumulate">The result is added to what is there.</param>
-public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prologue = false, bool Relu = false, bool Epilogue = false, bool Accumulate = false)
+/// <param name="OnStore">Scale and shift (and ReLU) are applied to the sums, not to x.</param>
+public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prologue = false, bool Relu = false, bool Epilogue = false, bool Accumulate = false, bool OnStore = false)
 {
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 relu".</summary>
     public string Name => string.Join(' ', new[]
     {
         $"conv2d_{Pass switch { ConvPass.Forward => "fwd", ConvPass.BackwardData => "bwd_data", _ => "bwd_weight" }} {Geometry}",
-        Relu ? "relu" : Prologue ? "affine" : "", Epilogue ? "stats" : "", Accumulate ? "acc" : "",
+        Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", Accumulate ? "acc" : "",
     }.Where(s => s.Length > 0));
 
     /// <summary>The case for a device (the shape of the statistics depends on its kernels).</summary>
@@ -33,14 +34,15 @@ public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prolo
     {
         var g = Geometry;
         OpTensor x = new("x", g.X), w = new("w", g.Weights), dy = new("dy", g.Y);
-        List<OpTensor> slots = Prologue ? [new("scale", new Shape(g.C)), new("shift", new Shape(g.C))] : [];
+        var vector = new Shape(OnStore ? g.K : g.C);
+        List<OpTensor> slots = Prologue || OnStore ? [new("scale", vector), new("shift", vector)] : [];
         NormOnLoad? Slot(IReadOnlyDictionary<string, Tensor> t) => Prologue ? new(t["scale"], t["shift"], Relu) : null;
         switch (Pass)
         {
             case ConvPass.Forward:
                 OpTensor y = new("y", g.Y), partials = new("partials", ConvEpilogue.PartialsShape(caps, g));
                 return new OpCase(Name, [x, w, .. slots, .. Accumulate ? [y] : (OpTensor[])[]], [y, .. Epilogue ? [partials] : (OpTensor[])[]], (gpu, t) =>
-                    Conv2dOp.Forward(gpu, t["x"], t["w"], t["y"], g, Slot(t), Epilogue ? new(t["partials"]) : null, Accumulate));
+                    Conv2dOp.Forward(gpu, t["x"], t["w"], t["y"], g, Slot(t), Epilogue ? new(t["partials"]) : null, Accumulate, OnStore ? new(t["scale"], t["shift"], Relu) : null));
             case ConvPass.BackwardData:
                 OpTensor dx = new("dx", g.X);
                 return new OpCase(Name, [dy, w, .. Accumulate ? [dx] : (OpTensor[])[]], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, Accumulate));
@@ -76,6 +78,7 @@ public static class Conv2dCases
         new(ConvPass.Forward, Geometries[7], Prologue: true, Relu: true, Epilogue: true),
         new(ConvPass.Forward, Geometries[4], Epilogue: true),
         new(ConvPass.Forward, Geometries[0], Accumulate: true),
+        .. Geometries.Select((g, i) => new Conv2dCase(ConvPass.Forward, g, OnStore: true, Relu: i % 2 == 0, Accumulate: i % 3 == 0)),
         new(ConvPass.BackwardData, Geometries[0], Accumulate: true),
         new(ConvPass.BackwardData, Geometries[5], Accumulate: true),
         new(ConvPass.BackwardWeight, Geometries[0], Prologue: true, Relu: true),

@@ -40,7 +40,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     public bool NormalisesOnLoad(DeviceCaps caps) => Conv2dOp.NormalisesOnLoad(caps, spec.Kernel * spec.Kernel);
 
     /// <summary>
-    /// x: [N,H,W,C]; residual and the result: [N,P,Q,K]. With <paramref name="defer"/> (training, no residual) the result is the convolution's output, and its normalisation is left to whoever loads it.
+    /// x: [N,H,W,C]; residual (in inference overwritten) and the result: [N,P,Q,K]. With <paramref name="defer"/> (training, no residual) the result is the convolution's output, and its normalisation is left to whoever loads it.
     /// </summary>
     public LayerOutput Forward(Recorder gpu, LayerOutput x, Mode mode, bool relu, LayerOutput? residual = null, bool defer = false)
     {
@@ -48,13 +48,11 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         var (n, h, w, c) = x.Values.Shape.AsNhwc();
         geometry = new ConvGeometry(n, h, w, c, channels, spec.Kernel, spec.Kernel, spec.Stride, spec.Pad);
         input = x;
-        convolved = gpu.NewTensor("conv", geometry.Y, type: x.Values.Type);
         if (mode == Mode.Eval)
         {
-            Conv2dOp.Forward(gpu, x.Values, Weight, convolved, geometry);
-            BatchNormOp.Infer(gpu, convolved, Norm, convolved, relu, residual?.Values);
-            return new(convolved);
+            return new(Infer(gpu, x.Values, relu, residual?.Values));
         }
+        convolved = gpu.NewTensor("conv", geometry.Y, type: x.Values.Type);
         mean = gpu.NewTensor("mean", new Shape(channels));
         invStd = gpu.NewTensor("inv_std", new Shape(channels));
         var epilogue = new ConvEpilogue(gpu.NewTensor("partials", ConvEpilogue.PartialsShape(gpu.Caps, geometry), MemoryCategory.Workspace));
@@ -68,6 +66,16 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         y = gpu.NewTensor("y", convolved.Shape, type: convolved.Type);
         BatchNormOp.Normalize(gpu, convolved, Norm, mean, invStd, y, relu, residual?.Values, residual?.OnLoad);
         return new(y);
+    }
+
+    // The batch norm is folded into the convolution; what is added to it is overwritten by the result.
+    private Tensor Infer(Recorder gpu, Tensor x, bool relu, Tensor? residual)
+    {
+        var norm = new NormOnStore(gpu.NewTensor("scale", new Shape(channels)), gpu.NewTensor("shift", new Shape(channels)), relu);
+        BatchNormOp.InferScaleShift(gpu, Norm, norm.Scale, norm.Shift);
+        var result = residual ?? gpu.NewTensor("y", geometry.Y, type: x.Type);
+        Conv2dOp.Forward(gpu, x, Weight, result, geometry, accumulate: residual is not null, onStore: norm);
+        return result;
     }
 
     private LayerOutput Deferred(Recorder gpu, Tensor values, Tensor mean, Tensor invStd, bool relu)

@@ -23,12 +23,18 @@ public static class Conv2dOp
 
     /// <summary>
     /// y[n,p,q,k] = sum over r, s, c of x[n, p*stride - pad + r, q*stride - pad + s, c] * w[r,s,c,k], plus y with <paramref name="accumulate"/>.
-    /// <paramref name="prologue"/> is applied to x as it is loaded; <paramref name="epilogue"/> receives statistics of y.
+    /// <paramref name="prologue"/> is applied to x as it is loaded; <paramref name="epilogue"/> receives statistics of y. <paramref name="onStore"/> (without the other two) is applied to the sum;
+    /// y is added to the result of its normalisation, before its ReLU.
     /// </summary>
     /// <exception cref="ShapeException">Shapes do not fit the geometry, or images per run cannot be whole blocks of statistics.</exception>
-    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, ConvGeometry g, NormOnLoad? prologue = null, ConvEpilogue? epilogue = null, bool accumulate = false)
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, ConvGeometry g, NormOnLoad? prologue = null, ConvEpilogue? epilogue = null, bool accumulate = false, NormOnStore? onStore = null)
     {
         Require(g, x, w, y, prologue);
+        onStore?.Require(g.K);
+        if (onStore is not null && (prologue is not null || epilogue is not null))
+        {
+            throw new ArgumentException("onStore goes with neither prologue nor epilogue: its vectors take their place.", nameof(onStore));
+        }
         if (epilogue is not null)
         {
             Shape.Require(ConvEpilogue.PartialsShape(gpu.Caps, g).Dims, epilogue.Partials);
@@ -40,7 +46,7 @@ public static class Conv2dOp
         {
             var p = new Conv2dKernels.RowParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
                 g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
-            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, prologue, partials, accumulate, $"{g with { N = count }}");
+            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, new(prologue, onStore), partials, accumulate, $"{g with { N = count }}");
         }
         if (epilogue is not null && partials is null)
         {

@@ -5,7 +5,7 @@ namespace XClr.Nn.Ops;
 /// </summary>
 public sealed record NormOnLoad(Tensor Scale, Tensor Shift, bool Relu)
 {
-    /// <summary>PROLOGUE of the shaders.</summary>
+    /// <summary>PROLOGUE of the shaders (NORM of the convolution's).</summary>
     internal static uint KindOf(NormOnLoad? prologue) => prologue switch { null => 0u, { Relu: false } => 1u, _ => 2u };
 
     internal void Require(int channels)

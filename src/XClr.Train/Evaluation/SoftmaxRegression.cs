@@ -30,12 +30,13 @@ internal sealed class SoftmaxRegression : IDisposable
     /// <param name="allLabels">Labels of all rows, 0 to classes - 1.</param>
     /// <param name="classes">K.</param>
     /// <param name="standardizer">Applied to the features.</param>
-    public SoftmaxRegression(GpuDevice device, RowMatrix x, IReadOnlyList<int> chosen, int[] allLabels, int classes, Standardizer standardizer)
+    /// <param name="blockBytes">Most bytes of features that one run works on.</param>
+    public SoftmaxRegression(GpuDevice device, RowMatrix x, IReadOnlyList<int> chosen, int[] allLabels, int classes, Standardizer standardizer, long blockBytes = RowBlocks.MostBytes)
     {
         (this.device, this.classes, rows) = (device, classes, chosen.Count);
         labels = [.. chosen.Select(i => (uint)allLabels[i])];
         var (inputs, outputs) = (ModelSpec.Stored(x.Width), ModelSpec.Stored(classes));
-        data = new RowBlocks(device, x, chosen, standardizer);
+        data = new RowBlocks(device, x, chosen, standardizer, passes: true, blockBytes);
         parameters = new ParameterSet([new ParameterSpec(Weight, new Shape(inputs, outputs)), new ParameterSpec(Bias, new Shape(outputs)), new ParameterSpec(Loss, new Shape(1))]);
         flat = new float[parameters.FlatCount];
         labelRows = data.Heights.ToDictionary(h => h, h => Tensor.Persistent("probe_labels", new Shape(h), MemoryCategory.Inputs, DType.UInt32));

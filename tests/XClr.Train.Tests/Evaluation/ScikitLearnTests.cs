@@ -68,6 +68,29 @@ public sealed class ScikitLearnTests : IDisposable
         Assert.InRange(ours - theirs, -0.005, 0.005);
     }
 
+    // Rows in blocks: what comes from the host and what stayed on the device are the same numbers; another order of summation is fp32's rounding.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void The_probe_in_blocks_has_the_same_gradient(string device)
+    {
+        int[] all = [.. Enumerable.Range(0, x.Count)];
+        var standardizer = Standardizer.Of(x, all);
+        var (whole, first, second) = OnDevice(device, d =>
+        {
+            (double, double[])[] Twice(long blockBytes)
+            {
+                using var problem = new SoftmaxRegression(d, x, all, labels, Classes, standardizer, blockBytes);
+                double[] point = [.. Enumerable.Range(0, problem.PointLength).Select(i => Math.Sin(i) / 10)];
+                return [problem.Evaluate(point, 1e-3), problem.Evaluate(point, 1e-3)];
+            }
+            var blocks = Twice(128 * 40 * sizeof(float));
+            return (Twice(RowBlocks.MostBytes)[0], blocks[0], blocks[1]);
+        });
+        Assert.Equal(first.Item1, second.Item1);
+        Assert.Equal(first.Item2, second.Item2);
+        Assert.Equal(whole.Item1, first.Item1, 1e-5);
+        OpRunner.RequireClose("gradient", [.. first.Item2.Select(v => (float)v)], whole.Item2, 1e-5);
+    }
+
     // Sums over 600 rows in fp32: 1e-6 of the map, which the penalty conditions to about 1e2.
     [SkippableTheory, MemberData(nameof(Devices))]
     public void The_ridge_map_is_the_closed_form(string device)
