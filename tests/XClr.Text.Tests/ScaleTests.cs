@@ -7,7 +7,7 @@ namespace XClr.Text.Tests;
 /// <summary>The store and the tokenizer with many captions: XCLR_SCALE_CAPTIONS, 50,000 unless set. Speeds are told, not judged.</summary>
 public class ScaleTests(ITestOutputHelper output)
 {
-    private const int Batch = 50_000;
+    private const int Batch = 500_000;
     private const int Dimension = 8;
 
     private static int Captions { get; } = int.TryParse(Environment.GetEnvironmentVariable("XCLR_SCALE_CAPTIONS"), out var given) ? given : 50_000;
