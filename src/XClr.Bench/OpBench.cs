@@ -31,10 +31,7 @@ public static class OpBench
         try
         {
             device.Place(tensors.Values.Select(t => t.View.Buffer));
-            foreach (var input in op.Inputs)
-            {
-                Upload(device, input, tensors[input.Name]);
-            }
+            Upload(device, op, tensors);
             var recorded = device.Record(gpu => op.Record(gpu, tensors));
             using var plan = Plan.Build(device, recorded, new PlanOptions { Timing = PlanTiming.Step });
             plan.Run();
@@ -68,22 +65,36 @@ public static class OpBench
         return plan.ReadTimings() is { Spans: [var whole] } ? (whole.End - whole.Start) * 1e-6 : wall;
     }
 
-    // Not zeros: a CPU's multiplier is slow on denormal numbers and fast on none, so the values must be ordinary.
-    private static void Upload(GpuDevice device, OpTensor input, Tensor tensor)
+    /// <summary>Fills the inputs with ordinary numbers, or the case's own.</summary>
+    internal static void Upload(GpuDevice device, OpCase op, IReadOnlyDictionary<string, Tensor> tensors)
     {
-        if (input.Values is { } values)
+        foreach (var input in op.Inputs)
         {
-            device.Transfer.Upload<uint>(tensor, values());
-            return;
+            if (input.Values is { } values)
+            {
+                device.Transfer.Upload<uint>(tensors[input.Name], values());
+            }
+            else if (input.Type == DType.Float16)
+            {
+                UploadRepeated<Half>(device, tensors[input.Name], [.. Ordinary(input.Shape.Count).Select(v => (Half)v)]);
+            }
+            else
+            {
+                UploadRepeated<float>(device, tensors[input.Name], [.. Ordinary(input.Shape.Count)]);
+            }
         }
-        var ordinary = Enumerable.Range(0, (int)input.Shape.Count).Select(i => 0.5f - i % 97 / 97f);
-        if (input.Type == DType.Float16)
+    }
+
+    // Not zeros: a CPU's multiplier is slow on denormal numbers and fast on none, so the values must be ordinary. A multiple of 97 numbers and of four.
+    private static IEnumerable<float> Ordinary(long count) => Enumerable.Range(0, (int)Math.Min(count, 97 << 14)).Select(i => 0.5f - i % 97 / 97f);
+
+    private static void UploadRepeated<T>(GpuDevice device, Tensor tensor, T[] values) where T : unmanaged
+    {
+        var size = tensor.Bytes / tensor.Shape.Count;
+        for (long at = 0; at < tensor.Shape.Count; at += values.Length)
         {
-            device.Transfer.Upload<Half>(tensor, [.. ordinary.Select(v => (Half)v)]);
-        }
-        else
-        {
-            device.Transfer.Upload<float>(tensor, [.. ordinary]);
+            var count = (int)Math.Min(values.Length, tensor.Shape.Count - at);
+            device.Transfer.Upload<T>(tensor.View.Slice(at * size, count * size), values.AsSpan(0, count));
         }
     }
 }

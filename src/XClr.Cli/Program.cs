@@ -15,6 +15,7 @@ return VerbRunner.Run(
     typeof(PackCommand),
     typeof(DevicesCommand),
     typeof(BenchCommand),
+    typeof(TuneCommand),
     typeof(ProfileCommand),
     typeof(ShadersCommand),
     typeof(ParityCommand));

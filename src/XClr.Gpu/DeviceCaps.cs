@@ -104,6 +104,12 @@ public sealed record DeviceCaps
     /// </summary>
     public IReadOnlySet<string> KernelsPassedOver { get; init; } = ImmutableHashSet<string>.Empty;
 
+    /// <summary>The measured choices among kernels, see `xclr tune`.</summary>
+    public Tuning Tuning { get; init; } = Tuning.None;
+
+    /// <summary>False leaves every choice to the cost model, whatever was measured.</summary>
+    public bool UsesTuning { get; init; } = true;
+
     /// <summary>True where the kernels written for CPU drivers (suffix `word`: no barriers, wide work per lane) are the right choice.</summary>
     public required bool CpuKernels { get; init; }
 
@@ -162,6 +168,7 @@ public sealed record DeviceCaps
         "pipelinestatistics" => this with { PipelineStatistics = Off(key, text, PipelineStatistics) },
         "cpukernels" => this with { CpuKernels = Off(key, text, CpuKernels), LaneRowKernels = LaneRowKernels && Off(key, text, CpuKernels) },
         "lanerowkernels" => this with { LaneRowKernels = Off(key, text, LaneRowKernels) },
+        "usestuning" => this with { UsesTuning = Off(key, text, UsesTuning) },
         _ => throw new GpuException($"XCLR_CAPS: '{key}' is not a cap that can be lowered."),
     };
 

@@ -124,7 +124,7 @@ public sealed unsafe class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>A listed device's caps as <see cref="Open"/> would have them: lowered, and with the kernels that its compiler is known to do badly.</summary>
+    /// <summary>A listed device's caps as <see cref="Open"/> would have them: lowered, with the kernels that its compiler is known to do badly, and with what was measured.</summary>
     public static DeviceCaps Limit(DeviceCaps caps, DeviceOptions options)
     {
         var lowered = caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable));
@@ -132,6 +132,7 @@ public sealed unsafe class GpuDevice : IDisposable
         {
             DeviceLocalBytes = Math.Min(lowered.DeviceLocalBytes, options.MemoryLimit ?? long.MaxValue),
             KernelsPassedOver = KeysOf(KernelFigures.Open(caps, options.FiguresFolder)),
+            Tuning = Tuning.Read(lowered, options.FiguresFolder),
         };
     }
 
@@ -201,13 +202,22 @@ public sealed unsafe class GpuDevice : IDisposable
         }
     }
 
-    // Asks the compiler about kernels that it was not asked about before; true where one of them does not run well.
-    private bool FindsPoorKernels(Recorder recorder)
+    private bool FindsPoorKernels(Recorder recorder) => Ask(recorder.Dispatches.Select(d => d.Kernel)).Any(f => !f.RunsWell);
+
+    /// <summary>Whether this device's compiler does all of these kernels well; it is asked about those that it was not asked about before. True where the driver says nothing.</summary>
+    public bool RunWell(IReadOnlyList<Kernel> kernels)
     {
-        var unknown = recorder.Dispatches.Select(d => d.Kernel).DistinctBy(k => k.Key).Where(k => !figures.Knows(k)).ToList();
+        Ask(kernels);
+        return !kernels.Any(k => Caps.KernelsPassedOver.Contains(k.Key));
+    }
+
+    // Asks the compiler about kernels that it was not asked about before.
+    private IEnumerable<KernelFit> Ask(IEnumerable<Kernel> kernels)
+    {
+        var unknown = kernels.DistinctBy(k => k.Key).Where(k => !figures.Knows(k)).ToList();
         if (!Caps.PipelineStatistics || unknown.Count == 0)
         {
-            return false;
+            return [];
         }
         var found = new KernelStatistics[unknown.Count];
         PipelineCache.OnAllCores(unknown.Count, i => found[i] = Statistics(unknown[i])!);
@@ -217,7 +227,7 @@ public sealed unsafe class GpuDevice : IDisposable
         }
         figures.Save();
         Caps = Caps with { KernelsPassedOver = KeysOf(figures) };
-        return Array.Exists(found, s => !s.Fit.RunsWell);
+        return found.Select(s => s.Fit);
     }
 
     /// <summary>The kernels of <see cref="DeviceCaps.KernelsPassedOver"/> with the figures that made them so, by key.</summary>

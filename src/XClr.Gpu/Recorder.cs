@@ -60,11 +60,18 @@ public sealed class Recorder(DeviceCaps caps)
 {
     private readonly List<Dispatch> dispatches = [];
     private readonly List<string> layers = [];
+    private readonly List<ITunable> works = [];
     private StepPhase phase = StepPhase.Other;
     private DispatchLoop? loop;
 
     public DeviceCaps Caps { get; } = caps;
     public IReadOnlyList<Dispatch> Dispatches => dispatches;
+
+    /// <summary>What was recorded that has several ways to be done, as often as it was.</summary>
+    public IReadOnlyList<ITunable> Works => works;
+
+    /// <summary>Names work of which a way is about to be recorded.</summary>
+    public void Note(ITunable work) => works.Add(work);
 
     /// <summary>A buffer that lives from its first write to its last read inside this plan.</summary>
     public GpuBuffer Transient(string name, long bytes, MemoryCategory category) => new(Qualified(name), bytes, category, persistent: false);

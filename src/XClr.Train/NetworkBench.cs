@@ -27,7 +27,7 @@ public enum BenchTarget
 public sealed record BenchRequest(BenchTarget Target, Arch Arch, int ImageSize, int Rows, int Repeats, string? Device, Precision Precision = Precision.Fp32, ShaderFolder? Shaders = null);
 
 /// <summary>Medians over the runs. Times in milliseconds; CpuMs is processor time of this process over all cores; GpuMs is null without timestamps.</summary>
-public sealed record BenchResult(string Device, double WallMs, double WallMinMs, double WallMaxMs, double CpuMs, double? GpuMs, double ImagesPerSecond, double GflopPerSecond, int Dispatches, int Pipelines);
+public sealed record BenchResult(string Device, double WallMs, double WallMinMs, double WallMaxMs, double CpuMs, double? GpuMs, double ImagesPerSecond, double GflopPerSecond, int Dispatches, int Pipelines, TuningUse Tuning);
 
 /// <summary>The `bench` verb's work.</summary>
 public static class NetworkBench
@@ -97,6 +97,6 @@ public static class NetworkBench
         }
         var walls = Samples.Of(wall);
         return new BenchResult(device.Caps.FullName, walls.Median, walls.Min, walls.Max, Samples.Of(cpu).Median, busy.Count == 0 ? null : Samples.Of(busy).Median,
-            1000 * request.Rows / walls.Median, plan.Layout.Flops / walls.Median * 1e-6, gpu.Dispatches.Count, gpu.Dispatches.Select(d => d.Kernel.Key).Distinct().Count());
+            1000 * request.Rows / walls.Median, plan.Layout.Flops / walls.Median * 1e-6, gpu.Dispatches.Count, gpu.Dispatches.Select(d => d.Kernel.Key).Distinct().Count(), TuningUse.Of(gpu));
     }
 }

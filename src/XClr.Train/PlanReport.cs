@@ -11,7 +11,8 @@ public sealed record PlanPhase(StepPhase Phase, int Dispatches, double Flops, lo
 /// <param name="Fingerprint">See <see cref="TrainGraph.Fingerprint"/>.</param>
 /// <param name="Layout">Dispatches, memory, barriers.</param>
 /// <param name="MicroBatch">Samples that the network works on at a time.</param>
-public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, PlanLayout Layout, int MicroBatch)
+/// <param name="Tuning">Which of its convolutions were chosen by measurement.</param>
+public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, PlanLayout Layout, int MicroBatch, TuningUse Tuning)
 {
     /// <summary>Bytes per image that a step of ResNet-50 at 224x224 moves by the cost model (docs/performance.md): fp16, every element-wise function fused.</summary>
     public const double ModelBytesPerImage = 300e6;
@@ -42,7 +43,7 @@ public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, P
     }
 
     /// <summary>The report of a step that is laid out already, and fits.</summary>
-    internal static PlanReport Create(TrainConfig config, TrainGraph graph, PlanLayout layout) => new(graph.Caps, 2 * config.BatchSize, graph.Fingerprint(), layout, graph.MicroBatches?.Size ?? config.BatchSize);
+    internal static PlanReport Create(TrainConfig config, TrainGraph graph, PlanLayout layout) => new(graph.Caps, 2 * config.BatchSize, graph.Fingerprint(), layout, graph.MicroBatches?.Size ?? config.BatchSize, TuningUse.Of(graph.Step));
 
     /// <summary>The loss of a configuration, with the data set's class captions where there is a data set.</summary>
     internal static ObjectiveSpec Objective(TrainConfig config)

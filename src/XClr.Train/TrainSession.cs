@@ -40,6 +40,7 @@ internal sealed class TrainSession : IDisposable
             Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
             Graph = Keep(TrainGraph.Create(Device, config, objective));
+            ReportTuning(TuningUse.Of(Graph.Step));
             if (Graph.MicroBatches is { } micro)
             {
                 reporter.Info($"micro-batches: {micro.Count} of {micro.Size} samples a step");
@@ -184,7 +185,19 @@ internal sealed class TrainSession : IDisposable
         reporter.Info($"resumed from {path.StepFolder}");
         if (state.PlanFingerprint != fingerprint)
         {
-            reporter.Warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}: another device, driver, version or batch): results go on, but not bit for bit.");
+            reporter.Warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}: another device, driver, version, batch or choice of kernels by 'xclr tune'): results go on, but not bit for bit.");
+        }
+    }
+
+    private void ReportTuning(TuningUse tuning)
+    {
+        if (tuning.Problem is { } problem)
+        {
+            reporter.Warn($"{problem}.");
+        }
+        if (tuning.Measured > 0)
+        {
+            reporter.Info($"convolutions: {tuning}");
         }
     }
 

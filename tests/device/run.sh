@@ -32,9 +32,14 @@ done
 step matrices bench-matrix.json "$xclr" bench matrix --json
 for precision in fp32 amp; do
   step "matrix products, $precision" "bench-gemm-$precision.json" "$xclr" bench gemm --precision "$precision" --json
+  # Kept in the results' folder, not in the machine's cache: the op tests above and PyTorch's runs know nothing of it.
+  for n in $rows; do
+    step "tune, $n rows, $precision" "tune-$n-$precision.json" env XCLR_CACHE="$out/cache" "$xclr" tune --image-size "$size" --rows "$n" --precision "$precision" --repeats "${XCLR_TUNE_REPEATS:-7}" --json
+  done
   step "convolutions, $precision" "bench-conv-$precision.json" "$xclr" bench conv --image-size "$size" --rows "${rows%% *}" --precision "$precision" --json
   for n in $rows; do
     step "step of $n rows, $precision" "step-$n-$precision.json" "$xclr" bench step --image-size "$size" --rows "$n" --precision "$precision" --repeats 10 --json
+    step "step of $n rows, $precision, tuned" "step-$n-$precision-tuned.json" env XCLR_CACHE="$out/cache" "$xclr" bench step --image-size "$size" --rows "$n" --precision "$precision" --repeats 10 --json
   done
 done
 for n in $rows; do

@@ -4,14 +4,6 @@ using XClr.Nn.Ops;
 
 namespace XClr.Bench.Cases;
 
-/// <summary>Direction of a convolution case.</summary>
-public enum ConvPass
-{
-    Forward,
-    BackwardData,
-    BackwardWeight,
-}
-
 /// <summary>One convolution in one direction, with the slots that are in use.</summary>
 /// <param name="Pass">Direction.</param>
 /// <param name="Geometry">Shapes, stride and padding.</param>

@@ -71,6 +71,8 @@ public sealed class BenchCommand : Command
     private int Network(BenchRequest request)
     {
         var result = NetworkBench.Run(request);
+        if (result.Tuning.Problem is { } problem)
+            Output.Warn(problem + ".");
         if (Json)
         {
             Output.Json(new { target = Target, Arch, ImageSize, Rows, Precision, Repeats, result });
@@ -85,6 +87,7 @@ public sealed class BenchCommand : Command
         table.Row("images per second", Number(result.ImagesPerSecond));
         table.Row("GFLOP/s", Number(result.GflopPerSecond));
         table.Row("dispatches, pipelines", $"{result.Dispatches}, {result.Pipelines}");
+        table.Row("convolutions", result.Tuning.ToString());
         Output.Results.Write(table);
         return ExitCode.Success;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
+using XClr.Nn.Ops;
 using XClr.Train;
 
 namespace XClr.Cli.Commands;

@@ -16,6 +16,7 @@ internal static class PlanPrinter
         report.Rows,
         report.MicroBatch,
         report.Fingerprint,
+        report.Tuning,
         dispatches = report.Layout.Dispatches.Count,
         submits = report.Layout.SubmitOrder.Count,
         barriers = report.Layout.BarrierBefore.Count(b => b),
@@ -73,6 +74,8 @@ internal static class PlanPrinter
 
     public static void Print(PlanReport report)
     {
+        if (report.Tuning.Problem is { } problem)
+            Output.Warn(problem + ".");
         var layout = report.Layout;
         var categories = layout.BytesByCategory();
         Costs("phase", report.Phases.Select(p => (p.Phase.ToString().ToLowerInvariant(), p.Dispatches, p.Flops, p.Bytes)), report.Rows);
@@ -91,6 +94,7 @@ internal static class PlanPrinter
                 $"{report.BytesPerImage / 1e6:0.0} MB per image; ResNet-50 at 224x224, fp16, all fused, by the cost model: {PlanReport.ModelBytesPerImage / 1e6:0}")),
             ("memory", string.Create(CultureInfo.InvariantCulture,
                 $"{layout.TotalBytes / Mebi:0.0} MiB: {layout.PersistentBytes / Mebi:0.0} persistent, {layout.TransientPeakBytes / Mebi:0.0} transient ({layout.TransientSumBytes / Mebi:0.0} without sharing)")),
+            ("convolutions", report.Tuning.ToString()),
             ("fingerprint", report.Fingerprint),
         ]);
     }

@@ -10,10 +10,10 @@ internal static class Conv2dKernels
     public const int TileRows = 64, WordRows = 16;
 
     /// <summary>Rows of a workgroup of the kernels with one row per lane, and the columns of a lane.</summary>
-    private const int LaneRows = 64, LaneColumns = 64;
+    public const int LaneRows = 64, LaneColumns = 64;
 
     /// <summary>Columns of a workgroup's tile and of the wide one; of the narrow one, where the compiler does the others badly.</summary>
-    private const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
+    public const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
 
     /// <summary>Fields of shaders/conv/conv2d_params.glsl.</summary>
     public readonly record struct RowParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
@@ -47,43 +47,54 @@ internal static class Conv2dKernels
     private static readonly Kernel<RowParams> BwdDataLaneRow = new("conv/conv2d_bwd_data_lanerow", reads: 4, writes: 1, pointers: 1);
     private static readonly Kernel<WeightParams> BwdWeightLaneRow = new("conv/conv2d_bwd_weight_lanerow", reads: 4, writes: 1, pointers: 1);
 
-    /// <summary>One dispatch of a forward convolution over a run of images. partials may be null.</summary>
-    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, Norm norm, Tensor? partials, bool accumulate, string detail) =>
-        Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate, detail);
+    /// <summary>One dispatch of a forward convolution over a run of images. partials may be null; way: the measured one, null where the cost model chooses.</summary>
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, Norm norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
+        Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate, way, detail);
 
     /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, string detail) =>
-        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, default, null, accumulate, detail);
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, ConvWay? way, string detail) =>
+        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, default, null, accumulate, way, detail);
 
     /// <summary>The same for a dx that is the gradient of a batch normalisation's output: masked by that one's ReLU, with its backward pass's sums in partials from block p.FirstBlock on. Not for CPU drivers.</summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, bool accumulate, string detail)
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, bool accumulate, ConvWay? way, string detail)
     {
         uint[] slots = [(uint)norm.Mask, accumulate ? 1u : 0u];
         var y = norm.Mask == ReluMask.FromOutput ? norm.Y! : norm.X;
         var storage = RowWork.Storage(dy, taps, dx, norm.X, y);
-        var (kernel, rows, columns) = MatrixTile.Choose(gpu.Caps, BwdDataNorm.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(gpu.Caps, storage, 4 * p.K4, BwdDataNorm, slots);
+        var (kernel, rows, columns) = ChooseRows(gpu.Caps, BwdDataNorm, storage, p, slots, way);
         var size = Tensor.SizeOf(storage);
         var bytes = RowBytes(p, size, accumulate) + (norm.Mask == ReluMask.FromOutput ? 2 : 1) * size * p.M * p.K4 * 4 + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
         gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, norm.X, y, norm.Gamma, norm.Beta, norm.Mean, norm.InvStd], writes: [dx, partials],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);
     }
 
-    /// <summary>Whether the convolutions of such activations are the kernels with one row per lane, which write no statistics.</summary>
+    /// <summary>Whether the convolutions of such activations have kernels with one row per lane, which write no statistics.</summary>
     public static bool HasLaneRows(DeviceCaps caps, DType storage) => caps.LaneRowKernels && storage == DType.Float32;
 
-    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, Norm norm, Tensor? partials, bool accumulate, string detail)
+    /// <summary>Whether this one is computed by them; way: the measured one.</summary>
+    public static bool IsLaneRows(DeviceCaps caps, DType storage, ConvWay? way) => way is { } measured ? measured.Variant == ConvVariant.LaneRow : HasLaneRows(caps, storage);
+
+    /// <summary>Whether a wide tile pads so many columns no further than the others do.</summary>
+    public static bool SuitsWide(int columns) => CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns);
+
+    /// <summary>Columns of a tile with one row per lane: columns that are fewer than a tile are one smaller tile.</summary>
+    public static int LaneTile(int columns) => Math.Min(LaneColumns, columns);
+
+    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, Norm norm, Tensor? partials, bool accumulate, ConvWay? way, string detail)
     {
         uint[] slots = [norm.Kind, accumulate ? 1u : 0u, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
-        var (kernel, rows, columns) = HasLaneRows(gpu.Caps, storage)
-            ? LaneRow(laneRow, 4 * p.K4, slots[..2])
-            : MatrixTile.Choose(gpu.Caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(gpu.Caps, storage, 4 * p.K4, variants, slots);
+        var (kernel, rows, columns) = IsLaneRows(gpu.Caps, storage, way) ? LaneRow(laneRow, 4 * p.K4, slots[..2]) : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
         gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), norm.Scale ?? w, norm.Shift ?? w], writes: writes[..kernel.Writes],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), accumulate) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
     }
+
+    private static (Kernel<RowParams> Kernel, int Rows, int Columns) ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
+        ? Of(measured, variants, storage, slots, Octets(p.C4, p.K4))
+        : MatrixTile.Choose(caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
 
     // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.
     private static long RowBytes(in RowParams p, int size, bool accumulate) =>
@@ -102,10 +113,10 @@ internal static class Conv2dKernels
     }
 
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
-    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, NormOnLoad? prologue, string detail)
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, NormOnLoad? prologue, ConvWay? way, string detail)
     {
-        var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue);
-        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue) * p.Parts, p,
+        var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue, way);
+        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue, way) * p.Parts, p,
             reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
@@ -114,22 +125,33 @@ internal static class Conv2dKernels
         4 * size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 + (long)p.N * p.P * p.Q * p.K4) + 64L * p.Parts * p.R * p.S * p.C4 * p.K4;
 
     /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
-    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue)
+    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue, ConvWay? way)
     {
-        var (_, rows, columns) = ChooseWeight(caps, storage, taps, c, k, prologue);
+        var (_, rows, columns) = ChooseWeight(caps, storage, taps, c, k, prologue, way);
         return CeilDiv(taps * c, rows) * CeilDiv(k, columns);
     }
 
-    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue)
+    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue, ConvWay? way)
     {
-        var kind = NormOnLoad.KindOf(prologue);
-        if (HasLaneRows(caps, storage))
+        var (kind, octets) = (NormOnLoad.KindOf(prologue), Octets(c / 4, k / 4));
+        if (IsLaneRows(caps, storage, way))
         {
             return LaneRow(BwdWeightLaneRow, k, [kind, c % LaneRows == 0 ? 1u : 0u]);
         }
-        return MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, Octets(c / 4, k / 4)])
-            ?? Choose(caps, storage, k, BwdWeight, caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind]);
+        uint[] slots = caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind];
+        return way is { } measured
+            ? Of(measured, BwdWeight, storage, slots, octets)
+            : MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, octets]) ?? Choose(caps, storage, k, BwdWeight, slots);
     }
+
+    // The kernel of a measured way, other than with one row per lane.
+    private static (Kernel<T> Kernel, int Rows, int Columns) Of<T>(ConvWay way, KernelVariants<T> variants, DType storage, uint[] slots, uint octets) where T : unmanaged => (way switch
+    {
+        { Tile: { } tile } => variants.Matrices.With([.. tile.Constants, .. slots, octets]),
+        { Variant: ConvVariant.Word, Columns: WideColumns } => variants.Wide(storage).With(slots),
+        { Variant: ConvVariant.Word } => variants.Word(storage).With(slots),
+        _ => variants.Portable(storage).With([.. slots, Quads(way.Columns)]),
+    }, way.Rows, way.Columns);
 
     /// <summary>
     /// The kernel for a matrix of so many columns, and the rows and columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further than
@@ -137,7 +159,7 @@ internal static class Conv2dKernels
     /// </summary>
     private static (Kernel<T> Kernel, int Rows, int Columns) Choose<T>(DeviceCaps caps, DType storage, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
     {
-        var wide = CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns);
+        var wide = SuitsWide(columns);
         if (caps.CpuKernels)
         {
             return wide ? (variants.Wide(storage).With(constants), WordRows, WideColumns) : (variants.Word(storage).With(constants), WordRows, TileColumns);
@@ -153,10 +175,10 @@ internal static class Conv2dKernels
         return (variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), TileRows, NarrowColumns);
     }
 
-    // Columns that are fewer than a tile are one smaller tile. COLUMNS4 comes behind the other constants.
+    // COLUMNS4 comes behind the other constants.
     private static (Kernel<T> Kernel, int Rows, int Columns) LaneRow<T>(Kernel<T> kernel, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
     {
-        var tile = Math.Min(LaneColumns, columns);
+        var tile = LaneTile(columns);
         return (kernel.With([.. constants, (uint)tile / 4]), LaneRows, tile);
     }
 

@@ -39,14 +39,15 @@ public static class Conv2dOp
         {
             Shape.Require(ConvEpilogue.PartialsShape(gpu.Caps, g).Dims, epilogue.Partials);
         }
+        var way = Way(gpu, new(ConvPass.Forward, g, y.Type, prologue is not null, prologue?.Relu ?? onStore?.Relu ?? false, epilogue is not null, accumulate, null, onStore is not null));
         var rowsPerBlock = ConvEpilogue.RowsPerBlock(gpu.Caps);
-        var partials = Conv2dKernels.HasLaneRows(gpu.Caps, y.Type) ? null : epilogue?.Partials;
+        var partials = Conv2dKernels.IsLaneRows(gpu.Caps, y.Type, way) ? null : epilogue?.Partials;
         var imageRows = g.OH * g.OW;
         foreach (var (start, count) in ImageRuns(gpu, partials is null ? 1 : rowsPerBlock, imageRows, x, y))
         {
             var p = new Conv2dKernels.RowParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
                 g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
-            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, new(prologue, onStore), partials, accumulate, $"{g with { N = count }}");
+            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, new(prologue, onStore), partials, accumulate, way, $"{g with { N = count }}");
         }
         if (epilogue is not null && partials is null)
         {
@@ -64,6 +65,7 @@ public static class Conv2dOp
     {
         Require(g, dx, w, dy, null);
         norm = gpu.Caps.CpuKernels ? null : norm;
+        var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, accumulate, norm?.Mask));
         var classes = ResidueClasses(g, accumulate && norm is null).ToList();
         var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X)).ToList();
         long Blocks(ResidueClass c, int images) => CeilDiv((long)images * c.Rows * c.Columns, Conv2dKernels.TileRows);
@@ -80,11 +82,11 @@ public static class Conv2dOp
                 var detail = $"{g with { N = count }} {c.Y},{c.X}";
                 if (partials is null)
                 {
-                    Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, accumulate, detail);
+                    Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, accumulate, way, detail);
                     continue;
                 }
                 var rows = norm! with { X = norm.X.Rows(start, count), Y = norm.Y?.Rows(start, count) };
-                Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, rows, partials, accumulate, detail);
+                Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, rows, partials, accumulate, way, detail);
                 block += Blocks(c, count);
             }
         }
@@ -133,14 +135,17 @@ public static class Conv2dOp
     {
         Require(g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
+        var way = Way(gpu, new(ConvPass.BackwardWeight, g, x.Type, prologue is not null, prologue is { Relu: true }, Statistics: false, Accumulate: false, null));
+        var tiles = Conv2dKernels.WeightTiles(gpu.Caps, x.Type, g.R * g.S, g.C, g.K, prologue, way);
         foreach (var (start, count) in gpu.RowRuns(x, dy))
         {
             var run = g with { N = count };
-            var partCount = PartCount(gpu.Caps, x.Type, run, prologue);
+            var partCount = PartCount(gpu.Caps, run, tiles, out var most);
+            partCount = way is { } measured ? Math.Min(measured.Parts, most) : partCount;
             var direct = start == 0 && partCount == 1 && !accumulate;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
             var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount, 0);
-            Conv2dKernels.BackwardWeight(gpu, x.Rows(start, count), dy.Rows(start, count), parts, p, prologue, $"{run} parts {partCount}");
+            Conv2dKernels.BackwardWeight(gpu, x.Rows(start, count), dy.Rows(start, count), parts, p, prologue, way, $"{run} parts {partCount}");
             if (!direct)
             {
                 SumPartsOp.Forward(gpu, parts, dw, accumulate || start > 0);
@@ -148,12 +153,20 @@ public static class Conv2dOp
         }
     }
 
-    private static int PartCount(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue)
+    /// <summary>Parts into which the cost model splits a weight gradient's sum over a run of images, where one part is so many workgroups, and the most that there may be.</summary>
+    internal static int PartCount(DeviceCaps caps, ConvGeometry g, long tiles, out int most)
     {
-        var tiles = Conv2dKernels.WeightTiles(caps, storage, g.R * g.S, g.C, g.K, prologue);
         var wanted = CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, tiles);
         var bindable = caps.MaxStorageBufferRange / (g.Weights.Count * sizeof(float));
-        return (int)Math.Clamp(Math.Min(wanted, bindable), 1, CeilDiv(g.M, PixelsPerPart));
+        most = (int)Math.Clamp(bindable, 1, CeilDiv(g.M, PixelsPerPart));
+        return (int)Math.Clamp(wanted, 1, most);
+    }
+
+    // Names the work, and looks whether a way was measured for it.
+    private static ConvWay? Way(Recorder gpu, ConvWork work)
+    {
+        gpu.Note(work);
+        return work.Measured(gpu.Caps);
     }
 
     // Runs of images as RowRuns cuts them; with statistics, every run but the last is a whole number of blocks.

@@ -23,8 +23,11 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     public int Columns => SX * WN * Shape.N;
     private int Invocations => Lanes * SY * SX;
 
+    /// <summary>" of 16x16x16, 2x2 subgroups, 32 deep": what its rows and columns do not say.</summary>
+    public override string ToString() => $" of {Shape.M}x{Shape.N}x{Shape.K}, {SY}x{SX} subgroups, {Depth} deep";
+
     /// <summary>Values of the specialisation constants 0 to 8.</summary>
-    private uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth];
+    public uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth];
 
     /// <summary>
     /// The kernel, and rows and columns of its tile, for a product of so many rows and columns of fp16 operands; null where the device has no cooperative matrices, runs the kernels for CPU drivers, or its compiler does all tiles badly.
@@ -53,15 +56,15 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         return smallest;
     }
 
-    // At most an eighth more padding than tiles of 64 x 64 have.
-    private bool Suits(long rows, long columns)
+    /// <summary>Whether a product of so many rows and columns has at most an eighth more padding than in tiles of 64 x 64.</summary>
+    public bool Suits(long rows, long columns)
     {
         static bool IsClose(long count, int tile) => 8 * CeilDiv(count, tile) * tile <= 9 * CeilDiv(count, BlockRows) * BlockRows;
         return IsClose(rows, Rows) && IsClose(columns, Columns);
     }
 
-    // From the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands) and the deeper steps, each with the device's largest matrices first.
-    private static IEnumerable<MatrixTile> Tiles(DeviceCaps caps)
+    /// <summary>All tiles that fit a device, from the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands) and the deeper steps, each with the device's largest matrices first.</summary>
+    public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps)
     {
         var lanes = caps.MatrixSubgroupSize;
         foreach (var (rows, columns) in new[] { (128, 128), (128, 64), (64, 128), (64, 64) })

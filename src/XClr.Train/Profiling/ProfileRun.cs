@@ -21,6 +21,10 @@ public static class ProfileRun
         using var device = TrainSetup.OpenDevice(config.Device, config.MemoryLimit, request.Shaders);
         using var clock = new DeviceClock(device);
         info($"device: {device.Caps.Name} ({device.Caps.DriverName} {device.Caps.DriverInfo})");
+        if (device.Caps.Tuning.Problem is { } problem)
+        {
+            info($"warning: {problem}.");
+        }
         var measured = peaks(device);
         var host = new HostTimeline();
         using IProfileWorkload workload = request.Mode == ProfileMode.Train ? new TrainWorkload(device, config, host) : new InferWorkload(device, config, host);

@@ -1,0 +1,96 @@
+using System.Globalization;
+using CommandLine;
+using XClr.Bench;
+using XClr.Gpu;
+using XClr.Nn.Models;
+using XClr.Nn.Ops;
+using XClr.Text;
+using XClr.Train;
+
+namespace XClr.Cli.Commands;
+
+[Verb("tune", HelpText = "Measure the kernels and tiles that each convolution of a training step could have on this device; later runs of the same shapes (train, bench, profile) take the fastest. Kept beside the pipeline cache, per device and driver; XCLR_CAPS=usesTuning=0 goes without.")]
+public sealed class TuneCommand : Command
+{
+    [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
+    public string Arch { get; set; } = "resnet50";
+
+    [Option("image-size", Default = 224, HelpText = "Side of the images [pixels].")]
+    public int ImageSize { get; set; } = 224;
+
+    [Option("rows", Default = 512, HelpText = "Images through the backbone at a time: twice --batch-size, or twice --micro-batch [images].")]
+    public int Rows { get; set; } = 512;
+
+    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp].")]
+    public string Precision { get; set; } = "fp32";
+
+    [Option("repeats", Default = 7, HelpText = "Timed runs of each way [runs].")]
+    public int Repeats { get; set; } = 7;
+
+    [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
+    public string? Device { get; set; }
+
+    /// <inheritdoc/>
+    public override int Run()
+    {
+        Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
+        Require(Enum.TryParse<Precision>(Precision, ignoreCase: true, out var precision) && !int.TryParse(Precision, out _), $"--precision {Precision}: allowed: fp32, amp.");
+        Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
+        Require(Rows >= 4 && Rows % 2 == 0, $"--rows {Rows}: allowed: an even number from 4 up.");
+        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        using var signals = new StopSignals(Console.Error.WriteLine, "the convolution is finished, what was measured is kept");
+        using var device = TrainSetup.OpenDevice(Device);
+        if (device.Caps.Tuning.Problem is { } problem)
+            Output.Warn(problem + ".");
+        List<TunedConv> found = [.. Measure(device, StepWorks.Of(device, arch, ImageSize, Rows, precision), signals.Token)];
+        Keep(device, found);
+        Print(device, found);
+        signals.Token.ThrowIfCancellationRequested();
+        return ExitCode.Success;
+    }
+
+    private IEnumerable<TunedConv> Measure(GpuDevice device, IReadOnlyList<(ConvWork Work, int Count)> works, CancellationToken stop)
+    {
+        foreach (var (work, count) in works.TakeWhile(_ => !stop.IsCancellationRequested))
+        {
+            var tuned = ConvTuner.Tune(device, work, count, Repeats);
+            Console.Error.WriteLine($"{tuned.Work}: {tuned.Before} {Ms(tuned.BeforeMs)} ms{(tuned.Changed ? $", {tuned.Best} {Ms(tuned.BestMs)} ms" : "")}");
+            yield return tuned;
+        }
+    }
+
+    // Other shapes' choices stay; what the cost model does best is left to it.
+    private static void Keep(GpuDevice device, List<TunedConv> found)
+    {
+        var ways = device.Caps.Tuning.Ways.ToDictionary();
+        foreach (var tuned in found)
+        {
+            if (tuned.Changed)
+                ways[tuned.Work] = tuned.Best;
+            else
+                ways.Remove(tuned.Work);
+        }
+        new Tuning(ways, DateTimeOffset.UtcNow).Write(device.Caps, CacheFolder.Default);
+    }
+
+    private void Print(GpuDevice device, List<TunedConv> found)
+    {
+        var (before, best) = (found.Sum(t => t.Count * t.BeforeMs), found.Sum(t => t.Count * t.BestMs));
+        var file = Tuning.FileOf(device.Caps, CacheFolder.Default);
+        if (Json)
+        {
+            Output.Json(new { device = device.Caps.FullName, Arch, ImageSize, Rows, Precision, Repeats, file, beforeMs = before, bestMs = best, works = found });
+            return;
+        }
+        var table = Output.Table("convolution", "a step has", "chosen before", "ms", "best", "ms", "ratio", "measured", "passed over");
+        foreach (var t in found)
+            table.Row(t.Work, $"{t.Count}", t.Before, Ms(t.BeforeMs), t.Changed ? t.Best : "the same", Ms(t.BestMs), Ratio(t.Ratio), $"{t.Measured}", $"{t.PassedOver}");
+        table.Row("all of a step", $"{found.Sum(t => t.Count)}", "", Ms(before), $"{found.Count(t => t.Changed)} of {found.Count} changed", Ms(best), Ratio(before / best), $"{found.Sum(t => t.Measured)}", $"{found.Sum(t => t.PassedOver)}");
+        Output.Results.Write(table);
+        Output.WriteFacts([("device", device.Caps.FullName), ("kept in", file)]);
+    }
+
+    private static string Ms(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
+
+    private static string Ratio(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,48 @@
+using XClr.Gpu;
+
+namespace XClr.Nn.Ops;
+
+/// <summary>Direction of a convolution.</summary>
+public enum ConvPass
+{
+    Forward,
+    BackwardData,
+    BackwardWeight,
+}
+
+/// <summary>One direction of a convolution as <see cref="Conv2dOp"/> was asked for it: what a measured way is known by.</summary>
+/// <param name="Pass">Direction.</param>
+/// <param name="Geometry">Shapes, stride and padding.</param>
+/// <param name="Storage">Of activations and weights.</param>
+/// <param name="Prologue">x is normalised as it is loaded.</param>
+/// <param name="Relu">A ReLU follows that, or what is applied on store.</param>
+/// <param name="Statistics">Statistics of y are written.</param>
+/// <param name="Accumulate">The result is added to what is there; false for every weight gradient, whose kernel does not add.</param>
+/// <param name="Norm">A data gradient carries the sums of the batch normalisation below it, whose ReLU finds its sign so; null = it does not.</param>
+/// <param name="OnStore">y is normalised as it is stored.</param>
+public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storage, bool Prologue, bool Relu, bool Statistics, bool Accumulate, ReluMask? Norm, bool OnStore = false) : ITunable
+{
+    /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 Float16 relu stats".</summary>
+    public string Name => string.Join(' ', new[]
+    {
+        $"conv2d_{Pass switch { ConvPass.Forward => "fwd", ConvPass.BackwardData => "bwd_data", _ => "bwd_weight" }} {Geometry} {Storage}",
+        OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", Accumulate ? "acc" : "", Norm is { } mask ? $"norm {mask}" : "",
+    }.Where(s => s.Length > 0));
+
+    /// <summary>Rows of the product that one dispatch computes; of the pixels of a data gradient one residue class mod stride.</summary>
+    internal long Rows => Pass switch
+    {
+        ConvPass.Forward => Geometry.M,
+        ConvPass.BackwardData => Geometry.N * OpMath.CeilDiv(Geometry.H, Geometry.Stride) * OpMath.CeilDiv(Geometry.W, Geometry.Stride),
+        _ => (long)Geometry.R * Geometry.S * Geometry.C,
+    };
+
+    /// <summary>Columns of the product.</summary>
+    internal int Columns => Pass == ConvPass.BackwardData ? Geometry.C : Geometry.K;
+
+    /// <summary>Names of the ways that a device has for it, for <see cref="Tuning"/>. A compiler may do some of them badly.</summary>
+    public IReadOnlyList<string> Ways(DeviceCaps caps) => [.. ConvWay.Candidates(caps, this).Select(w => w.Name)];
+
+    /// <summary>The measured way; null = none was measured, or it is none of this device's: the cost model chooses.</summary>
+    internal ConvWay? Measured(DeviceCaps caps) => caps.Tuning.Ways.TryGetValue(Name, out var name) ? ConvWay.Candidates(caps, this).Where(w => w.Name == name).Cast<ConvWay?>().FirstOrDefault() : null;
+}
