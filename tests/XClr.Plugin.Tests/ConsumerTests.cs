@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Plugin.Tests;
+
+/// <summary>Projects outside the tree that use what `dotnet pack` and `cmake --install` give.</summary>
+public sealed class ConsumerTests : IDisposable
+{
+    private static readonly string Root = GoldenFile.RepositoryRoot();
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-consumer").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [SkippableFact]
+    public void A_project_with_the_packages_from_a_local_feed_builds_and_runs()
+    {
+        _ = TestDevices.Get(TestDevices.Lavapipe);
+        var feed = Path.Combine(folder, "feed");
+        string[] names = ["Gpu", "Nn", "Data", "Text", "Train"];
+        foreach (var name in names)
+        {
+            Run(Root, "dotnet", "pack", $"src/XClr.{name}", "-c", "Release", "--no-build", "-nologo", "-v", "quiet", "-nodeReuse:false", "-o", feed);
+            var files = Entries(Path.Combine(feed, $"XClr.{name}.0.1.0.nupkg"));
+            Assert.Contains($"lib/net10.0/XClr.{name}.dll", files);
+            Assert.Contains($"lib/net10.0/XClr.{name}.xml", files);
+            Assert.Contains("README.md", files);
+            Assert.Contains($"lib/net10.0/XClr.{name}.pdb", Entries(Path.Combine(feed, $"XClr.{name}.0.1.0.snupkg")));
+        }
+        CopyOf("nuget");
+        Run(folder, "dotnet", "build", "Consumer.csproj", "-c", "Release", "-nologo", "-v", "quiet", "-nodeReuse:false", "-p:UseSharedCompilation=false");
+        var jpeg = Path.Combine(folder, "photo.jpg");
+        File.WriteAllBytes(jpeg, Jpeg(50, 40));
+        var output = Run(folder, "dotnet", "bin/Release/net10.0/Consumer.dll", jpeg);
+        Assert.Matches("image 50x40, loss [0-9.]+", output);
+    }
+
+    [SkippableFact]
+    public void A_project_that_finds_the_installed_library_builds_and_runs()
+    {
+        _ = TestDevices.Get(TestDevices.Lavapipe);
+        Skip.IfNot(File.Exists(Path.Combine(Library.Folder, "libxclr.so")), "libxclr.so is not published");
+        var prefix = Path.Combine(folder, "prefix");
+        Run(Root, "cmake", "--install", "build", "--prefix", prefix);
+        CopyOf("cmake");
+        Run(folder, "cmake", "-S", ".", "-B", "build", $"-DCMAKE_PREFIX_PATH={prefix}");
+        Run(folder, "cmake", "--build", "build");
+        Assert.Matches("llvmpipe.*: 128 floats, squares 1\\.0000", Run(folder, "build/consumer"));
+    }
+
+    private void CopyOf(string consumer)
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(Root, "tests", "consumers", consumer)))
+        {
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
+    }
+
+    private static List<string> Entries(string package)
+    {
+        using var zip = System.IO.Compression.ZipFile.OpenRead(package);
+        return [.. zip.Entries.Select(e => e.FullName)];
+    }
+
+    private static byte[] Jpeg(int width, int height)
+    {
+        using var bitmap = new SkiaSharp.SKBitmap(width, height);
+        bitmap.Erase(new SkiaSharp.SKColor(200, 100, 50));
+        using var data = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 90);
+        return data.ToArray();
+    }
+
+    private static string Run(string folder, string program, params string[] args)
+    {
+        var info = new ProcessStartInfo(program.Contains('/', StringComparison.Ordinal) ? Path.Combine(folder, program) : program, args) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        info.Environment["XCLR_PACKAGES"] = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        info.Environment["XCLR_DEVICE"] = "llvmpipe";
+        using var process = Process.Start(info)!;
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', args)}: exit code {process.ExitCode}\n{output.Result}{errors.Result}");
+        return output.Result;
+    }
+}
