@@ -17,7 +17,7 @@ internal sealed unsafe class PipelineCache : IDisposable
     private readonly GpuDevice device;
     private readonly Silk.NET.Vulkan.PipelineCache handle;
     private readonly string? file;
-    private readonly ConcurrentDictionary<string, Lazy<Pipeline>> pipelines = [];
+    private readonly ConcurrentDictionary<(string Key, bool WithBase), Lazy<Pipeline>> pipelines = [];
     private readonly ConcurrentDictionary<string, Lazy<(ShaderModule Handle, PipelineShaderStageCreateFlags Flags)>> modules = [];
     private readonly ConcurrentDictionary<(int Bindings, int Texels, int Push), Lazy<(DescriptorSetLayout Set, PipelineLayout Layout)>> layouts = [];
     private volatile bool grown;
@@ -34,11 +34,11 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
     }
 
-    /// <summary>Compiles what is missing on all cores; returns when all are there.</summary>
-    public void Compile(IEnumerable<Kernel> kernels)
+    /// <summary>Compiles what is missing on all cores; returns when all are there. withBase: for vkCmdDispatchBase.</summary>
+    public void Compile(IEnumerable<Kernel> kernels, bool withBase = false)
     {
-        var missing = kernels.DistinctBy(k => k.Key).Where(k => !pipelines.ContainsKey(k.Key)).ToList();
-        OnAllCores(missing.Count, i => Get(missing[i]));
+        var missing = kernels.DistinctBy(k => k.Key).Where(k => !pipelines.ContainsKey((k.Key, withBase))).ToList();
+        OnAllCores(missing.Count, i => Get(missing[i], withBase));
     }
 
     /// <summary>Does the work for 0, 1, ... count - 1 in parallel; of its failures the first is thrown as it was.</summary>
@@ -54,7 +54,7 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
     }
 
-    public Pipeline Get(Kernel kernel) => pipelines.GetOrAdd(kernel.Key, _ => new(() => Create(kernel))).Value;
+    public Pipeline Get(Kernel kernel, bool withBase = false) => pipelines.GetOrAdd((kernel.Key, withBase), _ => new(() => Create(kernel, withBase))).Value;
 
     /// <summary>What the driver's compiler says of a kernel, compiled for this alone; null where the driver says nothing (<see cref="DeviceCaps.PipelineStatistics"/>).</summary>
     public KernelStatistics? Statistics(Kernel kernel, bool listings = false)
@@ -75,9 +75,9 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
     }
 
-    private Pipeline Create(Kernel kernel)
+    private Pipeline Create(Kernel kernel, bool withBase)
     {
-        var pipeline = Create(kernel, handle, PipelineCreateFlags.None);
+        var pipeline = Create(kernel, handle, withBase ? PipelineCreateFlags.CreateDispatchBaseBit : PipelineCreateFlags.None);
         grown = true;
         device.Labels.Name(ObjectType.Pipeline, pipeline.Handle.Handle, kernel.Key);
         return pipeline;

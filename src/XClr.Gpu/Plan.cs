@@ -21,7 +21,8 @@ public sealed unsafe partial class Plan : IDisposable
     private TimestampQueries? queries;
     private DescriptorSet[] sets = [];
     private CommandBuffer[] segments = [];
-    private IReadOnlyList<int> starts, order;
+    private IReadOnlyList<PlanCut> starts;
+    private IReadOnlyList<int> order;
     private bool disposed;
 
     private Plan(GpuDevice device, PlanLayout layout)
@@ -29,7 +30,7 @@ public sealed unsafe partial class Plan : IDisposable
         this.device = device;
         options = layout.Options;
         Layout = layout;
-        (starts, order) = (layout.SegmentStarts, layout.SubmitOrder);
+        (starts, order) = ([.. layout.SegmentStarts.Select(s => new PlanCut(s))], layout.SubmitOrder);
         Timing = options.Timing;
     }
 
@@ -83,12 +84,13 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Submits one part of a run; a run is all of them in their order, whatever else the queue does between them.</summary>
     public GpuTicket SubmitSegment(int index) => new(device.Compute.Submit(segments[order[index]], device.Copy, device.Transfer.LastUpload));
 
-    /// <summary>Records the commands anew in other parts, once the runs so far have ended. segmentStarts: the first dispatch of each part, from 0 on, rising; a loop's ends are cut too.</summary>
+    /// <summary>Records the commands anew in other segments, once the runs so far have ended. segmentStarts: where each begins, from dispatch 0 on, rising; a loop's ends are cut too. Results stay equal to the bit.</summary>
     /// <exception cref="DeviceLostException">The runs do not end.</exception>
-    public void Cut(IReadOnlyList<int> segmentStarts, PlanTiming timing)
+    public void Cut(IReadOnlyList<PlanCut> segmentStarts, PlanTiming timing)
     {
         starts = Layout.CutAtLoops(segmentStarts);
-        order = Layout.OrderOf(starts);
+        order = Layout.OrderOf([.. starts.Select(s => s.Dispatch)]);
+        device.Pipelines.Compile(starts.Where(s => s.Parts > 1).Select(s => Layout.Dispatches[s.Dispatch].Kernel), withBase: true);
         RecordAnew(timing);
     }
 
@@ -99,7 +101,7 @@ public sealed unsafe partial class Plan : IDisposable
     public void Run() => Wait(Submit());
 
     /// <summary>
-    /// Start and end of every dispatch (in a loop: of its last time), or of the step, of the last run. Null where the device or the plan has no timestamps, or where they are not there within the limit.
+    /// Start and end of every dispatch or segment (in a loop: of its last time), or of the step, of the last run. Null where the device or the plan has no timestamps, or where they are not there within the limit.
     /// </summary>
     public PlanTimings? ReadTimings(TimeSpan? limit = null) =>
         queries?.Read(limit) is { } ticks ? PlanTimings.Create(device.Caps.Timestamps, ticks, Timing == PlanTiming.Dispatches ? Layout.BarrierBefore : []) : null;
@@ -143,7 +145,7 @@ public sealed unsafe partial class Plan : IDisposable
         }
     }
 
-    private int QueryCount => Timing switch { PlanTiming.Step => 2, PlanTiming.Dispatches => 2 * Layout.Dispatches.Count, _ => 0 };
+    private int QueryCount => Timing switch { PlanTiming.Step => 2, PlanTiming.Segments => 2 * starts.Count, PlanTiming.Dispatches => 2 * Layout.Dispatches.Count, _ => 0 };
 
     private void Allocate()
     {
@@ -247,7 +249,7 @@ public sealed unsafe partial class Plan : IDisposable
             {
                 Barriers.Compute(device.Vk, commands);
             }
-            bound = RecordDispatch(commands, Layout.Dispatches[i], bound, timestamps: null, 0);
+            bound = RecordDispatch(commands, Layout.Dispatches[i], PartRange.Whole, bound, timestamps: null, 0);
         }
     }
 
@@ -264,44 +266,58 @@ public sealed unsafe partial class Plan : IDisposable
         }
         for (var s = 0; s < segments.Length; s++)
         {
-            var end = s + 1 < segments.Length ? starts[s + 1] : Layout.Dispatches.Count;
-            RecordSegment(segments[s], starts[s], end);
+            RecordSegment(s, starts[s], s + 1 < segments.Length ? starts[s + 1] : new PlanCut(Layout.Dispatches.Count));
         }
     }
 
-    private void RecordSegment(CommandBuffer commands, int first, int end)
+    private void RecordSegment(int segment, PlanCut first, PlanCut end)
     {
+        var commands = segments[segment];
         // The same buffers are submitted step after step while earlier steps may still run; the barrier below orders them.
         var begin = new CommandBufferBeginInfo { SType = StructureType.CommandBufferBeginInfo, Flags = CommandBufferUsageFlags.SimultaneousUseBit };
         device.Vk.BeginCommandBuffer(commands, &begin).Check("vkBeginCommandBuffer");
-        if (first == 0)
+        if (first == new PlanCut(0, 0, first.Parts))
         {
             BeginRun(commands);
         }
-        else if (Layout.Dispatches[first].Loop is not null && Timing == PlanTiming.Dispatches)
+        else if (Layout.Dispatches[first.Dispatch].Loop is not null && Timing == PlanTiming.Dispatches)
         {
-            queries?.Reset(commands, 2 * first, 2 * (end - first));
+            queries?.Reset(commands, 2 * first.Dispatch, 2 * (end.Dispatch - first.Dispatch));
         }
-        Silk.NET.Vulkan.Pipeline bound = default;
-        for (var i = first; i < end; i++)
+        if (Timing == PlanTiming.Segments)
         {
-            if (Layout.BarrierBefore[i])
+            queries?.Reset(commands, 2 * segment, 2);
+            queries?.WriteStart(commands, 2 * segment);
+        }
+        RecordDispatches(commands, first, end);
+        if (Timing == PlanTiming.Segments || (Timing == PlanTiming.Step && end.Dispatch == Layout.Dispatches.Count))
+        {
+            queries?.WriteEnd(commands, Timing == PlanTiming.Segments ? 2 * segment + 1 : 1);
+        }
+        device.Vk.EndCommandBuffer(commands).Check("vkEndCommandBuffer");
+    }
+
+    private void RecordDispatches(CommandBuffer commands, PlanCut first, PlanCut end)
+    {
+        Silk.NET.Vulkan.Pipeline bound = default;
+        for (var i = first.Dispatch; i < end.Dispatch || (i == end.Dispatch && end.Part > 0); i++)
+        {
+            var part = PartRange.Of(i, first, end);
+            if (Layout.BarrierBefore[i] && part.From == 0)
             {
                 Barriers.Compute(device.Vk, commands);
             }
-            bound = RecordDispatch(commands, Layout.Dispatches[i], bound, Timing == PlanTiming.Dispatches ? queries : null, 2 * i);
+            bound = RecordDispatch(commands, Layout.Dispatches[i], part, bound, Timing == PlanTiming.Dispatches ? queries : null, 2 * i);
         }
-        if (end == Layout.Dispatches.Count && Timing == PlanTiming.Step)
-        {
-            queries?.WriteEnd(commands, 1);
-        }
-        device.Vk.EndCommandBuffer(commands).Check("vkEndCommandBuffer");
     }
 
     private void BeginRun(CommandBuffer commands)
     {
         Barriers.Compute(device.Vk, commands);
-        queries?.Reset(commands);
+        if (Timing != PlanTiming.Segments)
+        {
+            queries?.Reset(commands);
+        }
         if (Timing == PlanTiming.Step)
         {
             queries?.WriteStart(commands, 0);
@@ -320,11 +336,11 @@ public sealed unsafe partial class Plan : IDisposable
         Barriers.Memory(device.Vk, commands, PipelineStageFlags.TransferBit, AccessFlags.TransferWriteBit, PipelineStageFlags.ComputeShaderBit, AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit);
     }
 
-    // Timestamps, where there are any, go to index and index + 1.
-    private Silk.NET.Vulkan.Pipeline RecordDispatch(CommandBuffer commands, Dispatch dispatch, Silk.NET.Vulkan.Pipeline bound, TimestampQueries? timestamps, int index)
+    // Timestamps, where there are any, go to index and index + 1: the first part's start and the last part's end.
+    private Silk.NET.Vulkan.Pipeline RecordDispatch(CommandBuffer commands, Dispatch dispatch, PartRange part, Silk.NET.Vulkan.Pipeline bound, TimestampQueries? timestamps, int index)
     {
         var vk = device.Vk;
-        var pipeline = device.Pipelines.Get(dispatch.Kernel);
+        var pipeline = device.Pipelines.Get(dispatch.Kernel, withBase: part != PartRange.Whole);
         device.Labels.Begin(commands, dispatch.Label);
         if (pipeline.Handle.Handle != bound.Handle)
         {
@@ -336,10 +352,24 @@ public sealed unsafe partial class Plan : IDisposable
         {
             vk.CmdPushConstants(commands, pipeline.Layout, ShaderStageFlags.ComputeBit, 0, (uint)constants.Length, push);
         }
-        timestamps?.WriteStart(commands, index);
-        var (x, y, z) = Grid(dispatch.Groups, device.Caps.MaxComputeWorkGroupCount);
-        vk.CmdDispatch(commands, x, y, z);
-        timestamps?.WriteEnd(commands, index + 1);
+        if (part.From == 0)
+        {
+            timestamps?.WriteStart(commands, index);
+        }
+        var grid = Grid(dispatch.Groups, device.Caps.MaxComputeWorkGroupCount);
+        if (part == PartRange.Whole)
+        {
+            vk.CmdDispatch(commands, grid.X, grid.Y, grid.Z);
+        }
+        else
+        {
+            var (from, count) = part.Of(grid);
+            vk.CmdDispatchBase(commands, from.X, from.Y, from.Z, count.X, count.Y, count.Z);
+        }
+        if (part.To == part.Parts)
+        {
+            timestamps?.WriteEnd(commands, index + 1);
+        }
         device.Labels.End(commands);
         return pipeline.Handle;
     }

@@ -54,7 +54,7 @@ public sealed unsafe partial class Plan
         for (var i = 0; i < IsolatedRepeats; i++)
         {
             Barriers.Compute(device.Vk, commands);
-            bound = RecordDispatch(commands, dispatch, bound, timestamps, 2 * i);
+            bound = RecordDispatch(commands, dispatch, PartRange.Whole, bound, timestamps, 2 * i);
         }
         device.Vk.EndCommandBuffer(commands).Check("vkEndCommandBuffer");
         return commands;

@@ -21,6 +21,7 @@ public enum PlanTiming
 {
     Off,
     Step,
+    Segments,
     Dispatches,
 }
 
@@ -191,7 +192,8 @@ public sealed class PlanLayout
     }
 
     /// <summary>First dispatches of segments, and those before which a loop begins or ends.</summary>
-    internal IReadOnlyList<int> CutAtLoops(IReadOnlyList<int> starts) => [.. starts.Union(Enumerable.Range(0, Dispatches.Count).Where(LoopEdge)).Order()];
+    internal IReadOnlyList<PlanCut> CutAtLoops(IReadOnlyList<PlanCut> starts) =>
+        [.. starts.Concat(Enumerable.Range(0, Dispatches.Count).Where(LoopEdge).Select(i => new PlanCut(i))).DistinctBy(s => (s.Dispatch, s.Part)).OrderBy(s => s.Dispatch).ThenBy(s => s.Part)];
 
     /// <summary>The order of submits of segments with these first dispatches, cut at the loops.</summary>
     internal IReadOnlyList<int> OrderOf(IReadOnlyList<int> starts) => [.. Enumerable.Range(0, starts.Count).GroupBy(s => (object?)Dispatches[starts[s]].Loop ?? s)

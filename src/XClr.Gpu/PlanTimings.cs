@@ -30,16 +30,26 @@ public sealed record PlanTimings(ulong FirstTick, IReadOnlyList<(double Start, d
         return new PlanTimings(ticks[0], spans);
     }
 
-    /// <summary>Cuts the run into parts of at most <paramref name="budget"/> nanoseconds each, as it ran; a dispatch that takes longer is a part of its own. First dispatches of the parts.</summary>
-    public IReadOnlyList<int> Slices(double budget)
+    /// <summary>
+    /// Cuts the run of these dispatches into slices of at most <paramref name="budget"/> nanoseconds each, by the sum of their times. A dispatch that takes longer is divided, as far as it has workgroups.
+    /// </summary>
+    public IReadOnlyList<PlanCut> Slices(double budget, IReadOnlyList<Dispatch> dispatches)
     {
-        var starts = new List<int> { 0 };
-        for (var i = 1; i < Spans.Count; i++)
+        var starts = new List<PlanCut> { new(0) };
+        var used = 0.0;
+        for (var i = 0; i < Spans.Count; i++)
         {
-            if (Spans[i].End - Spans[starts[^1]].Start > budget)
+            var time = Spans[i].End - Spans[i].Start;
+            used += time;
+            if (used <= budget)
             {
-                starts.Add(i);
+                continue;
             }
+            var parts = (int)Math.Clamp(Math.Ceiling(time / budget), 1, dispatches[i].Groups);
+            starts.RemoveAll(s => s.Dispatch == i);
+            starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
+            // The last part shares its slice with what follows.
+            used = time / parts;
         }
         return starts;
     }

@@ -69,6 +69,9 @@ public sealed class HostTrainer : IDisposable
     /// <summary>Steps so far.</summary>
     public long Steps { get; private set; }
 
+    /// <summary>Device times of the last step's slices, by its timestamps; empty after the step that measured, and where the device has no timestamps.</summary>
+    public IReadOnlyList<TimeSpan> SliceTimes { get; private set; } = [];
+
     /// <summary>One optimiser step. images: <see cref="BatchSize"/> of them; embeddings: [N,D], L2-normalised, or null; labels [N] or null. Returns the loss.</summary>
     /// <exception cref="UsageException">The batch lacks something, or has it in the wrong size.</exception>
     /// <exception cref="DivergedException">The loss or a gradient is not finite.</exception>
@@ -99,8 +102,8 @@ public sealed class HostTrainer : IDisposable
     }
 
     /// <summary>
-    /// Runs the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in the first sliced step, which runs them one by one; one that takes longer than the budget is a slice of
-    /// its own. Returns the loss where the step has ended, else null. A sliced step equals a whole one to the bit.
+    /// Runs the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in the first sliced step, which runs them one by one; one that takes longer than the budget is
+    /// divided by its workgroups. Returns the loss where the step has ended, else null. A sliced step equals a whole one to the bit.
     /// </summary>
     /// <exception cref="DivergedException">The step has ended, and its loss or a gradient is not finite.</exception>
     public float? Slice(TimeSpan budget)
@@ -126,7 +129,9 @@ public sealed class HostTrainer : IDisposable
         {
             return null;
         }
-        timings ??= plan.ReadTimings();
+        var times = plan.ReadTimings();
+        SliceTimes = timings is null ? [] : [.. times?.Spans.Select(s => TimeSpan.FromMicroseconds((s.End - s.Start) / 1e3)) ?? []];
+        timings ??= times;
         return End();
     }
 
@@ -135,11 +140,11 @@ public sealed class HostTrainer : IDisposable
     {
         if (timings is null)
         {
-            plan.Cut([.. Enumerable.Range(0, plan.Layout.Dispatches.Count)], PlanTiming.Dispatches);
+            plan.Cut([.. Enumerable.Range(0, plan.Layout.Dispatches.Count).Select(i => new PlanCut(i))], PlanTiming.Dispatches);
         }
         else if (budget != cutFor)
         {
-            plan.Cut(timings.Slices(budget), PlanTiming.Off);
+            plan.Cut(timings.Slices(budget, plan.Layout.Dispatches), PlanTiming.Segments);
             cutFor = budget;
         }
     }

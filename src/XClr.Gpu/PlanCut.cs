@@ -1,0 +1,29 @@
+namespace XClr.Gpu;
+
+/// <summary>Where a segment of a plan begins: at a dispatch, or inside it, at one of the equal parts of its workgroups (<see cref="Part"/> 0 to <see cref="Parts"/> - 1). Cuts of one dispatch name the same number of parts.</summary>
+public readonly record struct PlanCut(int Dispatch, int Part = 0, int Parts = 1);
+
+/// <summary>The parts From to To (exclusive) of a dispatch that is divided into so many.</summary>
+internal readonly record struct PartRange(int From, int To, int Parts)
+{
+    public static PartRange Whole { get; } = new(0, 1, 1);
+
+    /// <summary>What a segment runs of a dispatch that lies in it, or partly.</summary>
+    public static PartRange Of(int dispatch, PlanCut first, PlanCut end)
+    {
+        var from = dispatch == first.Dispatch ? first.Part : 0;
+        return dispatch == end.Dispatch ? new(from, end.Part, end.Parts) : dispatch == first.Dispatch ? new(from, first.Parts, first.Parts) : Whole;
+    }
+
+    /// <summary>
+    /// The parts as workgroups of a grid, for vkCmdDispatchBase. Only the outermost axis that has any extent is divided: flat_group() of common/grid.glsl multiplies by the numbers of workgroups of the inner axes alone,
+    /// so it is the same in a part as in the whole.
+    /// </summary>
+    public ((uint X, uint Y, uint Z) From, (uint X, uint Y, uint Z) Count) Of((uint X, uint Y, uint Z) grid)
+    {
+        var extent = grid.Z > 1 ? grid.Z : grid.Y > 1 ? grid.Y : grid.X;
+        var from = (uint)((long)extent * From / Parts);
+        var count = (uint)((long)extent * To / Parts) - from;
+        return grid.Z > 1 ? ((0, 0, from), (grid.X, grid.Y, count)) : grid.Y > 1 ? ((0, from, 0), (grid.X, count, 1)) : ((from, 0, 0), (count, 1, 1));
+    }
+}

@@ -1,0 +1,86 @@
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Gpu.Tests;
+
+/// <summary>Dispatches that are divided into parts of their workgroups.</summary>
+public class PlanCutTests
+{
+    private readonly record struct FlatParams(uint Count, uint Reps);
+
+    private static readonly Kernel<FlatParams> Relu = new("pointwise/relu_fwd", reads: 1, writes: 1);
+
+    [Theory]
+    [InlineData(13, 64, 5)]
+    [InlineData(64, 64, 64)]
+    [InlineData(65, 64, 2)]
+    [InlineData(1000, 64, 7)]
+    [InlineData(100_000, 64, 9)]
+    [InlineData(3, 64, 8)]
+    public void Parts_hold_every_workgroup_once_and_leave_the_flat_number_as_it_is(long groups, long limit, int parts)
+    {
+        var grid = Plan.Grid(groups, limit);
+        var seen = new List<long>();
+        for (var p = 0; p < parts; p++)
+        {
+            var (from, count) = new PartRange(p, p + 1, parts).Of(grid);
+            for (var z = from.Z; z < from.Z + count.Z; z++)
+            {
+                for (var y = from.Y; y < from.Y + count.Y; y++)
+                {
+                    for (var x = from.X; x < from.X + count.X; x++)
+                    {
+                        // flat_group() of common/grid.glsl, which sees the part's numbers of workgroups.
+                        seen.Add(((long)z * count.Y + y) * count.X + x);
+                    }
+                }
+            }
+        }
+        Assert.Equal(Enumerable.Range(0, (int)(grid.X * grid.Y * grid.Z)).Select(i => (long)i), seen);
+    }
+
+    [Fact]
+    public void Slices_divide_what_is_longer_than_the_budget_and_join_what_is_shorter()
+    {
+        using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
+        using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
+        var gpu = new Recorder(PaperDevice.Caps);
+        foreach (var groups in new[] { 9, 9, 9, 9, 3, 9 })
+        {
+            gpu.Dispatch(Relu, groups, new FlatParams(1, 1), [x], [y]);
+        }
+        // 40, 50, 20, 250, 1000 and 30 nanoseconds, with time between them that does not count.
+        var timings = new PlanTimings(0, [(0, 40), (60, 110), (150, 170), (200, 450), (500, 1500), (1600, 1630)]);
+        Assert.Equal(
+            [new(0), new(2), new(3, 0, 3), new(3, 1, 3), new(3, 2, 3), new(4, 0, 3), new(4, 1, 3), new(4, 2, 3), new(5)],
+            timings.Slices(100, gpu.Dispatches));
+        Assert.Equal([new PlanCut(0)], timings.Slices(1e6, gpu.Dispatches));
+    }
+
+    [SkippableTheory]
+    [InlineData("", 9)]
+    [InlineData("maxComputeWorkGroupCount=64", 9)]
+    [InlineData("maxComputeWorkGroupCount=7", 4)]
+    public void A_divided_dispatch_writes_what_a_whole_one_writes(string caps, int parts)
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe, caps);
+        const int Count = 81_000, Quads = Count / 4;
+        using var x = new GpuBuffer("x", Count * sizeof(float), MemoryCategory.Inputs);
+        using var y = new GpuBuffer("y", Count * sizeof(float), MemoryCategory.Outputs);
+        using var z = new GpuBuffer("z", Count * sizeof(float), MemoryCategory.Outputs);
+        var values = Enumerable.Range(0, Count).Select(i => MathF.Sin(i)).ToArray();
+        device.Transfer.Upload<float>(x, values);
+        var gpu = new Recorder(device.Caps);
+        gpu.Dispatch(Relu, (Quads + 255) / 256, new FlatParams(Quads, 1), [x], [y]);
+        gpu.Dispatch(Relu, (Quads + 255) / 256, new FlatParams(Quads, 1), [y], [z]);
+        using var plan = Plan.Build(device, gpu);
+        plan.Cut([.. Enumerable.Range(0, parts).Select(p => new PlanCut(0, p, parts)), .. Enumerable.Range(1, parts - 1).Select(p => new PlanCut(1, p, parts))], PlanTiming.Segments);
+        Assert.Equal(2 * parts - 1, plan.SegmentCount);
+        plan.Run();
+        Assert.Equal(2 * parts - 1, plan.ReadTimings()!.Spans.Count);
+        var found = new float[Count];
+        device.Transfer.Download(z.View, found.AsSpan());
+        Assert.Equal(values.Select(v => MathF.Max(v, 0)), found);
+        TestDevices.RequireSilence(device);
+    }
+}
