@@ -39,6 +39,9 @@ internal sealed record DatasetReport
     /// <summary>What img2dataset's or xclr pack's files beside the shards say of rows that became no samples; null where there are none.</summary>
     public ShardSidecars? Sidecars { get; init; }
 
+    /// <summary>Files of captions' embeddings beside the shards.</summary>
+    public IReadOnlyList<PackedEmbeddings> Embeddings { get; init; } = [];
+
     private const int MostCompared = 2000;
     private const float NearlyAlike = 0.95f;
 
@@ -51,6 +54,9 @@ internal sealed record DatasetReport
             return values.Count == 0 ? null : new(values[0], values[values.Count / 2], values[^1]);
         }
     }
+
+    /// <summary>Embeddings that were packed with the data: of the encoder that was asked for, with their number, or of another one (stale).</summary>
+    public sealed record PackedEmbeddings(string File, long? Captions, bool Stale);
 
     /// <summary>A sample.</summary>
     public sealed record Row(string Key, int Width, int Height, int? Label, string? Caption);
@@ -75,6 +81,7 @@ internal sealed record DatasetReport
             if (rows.Count < first)
                 rows.Add(new(sample.Key, sample.Image.OriginalWidth, sample.Image.OriginalHeight, sample.Label, sample.Caption));
         }
+        var (near, embeddings) = Compare(dataset, captions, textEncoder);
         return new()
         {
             Name = dataset.Name,
@@ -86,7 +93,8 @@ internal sealed record DatasetReport
             Bad = stream.Skipped.ToDictionary(s => s.Key.Name(), s => s.Value),
             WithCaption = withCaption,
             RepeatedCaptions = withCaption == 0 ? 0 : 1 - captions.Count / (double)withCaption,
-            NearDuplicatePairs = NearDuplicates(captions, textEncoder),
+            NearDuplicatePairs = near,
+            Embeddings = embeddings,
             WithLabel = withLabel,
             Labels = labels.Count,
             Classes = dataset.Classes?.Count,
@@ -96,12 +104,14 @@ internal sealed record DatasetReport
         };
     }
 
-    private static double? NearDuplicates(HashSet<string> captions, string textEncoder)
+    private static (double? Near, IReadOnlyList<PackedEmbeddings> Embeddings) Compare(IImageDataset dataset, HashSet<string> captions, string textEncoder)
     {
-        if (captions.Count < 2)
-            return null;
-        using var source = CaptionSource.Open(textEncoder, "cpu");
-        return source.ShareOfPairsAbove([.. captions.Take(MostCompared)], NearlyAlike);
+        if (captions.Count == 0)
+            return (null, []);
+        using var source = CaptionSource.Open(textEncoder, "cpu", dataset);
+        double? near = captions.Count < 2 ? null : source.ShareOfPairsAbove([.. captions.Take(MostCompared)], NearlyAlike);
+        var stale = source.Beside.Stale.Select(path => new PackedEmbeddings(path, null, Stale: true));
+        return (near, [.. source.Beside.Current.Select(f => new PackedEmbeddings(f.Path, f.Captions, Stale: false)), .. stale]);
     }
 
     /// <summary>Prints it to standard output.</summary>
@@ -125,6 +135,7 @@ internal sealed record DatasetReport
             ("width", Text(Width)),
             ("height", Text(Height)),
             ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}")),
+            .. Embeddings.Select(e => ("embeddings", $"{e.File}: {(e.Stale ? "of another encoder than --text-encoder" : $"{e.Captions} captions")}")),
             ("labels", $"{WithLabel}{(WithLabel > 0 ? $", {Labels} different" : "")}{(Classes is { } n ? $"; {n} class names" : "")}"),
         ]);
         var table = Output.Table("key", "size", "label", "caption");

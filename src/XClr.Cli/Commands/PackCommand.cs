@@ -52,7 +52,7 @@ public sealed class PackCommand : DatasetCommand
     [Option("max-redirects", Default = 5, HelpText = "Redirects to follow [redirects].")]
     public int MaxRedirects { get; set; }
 
-    [Option("text-encoder", HelpText = "Also embed the captions into the store of this encoder, so that training embeds none [name or path].")]
+    [Option("text-encoder", HelpText = "Also embed the captions, into captions-*.xemb beside the shards, so that training embeds none [name or path].")]
     public string? TextEncoder { get; set; }
 
     /// <inheritdoc/>
@@ -111,11 +111,15 @@ public sealed class PackCommand : DatasetCommand
     private int EmbedCaptions(string encoder)
     {
         using var packed = DatasetFactory.Open(Out, "webdataset");
-        using var cache = CaptionCache.Open(encoder, new EmbedderOptions());
+        using var cache = CaptionCache.Open(encoder, new EmbedderOptions(), new CacheOptions { DataFolders = [Out] });
+        var fingerprint = cache.Embedder.Fingerprint;
+        using var beside = EmbeddingStore.OpenOrCreate(BesideData.PathIn(Out, fingerprint), cache.Dimension, EmbeddingType.Float32, fingerprint);
         var count = 0;
         foreach (var chunk in packed.Read(ReadOrder.Sequential).SelectMany(s => s.Captions).Chunk(Chunk))
         {
-            cache.Embed(chunk, new float[chunk.Length * cache.Dimension]);
+            var rows = new float[chunk.Length * cache.Dimension];
+            cache.Embed(chunk, rows);
+            beside.Append(chunk, rows);
             count += chunk.Length;
         }
         if (cache.StoreFailure is { } failure)
@@ -131,7 +135,7 @@ public sealed class PackCommand : DatasetCommand
             ("shards", $"{result.Shards}{(result.Resumed > 0 ? $", {result.Resumed} of them from earlier runs" : "")}"),
             ("samples", $"{result.Good} of {result.Rows} rows"),
             ("failed", result.Failed.Count == 0 ? "none" : string.Join(", ", result.Failed.OrderByDescending(f => f.Value).Select(f => $"{f.Value} {f.Key}")) + "; a line for each in *_failed.jsonl"),
-            .. embedded is { } count ? [("captions", $"{count} embedded")] : Array.Empty<(string, string)>(),
+            .. embedded is { } count ? [("captions", $"{count} embedded, in captions-*.xemb beside the shards")] : Array.Empty<(string, string)>(),
         ]);
     }
 }

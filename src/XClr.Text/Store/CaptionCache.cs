@@ -8,6 +8,9 @@ public sealed record CacheOptions
 
     /// <summary>fp32, or fp16 at half the size.</summary>
     public EmbeddingType Type { get; init; } = EmbeddingType.Float32;
+
+    /// <summary>Folders whose <see cref="BesideData"/> files are looked into too, such as those of packed shards; nothing is written there.</summary>
+    public IReadOnlyList<string> DataFolders { get; init; } = [];
 }
 
 /// <summary>
@@ -20,14 +23,16 @@ public sealed class CaptionCache : IDisposable
 
     private readonly CaptionEmbedder _embedder;
     private readonly EmbeddingStore _store;
+    private readonly BesideData _beside;
     private readonly Lock _gate = new();
     private long _embedded;
     private long _reused;
 
-    private CaptionCache(CaptionEmbedder embedder, EmbeddingStore store)
+    private CaptionCache(CaptionEmbedder embedder, EmbeddingStore store, BesideData beside)
     {
         _embedder = embedder;
         _store = store;
+        _beside = beside;
     }
 
     /// <summary>D, numbers per embedding.</summary>
@@ -36,6 +41,9 @@ public sealed class CaptionCache : IDisposable
     public CaptionEmbedder Embedder => _embedder;
 
     public EmbeddingStore Store => _store;
+
+    /// <summary>What lies in <see cref="CacheOptions.DataFolders"/>.</summary>
+    public BesideData Beside => _beside;
 
     /// <summary>Captions that the model has embedded so far.</summary>
     public long Embedded => Interlocked.Read(ref _embedded);
@@ -52,14 +60,17 @@ public sealed class CaptionCache : IDisposable
     {
         cache ??= new CacheOptions();
         var embedder = CaptionEmbedder.Open(nameOrDirectory, embedding);
+        BesideData? beside = null;
         try
         {
+            beside = BesideData.Open(cache.DataFolders, embedder.Fingerprint);
             var path = StorePath(embedder, cache);
-            var dimension = File.Exists(path) ? ReadDimension(path) : embedder.Dimension;
-            return new CaptionCache(embedder, EmbeddingStore.OpenOrCreate(path, dimension, cache.Type, embedder.Fingerprint));
+            var dimension = File.Exists(path) ? ReadDimension(path) : beside.Dimension ?? embedder.Dimension;
+            return new CaptionCache(embedder, EmbeddingStore.OpenOrCreate(path, dimension, cache.Type, embedder.Fingerprint), beside);
         }
         catch
         {
+            beside?.Dispose();
             embedder.Dispose();
             throw;
         }
@@ -81,7 +92,7 @@ public sealed class CaptionCache : IDisposable
         for (var i = 0; i < captions.Count; i++)
         {
             if (missing.ContainsKey(captions[i])) repeated.Add(i);
-            else if (!_store.TryGet(captions[i], embeddings.Slice(i * d, d))) missing.Add(captions[i], i);
+            else if (!_store.TryGet(captions[i], embeddings.Slice(i * d, d)) && !_beside.TryGet(captions[i], embeddings.Slice(i * d, d))) missing.Add(captions[i], i);
         }
         EmbedMissing([.. missing.Keys], [.. missing.Values], embeddings);
         foreach (var i in repeated) embeddings.Slice(missing[captions[i]] * d, d).CopyTo(embeddings.Slice(i * d, d));
@@ -93,6 +104,7 @@ public sealed class CaptionCache : IDisposable
     {
         _embedder.Dispose();
         _store.Dispose();
+        _beside.Dispose();
     }
 
     /// <summary>In slices, each on disk before the next: a killed run loses one at most. rows[i]: where text i's embedding belongs.</summary>

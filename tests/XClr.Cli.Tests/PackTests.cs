@@ -1,0 +1,60 @@
+using XClr.Text;
+using Xunit;
+
+namespace XClr.Cli.Tests;
+
+/// <summary>What `pack` leaves beside the shards, and who reads it.</summary>
+public sealed class PackTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private CliResult RunWithCache(string cache, params string[] args) =>
+        CliProcess.Run(CliProcess.Program, args, environment: new Dictionary<string, string?> { ["XCLR_CACHE"] = folder.File(cache) });
+
+    private CliResult Train(string run, params string[] more) =>
+        RunWithCache("other", ["train", "--data", folder.File("shards"), .. TinySet.Network, "--steps", "2", "--run-dir", folder.File(run), .. more]).Expect(0);
+
+    private static List<long> StoredCaptions(string path) => [.. Directory.GetFiles(path, "*.xemb").Select(f =>
+    {
+        using var store = EmbeddingStore.Open(f);
+        return store.Count;
+    })];
+
+    [Fact]
+    public void EmbeddingsTravelWithTheShardsAndThoseOfAnotherEncoderAreSaid()
+    {
+        var data = TinySet.Write(folder);
+        string[] pack = ["pack", folder.Path, .. data[2..], "--out", folder.File("shards"), "--text-encoder", CaptionEmbedder.Default, "--json"];
+        Assert.Equal(32, RunWithCache("packing", pack).Expect(0).Json.GetProperty("captionsEmbedded").GetInt32());
+        // Two classes, two captions; packed again, none is added.
+        RunWithCache("packing", pack).Expect(0);
+        Assert.Equal([2], StoredCaptions(folder.File("shards")));
+        Assert.DoesNotContain("another encoder", Train("run").Errors);
+        Assert.Equal([0], StoredCaptions(folder.File("other/embeddings")));
+
+        var other = folder.File("encoder");
+        Directory.CreateDirectory(other);
+        foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(other, Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        File.AppendAllText(Path.Combine(other, "config.json"), "\n");
+        Assert.Contains("holds embeddings of another encoder", Train("run2", "--text-encoder", other).Errors);
+        Assert.Equal([0, 2], StoredCaptions(folder.File("other/embeddings")).Order());
+        Assert.False(Inspect(CaptionEmbedder.Default));
+        Assert.True(Inspect(other));
+    }
+
+    private bool Inspect(string encoder)
+    {
+        var embeddings = RunWithCache("third", "inspect", folder.File("shards"), "--text-encoder", encoder, "--json").Expect(0).Json.GetProperty("embeddings");
+        Assert.Equal(1, embeddings.GetArrayLength());
+        var stale = embeddings[0].GetProperty("stale").GetBoolean();
+        Assert.Equal(stale ? null : 2, embeddings[0].TryGetProperty("captions", out var n) && n.ValueKind == System.Text.Json.JsonValueKind.Number ? n.GetInt32() : (int?)null);
+        return stale;
+    }
+}
