@@ -183,6 +183,21 @@ xclr_status xclr_trainer_step_begin(xclr_trainer trainer, const xclr_image *imag
  */
 xclr_status xclr_trainer_step_slice(xclr_trainer trainer, uint32_t budget_microseconds, int32_t *done, float *loss);
 
+typedef struct xclr_slice_options {
+  uint32_t size;                    /* sizeof(xclr_slice_options) */
+  uint32_t budget_microseconds;     /* 1 and more */
+  uint64_t wait_semaphore;          /* VkSemaphore of the host's device, a timeline: the slice's work begins when it has wait_value; 0: at once */
+  uint64_t wait_value;
+  uint64_t signal_semaphore;        /* VkSemaphore, a timeline: takes signal_value when the slice's work has ended; 0: none */
+  uint64_t signal_value;
+} xclr_slice_options;
+
+/*
+ * xclr_trainer_step_slice between semaphores of the host, so that slices are ordered with the host's other queues. The call waits for its work: what will give wait_semaphore its value must have been submitted before.
+ * The semaphore is signalled wherever the slice was run, also where XCLR_ERROR_DIVERGED is returned. On a shared device only. Submits, and waits.
+ */
+xclr_status xclr_trainer_step_slice_with(xclr_trainer trainer, const xclr_slice_options *options, int32_t *done, float *loss);
+
 /* Steps so far. */
 xclr_status xclr_trainer_steps(xclr_trainer trainer, uint64_t *steps);
 

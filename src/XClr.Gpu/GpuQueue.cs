@@ -66,6 +66,37 @@ internal sealed unsafe class GpuQueue : IDisposable
         }
     }
 
+    /// <summary>Submits no commands: what is submitted later waits for one host's semaphore, and the other is signalled when all that was submitted before has ended. Null = none.</summary>
+    public void Order(HostSemaphore? wait, HostSemaphore? signal)
+    {
+        var (waitSemaphore, waitValue) = (new Semaphore(wait?.Handle), wait?.Value ?? 0);
+        var (signalSemaphore, signalValue) = (new Semaphore(signal?.Handle), signal?.Value ?? 0);
+        var (waits, signals) = (wait is null ? 0u : 1, signal is null ? 0u : 1);
+        var stage = PipelineStageFlags.AllCommandsBit;
+        var timeline = new TimelineSemaphoreSubmitInfo
+        {
+            SType = StructureType.TimelineSemaphoreSubmitInfo,
+            WaitSemaphoreValueCount = waits,
+            PWaitSemaphoreValues = &waitValue,
+            SignalSemaphoreValueCount = signals,
+            PSignalSemaphoreValues = &signalValue,
+        };
+        var info = new SubmitInfo
+        {
+            SType = StructureType.SubmitInfo,
+            PNext = &timeline,
+            WaitSemaphoreCount = waits,
+            PWaitSemaphores = &waitSemaphore,
+            PWaitDstStageMask = &stage,
+            SignalSemaphoreCount = signals,
+            PSignalSemaphores = &signalSemaphore,
+        };
+        lock (gate)
+        {
+            device.Vk.QueueSubmit(queue, 1, &info, default).Check("vkQueueSubmit");
+        }
+    }
+
     /// <summary>Waits for a submission; false when the limit passes first.</summary>
     public bool TryWait(ulong value, TimeSpan limit)
     {

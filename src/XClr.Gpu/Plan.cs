@@ -97,6 +97,12 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Waits for a submit of this device's plans.</summary>
     public void Wait(GpuTicket ticket, TimeSpan? limit = null) => device.Compute.Wait(ticket.Value, limit ?? DefaultLimit);
 
+    /// <summary>What is submitted from here on waits for a value of a host's semaphore.</summary>
+    public void Await(HostSemaphore semaphore) => device.Compute.Order(wait: semaphore, signal: null);
+
+    /// <summary>A host's semaphore takes a value when all that was submitted so far has ended.</summary>
+    public void Signal(HostSemaphore semaphore) => device.Compute.Order(wait: null, signal: semaphore);
+
     /// <summary>Submits and waits.</summary>
     public void Run() => Wait(Submit());
 

@@ -16,10 +16,14 @@ internal sealed unsafe class Context : IDisposable
     {
         log = info.Log;
         logUser = info.LogUser;
+        IsShared = info.Shared is not null;
         Device = info.Shared is null ? OpenOwn(info) : OpenShared(*info.Shared);
     }
 
     public GpuDevice Device { get; }
+
+    /// <summary>The device is the host's.</summary>
+    public bool IsShared { get; }
 
     /// <summary>Runs a call; a second thread is refused.</summary>
     public void Enter(Action body)

@@ -47,6 +47,13 @@ internal struct BufferRows
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct SliceOptions
+{
+    public uint Size, BudgetMicroseconds;
+    public ulong WaitSemaphore, WaitValue, SignalSemaphore, SignalValue;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct EncoderInfo
 {
     public uint Size, Batch, FeatureWidth, ProjectionWidth, ImageSize, Reserved;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using XClr.Data;
+using XClr.Gpu;
 using XClr.Train;
 
 namespace XClr.Plugin;
@@ -43,24 +44,41 @@ internal static unsafe class TrainerExports
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_step_slice")]
-    public static int Slice(ulong trainer, uint microseconds, int* done, float* loss) => Boundary.Call("xclr_trainer_step_slice", () =>
+    public static int Slice(ulong trainer, uint microseconds, int* done, float* loss) =>
+        Boundary.Call("xclr_trainer_step_slice", () => Slice(trainer, new SliceOptions { BudgetMicroseconds = microseconds }, done, loss));
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_step_slice_with")]
+    public static int SliceWith(ulong trainer, SliceOptions* options, int* done, float* loss) => Boundary.Call("xclr_trainer_step_slice_with", () =>
+    {
+        Boundary.Require(options, "options");
+        Boundary.RequireSize(options->Size, sizeof(SliceOptions), "xclr_slice_options");
+        Slice(trainer, *options, done, loss);
+    });
+
+    private static void Slice(ulong trainer, SliceOptions options, int* done, float* loss)
     {
         var found = Handles.Get<HostedTrainer>(trainer, "trainer");
         Boundary.Require(done, "done");
-        if (microseconds == 0)
+        if (options.BudgetMicroseconds == 0)
         {
             throw new UsageException("budget_microseconds is 0; allowed: 1 and more.");
         }
+        if ((options.WaitSemaphore | options.SignalSemaphore) != 0 && !found.Context.IsShared)
+        {
+            throw new UsageException("xclr_slice_options names a semaphore, and the context has a device of its own; give 0, or make the context on the host's device (xclr_context_info.shared).");
+        }
         found.Context.Enter(() =>
         {
-            var value = found.Trainer.Slice(TimeSpan.FromMicroseconds(microseconds));
+            var value = found.Trainer.Slice(TimeSpan.FromMicroseconds(options.BudgetMicroseconds), Semaphore(options.WaitSemaphore, options.WaitValue), Semaphore(options.SignalSemaphore, options.SignalValue));
             *done = value is null ? 0 : 1;
             if (value is { } number && loss is not null)
             {
                 *loss = number;
             }
         });
-    });
+    }
+
+    private static HostSemaphore? Semaphore(ulong handle, ulong value) => handle == 0 ? null : new HostSemaphore(handle, value);
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_steps")]
     public static int Steps(ulong trainer, ulong* steps) => Boundary.Call("xclr_trainer_steps", () =>

@@ -105,8 +105,11 @@ public sealed class HostTrainer : IDisposable
     /// Runs the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in the first sliced step, which runs them one by one; one that takes longer than the budget is
     /// divided by its workgroups. Returns the loss where the step has ended, else null. A sliced step equals a whole one to the bit.
     /// </summary>
+    /// <param name="budget">Device time.</param>
+    /// <param name="wait">What the slice's work waits for; null = nothing.</param>
+    /// <param name="signal">Signalled when the slice's work has ended, the loss finite or not; null = nothing.</param>
     /// <exception cref="DivergedException">The step has ended, and its loss or a gradient is not finite.</exception>
-    public float? Slice(TimeSpan budget)
+    public float? Slice(TimeSpan budget, HostSemaphore? wait = null, HostSemaphore? signal = null)
     {
         if (!begun)
         {
@@ -115,6 +118,10 @@ public sealed class HostTrainer : IDisposable
         if (next == 0)
         {
             CutFor(budget.TotalNanoseconds);
+        }
+        if (wait is { } before)
+        {
+            plan.Await(before);
         }
         var clock = Stopwatch.StartNew();
         var longest = TimeSpan.Zero;
@@ -125,6 +132,10 @@ public sealed class HostTrainer : IDisposable
             longest = clock.Elapsed - start > longest ? clock.Elapsed - start : longest;
         }
         while (timings is null && next < plan.SegmentCount && clock.Elapsed + longest <= budget);
+        if (signal is { } after)
+        {
+            plan.Signal(after);
+        }
         if (next < plan.SegmentCount)
         {
             return null;

@@ -57,6 +57,12 @@ public sealed unsafe class MisuseTests(Library library)
         return ((delegate* unmanaged<ulong, uint, int*, float*, int>)x["xclr_trainer_step_slice"])(trainer, budget, place ? &done : null, null);
     }
 
+    private static int SliceWith(Library x, ulong trainer, SliceOptions* options)
+    {
+        int done;
+        return ((delegate* unmanaged<ulong, SliceOptions*, int*, float*, int>)x["xclr_trainer_step_slice_with"])(trainer, options, &done, null);
+    }
+
     private static readonly (string What, int Status, string Message, Call Run)[] Cases =
     [
         ("create: no place for the handle", Library.Argument, "out is NULL", (x, _) => ((delegate* unmanaged<ContextInfo*, ulong*, int>)x["xclr_create"])(null, null)),
@@ -76,6 +82,17 @@ public sealed unsafe class MisuseTests(Library library)
         {
             var shared = new SharedDevice { Size = (uint)sizeof(SharedDevice) };
             return Create(x, new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
+        }),
+        ("slice: options are null", Library.Argument, "options is NULL", (x, live) => SliceWith(x, live.Trainer, null)),
+        ("slice: options of another size", Library.Argument, "xclr_slice_options.size is 8", (x, live) =>
+        {
+            var options = new SliceOptions { Size = 8, BudgetMicroseconds = 1 };
+            return SliceWith(x, live.Trainer, &options);
+        }),
+        ("slice: a semaphore on a device of its own", Library.Argument, "names a semaphore", (x, live) =>
+        {
+            var options = new SliceOptions { Size = (uint)sizeof(SliceOptions), BudgetMicroseconds = 1, WaitSemaphore = 1 };
+            return SliceWith(x, live.Trainer, &options);
         }),
         ("destroy: 0", Library.Handle, "handle is 0", (x, _) => Handle1(x, "xclr_destroy", 0)),
         ("destroy: never made", Library.Handle, "no context", (x, _) => Handle1(x, "xclr_destroy", Never)),

@@ -73,6 +73,59 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
         library.Require(library.Destroy(context));
     }
 
+    [SkippableFact]
+    public void Slices_wait_for_a_semaphore_of_the_host_and_signal_another()
+    {
+        using var images = new HostImages(Batch, 40, 33);
+        var text = Unit(Batch, TextWidth);
+        using var host = TestDevices.Open(TestDevices.Lavapipe);
+        var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features, TimelineSemaphore = true, BufferDeviceAddress = true };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v12 };
+        features.Features.ShaderInt64 = true;
+        var shared = Shared(host, &features);
+        var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
+        var (whole, sliced) = (library.CreateTrainer(context, Config, TextWidth), library.CreateTrainer(context, Config, TextWidth));
+        var type = new SemaphoreTypeCreateInfo { SType = StructureType.SemaphoreTypeCreateInfo, SemaphoreType = SemaphoreType.Timeline };
+        var create = new SemaphoreCreateInfo { SType = StructureType.SemaphoreCreateInfo, PNext = &type };
+        host.Vk.CreateSemaphore(host.Handle, &create, null, out var before).Check("vkCreateSemaphore");
+        host.Vk.CreateSemaphore(host.Handle, &create, null, out var after).Check("vkCreateSemaphore");
+        var slice = 0ul;
+        for (var step = 0; step < 2; step++)
+        {
+            var expected = library.Step(whole, images, text);
+            fixed (float* embeddings = text)
+            {
+                library.Require(((delegate* unmanaged<ulong, HostImage*, float*, uint*, int>)library["xclr_trainer_step_begin"])(sliced, images.Pointer, embeddings, null));
+            }
+            var (loss, done) = (0f, 0);
+            while (done == 0)
+            {
+                slice++;
+                // Signalled late, by another thread: the slice waits for it.
+                var (device, vk, semaphore, value) = (host.Handle, host.Vk, before, slice);
+                var signaller = new Thread(() =>
+                {
+                    Thread.Sleep(20);
+                    var signal = new SemaphoreSignalInfo { SType = StructureType.SemaphoreSignalInfo, Semaphore = semaphore, Value = value };
+                    vk.SignalSemaphore(device, &signal).Check("vkSignalSemaphore");
+                });
+                var options = new SliceOptions { Size = (uint)sizeof(SliceOptions), BudgetMicroseconds = 20_000, WaitSemaphore = before.Handle, WaitValue = slice, SignalSemaphore = after.Handle, SignalValue = slice };
+                var clock = Stopwatch.StartNew();
+                signaller.Start();
+                library.Require(((delegate* unmanaged<ulong, SliceOptions*, int*, float*, int>)library["xclr_trainer_step_slice_with"])(sliced, &options, &done, &loss));
+                Assert.True(clock.ElapsedMilliseconds >= 19, $"the slice did not wait: {clock.ElapsedMilliseconds} ms");
+                signaller.Join();
+                var wait = new SemaphoreWaitInfo { SType = StructureType.SemaphoreWaitInfo, SemaphoreCount = 1, PSemaphores = &after, PValues = &slice };
+                Assert.Equal(Result.Success, host.Vk.WaitSemaphores(host.Handle, &wait, 5_000_000_000));
+            }
+            Assert.Equal(expected, loss);
+        }
+        library.Require(library.Destroy(context));
+        host.Vk.DestroySemaphore(host.Handle, before, null);
+        host.Vk.DestroySemaphore(host.Handle, after, null);
+        Assert.Empty(host.ValidationMessages);
+    }
+
     private (float Loss, int Slices) Slices(ulong trainer, HostImages images, float[] embeddings, uint budget)
     {
         fixed (float* text = embeddings)

@@ -47,6 +47,13 @@ public struct BufferRows
 }
 
 [StructLayout(LayoutKind.Sequential)]
+public struct SliceOptions
+{
+    public uint Size, BudgetMicroseconds;
+    public ulong WaitSemaphore, WaitValue, SignalSemaphore, SignalValue;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 public struct EncoderInfo
 {
     public uint Size, Batch, FeatureWidth, ProjectionWidth, ImageSize, Reserved;
