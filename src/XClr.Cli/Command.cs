@@ -1,4 +1,5 @@
 using CommandLine;
+using XClr.Nn.Models;
 using XClr.Train;
 
 namespace XClr.Cli;
@@ -12,6 +13,20 @@ public abstract class Command
     /// <summary>Does the work. Results go to standard output, everything else to standard error.</summary>
     /// <returns>The process's exit code.</returns>
     public abstract int Run();
+
+    /// <summary>An option's value among the names of an enumeration, in any case; numbers are no names.</summary>
+    /// <exception cref="UsageException">It is none of them: the message gives those that are allowed.</exception>
+    protected static T Name<T>(string option, string text, string allowed) where T : struct, Enum
+    {
+        Require(Enum.TryParse<T>(text, ignoreCase: true, out var value) && !int.TryParse(text, out _), $"{option} {text}: allowed: {allowed}.");
+        return value;
+    }
+
+    /// <summary>The backbone that --arch names.</summary>
+    protected static Arch ArchOf(string text) => Name<Arch>("--arch", text, "resnet18, resnet34, resnet50, resnet101");
+
+    /// <summary>What --precision names.</summary>
+    protected static Precision PrecisionOf(string text) => Name<Precision>("--precision", text, "fp32, amp");
 
     /// <summary>Checks a value of the command line.</summary>
     /// <exception cref="UsageException">It is not accepted.</exception>

@@ -37,30 +37,7 @@ internal sealed unsafe class GpuQueue : IDisposable
         {
             var signal = submitted + 1;
             var waits = after is not null && after != this && afterValue > 0;
-            var waitSemaphore = waits ? after!.semaphore : default;
-            var signalSemaphore = semaphore;
-            var stage = PipelineStageFlags.AllCommandsBit;
-            var timeline = new TimelineSemaphoreSubmitInfo
-            {
-                SType = StructureType.TimelineSemaphoreSubmitInfo,
-                WaitSemaphoreValueCount = waits ? 1u : 0,
-                PWaitSemaphoreValues = &afterValue,
-                SignalSemaphoreValueCount = 1,
-                PSignalSemaphoreValues = &signal,
-            };
-            var info = new SubmitInfo
-            {
-                SType = StructureType.SubmitInfo,
-                PNext = &timeline,
-                WaitSemaphoreCount = waits ? 1u : 0,
-                PWaitSemaphores = &waitSemaphore,
-                PWaitDstStageMask = &stage,
-                CommandBufferCount = 1,
-                PCommandBuffers = &commands,
-                SignalSemaphoreCount = 1,
-                PSignalSemaphores = &signalSemaphore,
-            };
-            device.Vk.QueueSubmit(queue, 1, &info, default).Check("vkQueueSubmit");
+            Send(commands, waits ? new HostSemaphore(after!.semaphore.Handle, afterValue) : null, new HostSemaphore(semaphore.Handle, signal));
             submitted = signal;
             return signal;
         }
@@ -69,10 +46,18 @@ internal sealed unsafe class GpuQueue : IDisposable
     /// <summary>Submits no commands: what is submitted later waits for one host's semaphore, and the other is signalled when all that was submitted before has ended. Null = none.</summary>
     public void Order(HostSemaphore? wait, HostSemaphore? signal)
     {
+        lock (gate)
+        {
+            Send(null, wait, signal);
+        }
+    }
+
+    private void Send(CommandBuffer? commands, HostSemaphore? wait, HostSemaphore? signal)
+    {
+        var (buffer, stage) = (commands ?? default, PipelineStageFlags.AllCommandsBit);
         var (waitSemaphore, waitValue) = (new Semaphore(wait?.Handle), wait?.Value ?? 0);
         var (signalSemaphore, signalValue) = (new Semaphore(signal?.Handle), signal?.Value ?? 0);
         var (waits, signals) = (wait is null ? 0u : 1, signal is null ? 0u : 1);
-        var stage = PipelineStageFlags.AllCommandsBit;
         var timeline = new TimelineSemaphoreSubmitInfo
         {
             SType = StructureType.TimelineSemaphoreSubmitInfo,
@@ -88,13 +73,12 @@ internal sealed unsafe class GpuQueue : IDisposable
             WaitSemaphoreCount = waits,
             PWaitSemaphores = &waitSemaphore,
             PWaitDstStageMask = &stage,
+            CommandBufferCount = commands is null ? 0u : 1,
+            PCommandBuffers = &buffer,
             SignalSemaphoreCount = signals,
             PSignalSemaphores = &signalSemaphore,
         };
-        lock (gate)
-        {
-            device.Vk.QueueSubmit(queue, 1, &info, default).Check("vkQueueSubmit");
-        }
+        device.Vk.QueueSubmit(queue, 1, &info, default).Check("vkQueueSubmit");
     }
 
     /// <summary>Waits for a submission; false when the limit passes first.</summary>

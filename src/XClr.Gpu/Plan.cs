@@ -282,7 +282,7 @@ public sealed unsafe partial class Plan : IDisposable
         // The same buffers are submitted step after step while earlier steps may still run; the barrier below orders them.
         var begin = new CommandBufferBeginInfo { SType = StructureType.CommandBufferBeginInfo, Flags = CommandBufferUsageFlags.SimultaneousUseBit };
         device.Vk.BeginCommandBuffer(commands, &begin).Check("vkBeginCommandBuffer");
-        if (first == new PlanCut(0, 0, first.Parts))
+        if (first is { Dispatch: 0, Part: 0 })
         {
             BeginRun(commands);
         }

@@ -17,7 +17,7 @@ public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prolo
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 relu".</summary>
     public string Name => string.Join(' ', new[]
     {
-        $"conv2d_{Pass switch { ConvPass.Forward => "fwd", ConvPass.BackwardData => "bwd_data", _ => "bwd_weight" }} {Geometry}",
+        $"{Pass.OpName()} {Geometry}",
         Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", Accumulate ? "acc" : "",
     }.Where(s => s.Length > 0));
 

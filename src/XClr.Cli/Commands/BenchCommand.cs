@@ -52,7 +52,7 @@ public sealed class BenchCommand : Command
     {
         if (Target.Equals("matrix", StringComparison.OrdinalIgnoreCase))
             return ShaderLoop.Run(ShaderDir, Watch, Matrix);
-        Require(Enum.TryParse<Precision>(Precision, ignoreCase: true, out var precision) && !int.TryParse(Precision, out _), $"--precision {Precision}: allowed: fp32, amp.");
+        var precision = PrecisionOf(Precision);
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
         if (Target.Equals("loader", StringComparison.OrdinalIgnoreCase))
@@ -62,8 +62,8 @@ public sealed class BenchCommand : Command
             Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
             return ShaderLoop.Run(ShaderDir, Watch, shaders => Ops(new OpBenchTables.Request(Target.ToLowerInvariant(), ImageSize, Rows, precision == Train.Precision.Amp, Repeats), shaders));
         }
-        Require(Enum.TryParse<BenchTarget>(Target, ignoreCase: true, out var target) && !int.TryParse(Target, out _), $"bench {Target}: allowed: step, forward, gemm, conv, loss, matrix, loader.");
-        Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
+        var target = Name<BenchTarget>("bench", Target, "step, forward, gemm, conv, loss, matrix, loader");
+        var arch = ArchOf(Arch);
         Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
         return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, precision, shaders)));
     }

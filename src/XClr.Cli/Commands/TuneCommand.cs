@@ -33,8 +33,7 @@ public sealed class TuneCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
-        Require(Enum.TryParse<Arch>(Arch, ignoreCase: true, out var arch) && !int.TryParse(Arch, out _), $"--arch {Arch}: allowed: resnet18, resnet34, resnet50, resnet101.");
-        Require(Enum.TryParse<Precision>(Precision, ignoreCase: true, out var precision) && !int.TryParse(Precision, out _), $"--precision {Precision}: allowed: fp32, amp.");
+        var (arch, precision) = (ArchOf(Arch), PrecisionOf(Precision));
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Rows >= 4 && Rows % 2 == 0, $"--rows {Rows}: allowed: an even number from 4 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");

@@ -26,15 +26,6 @@ internal static class Conv2dKernels
     /// <summary>Fields of shaders/conv/conv2d_bwd_weight_params.glsl.</summary>
     public readonly record struct WeightParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Pad, int R, int S, int Parts, int FirstPart);
 
-    /// <summary>The normalisation that a convolution applies: to its input, to its sums, or neither.</summary>
-    public readonly record struct Norm(NormOnLoad? OnLoad, NormOnStore? OnStore)
-    {
-        /// <summary>NORM of shaders/conv/conv2d_params.glsl.</summary>
-        public uint Kind => OnStore?.Kind ?? NormOnLoad.KindOf(OnLoad);
-        public Tensor? Scale => OnStore?.Scale ?? OnLoad?.Scale;
-        public Tensor? Shift => OnStore?.Shift ?? OnLoad?.Shift;
-    }
-
     private readonly record struct TapsParams(int R, int S, int FirstR, int FirstS, int Stride, int KernelS, int C4, int K4);
 
     private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
@@ -48,12 +39,12 @@ internal static class Conv2dKernels
     private static readonly Kernel<WeightParams> BwdWeightLaneRow = new("conv/conv2d_bwd_weight_lanerow", reads: 4, writes: 1, pointers: 1);
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null; way: the measured one, null where the cost model chooses.</summary>
-    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, Norm norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
         Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate, way, detail);
 
     /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, ConvWay? way, string detail) =>
-        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, default, null, accumulate, way, detail);
+        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, null, null, accumulate, way, detail);
 
     /// <summary>The same for a dx that is the gradient of a batch normalisation's output: masked by that one's ReLU, with its backward pass's sums in partials from block p.FirstBlock on. Not for CPU drivers.</summary>
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, bool accumulate, ConvWay? way, string detail)
@@ -80,15 +71,15 @@ internal static class Conv2dKernels
     /// <summary>Columns of a tile with one row per lane: columns that are fewer than a tile are one smaller tile.</summary>
     public static int LaneTile(int columns) => Math.Min(LaneColumns, columns);
 
-    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, Norm norm, Tensor? partials, bool accumulate, ConvWay? way, string detail)
+    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail)
     {
-        uint[] slots = [norm.Kind, accumulate ? 1u : 0u, partials is null ? 0u : 1u];
+        uint[] slots = [ChannelNorm.KindOf(norm), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
         var (kernel, rows, columns) = IsLaneRows(gpu.Caps, storage, way) ? LaneRow(laneRow, 4 * p.K4, slots[..2]) : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
-        gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), norm.Scale ?? w, norm.Shift ?? w], writes: writes[..kernel.Writes],
+        gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), norm?.Scale ?? w, norm?.Shift ?? w], writes: writes[..kernel.Writes],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), accumulate) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
     }
 
@@ -133,7 +124,7 @@ internal static class Conv2dKernels
 
     private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue, ConvWay? way)
     {
-        var (kind, octets) = (NormOnLoad.KindOf(prologue), Octets(c / 4, k / 4));
+        var (kind, octets) = (ChannelNorm.KindOf(prologue), Octets(c / 4, k / 4));
         if (IsLaneRows(caps, storage, way))
         {
             return LaneRow(BwdWeightLaneRow, k, [kind, c % LaneRows == 0 ? 1u : 0u]);

@@ -47,7 +47,7 @@ public static class Conv2dOp
         {
             var p = new Conv2dKernels.RowParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
                 g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
-            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, new(prologue, onStore), partials, accumulate, way, $"{g with { N = count }}");
+            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, (ChannelNorm?)onStore ?? prologue, partials, accumulate, way, $"{g with { N = count }}");
         }
         if (epilogue is not null && partials is null)
         {

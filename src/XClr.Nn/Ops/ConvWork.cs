@@ -10,6 +10,13 @@ public enum ConvPass
     BackwardWeight,
 }
 
+/// <summary>Names of directions.</summary>
+public static class ConvPasses
+{
+    /// <summary>"conv2d_fwd", as the shaders are called.</summary>
+    public static string OpName(this ConvPass pass) => pass switch { ConvPass.Forward => "conv2d_fwd", ConvPass.BackwardData => "conv2d_bwd_data", _ => "conv2d_bwd_weight" };
+}
+
 /// <summary>One direction of a convolution as <see cref="Conv2dOp"/> was asked for it: what a measured way is known by.</summary>
 /// <param name="Pass">Direction.</param>
 /// <param name="Geometry">Shapes, stride and padding.</param>
@@ -25,7 +32,7 @@ public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storag
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 Float16 relu stats".</summary>
     public string Name => string.Join(' ', new[]
     {
-        $"conv2d_{Pass switch { ConvPass.Forward => "fwd", ConvPass.BackwardData => "bwd_data", _ => "bwd_weight" }} {Geometry} {Storage}",
+        $"{Pass.OpName()} {Geometry} {Storage}",
         OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", Accumulate ? "acc" : "", Norm is { } mask ? $"norm {mask}" : "",
     }.Where(s => s.Length > 0));
 

@@ -43,7 +43,7 @@ public static class MaxPoolOp
         argmax ??= NewArgmax(gpu, "argmax", y.Shape);
         RequirePooled(x, window, y, argmax);
         onLoad?.Require(x.Shape[3]);
-        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), NormOnLoad.KindOf(onLoad)]);
+        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), ChannelNorm.KindOf(onLoad)]);
         foreach (var (start, count) in gpu.RowRuns(x, y, argmax))
         {
             var pooled = y.Rows(start, count);
