@@ -75,6 +75,32 @@ public sealed class ShardDownloadTests : IDisposable
         Assert.Contains("XCLR_SHARD_CACHE_GB", small.Read(ReadOrder.Sequential).Single().FaultDetail);
     }
 
+    /// <summary>Three shards are fetched ahead into room for two: the one that had to go is fetched once more when it is opened.</summary>
+    [Fact]
+    public void AShardWhoseRoomWasTakenBeforeItWasOpened_IsFetchedAnew()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            Serve($"/a/{i}.tar", 5 * i);
+        }
+        var size = _server.Files["/a/0.tar"].Length;
+        using var downloads = new ShardDownloads(Cache, 2 * size + 100);
+        string Address(int i) => $"{_server.Root}/a/{i}.tar";
+        int Present() => Directory.Exists(Cache) ? Directory.GetFiles(Cache, "*.shard").Length : 0;
+        for (var i = 0; i < 3; i++)
+        {
+            downloads.Begin(Address(i));
+        }
+        // All have been here: each was asked for, and none is on its way.
+        Assert.True(SpinWait.SpinUntil(() => _server.Requests.Count == 3 && Present() == 2 && Directory.GetFiles(Cache, "*.part").Length == 0, TimeSpan.FromSeconds(30)));
+        for (var i = 0; i < 3; i++)
+        {
+            using var shard = downloads.Open(Address(i));
+            Assert.Equal(size, shard.Length);
+        }
+        Assert.InRange(_server.Requests.Values.Sum(), 4, 6);
+    }
+
     [Fact]
     public void AShardThatCannotBeFetched_IsReportedAndPassedOver()
     {

@@ -6,7 +6,7 @@ using System.Text;
 namespace XClr.Data.Readers;
 
 /// <summary>
-/// Shards behind http and https addresses, fetched whole into a folder of bounded size: what was used longest ago is deleted first. A file appears there under its final
+/// Shards behind http and https addresses, fetched whole into a folder of bounded size: what was used longest ago is deleted first, what is still to be read last. A file appears there under its final
 /// name once it is whole. Thread safe; several processes may share a folder.
 /// </summary>
 internal sealed class ShardDownloads : IDisposable
@@ -50,13 +50,31 @@ internal sealed class ShardDownloads : IDisposable
     {
         try
         {
-            var path = Fetch(address).GetAwaiter().GetResult();
-            File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 16);
+            for (var attempt = 0; ; attempt++)
+            {
+                try
+                {
+                    return OpenFetched(address);
+                }
+                catch (FileNotFoundException) when (attempt < Retries)
+                {
+                    // Its room was needed before it was opened (by another process, or since the folder holds no two such shards): it is fetched anew.
+                }
+            }
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or UnauthorizedAccessException)
         {
             throw new IOException($"{address}: {e.Message}", e);
+        }
+    }
+
+    private FileStream OpenFetched(string address)
+    {
+        try
+        {
+            var path = Fetch(address).GetAwaiter().GetResult();
+            File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 16);
         }
         finally
         {
@@ -105,7 +123,7 @@ internal sealed class ShardDownloads : IDisposable
 
     private Task<string> Fetch(string address)
     {
-        var path = Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..32] + ".shard");
+        var path = Path.Combine(_folder, FileOf(address));
         lock (_gate)
         {
             if (!_running.TryGetValue(address, out var task))
@@ -116,6 +134,8 @@ internal sealed class ShardDownloads : IDisposable
             return task;
         }
     }
+
+    private static string FileOf(string address) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..32] + ".shard";
 
     private async Task<string> FetchAsync(string address, string path)
     {
@@ -197,10 +217,11 @@ internal sealed class ShardDownloads : IDisposable
         }
     }
 
-    // Deleting a file that someone reads does no harm: it is gone when they close it.
+    // Deleting a file that someone reads does no harm: it is gone when they close it. One that was fetched and not opened yet goes last.
     private void MakeRoom(long wanted)
     {
-        var files = new DirectoryInfo(_folder).GetFiles("*.shard").OrderBy(f => f.LastAccessTimeUtc).ToList();
+        var awaited = _running.Keys.Select(FileOf).ToHashSet(StringComparer.Ordinal);
+        var files = new DirectoryInfo(_folder).GetFiles("*.shard").OrderBy(f => awaited.Contains(f.Name)).ThenBy(f => f.LastAccessTimeUtc).ToList();
         var held = files.Sum(f => f.Length);
         foreach (var file in files.TakeWhile(_ => held + wanted > _maxBytes))
         {
