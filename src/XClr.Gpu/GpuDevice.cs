@@ -1,45 +1,13 @@
 using System.Text;
-using Silk.NET.Core.Contexts;
 using Silk.NET.Vulkan;
 using Buffer = Silk.NET.Vulkan.Buffer;
 
 namespace XClr.Gpu;
 
-/// <summary>How a device is opened.</summary>
-public sealed record DeviceOptions
-{
-    /// <summary>Index, UUID or part of the name; null = XCLR_DEVICE, else the best device.</summary>
-    public string? Device { get; init; }
-
-    /// <summary>Caps to lower, "name=value,..."; null = XCLR_CAPS.</summary>
-    public string? LowerCaps { get; init; }
-
-    /// <summary>Bytes of device memory that may be used; null = all of it.</summary>
-    public long? MemoryLimit { get; init; }
-
-    /// <summary>Null = XCLR_VALIDATION (off|core|synchronization), else off; messages of a level that the environment asked for are an error at disposal.</summary>
-    public ValidationLevel? Validation { get; init; }
-
-    /// <summary>Folder of the pipeline cache; null = no file.</summary>
-    public string? CacheFolder { get; init; }
-
-    /// <summary>Edited shaders that take the place of the program's; null = none. What is known of the compiler's figures is then neither used nor kept.</summary>
-    public ShaderFolder? Shaders { get; init; }
-
-    internal string? FiguresFolder => Shaders is null ? CacheFolder : null;
-}
-
-/// <summary>
-/// Vulkan objects of a host engine, on which a <see cref="GpuDevice"/> works without owning them. The host enabled at least timeline semaphores,
-/// and names in <paramref name="Enabled"/> (property names of <see cref="DeviceCaps"/>, see <see cref="HostFeatures"/>) which optional features it enabled: others are not used.
-/// <paramref name="GetInstanceProcAddr"/>: the host's own vkGetInstanceProcAddr; 0: the loader's.
-/// </summary>
-public sealed record ForeignHandles(nint Instance, nint PhysicalDevice, nint Device, uint QueueFamily, nint Queue, IReadOnlySet<string> Enabled, nint GetInstanceProcAddr = 0);
-
 /// <summary>
 /// An opened Vulkan device: caps, queues, memory, pipelines. Disposal reports what was not disposed before it. Not thread-safe except where said.
 /// </summary>
-public sealed unsafe class GpuDevice : IDisposable
+public sealed unsafe partial class GpuDevice : IDisposable
 {
     /// <summary>Environment variable that switches the validation layer on, see <see cref="DeviceOptions.Validation"/>.</summary>
     public const string ValidationVariable = "XCLR_VALIDATION";
@@ -98,83 +66,6 @@ public sealed unsafe class GpuDevice : IDisposable
     /// <summary>Whether buffers have addresses for kernels with <see cref="Kernel.Pointers"/>: only those for CPU drivers have any.</summary>
     internal bool HasPointers => Caps.BufferDeviceAddress && Caps.CpuKernels;
     internal long PlacementAlignment => Math.Max(256, Caps.MinStorageBufferOffsetAlignment);
-
-    /// <summary>All devices that the loader lists and this engine can use, in the loader's order.</summary>
-    public static IReadOnlyList<DeviceInfo> List()
-    {
-        using var instance = new GpuInstance(ValidationLevel.Off);
-        return Infos(instance);
-    }
-
-    /// <summary>Opens a device of this process's own instance.</summary>
-    /// <exception cref="GpuException">No driver, no such device, or the driver refuses.</exception>
-    public static GpuDevice Open(DeviceOptions? options = null)
-    {
-        options ??= new DeviceOptions();
-        var instance = new GpuInstance(options.Validation ?? ValidationFromEnvironment());
-        try
-        {
-            var chosen = DeviceSelector.Pick(Infos(instance), options.Device ?? Environment.GetEnvironmentVariable(DeviceSelector.Variable));
-            return new GpuDevice(instance, instance.PhysicalDevices()[chosen.Index], Limit(chosen.Caps, options), options, null);
-        }
-        catch
-        {
-            instance.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>A listed device's caps as <see cref="Open"/> would have them: lowered, with the kernels that its compiler is known to do badly, and with what was measured.</summary>
-    public static DeviceCaps Limit(DeviceCaps caps, DeviceOptions options)
-    {
-        var lowered = caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable));
-        return lowered with
-        {
-            DeviceLocalBytes = Math.Min(lowered.DeviceLocalBytes, options.MemoryLimit ?? long.MaxValue),
-            KernelsPassedOver = KeysOf(KernelFigures.Open(caps, options.FiguresFolder)),
-            Tuning = Tuning.Read(lowered, options.FiguresFolder),
-        };
-    }
-
-    /// <summary>Works on a host's handles. The host keeps owning them, and must not use the queue while a call of this engine runs.</summary>
-    public static GpuDevice Wrap(ForeignHandles handles)
-    {
-        var vk = Api(handles);
-        vk.CurrentInstance = new Instance(handles.Instance);
-        vk.CurrentDevice = new Device(handles.Device);
-        var instance = new GpuInstance(vk, new Instance(handles.Instance));
-        var physical = new PhysicalDevice(handles.PhysicalDevice);
-        var caps = DeviceProbe.Read(instance, physical);
-        bool Has(string feature) => handles.Enabled.Contains(feature);
-        caps = caps with
-        {
-            ShaderFloat16 = caps.ShaderFloat16 && Has(nameof(caps.ShaderFloat16)),
-            StorageBuffer16Bit = caps.StorageBuffer16Bit && Has(nameof(caps.StorageBuffer16Bit)),
-            ShaderInt64 = caps.ShaderInt64 && Has(nameof(caps.ShaderInt64)),
-            CpuKernels = caps.CpuKernels && Has(nameof(caps.ShaderInt64)),
-            BufferDeviceAddress = caps.BufferDeviceAddress && Has(nameof(caps.BufferDeviceAddress)),
-            LaneRowKernels = caps.LaneRowKernels && Has(nameof(caps.ShaderInt64)) && Has(nameof(caps.BufferDeviceAddress)),
-            SubgroupSizeControl = caps.SubgroupSizeControl && Has(nameof(caps.SubgroupSizeControl)),
-            CooperativeMatrix = caps.CooperativeMatrix && Has(nameof(caps.CooperativeMatrix)),
-            PipelineStatistics = caps.PipelineStatistics && Has(nameof(caps.PipelineStatistics)),
-            CalibratedTimestamps = caps.CalibratedTimestamps && Has(nameof(caps.CalibratedTimestamps)),
-        };
-        return new GpuDevice(instance, physical, caps, new DeviceOptions(), handles);
-    }
-
-    private static Vk Api(ForeignHandles handles)
-    {
-        if (handles.GetInstanceProcAddr == 0)
-        {
-            return GpuInstance.LoadVulkan();
-        }
-        var get = (delegate* unmanaged<nint, byte*, nint>)handles.GetInstanceProcAddr;
-        return new Vk(new LamdaNativeContext(name =>
-        {
-            using var text = new NativeStrings([name]);
-            return get(handles.Instance, text.Pointer[0]);
-        }));
-    }
 
     /// <summary>Gives persistent buffers their memory; those that have it keep it.</summary>
     public void Place(params IEnumerable<GpuBuffer> buffers)
@@ -285,78 +176,6 @@ public sealed unsafe class GpuDevice : IDisposable
 
     /// <inheritdoc cref="MemoryAllocator.Probe"/>
     public (long Held, long Further) ProbeMemory(long most) => Memory.Probe(most);
-
-    private static ValidationLevel ValidationFromEnvironment() => Environment.GetEnvironmentVariable(ValidationVariable) switch
-    {
-        null or "" or "off" => ValidationLevel.Off,
-        "core" => ValidationLevel.Core,
-        "synchronization" => ValidationLevel.Synchronization,
-        var other => throw new GpuException($"{ValidationVariable}={other}: allowed: off, core, synchronization."),
-    };
-
-    private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance)
-    {
-        var devices = instance.PhysicalDevices().Select((device, index) => (Device: device, Index: index, Refusal: DeviceProbe.Refusal(instance.Vk, device))).ToList();
-        return devices.Count == 0 || devices.Exists(d => d.Refusal is null)
-            ? [.. devices.Where(d => d.Refusal is null).Select(d => new DeviceInfo(d.Index, DeviceProbe.Read(instance, d.Device)))]
-            : throw new GpuException($"No device can be used: {string.Join("; ", devices.Select(d => d.Refusal))}. A newer driver may bring it; lavapipe (on Debian: mesa-vulkan-drivers) runs on the CPU.");
-    }
-
-    private Device CreateDevice()
-    {
-        var priority = 1f;
-        var queues = stackalloc DeviceQueueCreateInfo[families.Length];
-        for (var i = 0; i < families.Length; i++)
-        {
-            queues[i] = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = families[i], QueueCount = 1, PQueuePriorities = &priority };
-        }
-        var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures, SubgroupSizeControl = Caps.SubgroupSizeControl, ComputeFullSubgroups = Caps.CooperativeMatrix };
-        var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, CooperativeMatrix = true };
-        var executables = new PhysicalDevicePipelineExecutablePropertiesFeaturesKHR { SType = StructureType.PhysicalDevicePipelineExecutablePropertiesFeaturesKhr, PipelineExecutableInfo = true };
-        var v12 = new PhysicalDeviceVulkan12Features
-        {
-            SType = StructureType.PhysicalDeviceVulkan12Features,
-            TimelineSemaphore = true,
-            ShaderFloat16 = Caps.ShaderFloat16,
-            BufferDeviceAddress = Caps.BufferDeviceAddress,
-            VulkanMemoryModel = Caps.CooperativeMatrix,
-        };
-        var v11 = new PhysicalDeviceVulkan11Features { SType = StructureType.PhysicalDeviceVulkan11Features, StorageBuffer16BitAccess = Caps.StorageBuffer16Bit, PNext = &v12 };
-        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v11, Features = new PhysicalDeviceFeatures { ShaderInt64 = Caps.ShaderInt64 } };
-        if (Caps.SubgroupSizeControl || Caps.CooperativeMatrix)
-        {
-            v12.PNext = &control;
-        }
-        if (Caps.CooperativeMatrix)
-        {
-            cooperative.PNext = v12.PNext;
-            v12.PNext = &cooperative;
-        }
-        if (Caps.PipelineStatistics)
-        {
-            executables.PNext = v12.PNext;
-            v12.PNext = &executables;
-        }
-        var extensions = DeviceExtensions.OfDevice(Caps, DeviceProbe.Extensions(Vk, physical));
-        using var names = new NativeStrings(extensions);
-        var info = new DeviceCreateInfo
-        {
-            SType = StructureType.DeviceCreateInfo,
-            PNext = &features,
-            QueueCreateInfoCount = (uint)families.Length,
-            PQueueCreateInfos = queues,
-            EnabledExtensionCount = names.Count,
-            PpEnabledExtensionNames = names.Pointer,
-        };
-        Vk.CreateDevice(physical, &info, null, out var device).Check($"vkCreateDevice({Caps.Name})");
-        return device;
-    }
-
-    private Queue QueueOf(uint family)
-    {
-        Vk.GetDeviceQueue(Handle, family, 0, out var queue);
-        return queue;
-    }
 
     /// <summary>Frees everything. Buffers and plans that were not disposed are a leak, reported by an exception after all is freed.</summary>
     public void Dispose()
