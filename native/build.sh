@@ -7,4 +7,4 @@ exec 9>"$root/build/.cmake-lock"
 if command -v flock >/dev/null; then flock 9; fi # macOS has none
 [ -f "$root/build/CMakeCache.txt" ] || cmake -S "$root" -B "$root/build" -DCMAKE_BUILD_TYPE=Release >"$root/build/configure.log" 2>&1 ||
   { cat "$root/build/configure.log" >&2; exit 1; }
-log=$(cmake --build "$root/build" --target "$1" -j 2>&1) || { printf '%s\n' "$log" >&2; exit 1; }
+log=$(cmake --build "$root/build" --target "$1" -j "$(getconf _NPROCESSORS_ONLN)" 2>&1) || { printf '%s\n' "$log" >&2; exit 1; }
