@@ -1,6 +1,6 @@
 namespace XClr.Text.Tests;
 
-/// <summary>The child process of the store's tests: XClr.Text.Tests append STORE NAME BATCHES BATCH. Prints a line after each batch.</summary>
+/// <summary>The child process of the store's tests: XClr.Text.Tests append STORE NAME BATCHES BATCH, which prints a line after each batch, and <see cref="StoreScale"/>'s fill and probe.</summary>
 internal static class Program
 {
     public const int Dimension = 8;
@@ -9,11 +9,27 @@ internal static class Program
 
     private static int Main(string[] args)
     {
-        if (args is not ["append", var path, var name, var batches, var batch]) return 2;
-        using var store = EmbeddingStore.OpenOrCreate(path, Dimension, EmbeddingType.Float32, Fingerprint);
-        for (var i = 0; i < int.Parse(batches); i++)
+        switch (args)
         {
-            var captions = Captions(name, i, int.Parse(batch));
+            case ["append", var path, var name, var batches, var batch]:
+                return Append(path, name, int.Parse(batches), int.Parse(batch));
+            case ["fill", var path, var count, var dimension]:
+                Console.WriteLine(StoreScale.Fill(path, long.Parse(count), int.Parse(dimension)));
+                return 0;
+            case ["probe", var path]:
+                Console.WriteLine(StoreScale.Probe(path, lookUps: 100_000));
+                return 0;
+            default:
+                return 2;
+        }
+    }
+
+    private static int Append(string path, string name, int batches, int batch)
+    {
+        using var store = EmbeddingStore.OpenOrCreate(path, Dimension, EmbeddingType.Float32, Fingerprint);
+        for (var i = 0; i < batches; i++)
+        {
+            var captions = Captions(name, i, batch);
             try
             {
                 store.Append(captions, Rows(captions, Dimension));

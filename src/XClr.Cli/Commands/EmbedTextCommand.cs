@@ -31,6 +31,7 @@ public sealed class EmbedTextCommand : DatasetCommand
         var time = Stopwatch.StartNew();
         var (captions, left) = ReadCaptions();
         using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
+        cache.Store.Reserve(captions.Count);
         var d = cache.Dimension;
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
         SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions))], metadata);

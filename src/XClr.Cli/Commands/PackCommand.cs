@@ -64,7 +64,7 @@ public sealed class PackCommand : DatasetCommand
             options = options with { Workers = Workers };
         using var signals = new StopSignals(line => Console.Error.WriteLine(line), "shards that are whole stay; the same command goes on after them");
         var result = FromUrls is null ? PackDataset(options, signals.Token) : PackAddresses(options, signals.Token);
-        var embedded = TextEncoder is null ? (int?)null : EmbedCaptions(TextEncoder);
+        var embedded = TextEncoder is null ? (int?)null : EmbedCaptions(TextEncoder, result.Good);
         if (Json)
             Output.Json(new { folder = Path.GetFullPath(Out), result.Shards, result.Resumed, result.Rows, result.Good, result.Failed, captionsEmbedded = embedded });
         else
@@ -108,12 +108,14 @@ public sealed class PackCommand : DatasetCommand
 
     private static PackResult Pack(ShardPacker packer, CancellationToken stop) => packer.RunAsync(new ProgressLine("rows").Report, stop).GetAwaiter().GetResult();
 
-    private int EmbedCaptions(string encoder)
+    private int EmbedCaptions(string encoder, long samples)
     {
         using var packed = DatasetFactory.Open(Out, "webdataset");
         using var cache = CaptionCache.Open(encoder, new EmbedderOptions(), new CacheOptions { DataFolders = [Out] });
         var fingerprint = cache.Embedder.Fingerprint;
         using var beside = EmbeddingStore.OpenOrCreate(BesideData.PathIn(Out, fingerprint), cache.Dimension, EmbeddingType.Float32, fingerprint);
+        cache.Store.Reserve(samples);
+        beside.Reserve(samples);
         var count = 0;
         foreach (var chunk in packed.Read(ReadOrder.Sequential).SelectMany(s => s.Captions).Chunk(Chunk))
         {

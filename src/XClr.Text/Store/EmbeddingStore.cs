@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 
 namespace XClr.Text;
@@ -12,10 +13,15 @@ public sealed class EmbeddingStore : IDisposable
 {
     private const int AppendBytes = 32 << 20;
 
+    // What a power failure may cost. Flushing after each append instead writes the table's pages again and again, since hashes fall anywhere in it.
+    private static readonly TimeSpan FlushEvery = TimeSpan.FromMinutes(1);
+
     private readonly StoreFormat _format;
     private readonly SafeFileHandle _file;
     private readonly Lock _reading = new();
     private readonly Lock _writing = new();
+    private long _flushed = Stopwatch.GetTimestamp();
+    private bool _unflushed;
     private StoreMap _map;
 
     private EmbeddingStore(string path, StoreFormat format, SafeFileHandle file, StoreMap map)
@@ -96,8 +102,26 @@ public sealed class EmbeddingStore : IDisposable
         }
     }
 
-    /// <summary>Adds captions with their embeddings [N,D] (normalised, or zero); those already there are left as they are. Returns how many
-    /// were new. On disk when it returns.</summary>
+    /// <summary>Makes room for a store of so many captions in all, so that a build that knows their number writes the table once. Without, or beyond it, the table doubles
+    /// when it is full. A store that cannot be written is left as it is: the appends will say so.</summary>
+    public void Reserve(long captions)
+    {
+        lock (_writing)
+        {
+            if (!StoreTable.IsFull(_map.Commit.TableBits, captions)) return;
+            try
+            {
+                using var held = StoreLock.Acquire(Path);
+                if (Remap() && StoreTable.IsFull(_map.Commit.TableBits, captions)) Publish(WriteLargerTable(_map.Commit, captions, []));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+            }
+        }
+    }
+
+    /// <summary>Adds captions with their embeddings [N,D] (normalised, or zero); those already there are left as they are. Returns how many were new. When it returns they are
+    /// safe from the end of this process, and within a minute, or when the store is closed, from that of the machine.</summary>
     /// <exception cref="ArgumentException">embeddings does not hold N*D numbers, or one is not finite.</exception>
     /// <exception cref="IOException">The disk is full or the file cannot be written; what was committed before is kept.</exception>
     public int Append(IReadOnlyList<string> captions, ReadOnlySpan<float> embeddings)
@@ -129,6 +153,7 @@ public sealed class EmbeddingStore : IDisposable
         lock (_writing)
         lock (_reading)
         {
+            if (_unflushed) StoreFile.TryFlush(_file);
             _map.Dispose();
             _file.Dispose();
         }
@@ -159,24 +184,17 @@ public sealed class EmbeddingStore : IDisposable
         var before = _map.Commit;
         try
         {
-            var after = before with { Sequence = before.Sequence + 1, Records = before.Records + records.Count, End = WriteRecords(before.End, records, embeddings) };
-            // What a commit points to must be on disk before it.
-            RandomAccess.FlushToDisk(_file);
-            if (StoreTable.IsFull(before.TableBits, after.Records) || !PointSlots(before.End, records))
-            {
-                after = WriteLargerTable(after, before.End, records);
-                RandomAccess.FlushToDisk(_file);
-            }
-            StoreFile.Write(_file, after.Write(), StoreFormat.CommitOffset(after.Sequence));
+            var after = before with { Records = before.Records + records.Count, End = WriteRecords(before.End, records, embeddings) };
+            var offsets = records.Select((r, i) => (r.Key.Hash, RecordOffset(before.End, i)));
+            if (StoreTable.IsFull(before.TableBits, after.Records) || !PointSlots(before.End, records)) after = WriteLargerTable(after, after.Records, offsets);
+            Publish(after);
         }
         catch (IOException)
         {
             StoreFile.TryTruncate(_file, before.End);
             throw;
         }
-        Remap();
     }
-
     /// <summary>Returns the chunk's end.</summary>
     private long WriteRecords(long chunk, List<(CaptionKey Key, int Row)> records, ReadOnlySpan<float> embeddings)
     {
@@ -205,13 +223,32 @@ public sealed class EmbeddingStore : IDisposable
         return true;
     }
 
-    private Commit WriteLargerTable(Commit after, long chunk, List<(CaptionKey Key, int Row)> records)
+    /// <summary>Writes a table that has room for so many records, with what the one before and more (hash, offset) point to, to the end of what is committed after.</summary>
+    private Commit WriteLargerTable(Commit after, long room, IEnumerable<(ulong Hash, long Offset)> more)
     {
-        var table = new StoreTable(Math.Max(after.TableBits + 1, StoreTable.BitsFor(after.Records)));
+        var table = new StoreTable(Math.Max(after.TableBits + 1, StoreTable.BitsFor(room)));
         table.AddAll(_map);
-        for (var i = 0; i < records.Count; i++) table.Add(records[i].Key.Hash, RecordOffset(chunk, i));
+        foreach (var (hash, offset) in more) table.Add(hash, offset);
         table.Write(_file, after.End);
+        // A commit must not reach the disk before a table that only it points to.
+        Flush();
         return after with { Table = after.End, TableBits = table.Bits, End = after.End + StoreTable.ChunkBytes(table.Bits) };
+    }
+
+    /// <summary>Makes a state the store's own.</summary>
+    private void Publish(Commit after)
+    {
+        after = after with { Sequence = after.Sequence + 1 };
+        StoreFile.Write(_file, after.Write(), StoreFormat.CommitOffset(after.Sequence));
+        _unflushed = true;
+        if (Stopwatch.GetElapsedTime(_flushed) > FlushEvery) Flush();
+        Remap();
+    }
+
+    private void Flush()
+    {
+        RandomAccess.FlushToDisk(_file);
+        (_unflushed, _flushed) = (false, Stopwatch.GetTimestamp());
     }
 
     private long RecordOffset(long chunk, int index) => chunk + ChunkHeader.Bytes + (long)index * _format.Stride;

@@ -89,4 +89,16 @@ internal static class StoreFile
         {
         }
     }
+
+    /// <summary>Brings to the disk what is not there yet; where that fails, records that did not get there are misses when the store is next read.</summary>
+    public static void TryFlush(SafeFileHandle file)
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
 }

@@ -14,11 +14,11 @@ internal sealed class StoreTable(int bits)
     /// <summary>Bytes of the chunk, its header included.</summary>
     public static long ChunkBytes(int bits) => ChunkHeader.Bytes + (16L << bits);
 
-    /// <summary>The smallest table that is at most half full.</summary>
+    /// <summary>The smallest table that has room for so many records.</summary>
     public static int BitsFor(long records)
     {
         var bits = 12;
-        while (1L << bits < records * 2) bits++;
+        while (IsFull(bits, records)) bits++;
         return bits;
     }
 

@@ -93,6 +93,22 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
+    public void RoomThatWasReservedTakesEverythingInOneTable()
+    {
+        using var folder = new TempFolder();
+        var captions = Program.Captions("room", 0, 30_000);
+        using var store = Create(folder);
+        store.Append(captions[..10], Program.Rows(captions[..10], D));
+        store.Reserve(captions.Length);
+        var reserved = new FileInfo(store.Path).Length;
+        store.Reserve(captions.Length);
+        store.Append(captions, Program.Rows(captions, D));
+        AssertHolds(store, captions);
+        // Thirty thousand records and a chunk's header; a table of theirs has more than half a million bytes.
+        Assert.Equal(reserved + ChunkHeader.Bytes + (captions.Length - 10L) * new StoreFormat(D, store.Type, store.Fingerprint).Stride, new FileInfo(store.Path).Length);
+    }
+
+    [Fact]
     public void WrongInputIsRefused()
     {
         using var folder = new TempFolder();
