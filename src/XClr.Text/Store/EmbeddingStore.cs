@@ -258,7 +258,7 @@ public sealed class EmbeddingStore : IDisposable
     {
         lock (_reading)
         {
-            if (StoreFile.Map(_file, _format) is not { } map) return false;
+            if (StoreFile.Map(_file, _format, _map) is not { } map) return false;
             _map.Dispose();
             _map = map;
             return true;

@@ -51,8 +51,8 @@ internal static class StoreFile
         return header.AsSpan(0, RandomAccess.Read(file, header, 0));
     }
 
-    /// <summary>Maps the file as of its newest commit; null where that commit does not fit the file.</summary>
-    public static StoreMap? Map(SafeFileHandle file, StoreFormat format)
+    /// <summary>Maps the file as of its newest commit; null where that commit does not fit the file. before: see <see cref="StoreMap(SafeFileHandle, StoreFormat, Commit, StoreMap?)"/>.</summary>
+    public static StoreMap? Map(SafeFileHandle file, StoreFormat format, StoreMap? before = null)
     {
         // The commit first, the length after it: the file only grows in between.
         if (Commit.Newest(ReadHeader(file)) is not { } commit || commit.End > RandomAccess.GetLength(file)) return null;
@@ -60,7 +60,7 @@ internal static class StoreFile
         var head = new byte[ChunkHeader.Bytes];
         RandomAccess.Read(file, head, commit.Table);
         return ChunkHeader.Read(head, commit.Table) is { Kind: ChunkKind.Table } table && table.Payload == 16 * commit.TableSlots
-            ? new StoreMap(file, format, commit) : null;
+            ? new StoreMap(file, format, commit, before) : null;
     }
 
     /// <summary>Writes all bytes.</summary>
