@@ -131,6 +131,20 @@ typedef struct xclr_buffer_images {
   uint32_t reserved;                /* 0 */
 } xclr_buffer_images;
 
+/*
+ * Images that lie in VkImages of the host (usage SAMPLED), a VkImageView for each: VK_IMAGE_VIEW_TYPE_2D, colour aspect, one level, one layer (of an array image: a view for each layer). No sampler is needed: texels are
+ * fetched by whole numbers, and count as the bytes that they hold. So formats are those without a transfer function; for an image of an sRGB format make a view of its UNORM one (VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT).
+ * Alpha is not looked at. Any size from 1x1 on; large images are reduced first, as xclr_embed does it.
+ */
+typedef struct xclr_image_views {
+  uint32_t size;                    /* sizeof(xclr_image_views) */
+  uint32_t count;                   /* 1 to the encoder's batch */
+  uint32_t width, height;           /* pixels of each view that are taken, from the upper left; a view has at least these */
+  const uint64_t *views;            /* count VkImageViews */
+  uint32_t format;                  /* VkFormat of the views: R8G8B8A8_UNORM (37), B8G8R8A8_UNORM (44) or A8B8G8R8_UNORM_PACK32 (51) */
+  uint32_t layout;                  /* VkImageLayout of the images when the commands run: SHADER_READ_ONLY_OPTIMAL (5) or GENERAL (1); it stays */
+} xclr_image_views;
+
 /* Where rows of floats go: a VkBuffer of the host (usage TRANSFER_DST), and bytes to the first row. */
 typedef struct xclr_buffer_rows {
   uint64_t buffer, offset;
@@ -139,9 +153,16 @@ typedef struct xclr_buffer_rows {
 /*
  * Records the embedding of images into command_buffer (a VkCommandBuffer of the shared device and queue family, being recorded, outside a render pass): count x F floats to features, count x P to projections (may be NULL).
  * Full memory barriers stand before and after, so the host needs none of its own. Submits nothing and waits for nothing. The encoder's memory is in use until the host's submit has ended: record again, or embed, only then;
- * for more than one in flight load more encoders.
+ * for more than one in flight load more encoders. Equal to xclr_embed to the bit, but for images so large that xclr_embed reduces them first. XCLR_ERROR_ARGUMENT on a context with a device of its own, and where the images
+ * take more bytes than the encoder has room for (the message says how many; a larger batch has more).
  */
 xclr_status xclr_record_embed(xclr_encoder encoder, void *command_buffer, const xclr_buffer_images *images, const xclr_buffer_rows *features, const xclr_buffer_rows *projections);
+
+/*
+ * As xclr_record_embed, of images in VkImages; equal to xclr_embed to the bit for images of any size. The same barriers: memory barriers over all stages before and after, so whatever was recorded before has written the images, and what is recorded after may overwrite them; changes of
+ * layout are the host's. Images, views and encoder are in use until the host's submit has ended. The command buffer may be submitted again until the encoder records again or is freed: then it is invalid.
+ */
+xclr_status xclr_record_embed_image(xclr_encoder encoder, void *command_buffer, const xclr_image_views *images, const xclr_buffer_rows *features, const xclr_buffer_rows *projections);
 
 xclr_status xclr_encoder_free(xclr_encoder encoder);
 

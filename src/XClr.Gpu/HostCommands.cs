@@ -5,7 +5,7 @@ using Buffer = Silk.NET.Vulkan.Buffer;
 namespace XClr.Gpu;
 
 /// <summary>
-/// A host's command buffer, in the recording state and outside a render pass, into which copies and a plan's run are recorded; nothing is submitted. Each call stands behind all that was recorded before it.
+/// A host's command buffer, in the recording state and outside a render pass, into which copies, reads of its images and a plan's run are recorded; nothing is submitted. Each call stands behind all that was recorded before it.
 /// </summary>
 public sealed unsafe class HostCommands
 {
@@ -45,6 +45,24 @@ public sealed unsafe class HostCommands
                 device.Vk.CmdUpdateBuffer(commands, HandleOf(to), PlaceOf(to) + (ulong)done, (ulong)Math.Min(UpdateBytes, bytes.Length - done), p + done);
             }
         }
+    }
+
+    /// <summary>Runs a kernel once for each image, from images[i] to to[i]. <paramref name="bindings"/> are in use until the host's submit has ended.</summary>
+    public void Dispatch<TParams>(Kernel<TParams> kernel, long groups, TParams parameters, IReadOnlyList<HostImageView> images, IReadOnlyList<BufferView> to, HostImageBindings bindings) where TParams : unmanaged
+    {
+        WaitForAll();
+        device.Labels.Begin(commands, kernel.Name);
+        var pipeline = device.Pipelines.Get(kernel);
+        device.Vk.CmdBindPipeline(commands, PipelineBindPoint.Compute, pipeline.Handle);
+        device.Vk.CmdPushConstants(commands, pipeline.Layout, ShaderStageFlags.ComputeBit, 0, (uint)sizeof(TParams), &parameters);
+        var grid = Plan.Grid(groups, device.Caps.MaxComputeWorkGroupCount);
+        for (var i = 0; i < images.Count; i++)
+        {
+            var set = bindings.Bind(i, images[i], to[i]);
+            device.Vk.CmdBindDescriptorSets(commands, PipelineBindPoint.Compute, pipeline.Layout, 0, 1, in set, 0, null);
+            device.Vk.CmdDispatch(commands, grid.X, grid.Y, grid.Z);
+        }
+        device.Labels.End(commands);
     }
 
     /// <summary>A run of a plan.</summary>

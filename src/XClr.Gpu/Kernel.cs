@@ -8,20 +8,22 @@ namespace XClr.Gpu;
 /// how many buffers it reads and writes (binding order: reads, then writes) and its push constants' size. The first <see cref="Texels"/> reads are
 /// declared <c>uniform samplerBuffer</c> in the shader, one vec4 of floats (or halves, <see cref="BufferView.IsHalf"/>) per texel: CPU drivers load those many times faster than storage buffers.
 /// The first <see cref="Pointers"/> reads are not bound: their addresses stand before <c>TParams</c> in the push constants, as pointers (GL_EXT_buffer_reference); the bindings begin behind them.
+/// The first <see cref="Images"/> reads are a host's images (<c>uniform texture2D</c>, no sampler); such a kernel is recorded by <see cref="HostCommands"/>, not into a plan.
 /// </summary>
 public abstract class Kernel
 {
-    private protected Kernel(string name, int reads, int writes, int texels, int pointers, int pushBytes, ImmutableArray<uint> specialization)
+    private protected Kernel(string name, int reads, int writes, int texels, int pointers, int images, int pushBytes, ImmutableArray<uint> specialization)
     {
-        if (texels < 0 || pointers < 0 || texels > reads || pointers > reads || (texels > 0 && pointers > 0))
+        if (new[] { texels, pointers, images } is var kinds && (kinds.Any(k => k < 0 || k > reads) || kinds.Count(k => k > 0) > 1))
         {
-            throw new GpuException($"{name}: {texels} of {reads} reads cannot be texel buffers, and {pointers} pointers.");
+            throw new GpuException($"{name}: {texels} of {reads} reads cannot be texel buffers, {pointers} pointers and {images} images.");
         }
         Name = name;
         Reads = reads;
         Writes = writes;
         Texels = texels;
         Pointers = pointers;
+        Images = images;
         PushBytes = pushBytes + pointers * sizeof(ulong);
         Specialization = specialization;
         Key = specialization.IsEmpty ? name : $"{name}<{string.Join(',', specialization)}>";
@@ -37,6 +39,9 @@ public abstract class Kernel
     /// <summary>How many of the reads, the first ones, are given as device addresses (<see cref="DeviceCaps.BufferDeviceAddress"/>); a kernel has these or texels, not both.</summary>
     public int Pointers { get; }
 
+    /// <summary>How many of the reads, the first ones, are images of a host; a kernel has these, texels or pointers.</summary>
+    public int Images { get; }
+
     /// <summary>Bytes of push constants, pointers included: at most 128, a multiple of 4.</summary>
     public int PushBytes { get; }
 
@@ -51,16 +56,16 @@ public abstract class Kernel
 /// <summary>A kernel whose push constants are <typeparamref name="TParams"/>, field for field in the shader's order (4-byte fields only).</summary>
 public sealed class Kernel<TParams> : Kernel where TParams : unmanaged
 {
-    public Kernel(string name, int reads, int writes, int texels = 0, int pointers = 0)
-        : this(name, reads, writes, texels, pointers, [])
+    public Kernel(string name, int reads, int writes, int texels = 0, int pointers = 0, int images = 0)
+        : this(name, reads, writes, texels, pointers, images, [])
     {
     }
 
-    private Kernel(string name, int reads, int writes, int texels, int pointers, ImmutableArray<uint> specialization)
-        : base(name, reads, writes, texels, pointers, Unsafe.SizeOf<TParams>(), specialization)
+    private Kernel(string name, int reads, int writes, int texels, int pointers, int images, ImmutableArray<uint> specialization)
+        : base(name, reads, writes, texels, pointers, images, Unsafe.SizeOf<TParams>(), specialization)
     {
     }
 
     /// <summary>The same kernel with values for the specialisation constants 0, 1, 2, ...</summary>
-    public Kernel<TParams> With(params ReadOnlySpan<uint> constants) => new(Name, Reads, Writes, Texels, Pointers, [.. constants]);
+    public Kernel<TParams> With(params ReadOnlySpan<uint> constants) => new(Name, Reads, Writes, Texels, Pointers, Images, [.. constants]);
 }

@@ -19,7 +19,7 @@ internal sealed unsafe class PipelineCache : IDisposable
     private readonly string? file;
     private readonly ConcurrentDictionary<(string Key, bool WithBase), Lazy<Pipeline>> pipelines = [];
     private readonly ConcurrentDictionary<string, Lazy<(ShaderModule Handle, PipelineShaderStageCreateFlags Flags)>> modules = [];
-    private readonly ConcurrentDictionary<(int Bindings, int Texels, int Push), Lazy<(DescriptorSetLayout Set, PipelineLayout Layout)>> layouts = [];
+    private readonly ConcurrentDictionary<(int Bindings, int Texels, int Images, int Push), Lazy<(DescriptorSetLayout Set, PipelineLayout Layout)>> layouts = [];
     private volatile bool grown;
 
     public PipelineCache(GpuDevice device, string? folder)
@@ -89,7 +89,7 @@ internal sealed unsafe class PipelineCache : IDisposable
         {
             throw new GpuException($"{kernel.Name} has {kernel.PushBytes} bytes of push constants; the device allows {device.Caps.MaxPushConstantsSize}.");
         }
-        var (set, layout) = layouts.GetOrAdd((kernel.Bindings, kernel.Texels, kernel.PushBytes), key => new(() => CreateLayout(key.Bindings, key.Texels, key.Push))).Value;
+        var (set, layout) = layouts.GetOrAdd((kernel.Bindings, kernel.Texels, kernel.Images, kernel.PushBytes), key => new(() => CreateLayout(key.Bindings, key.Texels, key.Images, key.Push))).Value;
         var module = modules.GetOrAdd(kernel.Name, _ => new(() => CreateModule(kernel))).Value;
         var values = kernel.Specialization.AsSpan();
         var entries = new SpecializationMapEntry[values.Length];
@@ -129,12 +129,12 @@ internal sealed unsafe class PipelineCache : IDisposable
         }
     }
 
-    private (DescriptorSetLayout Set, PipelineLayout Layout) CreateLayout(int bindingCount, int texels, int pushBytes)
+    private (DescriptorSetLayout Set, PipelineLayout Layout) CreateLayout(int bindingCount, int texels, int images, int pushBytes)
     {
         var bindings = new DescriptorSetLayoutBinding[bindingCount];
         for (uint i = 0; i < bindings.Length; i++)
         {
-            var type = i < texels ? DescriptorType.UniformTexelBuffer : DescriptorType.StorageBuffer;
+            var type = i < texels ? DescriptorType.UniformTexelBuffer : i < images ? DescriptorType.SampledImage : DescriptorType.StorageBuffer;
             bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = type, DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
         }
         fixed (DescriptorSetLayoutBinding* p = bindings)

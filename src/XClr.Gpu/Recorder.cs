@@ -118,6 +118,10 @@ public sealed class Recorder(DeviceCaps caps)
         {
             throw new GpuException($"{kernel.Name} binds {kernel.Reads} reads and {kernel.Writes} writes, but was given {reads.Length} and {writes.Length}.");
         }
+        if (kernel.Images > 0)
+        {
+            throw new GpuException($"{kernel.Name} reads images of a host; it is recorded by HostCommands.");
+        }
         if (groups <= 0)
         {
             throw new GpuException($"{kernel.Name} was asked for {groups} workgroups.");

@@ -68,7 +68,8 @@ public sealed class ShaderFolder
         }
         Same("bindings", string.Join(',', shader.Bindings.Select(b => b.Binding)), string.Join(',', Enumerable.Range(0, kernel.Bindings)));
         Same("read-only bindings", shader.Bindings.Count(b => b.NonWritable && b.Binding < kernel.Reads - kernel.Pointers), kernel.Reads - kernel.Pointers);
-        Same("texel buffers", shader.Bindings.TakeWhile(b => b.IsTexels).Count(), kernel.Texels);
+        Same("texel buffers", shader.Bindings.TakeWhile(b => b.Kind == BindingKind.Texels).Count(), kernel.Texels);
+        Same("images", shader.Bindings.TakeWhile(b => b.Kind == BindingKind.Image).Count(), kernel.Images);
         Same("bytes of push constants", shader.PushBytes, kernel.PushBytes);
         Same("specialisation constants at least", Math.Min(shader.SpecializationIds.Count, kernel.Specialization.Length), kernel.Specialization.Length);
     }

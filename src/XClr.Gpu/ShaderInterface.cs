@@ -1,7 +1,19 @@
 namespace XClr.Gpu;
 
-/// <summary>A storage buffer, or a uniform texel buffer, of a shader, in binding order.</summary>
-public sealed record ShaderBinding(int Binding, bool NonWritable, bool NonReadable, bool IsTexels);
+/// <summary>What a shader binds.</summary>
+public enum BindingKind
+{
+    Storage,
+
+    /// <summary>A uniform texel buffer.</summary>
+    Texels,
+
+    /// <summary>A sampled image, without a sampler.</summary>
+    Image,
+}
+
+/// <summary>A binding of a shader.</summary>
+public sealed record ShaderBinding(int Binding, bool NonWritable, bool NonReadable, BindingKind Kind);
 
 /// <summary>What a shader needs that not every device has, by SPIR-V's numbers.</summary>
 public enum ShaderCapability
@@ -15,7 +27,7 @@ public enum ShaderCapability
 }
 
 /// <summary>
-/// What a compiled shader expects of its caller, read from the SPIR-V: storage and texel buffers (set 0), bytes of push constants, local size
+/// What a compiled shader expects of its caller, read from the SPIR-V: storage buffers, texel buffers and images (set 0), bytes of push constants, local size
 /// (null where a specialisation constant decides), ids of specialisation constants, capabilities beyond the floor. Source: the SPIR-V specification, section 3.
 /// </summary>
 public sealed record ShaderInterface(
@@ -46,7 +58,7 @@ public sealed record ShaderInterface(
 
     private sealed class Reader
     {
-        private const uint OpTypeInt = 21, OpTypeFloat = 22, OpTypeVector = 23, OpTypeArray = 28, OpTypeStruct = 30, OpTypePointer = 32, OpConstant = 43, OpSpecConstantComposite = 51, OpVariable = 59;
+        private const uint OpTypeInt = 21, OpTypeFloat = 22, OpTypeVector = 23, OpTypeImage = 25, OpTypeArray = 28, OpTypeStruct = 30, OpTypePointer = 32, OpConstant = 43, OpSpecConstantComposite = 51, OpVariable = 59;
         private const uint OpCapability = 17, OpDecorate = 71, OpMemberDecorate = 72, OpExecutionMode = 16, OpExecutionModeId = 331;
         private const uint SpecId = 1, BuiltIn = 11, NonWritable = 24, NonReadable = 25, Binding = 33, Offset = 35, WorkgroupSize = 25, LocalSizeMode = 17;
         private const uint StorageUniformConstant = 0, StoragePushConstant = 9, StorageBuffer = 12;
@@ -58,6 +70,7 @@ public sealed record ShaderInterface(
         private readonly Dictionary<uint, int> sizes = [];
         private readonly Dictionary<uint, uint> pointees = [];
         private readonly Dictionary<uint, uint> constants = [];
+        private readonly HashSet<uint> images = [];
         private readonly List<(uint Id, uint Pointer, uint Storage)> variables = [];
         private readonly List<int> specIds = [];
         private readonly List<ShaderCapability> capabilities = [];
@@ -93,6 +106,9 @@ public sealed record ShaderInterface(
                 case OpTypeVector:
                     sizes[w[0]] = sizes.GetValueOrDefault(w[1]) * (int)w[2];
                     break;
+                case OpTypeImage:
+                    images.Add(w[0]);
+                    break;
                 case OpTypeArray:
                     sizes[w[0]] = sizes.GetValueOrDefault(w[1]) * (int)constants.GetValueOrDefault(w[2]);
                     break;
@@ -118,8 +134,8 @@ public sealed record ShaderInterface(
         {
             var buffers = variables.Where(v => v.Storage is StorageBuffer or StorageUniformConstant && bindingOf.ContainsKey(v.Id))
                 .Select(v => v.Storage == StorageUniformConstant
-                    ? new ShaderBinding((int)bindingOf[v.Id], NonWritable: true, NonReadable: false, IsTexels: true)
-                    : new ShaderBinding((int)bindingOf[v.Id], Has(v, NonWritable), Has(v, NonReadable), IsTexels: false))
+                    ? new ShaderBinding((int)bindingOf[v.Id], NonWritable: true, NonReadable: false, images.Contains(pointees[v.Pointer]) ? BindingKind.Image : BindingKind.Texels)
+                    : new ShaderBinding((int)bindingOf[v.Id], Has(v, NonWritable), Has(v, NonReadable), BindingKind.Storage))
                 // A buffer may be declared more than once, to be read in words of several sizes.
                 .DistinctBy(b => b.Binding).OrderBy(b => b.Binding).ToList();
             var push = variables.Where(v => v.Storage == StoragePushConstant).Select(v => SizeOf(pointees[v.Pointer])).FirstOrDefault();

@@ -10,7 +10,7 @@ public sealed class ShaderKernel : Kernel
     private const string Portable = "portable", Matrices = "coopmat";
 
     private ShaderKernel(string name, ShaderInterface shader, int spirvBytes, ReadOnlySpan<uint> specialization)
-        : base(name, shader.Bindings.Count(b => b.NonWritable), shader.Bindings.Count(b => !b.NonWritable), shader.Bindings.Count(b => b.IsTexels), 0, shader.PushBytes, [.. specialization])
+        : base(name, shader.Bindings.Count(b => b.NonWritable), shader.Bindings.Count(b => !b.NonWritable), shader.Bindings.Count(b => b.Kind == BindingKind.Texels), 0, shader.Bindings.Count(b => b.Kind == BindingKind.Image), shader.PushBytes, [.. specialization])
     {
         Interface = shader;
         SpirvBytes = spirvBytes;

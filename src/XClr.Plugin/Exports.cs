@@ -91,13 +91,30 @@ internal static unsafe class Exports
     [UnmanagedCallersOnly(EntryPoint = "xclr_record_embed")]
     public static int RecordEmbed(ulong encoder, nint commandBuffer, BufferImages* images, BufferRows* features, BufferRows* projections) => Boundary.Call("xclr_record_embed", () =>
     {
+        var found = Recorded(encoder, commandBuffer, images, features);
+        Boundary.RequireSize(images->Size, sizeof(BufferImages), "xclr_buffer_images");
+        found.Context.Enter(() => found.Record(commandBuffer, *images, Rows(features, projections)));
+    });
+
+    [UnmanagedCallersOnly(EntryPoint = "xclr_record_embed_image")]
+    public static int RecordEmbedImage(ulong encoder, nint commandBuffer, ImageViews* images, BufferRows* features, BufferRows* projections) => Boundary.Call("xclr_record_embed_image", () =>
+    {
+        var found = Recorded(encoder, commandBuffer, images, features);
+        Boundary.RequireSize(images->Size, sizeof(ImageViews), "xclr_image_views");
+        found.Context.Enter(() => found.Record(commandBuffer, *images, Rows(features, projections)));
+    });
+
+    private static ImageEncoder Recorded(ulong encoder, nint commandBuffer, void* images, void* features)
+    {
         var found = Handles.Get<ImageEncoder>(encoder, "encoder");
         Boundary.Require((void*)commandBuffer, "command_buffer");
         Boundary.Require(images, "images");
         Boundary.Require(features, "features");
-        Boundary.RequireSize(images->Size, sizeof(BufferImages), "xclr_buffer_images");
-        found.Context.Enter(() => found.Record(commandBuffer, *images, *features, projections is null ? null : *projections));
-    });
+        return found;
+    }
+
+    private static HostRows Rows(BufferRows* features, BufferRows* projections) =>
+        new((features->Buffer, (long)features->Offset), projections is null ? null : (projections->Buffer, (long)projections->Offset));
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_encoder_free")]
     public static int FreeEncoder(ulong encoder) => Boundary.Call("xclr_encoder_free", () =>

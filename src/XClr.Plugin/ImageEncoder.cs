@@ -74,13 +74,57 @@ internal sealed unsafe class ImageEncoder : IDisposable
     }
 
     /// <summary>Records the embedding of images in a host's buffer into the host's commands.</summary>
-    public void Record(nint commandBuffer, BufferImages images, BufferRows features, BufferRows? projections)
+    public void Record(nint commandBuffer, BufferImages images, HostRows to)
     {
-        static int Side(uint value, string name) => value <= int.MaxValue ? (int)value : throw new UsageException($"xclr_buffer_images.{name} is {value}; allowed: at most {int.MaxValue}.");
-        var width = Side(images.Width, "width");
-        var pitch = images.RowPitch == 0 ? checked(3 * width) : Side(images.RowPitch, "row_pitch");
-        var source = new HostBufferImages(images.Buffer, (long)images.Offset, Side(images.Count, "count"), width, Side(images.Height, "height"), pitch);
-        encoder.Record(new HostCommands(Context.Device, commandBuffer), source, (features.Buffer, (long)features.Offset), projections is { } p ? (p.Buffer, (long)p.Offset) : null);
+        var width = Number(images.Width, "xclr_buffer_images.width", int.MaxValue / 3);
+        var pitch = images.RowPitch == 0 ? 3 * width : Number(images.RowPitch, "xclr_buffer_images.row_pitch");
+        Require(images.Buffer, "xclr_buffer_images.buffer");
+        Require(to);
+        var source = new HostBufferImages(images.Buffer, (long)images.Offset, Number(images.Count, "xclr_buffer_images.count"), width, Number(images.Height, "xclr_buffer_images.height"), pitch);
+        encoder.Record(Commands(commandBuffer), source, to);
+    }
+
+    /// <summary>The same of images in a host's VkImages.</summary>
+    public void Record(nint commandBuffer, ImageViews images, HostRows to)
+    {
+        Boundary.Require(images.Views, "xclr_image_views.views");
+        Require(HostImageView.FormatFault(images.Format), "xclr_image_views.format");
+        Require(HostImageView.LayoutFault(images.Layout), "xclr_image_views.layout");
+        var count = Number(images.Count, "xclr_image_views.count");
+        if (count > encoder.Rows)
+        {
+            throw new UsageException($"xclr_image_views.count is {count}; the encoder was loaded with a batch of {encoder.Rows}.");
+        }
+        var views = new HostImageView[count];
+        for (var i = 0; i < count; i++)
+        {
+            Require(images.Views[i], $"xclr_image_views.views[{i}]");
+            views[i] = HostImageView.Of(images.Views[i], images.Layout);
+        }
+        Require(to);
+        encoder.Record(Commands(commandBuffer), new HostViewImages(views, Number(images.Width, "xclr_image_views.width"), Number(images.Height, "xclr_image_views.height")), to);
+    }
+
+    private HostCommands Commands(nint commandBuffer) => Context.IsShared
+        ? new HostCommands(Context.Device, commandBuffer)
+        : throw new UsageException("command_buffer is of a device of the host's, and the context has a device of its own; make the context on the host's device (xclr_context_info.shared).");
+
+    private static int Number(uint value, string name, int most = int.MaxValue) => value <= most ? (int)value : throw new UsageException($"{name} is {value}; allowed: at most {most}.");
+
+    private static void Require(string? fault, string name)
+    {
+        if (fault is not null)
+        {
+            throw new UsageException($"{name} {fault}");
+        }
+    }
+
+    private static void Require(ulong handle, string name) => Require(handle == 0 ? "is VK_NULL_HANDLE." : null, name);
+
+    private static void Require(HostRows rows)
+    {
+        Require(rows.Features.Buffer, "features.buffer");
+        Require(rows.Projections is { Buffer: 0 } ? "is VK_NULL_HANDLE." : null, "projections.buffer");
     }
 
     private static void Copy(RowMatrix? rows, float* to, uint first)

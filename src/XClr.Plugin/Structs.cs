@@ -41,6 +41,14 @@ internal struct BufferImages
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ImageViews
+{
+    public uint Size, Count, Width, Height;
+    public ulong* Views;
+    public uint Format, Layout;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct BufferRows
 {
     public ulong Buffer, Offset;

@@ -10,14 +10,23 @@ namespace XClr.Train;
 /// <summary>Images in a host's VkBuffer: bytes from one row to the next, and one image after another.</summary>
 public readonly record struct HostBufferImages(ulong Buffer, long Offset, int Count, int Width, int Height, int RowPitch);
 
+/// <summary>Images in VkImages of a host, one view for each, all of the same size in pixels.</summary>
+public readonly record struct HostViewImages(IReadOnlyList<HostImageView> Views, int Width, int Height);
+
+/// <summary>Where a recorded run's rows go: VkBuffers of a host, and bytes to the first row; no projections where null.</summary>
+public readonly record struct HostRows((ulong Buffer, long Offset) Features, (ulong Buffer, long Offset)? Projections);
+
 /// <summary>Runs a model on whole images in inference mode: evaluation transform, running statistics, a fixed number of rows per run.</summary>
 public sealed class Encoder : IDisposable
 {
+    // More than any device's images have.
+    private const int LargestSide = 65536;
     private readonly GpuDevice device;
     private readonly Model model;
     private readonly EncoderGraph graph;
     private readonly Plan plan;
     private readonly int size;
+    private HostImageBindings? bindings;
 
     /// <param name="device">Device of the model.</param>
     /// <param name="model">Its values at the time of a run are used.</param>
@@ -93,21 +102,73 @@ public sealed class Encoder : IDisposable
     /// This encoder's memory is in use until the host's submit has ended.
     /// </summary>
     /// <exception cref="UsageException">There are more images or bytes than a run takes, or a row is shorter than its pixels.</exception>
-    public void Record(HostCommands commands, HostBufferImages images, (ulong Buffer, long Offset) features, (ulong Buffer, long Offset)? projections)
+    public void Record(HostCommands commands, HostBufferImages images, HostRows to)
     {
-        var (rows, bytes) = (images.Count, (long)images.Count * images.Height * images.RowPitch);
-        if (rows < 1 || rows > Rows || images.Width < 1 || images.Height < 1 || images.RowPitch < 3L * images.Width || bytes > graph.Sources.Bytes.Bytes)
+        var bytes = (long)images.Count * images.Height * images.RowPitch;
+        if (images.Count < 1 || images.Count > Rows || images.Width < 1 || images.Height < 1 || images.RowPitch < 3L * images.Width || bytes > graph.Sources.Bytes.Bytes)
         {
-            throw new UsageException($"{rows} images of {images.Width} x {images.Height} pixels with {images.RowPitch} bytes a row: an encoder of {Rows} takes 1 to {Rows} images of at least 1 x 1 pixels, 3 bytes each, and at most {graph.Sources.Bytes.Bytes} bytes in all.");
+            throw new UsageException($"{images.Count} images of {images.Width} x {images.Height} pixels with {images.RowPitch} bytes a row: an encoder of {Rows} takes 1 to {Rows} images of at least 1 x 1 pixels, 3 bytes each, and at most {graph.Sources.Bytes.Bytes} bytes in all.");
         }
-        var table = Enumerable.Range(0, Rows).Select(i => AugmentEntry.Evaluation((uint)((i < rows ? i : 0) * images.Height * images.RowPitch), images.Width, images.Height, 3, size) with { Stride = (uint)images.RowPitch }).ToArray();
+        var table = Table(images.Count, images.Height * images.RowPitch, images.Width, images.Height, images.RowPitch);
+        RequireHead(to);
         commands.CopyIn(images.Buffer, images.Offset, graph.Sources.Bytes.View.Slice(0, bytes));
+        RecordRun(commands, table, images.Count, to);
+    }
+
+    /// <summary>
+    /// The same of images in VkImages, whose texels are read without a sampler. Larger images than <see cref="ImageBytes"/> are reduced as the decoder does it, so that the result is that of <see cref="Encode"/> to the bit.
+    /// Recording again makes commands invalid that were recorded before.
+    /// </summary>
+    /// <exception cref="UsageException">There are more images than a run takes, or they have no pixels.</exception>
+    public void Record(HostCommands commands, HostViewImages images, HostRows to)
+    {
+        var (count, width, height) = (images.Views.Count, images.Width, images.Height);
+        if (count < 1 || count > Rows || width is < 1 or > LargestSide || height is < 1 or > LargestSide)
+        {
+            throw new UsageException($"{count} images of {width} x {height} pixels: an encoder of {Rows} takes 1 to {Rows} images of 1 x 1 to {LargestSide} x {LargestSide} pixels.");
+        }
+        var (factor, reducedWidth, reducedHeight) = ImageDecoder.Reduction(width, height, ImageBytes);
+        // Each image is bound by itself.
+        var alignment = (int)device.Caps.MinStorageBufferOffsetAlignment;
+        var slot = (ImageBytes + alignment - 1) / alignment * alignment;
+        var table = Table(count, slot, reducedWidth, reducedHeight, 3 * reducedWidth);
+        RequireHead(to);
+        bindings ??= ReduceImageOp.Bindings(device, Rows);
+        ReduceImageOp.Forward(commands, images.Views, width, height, factor, [.. Enumerable.Range(0, count).Select(i => graph.Sources.Bytes.View.Slice((long)i * slot, ImageBytes))], bindings);
+        RecordRun(commands, table, count, to);
+    }
+
+    // Rows beyond the images repeat the first.
+    private AugmentEntry[] Table(int count, int imageBytes, int width, int height, int pitch)
+    {
+        var table = Enumerable.Range(0, Rows).Select(i => AugmentEntry.Evaluation((uint)((i < count ? i : 0) * imageBytes), width, height, 3, size) with { Stride = (uint)pitch }).ToArray();
+        try
+        {
+            graph.Sources.Require(table);
+            return table;
+        }
+        catch (ArgumentException e)
+        {
+            throw new UsageException($"Images of {width} x {height} pixels cannot be resized for the network: {e.Message}");
+        }
+    }
+
+    private void RequireHead(HostRows to)
+    {
+        if (to.Projections is not null && graph.Projections is null)
+        {
+            throw new UsageException("The checkpoint has no head, so there are no projections to record.");
+        }
+    }
+
+    private void RecordRun(HostCommands commands, AugmentEntry[] table, int rows, HostRows to)
+    {
         commands.Update<AugmentEntry>(graph.Sources.Table.View, table);
         commands.Run(plan);
-        CopyOut(commands, graph.Features, FeatureWidth, rows, features);
-        if (projections is { } to)
+        CopyOut(commands, graph.Features, FeatureWidth, rows, to.Features);
+        if (to.Projections is { } projections)
         {
-            CopyOut(commands, graph.Projections ?? throw new UsageException("The checkpoint has no head, so there are no projections to record."), ProjectionWidth, rows, to);
+            CopyOut(commands, graph.Projections!, ProjectionWidth, rows, projections);
         }
         commands.WaitForAll();
     }
@@ -120,6 +181,7 @@ public sealed class Encoder : IDisposable
     public void Dispose()
     {
         plan.Dispose();
+        bindings?.Dispose();
         graph.Dispose();
     }
 }

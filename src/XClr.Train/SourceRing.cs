@@ -63,11 +63,18 @@ public sealed class SourceRing : IDisposable
     {
         device.Transfer.Upload<byte>(Bytes.View.Slice(half * halfBytes, batch.ByteCount), batch.Bytes.AsSpan(0, batch.ByteCount), halfFree);
         var table = batch.Table.Select(e => e with { SourceOffset = e.SourceOffset + (uint)(half * halfBytes) }).ToArray();
+        Require(table);
+        device.Transfer.Upload<AugmentEntry>(Table, table);
+    }
+
+    /// <summary>Throws where a row of a table is not safe to read.</summary>
+    /// <inheritdoc cref="AugmentEntry.Require(long, AugmentSpec)" path="/exception"/>
+    public void Require(IEnumerable<AugmentEntry> table)
+    {
         foreach (var entry in table)
         {
             entry.Require(Bytes.Bytes, spec);
         }
-        device.Transfer.Upload<AugmentEntry>(Table, table);
     }
 
     /// <summary>Bytes that an image takes which is large enough for any crop of views of this side.</summary>

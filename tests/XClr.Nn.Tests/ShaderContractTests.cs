@@ -33,8 +33,11 @@ public class ShaderContractTests
         var shader = ShaderInterface.Read(ShaderLibrary.Load(name));
         Assert.Equal(Enumerable.Range(0, kernel.Bindings), shader.Bindings.Select(b => b.Binding));
         Assert.All(shader.Bindings, b => Assert.True(b.NonWritable == b.Binding < kernel.Reads - kernel.Pointers, $"binding {b.Binding}: C# says {(b.Binding < kernel.Reads - kernel.Pointers ? "read" : "written")}, the shader {(b.NonWritable ? "readonly" : "not readonly")}"));
-        Assert.Equal(kernel.Texels, shader.Bindings.TakeWhile(b => b.IsTexels).Count());
-        Assert.Equal(kernel.Texels, shader.Bindings.Count(b => b.IsTexels));
+        foreach (var (count, kind) in new[] { (kernel.Texels, BindingKind.Texels), (kernel.Images, BindingKind.Image) })
+        {
+            Assert.Equal(count, shader.Bindings.TakeWhile(b => b.Kind == kind).Count());
+            Assert.Equal(count, shader.Bindings.Count(b => b.Kind == kind));
+        }
         Assert.Equal(kernel.Pointers > 0, shader.Capabilities.Contains(ShaderCapability.BufferAddresses));
         Assert.Equal(kernel.PushBytes, shader.PushBytes);
         Assert.InRange(kernel.PushBytes, 4, 128);

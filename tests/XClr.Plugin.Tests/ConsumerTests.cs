@@ -40,7 +40,7 @@ public sealed class ConsumerTests : IDisposable
     public void A_project_that_finds_the_installed_library_builds_and_runs()
     {
         _ = TestDevices.Get(TestDevices.Lavapipe);
-        Skip.IfNot(File.Exists(Path.Combine(Library.Folder, "libxclr.so")), "libxclr.so is not published");
+        Skip.IfNot(File.Exists(Path.Combine(PublishedPlugin.Folder, "libxclr.so")), "libxclr.so is not published");
         var prefix = Path.Combine(folder, "prefix");
         Run(Root, "cmake", "--install", "build", "--prefix", prefix);
         CopyOf("cmake");
@@ -73,13 +73,9 @@ public sealed class ConsumerTests : IDisposable
 
     private static string Run(string folder, string program, params string[] args)
     {
-        var info = new ProcessStartInfo(program.Contains('/', StringComparison.Ordinal) ? Path.Combine(folder, program) : program, args) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var info = new ProcessStartInfo(program.Contains('/', StringComparison.Ordinal) ? Path.Combine(folder, program) : program, args) { WorkingDirectory = folder };
         info.Environment["XCLR_PACKAGES"] = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         info.Environment["XCLR_DEVICE"] = "llvmpipe";
-        using var process = Process.Start(info)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', args)}: exit code {process.ExitCode}\n{output.Result}{errors.Result}");
-        return output.Result;
+        return Programs.Run(info);
     }
 }

@@ -1,5 +1,6 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Silk.NET.Vulkan;
+using XClr.Gpu;
 using XClr.TestKit;
 using Xunit;
 
@@ -17,15 +18,12 @@ public sealed unsafe class Library
 {
     public const int Ok = 0, Argument = 2, Data = 3, Device = 4, Handle = 20, Busy = 21;
 
-    /// <summary>Where it is published.</summary>
-    public static string Folder { get; } = Path.Combine(GoldenFile.RepositoryRoot(), "build", "plugin");
-
     private readonly nint library;
 
     public Library()
     {
-        Publish();
-        library = NativeLibrary.Load(Path.Combine(Folder, "libxclr.so"));
+        PublishedPlugin.Publish();
+        library = NativeLibrary.Load(Path.Combine(PublishedPlugin.Folder, "libxclr.so"));
     }
 
     /// <summary>A function's address.</summary>
@@ -55,6 +53,30 @@ public sealed unsafe class Library
         using var name = new NativeText("llvmpipe");
         return Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Validation = 2, Device = name.Pointer });
     }
+
+    /// <summary>A context on a host's device; the engine's own device stands for the host's, and its instance's validation layer sees both.</summary>
+    /// <param name="host">The device.</param>
+    /// <param name="extras">The host enabled 64-bit integers and buffer addresses.</param>
+    public ulong CreateOn(GpuDevice host, bool extras = true)
+    {
+        var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features, TimelineSemaphore = true, BufferDeviceAddress = extras };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v12 };
+        features.Features.ShaderInt64 = extras;
+        var shared = Shared(host, &features);
+        return Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
+    }
+
+    /// <summary>A host's handles, and what it enabled.</summary>
+    public static SharedDevice Shared(GpuDevice host, PhysicalDeviceFeatures2* features) => new()
+    {
+        Size = (uint)sizeof(SharedDevice),
+        QueueFamily = host.Compute.Family,
+        Instance = host.InstanceHandle,
+        PhysicalDevice = host.PhysicalHandle,
+        Device = host.Handle.Handle,
+        Queue = host.Compute.Handle,
+        Features = (nint)features,
+    };
 
     public int Destroy(ulong context) => ((delegate* unmanaged<ulong, int>)this["xclr_destroy"])(context);
 
@@ -94,25 +116,14 @@ public sealed unsafe class Library
     public int Record(ulong encoder, nint commands, BufferImages images, BufferRows features, BufferRows projections) =>
         ((delegate* unmanaged<ulong, nint, BufferImages*, BufferRows*, BufferRows*, int>)this["xclr_record_embed"])(encoder, commands, &images, &features, &projections);
 
+    public int Record(ulong encoder, nint commands, ImageViews images, BufferRows features, BufferRows projections) =>
+        ((delegate* unmanaged<ulong, nint, ImageViews*, BufferRows*, BufferRows*, int>)this["xclr_record_embed_image"])(encoder, commands, &images, &features, &projections);
+
     /// <summary>Calls a function of a handle and a string.</summary>
     public int Call(string function, ulong handle, string text)
     {
         using var native = new NativeText(text);
         return ((delegate* unmanaged<ulong, byte*, int>)this[function])(handle, native.Pointer);
-    }
-
-    private static void Publish()
-    {
-        var project = Path.Combine(GoldenFile.RepositoryRoot(), "src", "XClr.Plugin");
-        var info = new ProcessStartInfo("dotnet", ["publish", project, "-c", "Release", "-r", RuntimeInformation.RuntimeIdentifier.StartsWith("linux", StringComparison.Ordinal) ? RuntimeInformation.RuntimeIdentifier : $"linux-{RuntimeInformation.OSArchitecture.ToString().ToLowerInvariant()}", "-o", Folder, "-nologo", "-v", "quiet", "-nodeReuse:false", "-p:UseSharedCompilation=false"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(info)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"dotnet publish {project}: exit code {process.ExitCode}\n{output.Result}{errors.Result}");
     }
 }
 

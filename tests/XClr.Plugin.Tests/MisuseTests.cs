@@ -1,18 +1,26 @@
+using Silk.NET.Vulkan;
+using XClr.TestKit;
 using Xunit;
 
 namespace XClr.Plugin.Tests;
 
 /// <summary>Every function with every bad argument: a status and a message, never a crash.</summary>
 [Collection(LibraryCollection.Name)]
-public sealed unsafe class MisuseTests(Library library)
+public sealed unsafe class MisuseTests(Library library) : IDisposable
 {
     private const string Config = """{"arch":"resnet18","stem":"small","width":0.125,"image-size":32,"batch-size":2,"steps":3,"loss":"simclr"}""";
     private const ulong Never = 12345;
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-misuse").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
 
     private delegate int Call(Library x, Live live);
 
     /// <summary>Handles that are in use.</summary>
-    private sealed record Live(ulong Context, ulong Trainer, ulong Text, ulong Destroyed);
+    private sealed record Live(ulong Context, ulong Trainer, ulong Text, ulong Destroyed, ulong Encoder, SharedLive Shared);
+
+    /// <summary>An encoder on a host's device, commands of the host that are being recorded, and a buffer.</summary>
+    private sealed record SharedLive(ulong Encoder, nint Commands, ulong Buffer);
 
     private static int Handle1(Library x, string name, ulong handle) => ((delegate* unmanaged<ulong, int>)x[name])(handle);
 
@@ -61,6 +69,24 @@ public sealed unsafe class MisuseTests(Library library)
     {
         int done;
         return ((delegate* unmanaged<ulong, SliceOptions*, int*, float*, int>)x["xclr_trainer_step_slice_with"])(trainer, options, &done, null);
+    }
+
+    private static int RecordBuffer(Library x, Live live, Func<BufferImages, BufferImages> change) =>
+        x.Record(live.Shared.Encoder, live.Shared.Commands, change(new BufferImages { Size = (uint)sizeof(BufferImages), Count = 1, Width = 2, Height = 2, Buffer = live.Shared.Buffer }), new BufferRows { Buffer = live.Shared.Buffer }, new BufferRows { Buffer = live.Shared.Buffer });
+
+    private static int RecordViews(Library x, Live live, Func<ImageViews, ImageViews> change, ulong? encoder = null, bool rows = true)
+    {
+        // No case comes as far as to read it.
+        var views = stackalloc ulong[] { 1, 0 };
+        var images = change(new ImageViews { Size = (uint)sizeof(ImageViews), Count = 1, Width = 2, Height = 2, Views = views, Format = (uint)Format.R8G8B8A8Unorm, Layout = (uint)ImageLayout.General });
+        var to = new BufferRows { Buffer = rows ? live.Shared.Buffer : 0 };
+        return x.Record(encoder ?? live.Shared.Encoder, live.Shared.Commands, images, to, to);
+    }
+
+    private static int RecordNull(Library x, string function, ulong encoder, nint commands, bool images)
+    {
+        var place = stackalloc byte[64];
+        return ((delegate* unmanaged<ulong, nint, void*, BufferRows*, BufferRows*, int>)x[function])(encoder, commands, images ? place : null, null, null);
     }
 
     private static readonly (string What, int Status, string Message, Call Run)[] Cases =
@@ -112,6 +138,37 @@ public sealed unsafe class MisuseTests(Library library)
         ("encoder_describe: a trainer", Library.Handle, "not of an encoder", (x, live) => HandleOut(x, "xclr_encoder_describe", live.Trainer, null)),
         ("embed: never made", Library.Handle, "no encoder", (x, _) => ((delegate* unmanaged<ulong, HostImage*, uint, float*, float*, int>)x["xclr_embed"])(Never, null, 0, null, null)),
         ("embed_files: never made", Library.Handle, "no encoder", (x, _) => ((delegate* unmanaged<ulong, byte**, uint, float*, float*, int>)x["xclr_embed_files"])(Never, null, 0, null, null)),
+        ("record_embed: never made", Library.Handle, "no encoder", (x, live) => RecordNull(x, "xclr_record_embed", Never, live.Shared.Commands, true)),
+        ("record_embed: no commands", Library.Argument, "command_buffer is NULL", (x, live) => RecordNull(x, "xclr_record_embed", live.Shared.Encoder, 0, true)),
+        ("record_embed: no images", Library.Argument, "images is NULL", (x, live) => RecordNull(x, "xclr_record_embed", live.Shared.Encoder, live.Shared.Commands, false)),
+        ("record_embed: no place", Library.Argument, "features is NULL", (x, live) => RecordNull(x, "xclr_record_embed", live.Shared.Encoder, live.Shared.Commands, true)),
+        ("record_embed: struct of another size", Library.Argument, "xclr_buffer_images.size is 7", (x, live) => RecordBuffer(x, live, i => i with { Size = 7 })),
+        ("record_embed: no buffer", Library.Argument, "xclr_buffer_images.buffer is VK_NULL_HANDLE", (x, live) => RecordBuffer(x, live, i => i with { Buffer = 0 })),
+        ("record_embed: no images in it", Library.Argument, "0 images", (x, live) => RecordBuffer(x, live, i => i with { Count = 0 })),
+        ("record_embed: more than the batch", Library.Argument, "takes 1 to 2 images", (x, live) => RecordBuffer(x, live, i => i with { Count = 3 })),
+        ("record_embed: no pixels", Library.Argument, "0 x 2 pixels", (x, live) => RecordBuffer(x, live, i => i with { Width = 0 })),
+        ("record_embed: pitch below a row", Library.Argument, "with 5 bytes a row", (x, live) => RecordBuffer(x, live, i => i with { RowPitch = 5 })),
+        ("record_embed: more bytes than there is room", Library.Argument, "bytes in all", (x, live) => RecordBuffer(x, live, i => i with { Width = 10000, Height = 10000 })),
+        ("record_embed: a width that is none", Library.Argument, "xclr_buffer_images.width is 4294967295", (x, live) => RecordBuffer(x, live, i => i with { Width = uint.MaxValue })),
+        ("record_embed: a row too long for numbers", Library.Argument, "xclr_buffer_images.width is 1000000000", (x, live) => RecordBuffer(x, live, i => i with { Width = 1_000_000_000 })),
+        ("record_embed: a strip that cannot be resized", Library.Argument, "cannot be resized", (x, live) => RecordBuffer(x, live, i => i with { Width = 1, Height = 20000 })),
+        ("record_embed_image: never made", Library.Handle, "no encoder", (x, live) => RecordNull(x, "xclr_record_embed_image", Never, live.Shared.Commands, true)),
+        ("record_embed_image: no commands", Library.Argument, "command_buffer is NULL", (x, live) => RecordNull(x, "xclr_record_embed_image", live.Shared.Encoder, 0, true)),
+        ("record_embed_image: no images", Library.Argument, "images is NULL", (x, live) => RecordNull(x, "xclr_record_embed_image", live.Shared.Encoder, live.Shared.Commands, false)),
+        ("record_embed_image: no place", Library.Argument, "features is NULL", (x, live) => RecordNull(x, "xclr_record_embed_image", live.Shared.Encoder, live.Shared.Commands, true)),
+        ("record_embed_image: struct of another size", Library.Argument, "xclr_image_views.size is 7", (x, live) => RecordViews(x, live, i => i with { Size = 7 })),
+        ("record_embed_image: no views", Library.Argument, "xclr_image_views.views is NULL", (x, live) => RecordViews(x, live, i => i with { Views = null })),
+        ("record_embed_image: a view is null", Library.Argument, "xclr_image_views.views[1] is VK_NULL_HANDLE", (x, live) => RecordViews(x, live, i => i with { Count = 2 })),
+        ("record_embed_image: no images in it", Library.Argument, "0 images", (x, live) => RecordViews(x, live, i => i with { Count = 0 })),
+        ("record_embed_image: more than the batch", Library.Argument, "xclr_image_views.count is 3", (x, live) => RecordViews(x, live, i => i with { Count = 3 })),
+        ("record_embed_image: no pixels", Library.Argument, "2 x 0 pixels", (x, live) => RecordViews(x, live, i => i with { Height = 0 })),
+        ("record_embed_image: more pixels than images have", Library.Argument, "65536", (x, live) => RecordViews(x, live, i => i with { Width = 100_000 })),
+        ("record_embed_image: a strip that cannot be resized", Library.Argument, "cannot be resized", (x, live) => RecordViews(x, live, i => i with { Width = 1, Height = 16000 })),
+        ("record_embed_image: a format with a transfer function", Library.Argument, "format is 43 (R8G8B8A8Srgb)", (x, live) => RecordViews(x, live, i => i with { Format = (uint)Format.R8G8B8A8Srgb })),
+        ("record_embed_image: a format that is none", Library.Argument, "format is 12345", (x, live) => RecordViews(x, live, i => i with { Format = 12345 })),
+        ("record_embed_image: a layout to write in", Library.Argument, "layout is 2 (ColorAttachmentOptimal)", (x, live) => RecordViews(x, live, i => i with { Layout = (uint)ImageLayout.ColorAttachmentOptimal })),
+        ("record_embed_image: no buffer for the rows", Library.Argument, "features.buffer is VK_NULL_HANDLE", (x, live) => RecordViews(x, live, i => i, rows: false)),
+        ("record_embed_image: a device of its own", Library.Argument, "a device of its own", (x, live) => RecordViews(x, live, i => i, live.Encoder)),
         ("encoder_free: never made", Library.Handle, "no encoder", (x, _) => Handle1(x, "xclr_encoder_free", Never)),
         ("text_open: no name", Library.Argument, "encoder is NULL", (x, _) =>
         {
@@ -167,18 +224,30 @@ public sealed unsafe class MisuseTests(Library library)
         var destroyed = library.CreateOnLavapipe();
         library.Require(library.Destroy(destroyed));
         using var name = new NativeText("static-minilm-128");
-        ulong text;
-        library.Require(((delegate* unmanaged<byte*, ulong*, int>)library["xclr_text_open"])(name.Pointer, &text));
-        var live = new Live(context, library.CreateTrainer(context, Config, 0), text, destroyed);
-        Assert.All(Cases, c =>
+        ulong opened;
+        library.Require(((delegate* unmanaged<byte*, ulong*, int>)library["xclr_text_open"])(name.Pointer, &opened));
+        var text = opened;
+        var trainer = library.CreateTrainer(context, Config, 0);
+        library.Require(library.Call("xclr_trainer_save", trainer, folder));
+        using var host = TestDevices.Open(TestDevices.Lavapipe);
+        var shared = library.CreateOn(host);
+        var (own, recording) = (library.LoadEncoder(context, folder, 2), library.LoadEncoder(shared, folder, 2));
+        using (var memory = new HostMemory(host, 1024))
         {
-            var status = c.Run(library, live);
-            Assert.True(status == c.Status, $"{c.What}: status {status}, expected {c.Status}: {library.LastError}");
-            Assert.True(library.LastError.Contains(c.Message, StringComparison.Ordinal), $"{c.What}: '{library.LastError}' does not name '{c.Message}'");
-        });
+            memory.Submit(commands => Run(new Live(context, trainer, text, destroyed, own, new SharedLive(recording, commands, memory.Buffer))));
+        }
         // The context still works.
-        Assert.Equal(Library.Ok, Step(library, live.Trainer, i => i));
+        Assert.Equal(Library.Ok, Step(library, trainer, i => i));
         library.Require(((delegate* unmanaged<ulong, int>)library["xclr_text_free"])(text));
+        library.Require(library.Destroy(shared));
         library.Require(library.Destroy(context));
+        Assert.Empty(host.ValidationMessages);
     }
+
+    private void Run(Live live) => Assert.All(Cases, c =>
+    {
+        var status = c.Run(library, live);
+        Assert.True(status == c.Status, $"{c.What}: status {status}, expected {c.Status}: {library.LastError}");
+        Assert.True(library.LastError.Contains(c.Message, StringComparison.Ordinal), $"{c.What}: '{library.LastError}' does not name '{c.Message}'");
+    });
 }

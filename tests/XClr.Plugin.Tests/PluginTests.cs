@@ -14,13 +14,15 @@ namespace XClr.Plugin.Tests;
 [Collection(LibraryCollection.Name)]
 public sealed unsafe class PluginTests(Library library) : IDisposable
 {
-    private const string Config = """{"arch":"resnet18","stem":"small","width":0.125,"projector":"linear","image-size":32,"augment":"light","batch-size":4,"steps":10,"optimizer":"sgd","lr":0.05,"lr-scaling":"none","loss":"xclr","seed":3}""";
-    private const int TextWidth = 6, Batch = 4;
+    private const int Batch = ProgramRun.Batch, TextWidth = ProgramRun.TextWidth;
+    private const string Config = ProgramRun.Config;
     private static int logged;
     private static Library? concurrent;
     private static ulong concurrentContext;
     private static int concurrentStatus;
     private readonly string folder = Directory.CreateTempSubdirectory("xclr-plugin").FullName;
+
+    private string Checkpoint => Path.Combine(folder, "run");
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
@@ -48,7 +50,7 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
         var moved = library.CreateTrainer(context, Config, TextWidth);
         library.Require(library.Call("xclr_trainer_load", moved, Path.Combine(folder, "program")));
         Assert.Equal(expected[3], library.Step(moved, images, text));
-        Assert.Equal(Embed("program", images), EmbedByLibrary(context, "library", images));
+        Assert.Equal(ProgramRun.Embed(Path.Combine(folder, "program"), images), EmbedByLibrary(context, "library", images));
         library.Require(library.Destroy(context));
     }
 
@@ -79,11 +81,7 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
         using var images = new HostImages(Batch, 40, 33);
         var text = Unit(Batch, TextWidth);
         using var host = TestDevices.Open(TestDevices.Lavapipe);
-        var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features, TimelineSemaphore = true, BufferDeviceAddress = true };
-        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v12 };
-        features.Features.ShaderInt64 = true;
-        var shared = Shared(host, &features);
-        var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
+        var context = library.CreateOn(host);
         var (whole, sliced) = (library.CreateTrainer(context, Config, TextWidth), library.CreateTrainer(context, Config, TextWidth));
         var type = new SemaphoreTypeCreateInfo { SType = StructureType.SemaphoreTypeCreateInfo, SemaphoreType = SemaphoreType.Timeline };
         var create = new SemaphoreCreateInfo { SType = StructureType.SemaphoreCreateInfo, PNext = &type };
@@ -144,12 +142,12 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     [SkippableFact]
     public void Rgba_and_images_of_any_size_embed_as_the_program_does()
     {
-        MakeCheckpoint();
+        ProgramRun.Make(Checkpoint);
         var context = library.CreateOnLavapipe();
         foreach (var (width, height, channels) in new[] { (1, 1, 3), (300, 17, 4), (64, 64, 4), (700, 500, 3) })
         {
             using var images = new HostImages(Batch + 1, width, height, channels);
-            Assert.Equal(Embed("run", images), EmbedByLibrary(context, "run", images));
+            Assert.Equal(ProgramRun.Embed(Checkpoint, images), EmbedByLibrary(context, "run", images));
         }
         library.Require(library.Destroy(context));
     }
@@ -157,18 +155,14 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     [SkippableFact]
     public void On_a_hosts_device_the_library_uses_what_the_host_enabled_and_the_layer_is_silent()
     {
-        MakeCheckpoint();
+        ProgramRun.Make(Checkpoint);
         using var images = new HostImages(Batch, 40, 33);
         // The engine's own device stands for the host's: its instance has the validation layer, which sees both.
         using var host = TestDevices.Open(TestDevices.Lavapipe);
-        var own = Embed("run", images);
+        var own = ProgramRun.Embed(Checkpoint, images);
         foreach (var extras in new[] { true, false })
         {
-            var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features, TimelineSemaphore = true, BufferDeviceAddress = extras };
-            var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v12 };
-            features.Features.ShaderInt64 = extras;
-            var shared = Shared(host, &features);
-            var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
+            var context = library.CreateOn(host, extras);
             var found = EmbedByLibrary(context, "run", images);
             // Without 64-bit integers other kernels run, with other rounding.
             Assert.Equal(own.Length, found.Length);
@@ -179,46 +173,11 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     }
 
     [SkippableFact]
-    public void Embedding_recorded_into_the_hosts_commands_equals_the_programs_to_the_bit()
-    {
-        const int Count = 3, Width = 40, Height = 33, Offset = 12;
-        MakeCheckpoint();
-        using var images = new HostImages(Count, Width, Height);
-        using var host = TestDevices.Open(TestDevices.Lavapipe);
-        var expected = Embed("run", images);
-        var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features, TimelineSemaphore = true, BufferDeviceAddress = true };
-        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v12 };
-        features.Features.ShaderInt64 = true;
-        var shared = Shared(host, &features);
-        var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared });
-        var encoder = library.LoadEncoder(context, Path.Combine(folder, "run"), Batch);
-        var info = library.Describe(encoder);
-        var (pitch, f, p) = ((int)images.Pointer->RowPitch, (int)info.FeatureWidth, (int)info.ProjectionWidth);
-        using (var pixels = new HostMemory(host, Offset + Count * Height * pitch))
-        using (var rows = new HostMemory(host, sizeof(float) * Count * (f + p)))
-        {
-            for (var i = 0; i < Count; i++)
-            {
-                new ReadOnlySpan<byte>(images.Pointer[i].Pixels, Height * pitch).CopyTo(pixels.Span[(Offset + i * Height * pitch)..]);
-            }
-            var source = new BufferImages { Size = (uint)sizeof(BufferImages), Count = Count, Width = Width, Height = Height, Buffer = pixels.Buffer, Offset = Offset, RowPitch = (uint)pitch };
-            var (toFeatures, toProjections) = (new BufferRows { Buffer = rows.Buffer }, new BufferRows { Buffer = rows.Buffer, Offset = (ulong)(sizeof(float) * Count * f) });
-            pixels.Submit(commands => library.Require(library.Record(encoder, commands, source, toFeatures, toProjections)));
-            var found = MemoryMarshal.Cast<byte, float>(rows.Span).ToArray();
-            Assert.Equal(expected, Enumerable.Range(0, Count).SelectMany(i => found.AsSpan(i * f, f).ToArray().Concat(found.AsSpan(Count * f + i * p, p).ToArray())));
-            pixels.Submit(commands => Assert.Equal(Library.Argument, library.Record(encoder, commands, source with { Count = Batch + 1 }, toFeatures, toProjections)));
-            Assert.Contains("takes 1 to 4 images", library.LastError, StringComparison.Ordinal);
-        }
-        library.Require(library.Destroy(context));
-        Assert.Empty(host.ValidationMessages);
-    }
-
-    [SkippableFact]
     public void A_hosts_device_without_timeline_semaphores_is_refused_by_name()
     {
         using var host = TestDevices.Open(TestDevices.Lavapipe);
         var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2 };
-        var shared = Shared(host, &features);
+        var shared = Library.Shared(host, &features);
         var info = new ContextInfo { Size = (uint)sizeof(ContextInfo), Shared = &shared };
         ulong context;
         Assert.Equal(Library.Device, ((delegate* unmanaged<ContextInfo*, ulong*, int>)library["xclr_create"])(&info, &context));
@@ -233,7 +192,7 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
         var context = library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo), Device = name.Pointer, Log = &LogAndTry });
         var trainer = library.CreateTrainer(context, Config, TextWidth);
         (concurrent, concurrentContext, concurrentStatus, logged) = (library, context, -1, 0);
-        library.Require(library.Call("xclr_trainer_save", trainer, Path.Combine(folder, "run")));
+        library.Require(library.Call("xclr_trainer_save", trainer, Checkpoint));
         Assert.True(logged > 0);
         Assert.Equal(Library.Busy, concurrentStatus);
         library.Require(library.Destroy(context));
@@ -262,66 +221,26 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     {
         Skip.IfNot(File.Exists("/usr/include/vulkan/vulkan.h"), "libvulkan-dev is not installed");
         _ = TestDevices.Get(TestDevices.Lavapipe);
-        var program = Compile("host_frames", "-lvulkan");
-        var output = Run(program, "3", "2000", Path.Combine(folder, "run"));
+        var program = PublishedPlugin.Compile("host_frames", folder, "-lvulkan");
+        var output = Programs.Run(program, "3", "2000", Checkpoint);
         Assert.Contains("step 3: loss", output, StringComparison.Ordinal);
         Assert.Contains("with training:", output, StringComparison.Ordinal);
         using var device = TestDevices.Open(TestDevices.Lavapipe);
-        using var loaded = LoadedModel.Open(device, Path.Combine(folder, "run"), new NetworkOptions());
+        using var loaded = LoadedModel.Open(device, Checkpoint, new NetworkOptions());
         Assert.Equal(32, loaded.Images.Size);
     }
 
     [SkippableFact]
     public void The_samples_run()
     {
-        MakeCheckpoint();
+        ProgramRun.Make(Checkpoint);
         var image = Path.Combine(folder, "photo.jpg");
         WriteJpeg(image);
-        var program = Compile("host_minimal", "-lm");
-        var output = Run(program, Path.Combine(folder, "run"), image, image);
+        var program = PublishedPlugin.Compile("host_minimal", folder, "-lm");
+        var output = Programs.Run(program, Checkpoint, image, image);
         Assert.Contains("cosine of the first two: 1.0000", output, StringComparison.Ordinal);
-        output = Run("python3", Path.Combine(Samples, "host.py"), Path.Combine(Library.Folder, "libxclr.so"), Path.Combine(folder, "run"), image);
+        output = Programs.Run("python3", Path.Combine(PublishedPlugin.Samples, "host.py"), Path.Combine(PublishedPlugin.Folder, "libxclr.so"), Checkpoint, image);
         Assert.Contains("cosines with 'a photo of a sneaker': 1.000", output, StringComparison.Ordinal);
-    }
-
-    private static string Samples { get; } = Path.Combine(GoldenFile.RepositoryRoot(), "native", "samples");
-
-    private string Compile(string sample, string library)
-    {
-        var program = Path.Combine(folder, sample);
-        Run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(Samples, "..", "include"), Path.Combine(Samples, $"{sample}.c"), "-o", program, "-L", Library.Folder, "-lxclr", library, $"-Wl,-rpath,{Library.Folder}");
-        return program;
-    }
-
-    private static SharedDevice Shared(GpuDevice host, PhysicalDeviceFeatures2* features) => new()
-    {
-        Size = (uint)sizeof(SharedDevice),
-        QueueFamily = host.Compute.Family,
-        Instance = host.InstanceHandle,
-        PhysicalDevice = host.PhysicalHandle,
-        Device = host.Handle.Handle,
-        Queue = host.Compute.Handle,
-        Features = (nint)features,
-    };
-
-    private void MakeCheckpoint()
-    {
-        using var device = TestDevices.Open(TestDevices.Lavapipe);
-        using var trainer = new HostTrainer(device, TrainConfig.FromText(Config, "test"), TextWidth, _ => { });
-        trainer.Save(Path.Combine(folder, "run"));
-    }
-
-    private float[] Embed(string run, HostImages images)
-    {
-        using var device = TestDevices.Open(TestDevices.Lavapipe);
-        using var loaded = LoadedModel.Open(device, Path.Combine(folder, run), new NetworkOptions());
-        using var encoder = new Encoder(device, loaded.Model, loaded.Images, Batch);
-        var (features, projections) = (new RowMatrix(encoder.FeatureWidth), new RowMatrix(encoder.ProjectionWidth));
-        foreach (var batch in images.Decoded().Select((image, i) => new Sample { Key = $"{i}", Source = "test", Image = ImageDecoder.FitInto(image, encoder.ImageBytes) }).Chunk(Batch))
-        {
-            encoder.Encode(batch, features, projections);
-        }
-        return [.. Enumerable.Range(0, features.Count).SelectMany(i => features[i].ToArray().Concat(projections[i].ToArray()))];
     }
 
     private float[] EmbedByLibrary(ulong context, string run, HostImages images)
@@ -361,15 +280,6 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
         bitmap.Erase(new SkiaSharp.SKColor(200, 100, 50));
         using var data = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 90);
         File.WriteAllBytes(path, data.ToArray());
-    }
-
-    private static string Run(string program, params string[] args)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program}: exit code {process.ExitCode}\n{output.Result}{errors.Result}");
-        return output.Result;
     }
 
     [UnmanagedCallersOnly]

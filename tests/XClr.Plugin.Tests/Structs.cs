@@ -41,6 +41,14 @@ public struct BufferImages
 }
 
 [StructLayout(LayoutKind.Sequential)]
+public unsafe struct ImageViews
+{
+    public uint Size, Count, Width, Height;
+    public ulong* Views;
+    public uint Format, Layout;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 public struct BufferRows
 {
     public ulong Buffer, Offset;

@@ -67,8 +67,8 @@ public static class ImageDecoder
     /// <summary>The bytes that a box will take once decoded.</summary>
     internal static long PlanBytes(PixelBox box, DecodeOptions options)
     {
-        var factor = options.MaxBytes > 0 ? ImageTransforms.ReductionFor(box.Width, box.Height, options.MaxBytes) : 1;
-        return 3L * ImageTransforms.Reduced(box.Width, factor) * ImageTransforms.Reduced(box.Height, factor);
+        var (_, width, height) = Reduction(box.Width, box.Height, options.MaxBytes);
+        return 3L * width * height;
     }
 
     internal static void RequirePixels(ImageInfo info, long maxPixels)
@@ -155,6 +155,16 @@ public static class ImageDecoder
         }
     }
 
+    /// <summary>
+    /// How an image is made smaller that takes more than <paramref name="maxBytes"/> (0: no bound) as RGB8: blocks of Factor x Factor pixels are averaged, smaller ones at the right and bottom edge; Width and Height are
+    /// what is left. Factor 1: it stays.
+    /// </summary>
+    public static (int Factor, int Width, int Height) Reduction(int width, int height, long maxBytes)
+    {
+        var factor = maxBytes > 0 ? ImageTransforms.ReductionFor(width, height, maxBytes) : 1;
+        return (factor, ImageTransforms.Reduced(width, factor), ImageTransforms.Reduced(height, factor));
+    }
+
     /// <summary>Takes an image over: returns it, or disposes of it and returns one of at most so many bytes (0: no bound).</summary>
     internal static DecodedImage FitInto(DecodedImage image, long maxBytes)
     {
@@ -164,10 +174,8 @@ public static class ImageDecoder
         }
         using (image)
         {
-            var factor = ImageTransforms.ReductionFor(image.Width, image.Height, maxBytes);
-            var reduced = DecodedImage.Allocate(
-                ImageTransforms.Reduced(image.Width, factor), ImageTransforms.Reduced(image.Height, factor),
-                image.OriginalWidth, image.OriginalHeight, reduced: true);
+            var (factor, width, height) = Reduction(image.Width, image.Height, maxBytes);
+            var reduced = DecodedImage.Allocate(width, height, image.OriginalWidth, image.OriginalHeight, reduced: true);
             ImageTransforms.Reduce(image.Pixels, image.Width, image.Height, factor, reduced.Writable);
             return reduced;
         }
