@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# in_root.sh DEVICE [NAME=value...] COMMAND...          runs a command in build/drivers/root on one driver; make_root.sh comes first
+# in_root.sh [--bare] DEVICE [NAME=value...] COMMAND...          runs a command in build/drivers/root on one driver; make_root.sh comes first
 #
 # DEVICE: lavapipe, or a card that is not there, whose real driver a shim makes believe: amd:gfx1201 nvidia:172 adreno:740 apple:m1 intel:bmg
-# The repository and the .NET SDK are there under their own paths, /tmp is empty, the environment holds what is named here and nothing else.
+# The repository and the .NET SDK (not with --bare) are there under their own paths, /tmp is empty, the environment holds what is named here and nothing else.
 # Mounts and processes live in namespaces of their own: both are gone when this ends, however it ends.
 set -euo pipefail
 here=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)
@@ -13,8 +13,14 @@ dotnet=$(dirname -- "$(readlink -f -- "$(command -v dotnet)")")
 if [ "$1" != --inside ]; then
   exec unshare --mount --pid --fork --kill-child --propagation private -- "${BASH_SOURCE[0]}" --inside "$@"
 fi
-device=$2
-shift 2
+shift
+folders=("$repository" "$dotnet")
+if [ "$1" = --bare ]; then
+  folders=("$repository")
+  shift
+fi
+device=$1
+shift
 
 libraries=/usr/lib/$(uname -m)-linux-gnu
 name=${device#*:}
@@ -34,7 +40,7 @@ esac
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/tmp"
-for folder in "$repository" "$dotnet"; do
+for folder in "${folders[@]}"; do
   mkdir -p "$root$folder"
   mount --bind "$folder" "$root$folder"
 done

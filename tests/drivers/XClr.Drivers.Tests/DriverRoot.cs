@@ -34,9 +34,14 @@ internal static class DriverRoot
     }
 
     /// <summary>Runs the program beside the tests in the root on a device; one that takes too long fails the test.</summary>
-    public static RootRun Xclr(string device, params string[] args)
+    public static RootRun Xclr(string device, params string[] args) => Run(device, ["XCLR_VALIDATION=core", Path.Combine(AppContext.BaseDirectory, "xclr"), .. args]);
+
+    /// <summary>Runs a command in the root as it is on a machine without .NET, on the root's lavapipe.</summary>
+    public static RootRun Bare(params string[] command) => Run("--bare", ["lavapipe", .. command]);
+
+    private static RootRun Run(string first, string[] rest)
     {
-        var info = new ProcessStartInfo(Path.Combine(Repository, "tests", "drivers", "in_root.sh"), [device, "XCLR_VALIDATION=core", Path.Combine(AppContext.BaseDirectory, "xclr"), .. args])
+        var info = new ProcessStartInfo(Path.Combine(Repository, "tests", "drivers", "in_root.sh"), [first, .. rest])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -46,7 +51,7 @@ internal static class DriverRoot
         if (!process.WaitForExit(Limit))
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"{device}: xclr {string.Join(' ', args)} took longer than {Limit}");
+            Assert.Fail($"{first} {string.Join(' ', rest)} took longer than {Limit}");
         }
         return new RootRun(process.ExitCode, output.Result, errors.Result);
     }
