@@ -5,7 +5,7 @@ driver_runs=(XClr.Gpu.Tests XClr.Nn.Tests "XClr.Train.Tests FullyQualifiedName~T
 
 # Runs our tests in the driver root on its lavapipe, at each subgroup size, then the matrix over devices. Where the root cannot be made, all of them are skipped by name.
 run_driver_tests() {
-  local passed=0 failed=0 skipped=0 results=$build/drivers/results deadline=$((SECONDS + 40 * 60)) missing="" subgroup run
+  local passed=0 failed=0 skipped=0 results=$build/drivers/results deadline=$((SECONDS + 40 * 60)) missing="" subgroup run i names=() files=()
   rm -rf "$results" && mkdir -p "$results"
   say "driver root"
   timeout --kill-after=10 20m "$root/tests/drivers/make_root.sh" >&2 || missing=$(cat "$build/drivers/missing" 2>/dev/null || echo "it could not be made in 20 minutes")
@@ -15,31 +15,35 @@ run_driver_tests() {
       run_on_lavapipe "$subgroup" $run
     done
   done
-  matrix_of_devices
+  start "matrix of devices" matrix dotnet test tests/drivers/XClr.Drivers.Tests -c Release --no-build -nologo --logger "trx;LogFileName=matrix.trx" --results-directory "$results"
+  wait
+  for i in "${!files[@]}"; do
+    count Counters total failed executed "$results/${files[i]}.trx" "$(<"$results/${files[i]}.log.rc")" "${names[i]}"
+  done
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" = 0 ]
 }
 
 # run_on_lavapipe SUBGROUP PROJECT [FILTER]
 run_on_lavapipe() {
-  local name="lavapipe, subgroups of $1: $2" file=lavapipe-$1-$2.trx rc=0
-  if [ -n "$missing" ]; then
-    skip "$name" "$missing"
-  elif [ "$1" = 16 ] && ! grep -qw avx512f /proc/cpuinfo; then
+  local name="lavapipe, subgroups of $1: $2" file=lavapipe-$1-$2
+  if [ "$1" = 16 ] && ! grep -qw avx512f /proc/cpuinfo; then
     skip "$name" "the CPU has no AVX-512"
   else
-    say "$name"
-    limited "$root/tests/drivers/in_root.sh" lavapipe LP_NATIVE_VECTOR_WIDTH=$(($1 * 32)) XCLR_VALIDATION=synchronization \
-      dotnet test "$root/tests/$2/bin/Release/net10.0/$2.dll" --nologo ${3:+--filter "$3"} --logger "trx;LogFileName=$file" --results-directory "$results" || rc=$?
-    count Counters total failed executed "$results/$file" "$rc" "$name"
+    start "$name" "$file" "$root/tests/drivers/in_root.sh" lavapipe LP_NATIVE_VECTOR_WIDTH=$(($1 * 32)) XCLR_VALIDATION=synchronization \
+      dotnet test "$root/tests/$2/bin/Release/net10.0/$2.dll" --nologo ${3:+--filter "$3"} --logger "trx;LogFileName=$file.trx" --results-directory "$results"
   fi
 }
 
-matrix_of_devices() {
-  local rc=0
-  say "matrix of devices"
-  (cd "$root" && limited dotnet test tests/drivers/XClr.Drivers.Tests -c Release --no-build -nologo --logger "trx;LogFileName=matrix.trx" --results-directory "$results") || rc=$?
-  count Counters total failed executed "$results/matrix.trx" "$rc" "matrix of devices"
+# start NAME FILE COMMAND...: runs a test command beside at most one other; its results are FILE.trx.
+start() {
+  if [ -n "$missing" ] && [ "$2" != matrix ]; then
+    skip "$1" "$missing"
+    return
+  fi
+  say "$1"
+  names+=("$1") files+=("$2")
+  beside "$results/$2.log" limited "${@:3}"
 }
 
 # limited COMMAND...: ends it when the time for all of this is over, so that nothing that hangs can hold the caller.
