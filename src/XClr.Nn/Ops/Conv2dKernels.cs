@@ -98,7 +98,7 @@ internal static class Conv2dKernels
     {
         var (c, k) = (w.Shape[2], w.Shape[3]);
         var taps = gpu.NewTensor($"{w.Name}.taps", new Shape(rows * columns, k, c), MemoryCategory.Workspace, w.Type);
-        gpu.Dispatch(Taps.For(gpu, RowWork.Storage(w)), CeilDiv((long)rows * columns * (c / 4) * (k / 4), 64),
+        gpu.Dispatch(Taps.For(gpu, RowWork.Storage(w)), (long)rows * columns * CeilDiv(c, 16) * CeilDiv(k, 64),
             new(rows, columns, firstR, firstS, stride, w.Shape[1], c / 4, k / 4), reads: [w], writes: [taps], detail: $"{rows}x{columns}x{c}x{k}");
         return taps;
     }
