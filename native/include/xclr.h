@@ -199,8 +199,9 @@ xclr_status xclr_trainer_step_begin(xclr_trainer trainer, const xclr_image *imag
 
 /*
  * Runs the begun step for about budget_microseconds of the device, so that a host trains within its frames: call it once a frame until done is 1, when loss (may be NULL) receives the loss. The result equals an unsliced
- * step's to the bit. The first sliced step measures every dispatch by itself; later ones are cut by what it found, anew where the budget changes between steps. A dispatch that takes longer than the budget is
- * divided by its workgroups (vkCmdDispatchBase), from the second sliced step on. Between slices the host may use the queue. Submits, and waits.
+ * step's to the bit. The first sliced step runs every dispatch by itself and divides those that look long by an estimate; later ones are cut by what steps before them took, anew where the budget or the device's speed
+ * changes (at a step's first slice, which then takes some of the host's time). A dispatch that takes longer than the budget is divided by its workgroups (vkCmdDispatchBase). Between slices the host may use the queue.
+ * Submits, and waits.
  */
 xclr_status xclr_trainer_step_slice(xclr_trainer trainer, uint32_t budget_microseconds, int32_t *done, float *loss);
 

@@ -77,6 +77,9 @@ public sealed unsafe partial class Plan : IDisposable
         return ticket;
     }
 
+    /// <summary>Where the parts begin that <see cref="PlanTiming.Segments"/> times.</summary>
+    public IReadOnlyList<PlanCut> Starts => starts;
+
     /// <summary>Parts of a run that are submitted one by one; those of a loop count every time.</summary>
     public int SegmentCount => order.Count;
 

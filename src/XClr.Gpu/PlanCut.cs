@@ -9,10 +9,19 @@ internal readonly record struct PartRange(int From, int To, int Parts)
     public static PartRange Whole { get; } = new(0, 1, 1);
 
     /// <summary>What a segment runs of a dispatch that lies in it, or partly.</summary>
-    public static PartRange Of(int dispatch, PlanCut first, PlanCut end)
+    private static PartRange Of(int dispatch, PlanCut first, PlanCut end)
     {
         var from = dispatch == first.Dispatch ? first.Part : 0;
         return dispatch == end.Dispatch ? new(from, end.Part, end.Parts) : dispatch == first.Dispatch ? new(from, first.Parts, first.Parts) : Whole;
+    }
+
+    /// <summary>The dispatches from one cut to the next, and what of each lies between them.</summary>
+    public static IEnumerable<(int Dispatch, PartRange Part)> Between(PlanCut first, PlanCut end)
+    {
+        for (var i = first.Dispatch; i < end.Dispatch || (i == end.Dispatch && end.Part > 0); i++)
+        {
+            yield return (i, Of(i, first, end));
+        }
     }
 
     /// <summary>

@@ -72,9 +72,8 @@ public sealed unsafe partial class Plan
     private void RecordDispatches(CommandBuffer commands, PlanCut first, PlanCut end)
     {
         Silk.NET.Vulkan.Pipeline bound = default;
-        for (var i = first.Dispatch; i < end.Dispatch || (i == end.Dispatch && end.Part > 0); i++)
+        foreach (var (i, part) in PartRange.Between(first, end))
         {
-            var part = PartRange.Of(i, first, end);
             if (Layout.BarrierBefore[i] && part.From == 0)
             {
                 Barriers.Compute(device.Vk, commands);

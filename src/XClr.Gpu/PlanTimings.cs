@@ -29,28 +29,4 @@ public sealed record PlanTimings(ulong FirstTick, IReadOnlyList<(double Start, d
         }
         return new PlanTimings(ticks[0], spans);
     }
-
-    /// <summary>
-    /// Cuts the run of these dispatches into slices of at most <paramref name="budget"/> nanoseconds each, by the sum of their times. A dispatch that takes longer is divided, as far as it has workgroups.
-    /// </summary>
-    public IReadOnlyList<PlanCut> Slices(double budget, IReadOnlyList<Dispatch> dispatches)
-    {
-        var starts = new List<PlanCut> { new(0) };
-        var used = 0.0;
-        for (var i = 0; i < Spans.Count; i++)
-        {
-            var time = Spans[i].End - Spans[i].Start;
-            used += time;
-            if (used <= budget)
-            {
-                continue;
-            }
-            var parts = (int)Math.Clamp(Math.Ceiling(time / budget), 1, dispatches[i].Groups);
-            starts.RemoveAll(s => s.Dispatch == i);
-            starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
-            // The last part shares its slice with what follows.
-            used = time / parts;
-        }
-        return starts;
-    }
 }

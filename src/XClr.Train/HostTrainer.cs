@@ -20,9 +20,9 @@ public sealed class HostTrainer : IDisposable
     private readonly TrainGraph graph;
     private readonly Plan plan;
     private readonly string fingerprint;
+    private readonly SliceTimes times;
     private StreamPosition position;
-    private PlanTimings? timings;
-    private double cutFor;
+    private (double Budget, bool Measured)? cutFor;
     private int next;
     private bool begun;
 
@@ -49,6 +49,7 @@ public sealed class HostTrainer : IDisposable
         {
             fingerprint = graph.Fingerprint();
             plan = graph.BuildPlan(device);
+            times = new SliceTimes(plan.Layout.Dispatches, device.Caps.Kind);
             graph.Initialize(device);
             ModelInit.Fill(device, graph.Model, config.Seed);
         }
@@ -102,7 +103,7 @@ public sealed class HostTrainer : IDisposable
     }
 
     /// <summary>
-    /// Runs the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in the first sliced step, which runs them one by one; one that takes longer than the budget is
+    /// Runs the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in earlier sliced steps, the first of which runs them one by one; one that takes longer than the budget is
     /// divided by its workgroups. Returns the loss where the step has ended, else null. A sliced step equals a whole one to the bit.
     /// </summary>
     /// <param name="budget">Device time.</param>
@@ -131,7 +132,7 @@ public sealed class HostTrainer : IDisposable
             plan.Wait(plan.SubmitSegment(next++));
             longest = clock.Elapsed - start > longest ? clock.Elapsed - start : longest;
         }
-        while (timings is null && next < plan.SegmentCount && clock.Elapsed + longest <= budget);
+        while (!times.Measured && next < plan.SegmentCount && clock.Elapsed + longest <= budget);
         if (signal is { } after)
         {
             plan.Signal(after);
@@ -140,23 +141,28 @@ public sealed class HostTrainer : IDisposable
         {
             return null;
         }
-        var times = plan.ReadTimings();
-        SliceTimes = timings is null ? [] : [.. times?.Spans.Select(s => TimeSpan.FromMicroseconds((s.End - s.Start) / 1e3)) ?? []];
-        timings ??= times;
+        TakeTimes();
         return End();
     }
 
-    // The first sliced step measures, the ones after it are cut by what it found.
+    private void TakeTimes()
+    {
+        SliceTimes = [];
+        if (plan.ReadTimings() is { } read)
+        {
+            var nanoseconds = read.Spans.Select(s => s.End - s.Start).ToList();
+            SliceTimes = times.Measured ? [.. nanoseconds.Select(n => TimeSpan.FromMicroseconds(n / 1e3))] : [];
+            times.Take(plan.Starts, nanoseconds);
+        }
+    }
+
+    // Commands are recorded anew only where that makes a difference: it takes the host's time.
     private void CutFor(double budget)
     {
-        if (timings is null)
+        if (cutFor != (budget, times.Measured) || (times.Measured && !times.Serve(plan.Starts, budget)))
         {
-            plan.Cut([.. Enumerable.Range(0, plan.Layout.Dispatches.Count).Select(i => new PlanCut(i))], PlanTiming.Dispatches);
-        }
-        else if (budget != cutFor)
-        {
-            plan.Cut(timings.Slices(budget, plan.Layout.Dispatches), PlanTiming.Segments);
-            cutFor = budget;
+            plan.Cut(times.Cut(budget), PlanTiming.Segments);
+            cutFor = (budget, times.Measured);
         }
     }
 

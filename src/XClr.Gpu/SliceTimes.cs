@@ -1,0 +1,89 @@
+namespace XClr.Gpu;
+
+/// <summary>
+/// What the dispatches of a plan take, and where a run is cut so that no slice takes more than a budget. Every run's timestamps are taken up, so that the cuts follow a device whose load changes: a dispatch counts with the
+/// upper quartile of its latest times, which one stall does not move.
+/// </summary>
+/// <param name="dispatches">The plan's.</param>
+/// <param name="kind">The device's: before the first run times are estimated.</param>
+public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, GpuKind kind)
+{
+    private const int Kept = 8;
+    private const double Quartile = 0.75;
+
+    // Of an estimate, which may be too high by far: each part is a submit.
+    private const int EstimatedParts = 64;
+
+    // How far a slice may be above its budget before the run is cut anew, and how many slices too many there may be.
+    private const double SliceSlack = 1.25, CountSlack = 1.1;
+    private readonly List<double>[] latest = [.. dispatches.Select(_ => new List<double>())];
+
+    // Floating-point operations and bytes per second that slow devices of a kind reach.
+    private readonly (double Flops, double Bytes) rate = kind switch { GpuKind.Discrete => (1e12, 100e9), GpuKind.Integrated => (100e9, 10e9), _ => (5e9, 1e9) };
+
+    /// <summary>A run was measured.</summary>
+    public bool Measured => latest[0].Count > 0;
+
+    /// <summary>
+    /// Slices of at most <paramref name="budget"/> nanoseconds each. A dispatch that takes longer is divided, as far as it has workgroups. Before the first measured run every dispatch is a slice of its own, or several where
+    /// its operations and bytes make it look long.
+    /// </summary>
+    public IReadOnlyList<PlanCut> Cut(double budget)
+    {
+        var starts = new List<PlanCut> { new(0) };
+        var used = 0.0;
+        for (var i = 0; i < dispatches.Count; i++)
+        {
+            var time = Time(i);
+            used += time;
+            if (Measured && used <= budget)
+            {
+                continue;
+            }
+            var parts = (int)Math.Clamp(Math.Ceiling(time / budget), 1, Math.Min(dispatches[i].Groups, Measured ? int.MaxValue : EstimatedParts));
+            starts.RemoveAll(s => s.Dispatch == i);
+            starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
+            // The last part shares its slice with what follows.
+            used = time / parts;
+        }
+        return starts;
+    }
+
+    /// <summary>Whether slices that begin at <paramref name="starts"/> still serve a budget of so many nanoseconds: new ones would be neither much shorter nor much fewer.</summary>
+    public bool Serve(IReadOnlyList<PlanCut> starts, double budget)
+    {
+        var fresh = Cut(budget);
+        return starts.Count <= CountSlack * fresh.Count && Longest(starts) <= SliceSlack * Math.Max(budget, Longest(fresh));
+    }
+
+    /// <summary>Takes up the nanoseconds that the slices of a run took; the time of a slice is spread over its dispatches as they were expected.</summary>
+    public void Take(IReadOnlyList<PlanCut> starts, IReadOnlyList<double> nanoseconds)
+    {
+        var sums = new double[dispatches.Count];
+        for (var s = 0; s < starts.Count; s++)
+        {
+            var parts = Parts(starts, s).ToList();
+            var expected = parts.Sum(part => part.Time);
+            parts.ForEach(part => sums[part.Dispatch] += nanoseconds[s] * part.Time / expected);
+        }
+        for (var i = 0; i < sums.Length; i++)
+        {
+            latest[i].Add(sums[i]);
+            if (latest[i].Count > Kept)
+            {
+                latest[i].RemoveAt(0);
+            }
+        }
+    }
+
+    // Never 0, so that a slice can be spread.
+    private double Time(int dispatch) => Math.Max(1, Measured
+        ? latest[dispatch].Order().ElementAt((int)(Quartile * (latest[dispatch].Count - 1)))
+        : 1e9 * Math.Max(dispatches[dispatch].Flops / rate.Flops, dispatches[dispatch].Bytes / rate.Bytes));
+
+    private double Longest(IReadOnlyList<PlanCut> starts) => Enumerable.Range(0, starts.Count).Max(s => Parts(starts, s).Sum(part => part.Time));
+
+    // The dispatches of a slice, with the time that what it runs of them should take.
+    private IEnumerable<(int Dispatch, double Time)> Parts(IReadOnlyList<PlanCut> starts, int slice) =>
+        PartRange.Between(starts[slice], slice + 1 < starts.Count ? starts[slice + 1] : new PlanCut(dispatches.Count)).Select(p => (p.Dispatch, Time(p.Dispatch) * (p.Part.To - p.Part.From) / p.Part.Parts));
+}
