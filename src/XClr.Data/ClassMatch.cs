@@ -26,6 +26,9 @@ public sealed class ClassMatch : IImageDataset
     /// <inheritdoc/>
     public long Count => _dataset.Count;
 
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Folders => _dataset.Folders;
+
     /// <summary>
     /// The set itself where either has no class names or both have the same; else one with the labels of <paramref name="reference"/>, that may have classes which the set lacks. The
     /// result owns the set.

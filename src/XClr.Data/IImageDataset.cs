@@ -42,6 +42,9 @@ public interface IImageDataset : IDisposable
     /// <exception cref="DataException">There is none; the message names the path.</exception>
     long Count { get; }
 
+    /// <summary>The folders of the set's shards, in which files that belong to it may lie, such as its captions' embeddings; empty where it has no shards.</summary>
+    IReadOnlyList<string> Folders => [];
+
     /// <summary>One epoch of raw samples. Captions and labels are read, images are not.</summary>
     IEnumerable<RawSample> Read(ReadOrder order);
 }

@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using XClr.Data;
-using XClr.Data.Readers;
 using XClr.Nn.Models;
 using XClr.Text;
 
@@ -13,9 +12,8 @@ namespace XClr.Train;
 public sealed class CaptionSource : IDisposable
 {
     private readonly CaptionCache cache;
-    private readonly string encoder;
 
-    private CaptionSource(CaptionCache cache, string encoder) => (this.cache, this.encoder) = (cache, encoder);
+    private CaptionSource(CaptionCache cache) => this.cache = cache;
 
     /// <summary>D: numbers per embedding.</summary>
     public int Dimension => cache.Dimension;
@@ -29,16 +27,21 @@ public sealed class CaptionSource : IDisposable
     /// <summary>What lies beside the data that the encoder was opened for.</summary>
     public BesideData Beside => cache.Beside;
 
-    /// <summary>Says that embeddings beside the data are another encoder's, and what follows; null where there are none such, or this encoder's are there too.</summary>
-    public string? StaleAdvice => cache.Beside is { Stale: [var first, ..], Dimension: null }
-        ? $"{first} holds embeddings of another encoder (or version of it) than --text-encoder {encoder}: the captions are embedded again. 'xclr pack' with this --text-encoder adds its own."
-        : null;
-
-    /// <summary>Opens an encoder by name or directory, on one of ONNX Runtime's providers. data: its shards' folders are looked into for packed embeddings.</summary>
-    public static CaptionSource Open(string encoder, string provider, IImageDataset? data = null) => new(CaptionCache.Open(
-        encoder, new EmbedderOptions { Provider = provider }, new CacheOptions { DataFolders = data is WebDatasetReader shards ? Folders(shards) : [] }), encoder);
-
-    private static string[] Folders(WebDatasetReader data) => [.. data.Shards.Select(s => Path.GetDirectoryName(s) is { Length: > 0 } folder ? folder : ".").Distinct(StringComparer.Ordinal)];
+    /// <summary>
+    /// Opens an encoder by name or directory, on one of ONNX Runtime's providers. data: sets in whose folders packed embeddings are looked for. warn: is told where those are
+    /// another encoder's, and this one's are not there too.
+    /// </summary>
+    /// <exception cref="TextException">The encoder, its store or embeddings beside the data cannot be used.</exception>
+    public static CaptionSource Open(string encoder, string provider, IReadOnlyList<IImageDataset?> data, Action<string>? warn = null)
+    {
+        string[] folders = [.. data.OfType<IImageDataset>().SelectMany(d => d.Folders).Distinct(StringComparer.Ordinal)];
+        var cache = CaptionCache.Open(encoder, new EmbedderOptions { Provider = provider }, new CacheOptions { DataFolders = folders });
+        if (cache.Beside is { Stale: [var first, ..], Dimension: null })
+        {
+            warn?.Invoke($"{first} holds embeddings of another encoder (or version of it) than --text-encoder {encoder}: the captions are embedded again. 'xclr pack' with this --text-encoder adds its own.");
+        }
+        return new(cache);
+    }
 
     /// <summary>Embeddings of captions, row-major [N, Width], L2-normalised; a caption without a known word is a zero row.</summary>
     public float[] Embed(IReadOnlyList<string> captions)

@@ -33,11 +33,7 @@ internal sealed class TrainSession : IDisposable
         {
             data = Keep(TrainSetup.Open(config, validation: false));
             Samples = data.Count;
-            captions = config.NeedsText ? Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider, data)) : null;
-            if (captions?.StaleAdvice is { } stale)
-            {
-                reporter.Warn(stale);
-            }
+            captions = config.NeedsText ? Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider, [data], reporter.Warn)) : null;
             objective = TrainSetup.CreateObjective(config, data, captions);
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
             ReportCaptions();

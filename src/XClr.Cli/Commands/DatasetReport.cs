@@ -108,7 +108,7 @@ internal sealed record DatasetReport
     {
         if (captions.Count == 0)
             return (null, []);
-        using var source = CaptionSource.Open(textEncoder, "cpu", dataset);
+        using var source = CaptionSource.Open(textEncoder, "cpu", [dataset]);
         double? near = captions.Count < 2 ? null : source.ShareOfPairsAbove([.. captions.Take(MostCompared)], NearlyAlike);
         var stale = source.Beside.Stale.Select(path => new PackedEmbeddings(path, null, Stale: true));
         return (near, [.. source.Beside.Current.Select(f => new PackedEmbeddings(f.Path, f.Captions, Stale: false)), .. stale]);

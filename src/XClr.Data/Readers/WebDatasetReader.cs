@@ -42,6 +42,9 @@ public sealed class WebDatasetReader : IImageDataset
     public IReadOnlyList<string> Shards => _shards;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Folders => [.. _shards.Select(s => Path.GetDirectoryName(s) is { Length: > 0 } folder ? folder : ".").Distinct(StringComparer.Ordinal)];
+
+    /// <inheritdoc/>
     public long Count
     {
         get

@@ -27,6 +27,8 @@ internal sealed class ClassPart : IImageDataset
 
     public long Count => dataset.Count;
 
+    public IReadOnlyList<string> Folders => dataset.Folders;
+
     /// <summary>The set itself for the whole name; else one that owns it.</summary>
     /// <exception cref="DataException">The set has no class names, or one without a space or underscore.</exception>
     public static IImageDataset Of(IImageDataset dataset, NamePart part)

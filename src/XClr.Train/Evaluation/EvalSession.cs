@@ -68,7 +68,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
     }
 
-    private CaptionSource Captions => captions ??= CaptionSource.Open(data.TextEncoder, data.TextProvider);
+    private CaptionSource Captions => captions ??= CaptionSource.Open(data.TextEncoder, data.TextProvider, [data.Validation, data.Bank], data.Warn);
 
     // The training set's, among which protocols predict.
     private IReadOnlyList<string>? ClassNames => data.TrainedClasses;

@@ -148,7 +148,7 @@ public static class Evaluator
     {
         try
         {
-            CaptionSource.Open(encoder, provider).Dispose();
+            CaptionSource.Open(encoder, provider, []).Dispose();
         }
         catch (TextException e) when (savedIn is not null)
         {

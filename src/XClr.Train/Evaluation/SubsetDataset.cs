@@ -18,6 +18,8 @@ internal sealed class SubsetDataset : IImageDataset
 
     public long Count => chosen.Count;
 
+    public IReadOnlyList<string> Folders => dataset.Folders;
+
     /// <summary>Chooses by the labels of all samples, which are read for it; no image is.</summary>
     /// <exception cref="DataException">A sample has no label, or a list names none of them.</exception>
     public static SubsetDataset Of(IImageDataset dataset, Subset subset)

@@ -39,7 +39,7 @@ internal sealed class TrainWorkload : IProfileWorkload
         try
         {
             var data = config.Data is null ? null : opened.Keep(TrainSetup.Open(config, validation: false));
-            var captions = data is not null && config.NeedsText ? opened.Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider)) : null;
+            var captions = data is not null && config.NeedsText ? opened.Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider, [data])) : null;
             var objective = data is null ? PlanReport.Objective(config) : TrainSetup.CreateObjective(config, data, captions);
             graph = opened.Keep(TrainGraph.Create(device, config, objective));
             Plan = opened.Keep(graph.BuildPlan(device, new PlanOptions { Timing = PlanTiming.Dispatches }));

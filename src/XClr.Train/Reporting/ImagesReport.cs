@@ -34,7 +34,7 @@ public sealed record ImagesReport(IReadOnlyList<ReportImage> Images, double Expl
             set = FeatureSet.Extract(encoder, validation, images, TrainSetup.Workers(config), warn, stop, sample => pictures.Add(Thumbnail.DataUri(sample.Image, Side)));
         }
         var unit = Evaluation.Rows.Normalized(set.Features);
-        var text = set.Captions is null ? null : Texts(config, set.Captions);
+        var text = set.Captions is null ? null : Texts(config, validation, set.Captions, warn);
         var (places, explained) = PrincipalPlane.Of(unit);
         int[] order = [.. Enumerable.Range(0, set.Count).OrderBy(i => set.Labels?[i] ?? 0).ThenBy(i => set.Captions?[i], StringComparer.Ordinal).Where((_, i) => i % Math.Max(1, set.Count / MatrixImages) == 0).Take(MatrixImages)];
         var near = NearestRows.Find(device, unit, unit, GalleryNeighbours + 1, stop);
@@ -46,9 +46,9 @@ public sealed record ImagesReport(IReadOnlyList<ReportImage> Images, double Expl
             text is null ? null : SimilarityFidelity.Compute(unit.First(set.Count), unit.Width, text.First(set.Count), text.Width));
     }
 
-    private static RowMatrix Texts(TrainConfig config, IReadOnlyList<string> captions)
+    private static RowMatrix Texts(TrainConfig config, IImageDataset validation, IReadOnlyList<string> captions, Action<string> warn)
     {
-        using var source = CaptionSource.Open(config.TextEncoder, config.TextProvider);
+        using var source = CaptionSource.Open(config.TextEncoder, config.TextProvider, [validation], warn);
         return RowMatrix.Of(source.Embed(captions), source.Width);
     }
 
