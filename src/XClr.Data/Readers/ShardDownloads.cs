@@ -74,7 +74,7 @@ internal sealed class ShardDownloads : IDisposable
         {
             var path = Fetch(address).GetAwaiter().GetResult();
             File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 16);
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
         }
         finally
         {

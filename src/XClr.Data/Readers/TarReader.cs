@@ -1,16 +1,17 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace XClr.Data.Readers;
 
 /// <summary>A regular file in a tar archive. <paramref name="Offset"/> is where its bytes start in the (uncompressed) archive.</summary>
-internal readonly record struct TarMember(string Name, long Offset, long Size);
+internal readonly record struct TarMember(long Offset, long Size);
 
 /// <summary>
 /// Walks over a tar archive (ustar, GNU long names, PAX paths and sizes) without unpacking it: names are only read, nothing is
-/// ever written. On a seekable stream the members' bytes are skipped, not read.
+/// ever written. Of a seekable stream the members' bytes are skipped, not read. Walking allocates nothing for a member.
 /// </summary>
-internal sealed class TarReader(Stream archive)
+internal sealed class TarReader(Stream archive) : IDisposable
 {
     private const int BlockSize = 512;
     private const int MaxMetadata = 1 << 20;
@@ -19,161 +20,174 @@ internal sealed class TarReader(Stream archive)
     private const int FirstBytes = 1 << 20;
     private const long MaxMember = 1L << 30;
 
-    private readonly byte[] _header = new byte[BlockSize];
-    private long _position;
+    private readonly ArchiveWindow _window = new(archive);
+    private char[] _name = new char[BlockSize];
+    private int _nameLength;
     private long _next;
 
-    /// <summary>The next regular file; null at the end. Its bytes may be read with <see cref="ReadBytes"/> until the next call.</summary>
+    /// <summary>The current member's path, until the next call of <see cref="Next"/>.</summary>
+    public ReadOnlySpan<char> Name => _name.AsSpan(0, _nameLength);
+
+    /// <summary>The next regular file; null at the end. Its bytes may be read until the next call.</summary>
     /// <exception cref="InvalidDataException">The archive is damaged or ends early; the message says where.</exception>
     public TarMember? Next()
     {
-        string? longName = null;
+        _nameLength = 0;
         long? paxSize = null;
-        while (true)
+        while (ReadHeader() is { IsEmpty: false } header)
         {
-            if (!ReadHeader())
+            var start = _next + BlockSize;
+            var type = header[156];
+            var isFile = type is (byte)'0' or 0 or (byte)'7';
+            var size = paxSize is { } given && isFile ? given : Number(header.Slice(124, 12), _next);
+            if (isFile && _nameLength == 0)
             {
-                return null;
+                SetHeaderName(header);
             }
-            var start = _position;
-            var type = _header[156];
-            var size = paxSize is { } given && type is (byte)'0' or 0 or (byte)'7' ? given : Number(_header.AsSpan(124, 12));
             _next = checked(start + (size + BlockSize - 1) / BlockSize * BlockSize);
             switch (type)
             {
                 case (byte)'0' or 0 or (byte)'7':
-                    return new(longName ?? HeaderName(), start, size);
+                    return new(start, size);
                 case (byte)'L':
-                    longName = Text(ReadMetadata(size)).TrimEnd('\0');
+                    SetName(ReadMetadata(start, size).Span.TrimEnd((byte)0));
                     break;
                 case (byte)'x':
-                    ParsePax(ReadMetadata(size), ref longName, ref paxSize);
+                    ParsePax(ReadMetadata(start, size).Span, ref paxSize);
                     break;
                 case (byte)'g' or (byte)'K':
                     break;
                 default:
                     // Folders, links, devices: not data, and the names before them were theirs.
-                    (longName, paxSize) = (null, null);
+                    (_nameLength, paxSize) = (0, null);
                     break;
             }
         }
+        return null;
     }
 
-    /// <summary>The bytes of the current member.</summary>
+    /// <summary>The bytes of the current member, which the caller may keep.</summary>
     /// <exception cref="InvalidDataException">The archive ends before the member does.</exception>
     public byte[] ReadBytes(TarMember member)
     {
         if (member.Size > MaxMember)
         {
-            throw new InvalidDataException($"'{member.Name}' is said to have {member.Size} bytes; members of at most {MaxMember} are read");
+            throw new InvalidDataException($"'{Name}' is said to have {member.Size} bytes; members of at most {MaxMember} are read");
         }
         var bytes = new byte[Math.Min(member.Size, FirstBytes)];
-        Fill(bytes, member.Name, member.Size);
-        while (bytes.Length < member.Size)
+        var known = 0;
+        while (true)
         {
-            var known = bytes.Length;
+            known += _window.Copy(member.Offset + known, bytes.AsSpan(known));
+            if (known < bytes.Length)
+            {
+                throw EndsWithin(Name, member.Offset + known, member.Size);
+            }
+            if (known == member.Size)
+            {
+                return bytes;
+            }
             Array.Resize(ref bytes, (int)Math.Min(member.Size, 2L * known));
-            Fill(bytes.AsSpan(known), member.Name, member.Size);
         }
-        return bytes;
     }
+
+    /// <summary>The bytes of the current member, of at most 1 MiB, valid until the next call.</summary>
+    /// <exception cref="InvalidDataException">The archive ends before the member does.</exception>
+    public ReadOnlyMemory<byte> Peek(TarMember member) => Read(member.Offset, member.Size, Name);
 
     /// <summary>Checks that a seekable archive holds the member whole; on another stream the next call finds out.</summary>
     /// <exception cref="InvalidDataException">It does not.</exception>
     public void RequireWhole(TarMember member)
     {
-        if (archive.CanSeek && member.Offset + member.Size > archive.Length)
+        if (member.Offset + member.Size > _window.Length)
         {
-            throw new InvalidDataException($"it ends within '{member.Name}', {archive.Length - member.Offset} of {member.Size} bytes in");
+            throw new InvalidDataException($"it ends within '{Name}', {_window.Length - member.Offset} of {member.Size} bytes in");
         }
     }
 
-    private bool ReadHeader()
+    /// <summary>Gives the buffer back; the archive stays open.</summary>
+    public void Dispose() => _window.Dispose();
+
+    // Empty at the archive's end.
+    private ReadOnlySpan<byte> ReadHeader()
     {
-        SkipTo(_next);
-        var count = archive.ReadAtLeast(_header, BlockSize, throwOnEndOfStream: false);
-        _position += count;
+        if (_next > _window.Length)
+        {
+            throw new InvalidDataException($"it has {_window.Length} bytes, and its last member ends at {_next}");
+        }
+        var header = _window.Read(_next, BlockSize).Span;
+        if (_window.End < _next)
+        {
+            throw new InvalidDataException($"it ends at byte {_window.End}, and its last member at {_next}");
+        }
         // Some writers leave out the two blocks of zeros at the end.
-        if (count == 0 || (count == BlockSize && !_header.AsSpan().ContainsAnyExcept((byte)0)))
+        if (header.IsEmpty || (header.Length == BlockSize && !header.ContainsAnyExcept((byte)0)))
         {
-            return false;
+            return default;
         }
-        if (count < BlockSize)
+        if (header.Length < BlockSize)
         {
-            throw new InvalidDataException($"it ends within a header at byte {_position}");
+            throw new InvalidDataException($"it ends within a header at byte {_next + header.Length}");
         }
-        RequireChecksum();
-        return true;
+        return Checksum(header) == Number(header.Slice(148, 8), _next) ? header : throw NoHeader(_next);
     }
 
-    private void RequireChecksum()
+    // The sum of a header's bytes, those of the checksum itself (8 of them from 148 on) taken as spaces. Four sums of 16 bits side by side: 64 words of at most 2 x 255 fit.
+    private static long Checksum(ReadOnlySpan<byte> header)
     {
-        var sum = 0L;
-        for (var i = 0; i < BlockSize; i++)
+        const ulong Low = 0x00FF00FF00FF00FF;
+        var sums = 0UL;
+        foreach (var word in MemoryMarshal.Cast<byte, ulong>(header))
         {
-            sum += i is >= 148 and < 156 ? ' ' : _header[i];
+            sums += (word & Low) + ((word >> 8) & Low);
         }
-        if (sum != Number(_header.AsSpan(148, 8)))
+        var sum = (long)((sums & 0xFFFF) + ((sums >> 16) & 0xFFFF) + ((sums >> 32) & 0xFFFF) + (sums >> 48)) + 8 * ' ';
+        foreach (var digit in header.Slice(148, 8))
         {
-            throw new InvalidDataException($"no valid tar header at byte {_position - BlockSize}");
+            sum -= digit;
         }
+        return sum;
     }
 
-    private void SkipTo(long position)
+    private ReadOnlyMemory<byte> ReadMetadata(long start, long size) => size is >= 0 and <= MaxMetadata
+        ? Read(start, size, "a header extension")
+        : throw new InvalidDataException($"a header extension of {size} bytes at byte {start}");
+
+    private ReadOnlyMemory<byte> Read(long offset, long size, ReadOnlySpan<char> what)
     {
-        if (archive.CanSeek)
-        {
-            if (position > archive.Length)
-            {
-                throw new InvalidDataException($"it has {archive.Length} bytes, and its last member ends at {position}");
-            }
-            archive.Position = position;
-            _position = position;
-            return;
-        }
-        Span<byte> waste = stackalloc byte[4096];
-        while (_position < position)
-        {
-            var count = archive.Read(waste[..(int)Math.Min(waste.Length, position - _position)]);
-            if (count == 0)
-            {
-                throw new InvalidDataException($"it ends at byte {_position}, and its last member at {position}");
-            }
-            _position += count;
-        }
+        var bytes = _window.Read(offset, (int)size);
+        return bytes.Length == size ? bytes : throw EndsWithin(what, offset + bytes.Length, size);
     }
 
-    private byte[] ReadMetadata(long size)
+    private void SetHeaderName(ReadOnlySpan<byte> header)
     {
-        if (size is < 0 or > MaxMetadata)
+        var prefix = header.Slice(257, 6).SequenceEqual("ustar\0"u8) ? UpToZero(header.Slice(345, 155)) : default;
+        SetName(prefix);
+        if (prefix.Length > 0)
         {
-            throw new InvalidDataException($"a header extension of {size} bytes at byte {_position}");
+            _name[_nameLength++] = '/';
         }
-        var bytes = new byte[size];
-        Fill(bytes, "a header extension", size);
-        return bytes;
+        AddName(UpToZero(header[..100]));
     }
 
-    private void Fill(Span<byte> bytes, string what, long size)
+    private void SetName(ReadOnlySpan<byte> utf8)
     {
-        var count = archive.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        _position += count;
-        if (count < bytes.Length)
-        {
-            throw new InvalidDataException($"it ends at byte {_position}, within the {size} bytes of '{what}'");
-        }
+        _nameLength = 0;
+        AddName(utf8);
     }
 
-    private string HeaderName()
+    private void AddName(ReadOnlySpan<byte> utf8)
     {
-        var name = Text(UpToZero(_header.AsSpan(0, 100)));
-        var isUstar = _header.AsSpan(257, 6).SequenceEqual("ustar\0"u8);
-        var prefix = isUstar ? Text(UpToZero(_header.AsSpan(345, 155))) : "";
-        return prefix.Length == 0 ? name : $"{prefix}/{name}";
+        // UTF-8 never has fewer bytes than UTF-16 has units.
+        if (_nameLength + utf8.Length > _name.Length)
+        {
+            Array.Resize(ref _name, _nameLength + utf8.Length);
+        }
+        _nameLength += Encoding.UTF8.GetChars(utf8, _name.AsSpan(_nameLength));
     }
 
     // Records of "LENGTH KEY=VALUE\n", the length counting the whole record.
-    private static void ParsePax(ReadOnlySpan<byte> records, ref string? name, ref long? size)
+    private void ParsePax(ReadOnlySpan<byte> records, ref long? size)
     {
         while (!records.IsEmpty)
         {
@@ -186,7 +200,7 @@ internal sealed class TarReader(Stream archive)
             var equals = record.IndexOf((byte)'=');
             if (equals > 0 && record[..equals].SequenceEqual("path"u8))
             {
-                name = Text(record[(equals + 1)..]);
+                SetName(record[(equals + 1)..]);
             }
             else if (equals > 0 && record[..equals].SequenceEqual("size"u8) && long.TryParse(record[(equals + 1)..], out var value) && value >= 0)
             {
@@ -197,13 +211,13 @@ internal sealed class TarReader(Stream archive)
     }
 
     // Octal digits, or (GNU) a big-endian number after a first byte of 0x80.
-    private long Number(ReadOnlySpan<byte> field)
+    private static long Number(ReadOnlySpan<byte> field, long header)
     {
         if (field[0] == 0x80)
         {
             return BinaryPrimitives.ReadInt64BigEndian(field[^8..]) is >= 0 and var large and < 1L << 50
                 ? large
-                : throw new InvalidDataException($"an impossible size at byte {_position - BlockSize}");
+                : throw new InvalidDataException($"an impossible size at byte {header}");
         }
         var value = 0L;
         foreach (var digit in field)
@@ -214,13 +228,15 @@ internal sealed class TarReader(Stream archive)
             }
             else if (digit is not ((byte)' ' or 0))
             {
-                throw new InvalidDataException($"no valid tar header at byte {_position - BlockSize}");
+                throw NoHeader(header);
             }
         }
         return value;
     }
 
-    private static ReadOnlySpan<byte> UpToZero(ReadOnlySpan<byte> field) => field.IndexOf((byte)0) is >= 0 and var end ? field[..end] : field;
+    private static InvalidDataException NoHeader(long at) => new($"no valid tar header at byte {at}");
 
-    private static string Text(ReadOnlySpan<byte> utf8) => Encoding.UTF8.GetString(utf8);
+    private static InvalidDataException EndsWithin(ReadOnlySpan<char> what, long at, long size) => new($"it ends at byte {at}, within the {size} bytes of '{what}'");
+
+    private static ReadOnlySpan<byte> UpToZero(ReadOnlySpan<byte> field) => field.IndexOf((byte)0) is >= 0 and var end ? field[..end] : field;
 }

@@ -100,7 +100,7 @@ public sealed class WebDatasetReader : IImageDataset
         }
         var compressed = ShardList.IsCompressed(shard);
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
-        var tar = new TarReader(archive);
+        using var tar = new TarReader(archive);
         // The file of a fetched shard may be deleted before its samples' turn comes.
         var sample = new WebSampleBuilder(shard, compressed || ShardDownloads.IsAddress(shard), withText, _handles);
         while (true)
@@ -127,7 +127,7 @@ public sealed class WebDatasetReader : IImageDataset
         try
         {
             failure = null;
-            return ShardDownloads.IsAddress(shard) ? Downloads.Open(shard) : new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 4096);
+            return ShardDownloads.IsAddress(shard) ? Downloads.Open(shard) : new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -8,9 +8,13 @@ namespace XClr.Data.Readers;
 internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withText, ShardHandles handles)
 {
     private const int MaxText = 1 << 20;
+    private const int MostKnown = 64;
+    private const int LongestKnown = 16;
     private static readonly HashSet<string> ImageKeys = new(StringComparer.Ordinal) { "jpg", "jpeg", "png", "webp" };
 
-    private readonly HashSet<string> _extensions = [];
+    // Lower-case extensions met so far, so that each is one string.
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _extensions = new(StringComparer.Ordinal);
     private string? _key;
     private ImageSource? _image;
     private string? _text, _cls;
@@ -20,15 +24,19 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
     /// <summary>Adds a member; the sample before it is finished where the key changes.</summary>
     public void Add(TarReader tar, TarMember member)
     {
-        var (key, extension) = SplitName(member.Name);
-        if (key is null)
+        // The key is the path up to the first dot of the file's name; the rest, in lower case, says what the member is.
+        var name = tar.Name;
+        var fileStart = name.LastIndexOf('/') + 1;
+        var dot = name[fileStart..].IndexOf('.') + fileStart;
+        if (dot <= fileStart)
         {
             return;
         }
-        if (key != _key || !_extensions.Add(extension))
+        var extension = Extension(name[(dot + 1)..]);
+        if (!name[..dot].SequenceEqual(_key) || !_extensions.Add(extension))
         {
             Finish();
-            _key = key;
+            _key = new(name[..dot]);
             _extensions.Add(extension);
         }
         tar.RequireWhole(member);
@@ -40,7 +48,7 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
         }
         else if (withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
         {
-            AddText(extension, tar.ReadBytes(member));
+            AddText(extension, tar.Peek(member));
         }
     }
 
@@ -69,23 +77,36 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
         return finished;
     }
 
-    // The key is the path up to the first dot of the file's name; the rest, in lower case, says what the member is.
-    private static (string? Key, string Extension) SplitName(string name)
+    private string Extension(ReadOnlySpan<char> written)
     {
-        var fileStart = name.LastIndexOf('/') + 1;
-        var dot = name.IndexOf('.', fileStart);
-        return dot <= fileStart ? (null, "") : (name[..dot], name[(dot + 1)..].ToLowerInvariant());
+        if (written.Length > LongestKnown)
+        {
+            return written.ToString().ToLowerInvariant();
+        }
+        Span<char> lower = stackalloc char[LongestKnown];
+        lower = lower[..written.ToLowerInvariant(lower)];
+        var known = _known.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (known.TryGetValue(lower, out var extension))
+        {
+            return extension;
+        }
+        extension = lower.ToString();
+        if (_known.Count < MostKnown)
+        {
+            _known.Add(extension);
+        }
+        return extension;
     }
 
-    private void AddText(string extension, byte[] bytes)
+    private void AddText(string extension, ReadOnlyMemory<byte> bytes)
     {
         switch (extension)
         {
             case "txt":
-                _text = CaptionText.Clean(bytes);
+                _text = CaptionText.Clean(bytes.Span);
                 break;
             case "cls":
-                _cls = Encoding.UTF8.GetString(bytes).Trim();
+                _cls = Encoding.UTF8.GetString(bytes.Span).Trim();
                 break;
             default:
                 _json = JsonText.Parse(bytes);
