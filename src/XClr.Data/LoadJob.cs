@@ -10,18 +10,18 @@ internal interface IMemoryGate
 }
 
 /// <summary>
-/// A raw sample on its way through a <see cref="SampleStream"/>. Result, Fault and Error are written by one worker before Done is set under the stream's
-/// lock, and read after.
+/// A raw sample on its way through a <see cref="LoadQueue"/>. Result, Fault and Error are written by one worker before Done is set under the queue's lock, and read after. The queue
+/// uses it again for a later sample.
 /// </summary>
-internal sealed class LoadJob(SampleStream stream) : IMemoryGate
+internal sealed class LoadJob(LoadQueue queue) : IMemoryGate
 {
-    public RawSample? Raw { get; init; }
+    public RawSample? Raw { get; private set; }
 
-    public int Epoch { get; init; }
+    public int Epoch { get; private set; }
 
-    public long Index { get; init; }
+    public long Index { get; private set; }
 
-    public bool EndsEpoch { get; init; }
+    public bool EndsEpoch { get; private set; }
 
     public bool Done { get; set; }
 
@@ -33,6 +33,15 @@ internal sealed class LoadJob(SampleStream stream) : IMemoryGate
 
     public ExceptionDispatchInfo? Error { get; set; }
 
+    /// <summary>Begins anew with a raw sample at its place; null: the end of the epoch.</summary>
+    public LoadJob Begin(RawSample? raw, int epoch, long index)
+    {
+        (Raw, Epoch, Index) = (raw, epoch, index);
+        EndsEpoch = Done = raw is null;
+        (Bytes, Result, Fault, Error) = (0, null, null, null);
+        return this;
+    }
+
     /// <inheritdoc/>
-    public void Reserve(long bytes) => stream.Reserve(this, bytes);
+    public void Reserve(long bytes) => queue.Reserve(this, bytes);
 }

@@ -6,6 +6,7 @@ namespace XClr.Data;
 internal sealed class SampleLoader(SampleStreamOptions options)
 {
     private const long MaxFileBytes = 1L << 30;
+    private readonly ViewPool _views = new(options.Views);
 
     /// <summary>
     /// Reads and decodes. <paramref name="gate"/> is asked with the decoded size in bytes before the buffer is taken.
@@ -31,8 +32,9 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             Key = raw.Key,
             Source = raw.Source,
             Image = image,
-            Caption = options.Captions == CaptionUse.Draw && raw.Captions.Count > 1 ? Drawn(raw.Captions, epoch, index) : raw.Caption,
-            Captions = raw.Captions,
+            Caption = options.Captions == CaptionUse.Draw && raw.HasMoreCaptions ? Drawn(raw.Captions, epoch, index) : raw.Caption,
+            Raw = raw,
+            ViewPool = _views,
             Label = raw.Label,
             Epoch = epoch,
             Index = index,
@@ -96,17 +98,16 @@ internal sealed class SampleLoader(SampleStreamOptions options)
     {
         var info = ImageDecoder.ReadInfo(file);
         var views = Draw(epoch, index, info.Width, info.Height);
-        var decode = views.Length == 0 ? options.Decode : options.Decode with
-        {
-            MinWidth = MinSide(info.Width, Smallest(views, v => v.CropW)),
-            MinHeight = MinSide(info.Height, Smallest(views, v => v.CropH)),
-        };
-        ImageDecoder.RequirePixels(info, decode.MaxPixels);
-        var whole = ImageDecoder.Whole(info, decode);
+        var (minWidth, minHeight) = views.Length == 0
+            ? (options.Decode.MinWidth, options.Decode.MinHeight)
+            : (MinSide(info.Width, Smallest(views, v => v.CropW)), MinSide(info.Height, Smallest(views, v => v.CropH)));
+        ImageDecoder.RequirePixels(info, options.Decode.MaxPixels);
+        var scale = ImageDecoder.ScaleFor(info, minWidth, minHeight, options.Decode.MaxBytes);
+        var whole = ImageDecoder.Whole(info, scale);
         Rescale(views, info.Width, info.Height, whole.Width, whole.Height);
         var box = views.Length > 0 && ImageDecoder.HasBoxes(info) ? PixelBox.Around(views) : whole;
-        gate.Reserve(ImageDecoder.PlanBytes(box, decode));
-        var image = ImageDecoder.Decode(file, info, decode, box);
+        gate.Reserve(ImageDecoder.PlanBytes(box, options.Decode.MaxBytes));
+        var image = ImageDecoder.Decode(file, info, options.Decode, scale, box);
         for (var v = 0; v < views.Length; v++)
         {
             views[v] = views[v] with { CropX = views[v].CropX - box.X, CropY = views[v].CropY - box.Y };
@@ -130,7 +131,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         {
             return [];
         }
-        var views = new AugmentParams[options.Views];
+        var views = _views.Rent();
         for (var v = 0; v < views.Length; v++)
         {
             views[v] = AugmentParams.Draw(settings, options.Seed, epoch, index, v, width, height);

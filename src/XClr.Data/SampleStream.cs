@@ -14,15 +14,9 @@ public sealed class SampleStream : IDisposable
     private readonly IImageDataset _dataset;
     private readonly SampleStreamOptions _options;
     private readonly SampleLoader _loader;
-    private readonly object _gate = new();
-    private readonly Queue<LoadJob> _ordered = new();
-    private readonly Queue<LoadJob> _todo = new();
+    private readonly LoadQueue _queue;
     private readonly List<Thread> _threads = [];
     private readonly Dictionary<SampleFault, long> _skipped = [];
-
-    // Guarded by _gate.
-    private long _bytesWaiting;
-    private bool _stopped, _readerDone;
 
     private long _goodInEpoch, _badInEpoch, _good;
 
@@ -34,6 +28,7 @@ public sealed class SampleStream : IDisposable
         _dataset = dataset;
         _options = options.Validated();
         _loader = new(_options);
+        _queue = new(options.Prefetch, options.PrefetchBytes);
         Position = options.StartAt;
         Start("read", Read);
         for (var i = 0; i < options.Workers; i++)
@@ -69,7 +64,7 @@ public sealed class SampleStream : IDisposable
     {
         while (true)
         {
-            if (TakeJob() is not { } job)
+            if (_queue.TakeFinished() is not { } job)
             {
                 return null;
             }
@@ -103,19 +98,12 @@ public sealed class SampleStream : IDisposable
     /// <summary>Stops the threads and gives every waiting buffer back.</summary>
     public void Dispose()
     {
-        lock (_gate)
-        {
-            _stopped = true;
-            Monitor.PulseAll(_gate);
-        }
+        _queue.Stop();
         foreach (var thread in _threads)
         {
             thread.Join();
         }
-        while (_ordered.TryDequeue(out var job))
-        {
-            job.Result?.Dispose();
-        }
+        _queue.Clear();
     }
 
     private void Start(string name, ThreadStart body)
@@ -134,13 +122,9 @@ public sealed class SampleStream : IDisposable
         }
         catch (Exception e)
         {
-            Enqueue(new(this) { Done = true, Error = ExceptionDispatchInfo.Capture(e) });
+            _queue.Add(ExceptionDispatchInfo.Capture(e));
         }
-        lock (_gate)
-        {
-            _readerDone = true;
-            Monitor.PulseAll(_gate);
-        }
+        _queue.EndAdding();
     }
 
     private void ReadEpochs()
@@ -151,44 +135,22 @@ public sealed class SampleStream : IDisposable
             var index = 0L;
             foreach (var raw in _dataset.Read(new(_options.Shuffle, _options.Seed, epoch, _options.ShuffleBuffer, Rank: _options.Rank, WorldSize: _options.WorldSize)))
             {
-                if (index >= start && !Enqueue(new(this) { Raw = raw, Epoch = epoch, Index = index }))
+                if (index >= start && !_queue.Add(raw, epoch, index))
                 {
                     return;
                 }
                 index++;
             }
-            if (!Enqueue(new(this) { EndsEpoch = true, Done = true, Epoch = epoch, Index = index }))
+            if (!_queue.Add(null, epoch, index))
             {
                 return;
             }
         }
     }
 
-    private bool Enqueue(LoadJob job)
-    {
-        lock (_gate)
-        {
-            while (!_stopped && _ordered.Count >= _options.Prefetch)
-            {
-                Monitor.Wait(_gate);
-            }
-            if (_stopped)
-            {
-                return false;
-            }
-            _ordered.Enqueue(job);
-            if (!job.Done)
-            {
-                _todo.Enqueue(job);
-            }
-            Monitor.PulseAll(_gate);
-            return true;
-        }
-    }
-
     private void Work(int worker)
     {
-        while (TakeWork() is { } job)
+        while (_queue.TakeWork() is { } job)
         {
             var begin = Stopwatch.GetTimestamp();
             try
@@ -204,60 +166,7 @@ public sealed class SampleStream : IDisposable
                 job.Error = ExceptionDispatchInfo.Capture(e);
             }
             _options.Observe?.Invoke(new(worker, begin, Stopwatch.GetTimestamp()));
-            lock (_gate)
-            {
-                job.Done = true;
-                Monitor.PulseAll(_gate);
-            }
-        }
-    }
-
-    private LoadJob? TakeWork()
-    {
-        lock (_gate)
-        {
-            while (!_stopped && _todo.Count == 0 && !_readerDone)
-            {
-                Monitor.Wait(_gate);
-            }
-            return _stopped ? null : _todo.TryDequeue(out var job) ? job : null;
-        }
-    }
-
-    // The job that the consumer waits for is never held back, so that this cannot deadlock.
-    internal void Reserve(LoadJob job, long bytes)
-    {
-        lock (_gate)
-        {
-            while (!_stopped && _bytesWaiting + bytes > _options.PrefetchBytes && _ordered.TryPeek(out var head) && head != job)
-            {
-                Monitor.Wait(_gate);
-            }
-            job.Bytes = bytes;
-            _bytesWaiting += bytes;
-        }
-    }
-
-    private LoadJob? TakeJob()
-    {
-        lock (_gate)
-        {
-            while (true)
-            {
-                ObjectDisposedException.ThrowIf(_stopped, this);
-                if (_ordered.TryPeek(out var head) && head.Done)
-                {
-                    _ordered.Dequeue();
-                    _bytesWaiting -= head.Bytes;
-                    Monitor.PulseAll(_gate);
-                    return head;
-                }
-                if (_readerDone && _ordered.Count == 0)
-                {
-                    return null;
-                }
-                Monitor.Wait(_gate);
-            }
+            _queue.Finish(job);
         }
     }
 

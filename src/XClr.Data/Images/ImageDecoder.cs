@@ -38,36 +38,31 @@ public static class ImageDecoder
         if (IsJpeg(file))
         {
             var info = NativeJpeg.ReadInfo(file);
-            return DecodeJpeg(file, info, options, Whole(info, options));
+            var scale = ScaleFor(info, options.MinWidth, options.MinHeight, options.MaxBytes);
+            return DecodeJpeg(file, info, options, scale, Whole(info, scale));
         }
         return DecodeOther(file, options);
     }
 
     /// <summary>
-    /// Decodes a box of the image, in pixels of <see cref="Whole"/>; they are those that decoding all of it gives. Only for images that <see cref="HasBoxes"/>.
+    /// Decodes a box of the image at a scale, in pixels of <see cref="Whole"/>; they are those that decoding all of it gives. Only for images that <see cref="HasBoxes"/>. The
+    /// options' minimum size is not asked for: it is in the scale.
     /// </summary>
     /// <exception cref="ImageDecodeException">Not decodable in whole, inside the box or outside.</exception>
-    internal static DecodedImage Decode(ReadOnlySpan<byte> file, ImageInfo info, DecodeOptions options, PixelBox box) =>
-        info.IsJpeg ? DecodeJpeg(file, info, options, box) : DecodeOther(file, options);
+    internal static DecodedImage Decode(ReadOnlySpan<byte> file, ImageInfo info, DecodeOptions options, DecodeScale scale, PixelBox box) =>
+        info.IsJpeg ? DecodeJpeg(file, info, options, scale, box) : DecodeOther(file, options);
 
     /// <summary>Whether a part of the image can be decoded without the rest.</summary>
     internal static bool HasBoxes(ImageInfo info) => info is { IsJpeg: true, Orientation: 1 };
 
     /// <summary>The whole image at the scale of decoding, upright, before it is reduced to <see cref="DecodeOptions.MaxBytes"/> by other means.</summary>
-    internal static PixelBox Whole(ImageInfo info, DecodeOptions options)
-    {
-        if (!info.IsJpeg)
-        {
-            return new(0, 0, info.Width, info.Height);
-        }
-        var (scale, _) = ScaleFor(info, options);
-        return new(0, 0, NativeJpeg.Scaled(info.Width, scale), NativeJpeg.Scaled(info.Height, scale));
-    }
+    internal static PixelBox Whole(ImageInfo info, DecodeScale scale) =>
+        new(0, 0, NativeJpeg.Scaled(info.Width, scale.Eighths), NativeJpeg.Scaled(info.Height, scale.Eighths));
 
-    /// <summary>The bytes that a box will take once decoded.</summary>
-    internal static long PlanBytes(PixelBox box, DecodeOptions options)
+    /// <summary>The bytes that a box will take once decoded and reduced to <see cref="DecodeOptions.MaxBytes"/>.</summary>
+    internal static long PlanBytes(PixelBox box, long maxBytes)
     {
-        var (_, width, height) = Reduction(box.Width, box.Height, options.MaxBytes);
+        var (_, width, height) = Reduction(box.Width, box.Height, maxBytes);
         return 3L * width * height;
     }
 
@@ -92,15 +87,20 @@ public static class ImageDecoder
         }
     }
 
-    private static (int Scale, bool Reduced) ScaleFor(ImageInfo info, DecodeOptions options)
+    /// <summary>The scale of decoding: the smallest that keeps the minimum size, and smaller where that takes more than <see cref="DecodeOptions.MaxBytes"/>; full size but for JPEGs.</summary>
+    internal static DecodeScale ScaleFor(ImageInfo info, int minWidth, int minHeight, long maxBytes)
     {
-        var wanted = NativeJpeg.ScaleFor(info.Width, info.Height, options.MinWidth, options.MinHeight);
+        if (!info.IsJpeg)
+        {
+            return new(8, Reduced: false);
+        }
+        var wanted = NativeJpeg.ScaleFor(info.Width, info.Height, minWidth, minHeight);
         var scale = wanted;
-        while (scale > 1 && options.MaxBytes > 0 && ScaledBytes(info, scale) > options.MaxBytes)
+        while (scale > 1 && maxBytes > 0 && ScaledBytes(info, scale) > maxBytes)
         {
             scale /= 2;
         }
-        return (scale, scale != wanted);
+        return new(scale, scale != wanted);
     }
 
     private static long ScaledBytes(ImageInfo info, int scale) =>
@@ -112,15 +112,14 @@ public static class ImageDecoder
         return FitInto(TurnUpright(stored, info), options.MaxBytes);
     }
 
-    private static DecodedImage DecodeJpeg(ReadOnlySpan<byte> file, ImageInfo info, DecodeOptions options, PixelBox box)
+    private static DecodedImage DecodeJpeg(ReadOnlySpan<byte> file, ImageInfo info, DecodeOptions options, DecodeScale scale, PixelBox box)
     {
         RequirePixels(info, options.MaxPixels);
-        var (scale, reduced) = ScaleFor(info, options);
         if (info.Transposed)
         {
             box = new(box.Y, box.X, box.Height, box.Width);
         }
-        var stored = DecodedImage.Allocate(box.Width, box.Height, info.StoredWidth, info.StoredHeight, reduced);
+        var stored = DecodedImage.Allocate(box.Width, box.Height, info.StoredWidth, info.StoredHeight, scale.Reduced);
         var limits = new NativeJpeg.Limits
         {
             MaxPixels = options.MaxPixels,
@@ -129,7 +128,7 @@ public static class ImageDecoder
         };
         try
         {
-            NativeJpeg.Decode(file, scale, limits, box, stored.Writable);
+            NativeJpeg.Decode(file, scale.Eighths, limits, box, stored.Writable);
         }
         catch
         {

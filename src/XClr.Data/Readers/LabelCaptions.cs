@@ -37,6 +37,6 @@ internal sealed class LabelCaptions
                 FaultDetail = $"class {label} of {_classes?.Count.ToString() ?? "unknown"} classes",
             };
         }
-        return _captions is null ? sample : sample with { Caption = _captions[label], Captions = [_captions[label]] };
+        return _captions is null ? sample : sample with { Caption = _captions[label], Captions = null };
     }
 }

@@ -117,7 +117,7 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
     private RawSample Build(string key)
     {
         var caption = _text ?? _json.Caption ?? (_json.Captions.Count > 0 ? _json.Captions[0] : null);
-        var captions = caption is null ? [] : _json.Captions.Contains(caption) ? _json.Captions : [caption, .. _json.Captions];
+        var captions = caption is null || _json.Captions.Count == 0 ? null : _json.Captions.Contains(caption) ? _json.Captions : [caption, .. _json.Captions];
         var sample = new RawSample
         {
             Key = key,
