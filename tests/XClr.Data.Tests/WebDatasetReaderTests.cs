@@ -71,6 +71,22 @@ public class WebDatasetReaderTests
         Assert.All(s, x => Assert.Null(x.Fault));
     }
 
+    [Theory]
+    [InlineData("a.tar"), InlineData("a.tar.gz")]
+    public void MembersOfAnySize_AreFoundBehindEachOther(string name)
+    {
+        using var folder = new TempFolder();
+        // Sizes about a block's, a first reading's, a buffer's and a member's that is read in parts; names about a header field's.
+        int[] sizes = [0, 1, 511, 512, 513, 3583, 3584, 3585, 65_023, 65_024, 65_025, 65_536, 300_000, 1_200_000, 7, 0, 100_000];
+        var random = new Random(4);
+        var samples = sizes.Select((size, i) => (Key: i % 3 == 0 ? new string('k', 90 + i) + i : $"folder/{i}", Image: random.GetItems<byte>([1, 2, 3], size), Text: new string('t', sizes[^(i + 1)] % 1_000_000))).ToList();
+        var path = folder.Shard(name, samples.SelectMany(s => ((string, byte[])[])[(s.Key + ".JPG", s.Image), (s.Key + ".txt", TempFolder.Utf8(s.Text))]), TarEntryFormat.Pax);
+        var read = ReadAll(path);
+        Assert.Equal(samples.Select(s => s.Key), read.Select(s => s.Key));
+        Assert.Equal(samples.Select(s => s.Image), read.Select(Bytes));
+        Assert.Equal(samples.Select(s => s.Text.Length == 0 ? null : s.Text), read.Select(s => s.Caption));
+    }
+
     [Fact]
     public void MembersThatAreNoSample_AreIgnored_AndFaultsAreNamed()
     {

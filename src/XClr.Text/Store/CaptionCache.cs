@@ -107,7 +107,7 @@ public sealed class CaptionCache : IDisposable
         _beside.Dispose();
     }
 
-    /// <summary>In slices, each on disk before the next: a killed run loses one at most. rows[i]: where text i's embedding belongs.</summary>
+    /// <summary>In slices, each in the store before the next: a killed run loses one at most. rows[i]: where text i's embedding belongs.</summary>
     private void EmbedMissing(string[] texts, int[] rows, Span<float> embeddings)
     {
         if (texts.Length == 0) return;

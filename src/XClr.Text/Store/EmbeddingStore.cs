@@ -121,7 +121,7 @@ public sealed class EmbeddingStore : IDisposable
     }
 
     /// <summary>Adds captions with their embeddings [N,D] (normalised, or zero); those already there are left as they are. Returns how many were new. When it returns they are
-    /// safe from the end of this process, and within a minute, or when the store is closed, from that of the machine.</summary>
+    /// safe from the end of this process; from that of the machine with the first append after a minute, or when the store is closed.</summary>
     /// <exception cref="ArgumentException">embeddings does not hold N*D numbers, or one is not finite.</exception>
     /// <exception cref="IOException">The disk is full or the file cannot be written; what was committed before is kept.</exception>
     public int Append(IReadOnlyList<string> captions, ReadOnlySpan<float> embeddings)
@@ -195,6 +195,7 @@ public sealed class EmbeddingStore : IDisposable
             throw;
         }
     }
+
     /// <summary>Returns the chunk's end.</summary>
     private long WriteRecords(long chunk, List<(CaptionKey Key, int Row)> records, ReadOnlySpan<float> embeddings)
     {
@@ -238,10 +239,10 @@ public sealed class EmbeddingStore : IDisposable
     /// <summary>Makes a state the store's own.</summary>
     private void Publish(Commit after)
     {
+        if (Stopwatch.GetElapsedTime(_flushed) > FlushEvery) Flush();
         after = after with { Sequence = after.Sequence + 1 };
         StoreFile.Write(_file, after.Write(), StoreFormat.CommitOffset(after.Sequence));
         _unflushed = true;
-        if (Stopwatch.GetElapsedTime(_flushed) > FlushEvery) Flush();
         Remap();
     }
 

@@ -155,4 +155,37 @@ public class StoreDamageTests
         Assert.Equal(2000, full.Count);
         Assert.Equal(2000, CountFound(full, 3, 2000));
     }
+
+    [Fact]
+    public void MutatedStoresAreRefusedByNameOrReadRight()
+    {
+        using var folder = new TempFolder();
+        var (whole, random, refused) = (MakeStore(folder, 3), new Random(7), 0);
+        // Most of a small store is its first table, of 64 KiB: half of the mutations go elsewhere.
+        var table = (Start: StoreFormat.HeaderBytes, End: StoreFormat.HeaderBytes + (int)StoreTable.ChunkBytes(12));
+        for (var round = 0; round < 400; round++)
+        {
+            var bytes = whole.ToArray();
+            for (var i = random.Next(1, 30); i > 0; i--)
+            {
+                var at = random.Next(4) switch { 0 or 1 => random.Next(bytes.Length), 2 => random.Next(table.Start), _ => random.Next(table.End, bytes.Length) };
+                if (random.Next(8) == 0) bytes.AsSpan(at, Math.Min(random.Next(1, 200), bytes.Length - at)).Fill((byte)random.Next(256));
+                else bytes[at] = (byte)random.Next(256);
+            }
+            File.WriteAllBytes(folder["s.xemb"], random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
+            try
+            {
+                using var store = EmbeddingStore.Open(folder["s.xemb"]);
+                var found = CountFound(store, 3);
+                Append(store, 3, Batch);
+                Assert.InRange(CountFound(store, 4), found + Batch, 4 * Batch);
+            }
+            catch (TextException e)
+            {
+                Assert.Contains(folder["s.xemb"], e.Message);
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 1, 399);
+    }
 }
