@@ -322,7 +322,19 @@ static void test_threads(void) {
   free(f.data);
 }
 
-int main(void) {
+/* A photograph for other tests. */
+static int write_photo(const char *path) {
+  file f = encode((recipe){.space = JCS_RGB, .width = 97, .height = 61});
+  FILE *out = fopen(path, "wb");
+  int bad = out == NULL || fwrite(f.data, 1, f.size, out) != f.size;
+  if (out != NULL) bad |= fclose(out) != 0;
+  if (bad) perror(path);
+  free(f.data);
+  return bad;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 2) return write_photo(argv[1]);
   test_values();
   test_header_and_scales();
   test_boxes();

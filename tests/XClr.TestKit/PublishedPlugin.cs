@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace XClr.TestKit;
 
 /// <summary>libxclr.so as hosts have it: published with NativeAOT.</summary>
@@ -12,7 +10,7 @@ public static class PublishedPlugin
     public static string Samples { get; } = Path.Combine(GoldenFile.RepositoryRoot(), "native", "samples");
 
     /// <summary>Publishes it, where its sources have changed.</summary>
-    public static void Publish() => Programs.Run("dotnet", "publish", Path.Combine(GoldenFile.RepositoryRoot(), "src", "XClr.Plugin"), "-c", "Release", "-r", Platform, "-o", Folder, "-nologo", "-v", "quiet", "-nodeReuse:false", "-p:UseSharedCompilation=false");
+    public static void Publish() => Programs.Run(Path.Combine(GoldenFile.RepositoryRoot(), "xclr"), "publish", "--library");
 
     /// <summary>Compiles a sample, which finds the library where it is published. Returns the program.</summary>
     public static string Compile(string sample, string folder, string library)
@@ -21,7 +19,4 @@ public static class PublishedPlugin
         Programs.Run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(Samples, "..", "include"), Path.Combine(Samples, $"{sample}.c"), "-o", program, "-L", Folder, "-lxclr", library, $"-Wl,-rpath,{Folder}");
         return program;
     }
-
-    // A distribution's own build of .NET names the distribution.
-    private static string Platform => RuntimeInformation.RuntimeIdentifier.StartsWith("linux", StringComparison.Ordinal) ? RuntimeInformation.RuntimeIdentifier : $"linux-{RuntimeInformation.OSArchitecture.ToString().ToLowerInvariant()}";
 }
