@@ -99,7 +99,7 @@ def djpeg_rate(files, sheet, options=()):
 
 
 def run_xclr(xclr, shard, size, workers, rows):
-    out = subprocess.run([xclr, "bench", "loader", "--data", shard, "--image-size", str(size), "--workers", str(workers), "--rows", str(rows), "--repeats", "1", "--json"],
+    out = subprocess.run([xclr, "bench", "loader", "--data", shard, "--image-size", str(size), "--workers", str(workers), "--rows", str(rows), "--repeats", "5", "--json"],
                          check=True, stdout=subprocess.PIPE).stdout
     return json.loads(out)["result"]
 
