@@ -24,13 +24,16 @@ internal readonly record struct PartRange(int From, int To, int Parts)
         }
     }
 
+    /// <summary>Into how many parts a grid can be divided: the extent of its outermost axis that has any.</summary>
+    public static uint Most((uint X, uint Y, uint Z) grid) => grid.Z > 1 ? grid.Z : grid.Y > 1 ? grid.Y : grid.X;
+
     /// <summary>
     /// The parts as workgroups of a grid, for vkCmdDispatchBase. Only the outermost axis that has any extent is divided: flat_group() of common/grid.glsl multiplies by the numbers of workgroups of the inner axes alone,
     /// so it is the same in a part as in the whole.
     /// </summary>
     public ((uint X, uint Y, uint Z) From, (uint X, uint Y, uint Z) Count) Of((uint X, uint Y, uint Z) grid)
     {
-        var extent = grid.Z > 1 ? grid.Z : grid.Y > 1 ? grid.Y : grid.X;
+        var extent = Most(grid);
         var from = (uint)((long)extent * From / Parts);
         var count = (uint)((long)extent * To / Parts) - from;
         return grid.Z > 1 ? ((0, 0, from), (grid.X, grid.Y, count)) : grid.Y > 1 ? ((0, from, 0), (grid.X, count, 1)) : ((from, 0, 0), (count, 1, 1));

@@ -5,8 +5,8 @@ namespace XClr.Gpu;
 /// upper quartile of its latest times, which one stall does not move.
 /// </summary>
 /// <param name="dispatches">The plan's.</param>
-/// <param name="kind">The device's: before the first run times are estimated.</param>
-public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, GpuKind kind)
+/// <param name="caps">The device's: before the first run times are estimated by its kind.</param>
+public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, DeviceCaps caps)
 {
     private const int Kept = 8;
     private const double Quartile = 0.75;
@@ -19,7 +19,7 @@ public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, GpuKind kind)
     private readonly List<double>[] latest = [.. dispatches.Select(_ => new List<double>())];
 
     // Floating-point operations and bytes per second that slow devices of a kind reach.
-    private readonly (double Flops, double Bytes) rate = kind switch { GpuKind.Discrete => (1e12, 100e9), GpuKind.Integrated => (100e9, 10e9), _ => (5e9, 1e9) };
+    private readonly (double Flops, double Bytes) rate = caps.Kind switch { GpuKind.Discrete => (1e12, 100e9), GpuKind.Integrated => (100e9, 10e9), _ => (5e9, 1e9) };
 
     /// <summary>A run was measured.</summary>
     public bool Measured => latest[0].Count > 0;
@@ -40,7 +40,7 @@ public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, GpuKind kind)
             {
                 continue;
             }
-            var parts = (int)Math.Clamp(Math.Ceiling(time / budget), 1, Math.Min(dispatches[i].Groups, Measured ? int.MaxValue : EstimatedParts));
+            var parts = (int)Math.Clamp(Math.Ceiling(time / budget), 1, Math.Min(PartRange.Most(Plan.Grid(dispatches[i].Groups, caps.MaxComputeWorkGroupCount)), Measured ? uint.MaxValue : EstimatedParts));
             starts.RemoveAll(s => s.Dispatch == i);
             starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
             // The last part shares its slice with what follows.
@@ -56,19 +56,24 @@ public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, GpuKind kind)
         return starts.Count <= CountSlack * fresh.Count && Longest(starts) <= SliceSlack * Math.Max(budget, Longest(fresh));
     }
 
-    /// <summary>Takes up the nanoseconds that the slices of a run took; the time of a slice is spread over its dispatches as they were expected.</summary>
+    /// <summary>
+    /// Takes up the nanoseconds that the slices of a run took. The time of a slice is spread over its dispatches as they were expected; each part of a divided dispatch speaks for the whole, so that a stall in one of many
+    /// does not count.
+    /// </summary>
     public void Take(IReadOnlyList<PlanCut> starts, IReadOnlyList<double> nanoseconds)
     {
-        var sums = new double[dispatches.Count];
+        var found = dispatches.Select(_ => new List<double>()).ToArray();
         for (var s = 0; s < starts.Count; s++)
         {
-            var parts = Parts(starts, s).ToList();
-            var expected = parts.Sum(part => part.Time);
-            parts.ForEach(part => sums[part.Dispatch] += nanoseconds[s] * part.Time / expected);
+            var expected = Parts(starts, s).Sum(part => part.Time);
+            foreach (var part in Parts(starts, s))
+            {
+                found[part.Dispatch].Add(nanoseconds[s] * Time(part.Dispatch) / expected);
+            }
         }
-        for (var i = 0; i < sums.Length; i++)
+        for (var i = 0; i < found.Length; i++)
         {
-            latest[i].Add(sums[i]);
+            latest[i].Add(UpperQuartile(found[i]));
             if (latest[i].Count > Kept)
             {
                 latest[i].RemoveAt(0);
@@ -76,9 +81,11 @@ public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, GpuKind kind)
         }
     }
 
+    private static double UpperQuartile(List<double> values) => values.Order().ElementAt((int)(Quartile * (values.Count - 1)));
+
     // Never 0, so that a slice can be spread.
     private double Time(int dispatch) => Math.Max(1, Measured
-        ? latest[dispatch].Order().ElementAt((int)(Quartile * (latest[dispatch].Count - 1)))
+        ? UpperQuartile(latest[dispatch])
         : 1e9 * Math.Max(dispatches[dispatch].Flops / rate.Flops, dispatches[dispatch].Bytes / rate.Bytes));
 
     private double Longest(IReadOnlyList<PlanCut> starts) => Enumerable.Range(0, starts.Count).Max(s => Parts(starts, s).Sum(part => part.Time));

@@ -49,7 +49,7 @@ public sealed class HostTrainer : IDisposable
         {
             fingerprint = graph.Fingerprint();
             plan = graph.BuildPlan(device);
-            times = new SliceTimes(plan.Layout.Dispatches, device.Caps.Kind);
+            times = new SliceTimes(plan.Layout.Dispatches, device.Caps);
             graph.Initialize(device);
             ModelInit.Fill(device, graph.Model, config.Seed);
         }
