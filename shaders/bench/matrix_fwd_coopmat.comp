@@ -1,16 +1,11 @@
 #version 450
 // Measures the rate of a device's matrix units; no network uses it. Each subgroup keeps ROWS x COLS accumulators of M x N in registers and computes
-//   C = sum over i, j of steps * (A[i] * B[j]),  fp16 inputs, fp32 accumulators
+//   C = sum over i, j of steps * (A[i] * B[j]),  inputs of 16 bits, fp32 accumulators
 // with ROWS*COLS independent products per step, so that their latencies overlap and nothing but the matrix units limits it.
-// A: [ROWS,M,K], B: [COLS,K,N] fp16. C: [groups,subgroups,M,N] fp32. Subgroups: [1], how many subgroups a workgroup has here.
+// A: [ROWS,M,K], B: [COLS,K,N] ELEMENT, two to a word. C: [groups,subgroups,M,N] fp32. Subgroups: [1], how many subgroups a workgroup has here.
 // Dispatch: any number of workgroups. Traffic: C once. FLOPs: groups * subgroups * steps * ROWS*COLS * 2*M*N*K.
 #extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_cooperative_matrix : require
-#extension GL_KHR_memory_scope_semantics : require
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_16bit_storage : require
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#include "matrices.glsl"
 #include "grid.glsl"
 #define ROWS 2
 #define COLS 4
@@ -18,19 +13,19 @@ layout(local_size_x = 128) in; // A multiple of every subgroup size, as cooperat
 layout(constant_id = 0) const uint M = 16;
 layout(constant_id = 1) const uint N = 16;
 layout(constant_id = 2) const uint K = 16;
-layout(std430, binding = 0) readonly buffer ABuffer { float16_t A[]; };
-layout(std430, binding = 1) readonly buffer BBuffer { float16_t B[]; };
+layout(std430, binding = 0) readonly buffer ABuffer { uint A[]; };
+layout(std430, binding = 1) readonly buffer BBuffer { uint B[]; };
 layout(std430, binding = 2) writeonly buffer CBuffer { float C[]; };
 layout(std430, binding = 3) writeonly buffer SubgroupsBuffer { uint Subgroups[]; };
 layout(push_constant) uniform Params { uint groups; uint steps; };
 
 void main() {
   if (flat_group() >= groups) return;
-  coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA> a[ROWS];
-  coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB> b[COLS];
+  coopmat<ELEMENT, gl_ScopeSubgroup, M, K, gl_MatrixUseA> a[ROWS];
+  coopmat<ELEMENT, gl_ScopeSubgroup, K, N, gl_MatrixUseB> b[COLS];
   coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator> c[ROWS][COLS];
-  [[unroll]] for (uint i = 0; i < ROWS; i++) coopMatLoad(a[i], A, i * M * K, K, gl_CooperativeMatrixLayoutRowMajor);
-  [[unroll]] for (uint j = 0; j < COLS; j++) coopMatLoad(b[j], B, j * K * N, N, gl_CooperativeMatrixLayoutRowMajor);
+  [[unroll]] for (uint i = 0; i < ROWS; i++) coopMatLoad(a[i], A, i * M * K / 2, K / 2, gl_CooperativeMatrixLayoutRowMajor);
+  [[unroll]] for (uint j = 0; j < COLS; j++) coopMatLoad(b[j], B, j * K * N / 2, N / 2, gl_CooperativeMatrixLayoutRowMajor);
   [[unroll]] for (uint i = 0; i < ROWS; i++)
     [[unroll]] for (uint j = 0; j < COLS; j++) c[i][j] = coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>(0.0);
   for (uint step = 0; step < steps; step++)

@@ -3,9 +3,5 @@
 #version 450
 #define NORM_SUMS
 #extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_cooperative_matrix : require
-#extension GL_KHR_memory_scope_semantics : require
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_EXT_control_flow_attributes : require
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#include "matrices.glsl"
 #include "conv2d_matrix.glsl"

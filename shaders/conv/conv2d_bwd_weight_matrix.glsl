@@ -48,7 +48,7 @@ int quad_at(Pixel a, Tap t) {
   return t.c >= 0 && a.m < end && uint(iy) < uint(H) && uint(ix) < uint(W) ? ((a.n * H + iy) * W + ix) * C4 + t.c : -1;
 }
 
-uvec2 prologue(uvec2 words, int i) { return PROLOGUE == 0u ? words : to_halves(prologue(halves(words), gain[i], offset[i])); }
+uvec2 prologue(uvec2 words, int i) { return PROLOGUE == 0u ? words : to_words(prologue(from_words(words), gain[i], offset[i])); }
 
 uvec2 quad(Pixel a, int i) {
   int at = quad_at(a, taps[i]);

@@ -46,8 +46,8 @@ void main() {
     do {
       // Past the end the last pixel is read again, and counts nothing.
 #define FETCH_X(u, j) { int iy = p * stride - pad + r[j], ix = q * stride - pad + s[j]; bool inside = ONE_TAP || (uint(iy) < uint(H) && uint(ix) < uint(W)); \
-      vec4 v = texelFetch(X, mix(0, ((n * H + iy) * W + ix) * C4 + c[j], inside)); x[4 * u + j] = mix(vec4(0), prologue(v, scale[j], shift[j]), bvec4(inside)); }
-#define FETCH_DY(u, j) b[u][j] = mix(vec4(0), texelFetch(Dy, d + k[j]), bvec4(at + u < end));
+      vec4 v = ACTIVATION(X, mix(0, ((n * H + iy) * W + ix) * C4 + c[j], inside)); x[4 * u + j] = mix(vec4(0), prologue(v, scale[j], shift[j]), bvec4(inside)); }
+#define FETCH_DY(u, j) b[u][j] = mix(vec4(0), ACTIVATION(Dy, d + k[j]), bvec4(at + u < end));
 #define FETCH(u) { int d = ((n * P + p) * Q + q) * K4; EACH_COLUMN(FETCH_DY, u) FETCH_X(u, 0) FETCH_X(u, 1) FETCH_X(u, 2) FETCH_X(u, 3) \
       q += int(at + u + 1 < end); bool wrapQ = q == qs.y; q = mix(q, qs.x, wrapQ); p += int(wrapQ); bool wrapP = p == ps.y; p = mix(p, ps.x, wrapP); n += int(wrapP); }
       EACH_PIXEL(FETCH)

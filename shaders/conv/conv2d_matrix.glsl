@@ -15,7 +15,7 @@ layout(std430, binding = 1) readonly buffer WeightsOctets { uvec4 w8[]; };
 #undef STORAGE
 #undef LOAD
 #define STORAGE uvec2
-#define LOAD(name, i) halves(name[i])
+#define LOAD(name, i) from_words(name[i])
 #include "norm_sums.glsl"
 #define OUT 8
 #else
@@ -56,8 +56,8 @@ uvec2 prologue(uvec2 words, int i) {
   return words;
 #else
   if (!ON_LOAD) return words;
-  vec4 a = normalised(halves(words), gain[i], offset[i]);
-  return to_halves(NORM == 2u ? rectified(a) : a);
+  vec4 a = normalised(from_words(words), gain[i], offset[i]);
+  return to_words(NORM == 2u ? rectified(a) : a);
 #endif
 }
 

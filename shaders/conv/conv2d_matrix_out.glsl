@@ -36,22 +36,22 @@ void write_out(int m0, int k0) {
 #ifndef NORM_SUMS
       if (ON_STORE) v = normalised(v, scale[k], shift[k]);
 #endif
-      if (ACCUMULATE) v += halves(y[at]);
+      if (ACCUMULATE) v += from_words(y[at]);
 #ifdef NORM_SUMS
-      vec4 x = halves(normX[at]);
+      vec4 x = from_words(normX[at]);
       v = open_gradient(v, x, at, n);
 #else
       if (NORM == 4u) v = rectified(v);
 #endif
-      uvec2 words = to_halves(v);
+      uvec2 words = to_words(v);
       y[at] = words;
       if (!STATISTICS) continue;
 #ifdef NORM_SUMS
-      add_to(sums, halves(words), x, n);
+      add_to(sums, from_words(words), x, n);
 #else
-      vec4 delta = halves(words) - mine.first;
+      vec4 delta = from_words(words) - mine.first;
       mine.first += delta / float(++rows);
-      mine.second += delta * (halves(words) - mine.first);
+      mine.second += delta * (from_words(words) - mine.first);
 #endif
     }
     barrier();

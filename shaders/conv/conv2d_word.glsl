@@ -48,11 +48,11 @@ void main() {
     do {
       int channel = ON_LOAD ? c : 0;
       vec4 scale = texelFetch(Scale, channel), shift = texelFetch(Shift, channel);
-#define FETCH(i, j) b[0][j] = texelFetch(Wt, wAt[j]); b[1][j] = texelFetch(Wt, wAt[j] + K4); b[2][j] = texelFetch(Wt, wAt[j] + 2 * K4); \
-      b[3][j] = texelFetch(Wt, wAt[j] + 3 * K4); wAt[j] += 4 * K4;
+#define FETCH(i, j) b[0][j] = ACTIVATION(Wt, wAt[j]); b[1][j] = ACTIVATION(Wt, wAt[j] + K4); b[2][j] = ACTIVATION(Wt, wAt[j] + 2 * K4); \
+      b[3][j] = ACTIVATION(Wt, wAt[j] + 3 * K4); wAt[j] += 4 * K4;
       EACH_COLUMN(FETCH, 0)
 #define TERM(i, j) acc[i][j] += (x.x * b[0][j] + x.y * b[1][j]) + (x.z * b[2][j] + x.w * b[3][j]);
-#define MULTIPLY(i) { vec4 x = mix(vec4(0), prologue(texelFetch(X, at[i] + c), scale, shift), bvec4(inside[i])); EACH_COLUMN(TERM, i) }
+#define MULTIPLY(i) { vec4 x = mix(vec4(0), prologue(ACTIVATION(X, at[i] + c), scale, shift), bvec4(inside[i])); EACH_COLUMN(TERM, i) }
       EACH_ROW(MULTIPLY)
     } while (++c < C4);
     s++;

@@ -26,9 +26,13 @@ const uint LOADS_A = ROWS * DEPTH / (8 * INVOCATIONS), LOADS_B = COLUMNS * DEPTH
 shared uvec4 tile[SIZE_AB > SIZE_C ? SIZE_AB : SIZE_C];
 coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator> sum[WM * WN];
 
+#ifdef BF16
+#include "words.glsl"
+#else
 // Device halves: the conversion rounds to the nearest on the compilers of tests/drivers (docs/decisions.md), and to infinity beyond the largest.
-uvec2 to_halves(vec4 v) { return uvec2(packFloat2x16(f16vec2(v.xy)), packFloat2x16(f16vec2(v.zw))); }
-vec4 halves(uvec2 words) { return vec4(vec2(unpackFloat2x16(words.x)), vec2(unpackFloat2x16(words.y))); }
+uvec2 to_words(vec4 v) { return uvec2(packFloat2x16(f16vec2(v.xy)), packFloat2x16(f16vec2(v.zw))); }
+vec4 from_words(uvec2 words) { return vec4(vec2(unpackFloat2x16(words.x)), vec2(unpackFloat2x16(words.y))); }
+#endif
 
 void clear_sums() {
   [[unroll]] for (uint i = 0; i < WM * WN; i++) sum[i] = coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>(0.0);
@@ -37,7 +41,7 @@ void clear_sums() {
 void multiply_tiles() {
   uint row = gl_SubgroupID / SX * WM * MATRIX_M, column = gl_SubgroupID % SX * WN * MATRIX_N;
   [[unroll]] for (uint k = 0; k < DEPTH; k += MATRIX_K) {
-    coopmat<float16_t, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA> a[WM];
+    coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA> a[WM];
     [[unroll]] for (uint i = 0; i < WM; i++)
 #ifdef A_BY_COLUMNS
       coopMatLoad(a[i], tile, k * PITCH_A + (row + i * MATRIX_M) / 8, PITCH_A, gl_CooperativeMatrixLayoutColumnMajor);
@@ -45,7 +49,7 @@ void multiply_tiles() {
       coopMatLoad(a[i], tile, (row + i * MATRIX_M) * PITCH_A + k / 8, PITCH_A, gl_CooperativeMatrixLayoutRowMajor);
 #endif
     [[unroll]] for (uint j = 0; j < WN; j++) {
-      coopmat<float16_t, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB> b;
+      coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB> b;
       coopMatLoad(b, tile, SIZE_A + k * PITCH_B + (column + j * MATRIX_N) / 8, PITCH_B, gl_CooperativeMatrixLayoutRowMajor);
       [[unroll]] for (uint i = 0; i < WM; i++) sum[i * WN + j] = coopMatMulAdd(a[i], b, sum[i * WN + j]);
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compiles the shaders that Debian 12's glslc cannot (cooperative matrices) into prebuilt/<family>/<name>.spv, and writes SHA256SUMS: the hashes of their sources,
+# Compiles the shaders that older glslc cannot (cooperative matrices, bfloat16) into prebuilt/<family>/<name>.spv, and writes SHA256SUMS: the hashes of their sources,
 # includes and all, and of the results. A test fails where a hash is not that of the file. Run it after each change of such a shader.
-# usage: shaders/prebuilt/make.sh [ROOT]     ROOT: a Debian root (13 or later, made by debootstrap) with the package glslc; without it: this machine's glslc
+# usage: shaders/prebuilt/make.sh [ROOT]     ROOT: the absolute path of a Debian root (sid, made by debootstrap) with the package glslc; without it: this machine's glslc
 set -euo pipefail
 root=${1:-}
 shaders=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,14 +13,20 @@ flags=(--target-env=vulkan1.2 -O -Werror -I common)
 
 cd "$shaders"
 files=()
-while read -r source; do
-  target=prebuilt/${source%.comp}.spv
-  run glslc "${flags[@]}" -o result.spv "$source"
+# compile SOURCE NAME FLAGS...
+compile() {
+  local source=$1 target=prebuilt/$2.spv inputs
+  shift 2
+  run glslc "${flags[@]}" "$@" -o result.spv "$source"
   mkdir -p "$(dirname "$target")"
   cp "$work/result.spv" "$target"
   # "target: source include include ..."
-  read -r -a inputs < <(run glslc "${flags[@]}" -M "$source" | cut -d: -f2)
+  read -r -a inputs < <(run glslc "${flags[@]}" "$@" -M "$source" | cut -d: -f2)
   files+=("${inputs[@]}" "$target")
-done < <(grep -rl --include=*.comp GL_KHR_cooperative_matrix . | sed 's|^\./||' | sort)
+}
+while read -r source; do
+  compile "$source" "${source%.comp}"
+  compile "$source" "${source%.comp}_bf16" -DBF16
+done < <(find . -name '*_coopmat.comp' | sed 's|^\./||' | sort)
 printf '%s\n' "${files[@]}" | sort -u | xargs sha256sum >prebuilt/SHA256SUMS
 cat prebuilt/SHA256SUMS

@@ -139,10 +139,9 @@ public static class ConvTuner
         if (work.Norm is { } mask)
         {
             var op = new ConvNormCase(work.Geometry, mask, work.Accumulate).ToOpCase();
-            return work.Storage == DType.Float16 ? op.InHalf("dy", "w", "norm_x", "norm_y", "dx", "dnorm") : op;
+            return op.In(work.Storage, "dy", "w", "norm_x", "norm_y", "dx", "dnorm");
         }
-        var plain = new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.Accumulate, work.OnStore).ToOpCase(caps);
-        return work.Storage == DType.Float16 ? plain.InHalf("x", "w", "y", "dx", "dy") : plain;
+        return new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.Accumulate, work.OnStore).ToOpCase(caps).In(work.Storage, "x", "w", "y", "dx", "dy");
     }
 
     private static IEnumerable<Dispatch> Convolutions(IEnumerable<Dispatch> dispatches) => dispatches.Where(d => d.Kernel.Name.StartsWith("conv/", StringComparison.Ordinal));

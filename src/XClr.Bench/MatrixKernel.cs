@@ -3,7 +3,7 @@ using XClr.Gpu;
 
 namespace XClr.Bench;
 
-/// <summary>Rate of a device's matrix units at one shape, with fp16 inputs and fp32 accumulators: 10^9 floating-point operations per second, a multiply-add counting two.</summary>
+/// <summary>Rate of a device's matrix units at one shape, with inputs of 16 bits and fp32 accumulators: 10^9 floating-point operations per second, a multiply-add counting two.</summary>
 public sealed record MatrixRate(CooperativeMatrixShape Shape, double GigaflopsPerSecond);
 
 /// <summary>
@@ -21,9 +21,13 @@ public static class MatrixKernel
 
     private readonly record struct Params(uint Groups, uint Steps);
 
-    private static readonly Kernel<Params> Multiply = new("bench/matrix_fwd_coopmat", reads: 2, writes: 2);
+    private static readonly Kernel<Params> OfHalf = new("bench/matrix_fwd_coopmat", reads: 2, writes: 2);
+    private static readonly Kernel<Params> OfBFloat16 = new("bench/matrix_fwd_coopmat_bf16", reads: 2, writes: 2);
 
-    internal static string KernelName => Multiply.Name;
+    internal static IEnumerable<string> KernelNames => [OfHalf.Name, OfBFloat16.Name];
+
+    /// <summary>The shapes of a device that can be measured: fp16 or bf16 operands, sums in fp32.</summary>
+    public static IReadOnlyList<CooperativeMatrixShape> Shapes(DeviceCaps caps) => [.. caps.HalfMatrixShapes, .. caps.BFloat16MatrixShapes];
 
     /// <summary>The best rate of all shapes, GFLOP/s; null where the device has no cooperative matrices.</summary>
     /// <exception cref="GpuException">The device computes wrong products.</exception>
@@ -31,10 +35,10 @@ public static class MatrixKernel
 
     /// <summary>The rates of all shapes; empty where the device has no cooperative matrices. A fraction of a second each.</summary>
     /// <exception cref="GpuException">The device computes wrong products.</exception>
-    public static IReadOnlyList<MatrixRate> MeasureAll(GpuDevice device) => [.. device.Caps.HalfMatrixShapes.Select(s => new MatrixRate(s, Rate(device, s)))];
+    public static IReadOnlyList<MatrixRate> MeasureAll(GpuDevice device) => [.. Shapes(device.Caps).Select(s => new MatrixRate(s, Rate(device, s)))];
 
-    /// <summary>Sum over i, j of steps * (a[i] * b[j]), once per subgroup. a: [Rows,M,K], b: [Columns,K,N]; result: [groups,subgroups,M,N].</summary>
-    public static float[] Run(GpuDevice device, CooperativeMatrixShape shape, ReadOnlySpan<Half> a, ReadOnlySpan<Half> b, int groups, int steps)
+    /// <summary>Sum over i, j of steps * (a[i] * b[j]), once per subgroup. a: [Rows,M,K], b: [Columns,K,N], both rounded to the shape's type; result: [groups,subgroups,M,N].</summary>
+    public static float[] Run(GpuDevice device, CooperativeMatrixShape shape, ReadOnlySpan<float> a, ReadOnlySpan<float> b, int groups, int steps)
     {
         using var work = new Work(device, shape, groups);
         work.Upload(a, b);
@@ -43,13 +47,25 @@ public static class MatrixKernel
         return work.Download();
     }
 
-    private static Kernel<Params> Specialised(CooperativeMatrixShape shape) => Multiply.With((uint)shape.M, (uint)shape.N, (uint)shape.K);
+    private static Kernel<Params> Specialised(CooperativeMatrixShape shape) => (IsBFloat16(shape) ? OfBFloat16 : OfHalf).With((uint)shape.M, (uint)shape.N, (uint)shape.K);
+
+    private static bool IsBFloat16(CooperativeMatrixShape shape) => shape.A == "bfloat16";
+
+    private static ushort[] Rounded(CooperativeMatrixShape shape, ReadOnlySpan<float> values)
+    {
+        var bits = new ushort[values.Length];
+        for (var i = 0; i < bits.Length; i++)
+        {
+            bits[i] = IsBFloat16(shape) ? BFloat16.Round(values[i]) : BitConverter.HalfToUInt16Bits((Half)values[i]);
+        }
+        return bits;
+    }
 
     private static double Rate(GpuDevice device, CooperativeMatrixShape shape)
     {
         // Small multiples of 1/8: every product and sum is exact in fp32, so that the check below needs no tolerance.
-        Half[] a = [.. Enumerable.Range(0, Rows * shape.M * shape.K).Select(i => (Half)((i * 5 % 17 - 8) / 8f))];
-        Half[] b = [.. Enumerable.Range(0, Columns * shape.K * shape.N).Select(i => (Half)((i * 7 % 13 - 6) / 8f))];
+        float[] a = [.. Enumerable.Range(0, Rows * shape.M * shape.K).Select(i => (i * 5 % 17 - 8) / 8f)];
+        float[] b = [.. Enumerable.Range(0, Columns * shape.K * shape.N).Select(i => (i * 7 % 13 - 6) / 8f)];
         Check(device, shape, a, b);
         using var work = new Work(device, shape, TimedGroups);
         work.Upload(a, b);
@@ -64,7 +80,7 @@ public static class MatrixKernel
     }
 
     // A driver that emulates matrices badly, or executes nothing, must not have its speed measured.
-    private static void Check(GpuDevice device, CooperativeMatrixShape shape, Half[] a, Half[] b)
+    private static void Check(GpuDevice device, CooperativeMatrixShape shape, float[] a, float[] b)
     {
         const int Steps = 3;
         var found = Run(device, shape, a, b, groups: 2, Steps);
@@ -91,10 +107,10 @@ public static class MatrixKernel
         private readonly GpuBuffer c = new("c", 4L * groups * (Invocations / device.Caps.MinSubgroupSize) * shape.M * shape.N, MemoryCategory.Outputs);
         private readonly GpuBuffer subgroups = new("subgroups", 4, MemoryCategory.Outputs);
 
-        public void Upload(ReadOnlySpan<Half> first, ReadOnlySpan<Half> second)
+        public void Upload(ReadOnlySpan<float> first, ReadOnlySpan<float> second)
         {
-            device.Transfer.Upload(a, first);
-            device.Transfer.Upload(b, second);
+            device.Transfer.Upload<ushort>(a, Rounded(shape, first));
+            device.Transfer.Upload<ushort>(b, Rounded(shape, second));
         }
 
         public Plan Build(int steps) => Plan.Build(
@@ -121,7 +137,7 @@ public static class MatrixKernel
             device.Transfer.Download(subgroups, count);
             return count[0] > 0 && count[0] <= Invocations / device.Caps.MinSubgroupSize
                 ? (int)count[0]
-                : throw new GpuException($"{device.Caps.Name} did not run {Multiply.Name}: it left {count[0]} as the number of subgroups of {Invocations} invocations.");
+                : throw new GpuException($"{device.Caps.Name} did not run {Specialised(shape).Name}: it left {count[0]} as the number of subgroups of {Invocations} invocations.");
         }
 
         public void Dispose()

@@ -78,6 +78,10 @@ public static class OpBench
             {
                 UploadRepeated<Half>(device, tensors[input.Name], [.. Ordinary(input.Shape.Count).Select(v => (Half)v)]);
             }
+            else if (input.Type == DType.BFloat16)
+            {
+                UploadRepeated<ushort>(device, tensors[input.Name], [.. Ordinary(input.Shape.Count).Select(BFloat16.Round)]);
+            }
             else
             {
                 UploadRepeated<float>(device, tensors[input.Name], [.. Ordinary(input.Shape.Count)]);

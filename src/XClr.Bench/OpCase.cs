@@ -31,10 +31,14 @@ public sealed record OpCase(string Name, IReadOnlyList<OpTensor> Inputs, IReadOn
     public Dictionary<string, Tensor> NewTensors() =>
         Inputs.Concat(Outputs).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => Tensor.Persistent(t.Name, t.Shape, MemoryCategory.Inputs, t.Type));
 
-    /// <summary>The same case with these tensors stored as fp16.</summary>
-    public OpCase InHalf(params IReadOnlyList<string> names)
+    /// <summary>The same case with these tensors stored as fp16 or bf16; itself for fp32.</summary>
+    public OpCase In(DType storage, params IReadOnlyList<string> names)
     {
-        OpTensor Stored(OpTensor t) => names.Contains(t.Name) ? t with { Type = DType.Float16 } : t;
-        return this with { Name = $"{Name} f16", Inputs = [.. Inputs.Select(Stored)], Outputs = [.. Outputs.Select(Stored)] };
+        if (storage == DType.Float32)
+        {
+            return this;
+        }
+        OpTensor Stored(OpTensor t) => names.Contains(t.Name) ? t with { Type = storage } : t;
+        return this with { Name = $"{Name} {(storage == DType.BFloat16 ? "bf16" : "f16")}", Inputs = [.. Inputs.Select(Stored)], Outputs = [.. Outputs.Select(Stored)] };
     }
 }

@@ -20,7 +20,7 @@ public static class PeakBench
     private static readonly Kernel<FmaParams> Fma = new("bench/fma_peak", reads: 0, writes: 1);
 
     /// <summary>Identifies the code that measures.</summary>
-    internal static string CodeHash => string.Join('-', new[] { Copy.Name, CopyWord.Name, Fma.Name, MatrixKernel.KernelName }.Select(ShaderLibrary.Hash));
+    internal static string CodeHash => string.Join('-', new[] { Copy.Name, CopyWord.Name, Fma.Name }.Concat(MatrixKernel.KernelNames).Select(ShaderLibrary.Hash));
 
     /// <summary>Measures the peaks now.</summary>
     /// <exception cref="GpuException">The device has no timestamps.</exception>

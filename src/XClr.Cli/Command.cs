@@ -26,7 +26,7 @@ public abstract class Command
     protected static Arch ArchOf(string text) => Name<Arch>("--arch", text, "resnet18, resnet34, resnet50, resnet101");
 
     /// <summary>What --precision names.</summary>
-    protected static Precision PrecisionOf(string text) => Name<Precision>("--precision", text, "fp32, amp");
+    protected static Precision PrecisionOf(string text) => Name<Precision>("--precision", text, "fp32, amp, bf16");
 
     /// <summary>Checks a value of the command line.</summary>
     /// <exception cref="UsageException">It is not accepted.</exception>

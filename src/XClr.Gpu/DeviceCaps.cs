@@ -81,9 +81,23 @@ public sealed record DeviceCaps
     public required IReadOnlyList<CooperativeMatrixShape> CooperativeMatrixShapes { get; init; }
 
     /// <summary>The shapes that multiply fp16 into fp32; none where the device lacks the feature, fp16 or 16-bit storage.</summary>
-    public IReadOnlyList<CooperativeMatrixShape> HalfMatrixShapes => CooperativeMatrix && ShaderFloat16 && StorageBuffer16Bit
-        ? [.. CooperativeMatrixShapes.Where(s => (s.A, s.B, s.C, s.Result) == ("float16", "float16", "float32", "float32")).Distinct()]
-        : [];
+    public IReadOnlyList<CooperativeMatrixShape> HalfMatrixShapes => CooperativeMatrix && ShaderFloat16 && StorageBuffer16Bit ? MatrixShapes("float16") : [];
+
+    /// <summary>bfloat16 in shaders: VK_KHR_shader_bfloat16's feature bit shaderBFloat16Type.</summary>
+    public bool BFloat16 { get; init; }
+
+    /// <summary>Its feature bit shaderBFloat16CooperativeMatrix.</summary>
+    public bool BFloat16Matrices { get; init; }
+
+    /// <summary>
+    /// True: storage as bfloat16 is for devices that report it. XCLR_CAPS=needsBFloat16=0 lets others store it too: the kernels without matrices pack it in 32-bit words and need no feature.
+    /// </summary>
+    public bool NeedsBFloat16 { get; init; } = true;
+
+    /// <summary>The shapes that multiply bfloat16 into fp32; none where the device lacks a feature.</summary>
+    public IReadOnlyList<CooperativeMatrixShape> BFloat16MatrixShapes => CooperativeMatrix && BFloat16 && BFloat16Matrices ? MatrixShapes("bfloat16") : [];
+
+    private CooperativeMatrixShape[] MatrixShapes(string type) => [.. CooperativeMatrixShapes.Where(s => (s.A, s.B, s.C, s.Result) == (type, type, "float32", "float32")).Distinct()];
 
     /// <summary>The driver tells registers, spills and the like of a pipeline (VK_KHR_pipeline_executable_properties).</summary>
     public required bool PipelineStatistics { get; init; }
@@ -165,6 +179,9 @@ public sealed record DeviceCaps
         "bufferdeviceaddress" => this with { BufferDeviceAddress = Off(key, text, BufferDeviceAddress), LaneRowKernels = LaneRowKernels && Off(key, text, BufferDeviceAddress) },
         "subgroupsizecontrol" => this with { SubgroupSizeControl = Off(key, text, SubgroupSizeControl) },
         "cooperativematrix" => this with { CooperativeMatrix = Off(key, text, CooperativeMatrix) },
+        "bfloat16" => this with { BFloat16 = Off(key, text, BFloat16), BFloat16Matrices = BFloat16Matrices && Off(key, text, BFloat16) },
+        "bfloat16matrices" => this with { BFloat16Matrices = Off(key, text, BFloat16Matrices) },
+        "needsbfloat16" => this with { NeedsBFloat16 = Off(key, text, NeedsBFloat16) },
         "pipelinestatistics" => this with { PipelineStatistics = Off(key, text, PipelineStatistics) },
         "cpukernels" => this with { CpuKernels = Off(key, text, CpuKernels), LaneRowKernels = LaneRowKernels && Off(key, text, CpuKernels) },
         "lanerowkernels" => this with { LaneRowKernels = Off(key, text, LaneRowKernels) },

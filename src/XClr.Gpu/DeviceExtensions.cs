@@ -8,6 +8,8 @@ internal static class DeviceExtensions
     /// <summary>With it, and the flag for it, the loader lists drivers that lack parts of Vulkan too.</summary>
     public const string Portability = "VK_KHR_portability_enumeration";
 
+    public const string BFloat16 = "VK_KHR_shader_bfloat16";
+
     /// <summary>
     /// Marks a driver that lacks parts of Vulkan, such as MoltenVK; where it is offered it must be enabled. Its feature flags stay off: they concern events, samplers, image views, blending,
     /// rasterisation and tessellation, none of which this engine uses (buffers, texel buffers, compute pipelines, memory barriers).
@@ -25,6 +27,7 @@ internal static class DeviceExtensions
         [
             (caps.SubgroupSizeControl || caps.CooperativeMatrix, "VK_EXT_subgroup_size_control"),
             (caps.CooperativeMatrix, "VK_KHR_cooperative_matrix"),
+            (caps.BFloat16, BFloat16),
             (caps.PipelineStatistics, PipelineExecutables.Extension),
             (caps.CalibratedTimestamps, CalibratedTimestamps.Extension(offered)),
             (offered.Contains(PortabilitySubset), PortabilitySubset),

@@ -86,6 +86,8 @@ internal static unsafe class DeviceProbe
                 ShaderCores = ShaderCores(vk, device, extensions),
                 CooperativeMatrix = cooperative,
                 CooperativeMatrixShapes = cooperative ? Shapes(instance, device) : [],
+                BFloat16 = features.BFloat16,
+                BFloat16Matrices = features.BFloat16 && features.BFloat16Matrices,
                 PipelineStatistics = features.Statistics,
                 TimestampPeriod = queue.Bits == 0 ? 0 : limits.TimestampPeriod,
                 TimestampValidBits = queue.Bits,
@@ -125,7 +127,7 @@ internal static unsafe class DeviceProbe
         return [.. properties.Select(e => SilkMarshal.PtrToString((nint)e.ExtensionName)!)];
     }
 
-    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool Statistics) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions)
+    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool BFloat16, bool BFloat16Matrices, bool Statistics) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions)
     {
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr };
         var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures };
@@ -142,6 +144,12 @@ internal static unsafe class DeviceProbe
             cooperative.PNext = v12.PNext;
             v12.PNext = &cooperative;
         }
+        var bfloat16 = new PhysicalDeviceShaderBfloat16FeaturesKHR { SType = StructureType.PhysicalDeviceShaderBfloat16FeaturesKhr };
+        if (extensions.Contains(DeviceExtensions.BFloat16))
+        {
+            bfloat16.PNext = v12.PNext;
+            v12.PNext = &bfloat16;
+        }
         var executables = new PhysicalDevicePipelineExecutablePropertiesFeaturesKHR { SType = StructureType.PhysicalDevicePipelineExecutablePropertiesFeaturesKhr };
         if (extensions.Contains(PipelineExecutables.Extension))
         {
@@ -150,7 +158,8 @@ internal static unsafe class DeviceProbe
         }
         vk.GetPhysicalDeviceFeatures2(device, &features);
         return v12.TimelineSemaphore
-            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix && v12.VulkanMemoryModel && hasControl && control.ComputeFullSubgroups, executables.PipelineExecutableInfo)
+            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix && v12.VulkanMemoryModel && hasControl && control.ComputeFullSubgroups,
+                bfloat16.ShaderBFloat16Type, bfloat16.ShaderBFloat16CooperativeMatrix, executables.PipelineExecutableInfo)
             : throw new GpuException("The device lacks timeline semaphores, which Vulkan 1.2 requires.");
     }
 

@@ -68,8 +68,21 @@ public sealed class GpuBuffer : IDisposable
     public static implicit operator BufferView(GpuBuffer buffer) => buffer.View;
 }
 
-/// <summary>A range of bytes of a buffer, as a kernel binds it. IsHalf: as a texel buffer it has four halves to a texel, not four floats.</summary>
-public readonly record struct BufferView(GpuBuffer Buffer, long Offset, long Bytes, bool IsHalf = false)
+/// <summary>What one texel, four values, of a buffer is to a kernel that reads it as a texel buffer.</summary>
+public enum TexelType
+{
+    /// <summary>RGBA32F.</summary>
+    Single,
+
+    /// <summary>RGBA16F.</summary>
+    Half,
+
+    /// <summary>RG32UI: bfloat16, for which there is no format; the kernel unpacks the words.</summary>
+    BFloat16,
+}
+
+/// <summary>A range of bytes of a buffer, as a kernel binds it.</summary>
+public readonly record struct BufferView(GpuBuffer Buffer, long Offset, long Bytes, TexelType Texel = TexelType.Single)
 {
     /// <summary>A part of this range; offset and bytes are relative to it.</summary>
     public BufferView Slice(long offset, long bytes) => offset >= 0 && bytes > 0 && offset + bytes <= Bytes

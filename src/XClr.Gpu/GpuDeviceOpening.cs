@@ -63,6 +63,8 @@ public sealed unsafe partial class GpuDevice
             LaneRowKernels = caps.LaneRowKernels && Has(nameof(caps.ShaderInt64)) && Has(nameof(caps.BufferDeviceAddress)),
             SubgroupSizeControl = caps.SubgroupSizeControl && Has(nameof(caps.SubgroupSizeControl)),
             CooperativeMatrix = caps.CooperativeMatrix && Has(nameof(caps.CooperativeMatrix)),
+            BFloat16 = caps.BFloat16 && Has(nameof(caps.BFloat16)),
+            BFloat16Matrices = caps.BFloat16Matrices && Has(nameof(caps.BFloat16Matrices)),
             PipelineStatistics = caps.PipelineStatistics && Has(nameof(caps.PipelineStatistics)),
             CalibratedTimestamps = caps.CalibratedTimestamps && Has(nameof(caps.CalibratedTimestamps)),
         };
@@ -109,6 +111,7 @@ public sealed unsafe partial class GpuDevice
         }
         var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures, SubgroupSizeControl = Caps.SubgroupSizeControl, ComputeFullSubgroups = Caps.CooperativeMatrix };
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, CooperativeMatrix = true };
+        var bfloat16 = new PhysicalDeviceShaderBfloat16FeaturesKHR { SType = StructureType.PhysicalDeviceShaderBfloat16FeaturesKhr, ShaderBFloat16Type = true, ShaderBFloat16CooperativeMatrix = Caps.BFloat16Matrices && Caps.CooperativeMatrix };
         var executables = new PhysicalDevicePipelineExecutablePropertiesFeaturesKHR { SType = StructureType.PhysicalDevicePipelineExecutablePropertiesFeaturesKhr, PipelineExecutableInfo = true };
         var v12 = new PhysicalDeviceVulkan12Features
         {
@@ -128,6 +131,11 @@ public sealed unsafe partial class GpuDevice
         {
             cooperative.PNext = v12.PNext;
             v12.PNext = &cooperative;
+        }
+        if (Caps.BFloat16)
+        {
+            bfloat16.PNext = v12.PNext;
+            v12.PNext = &bfloat16;
         }
         if (Caps.PipelineStatistics)
         {

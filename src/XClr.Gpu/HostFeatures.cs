@@ -27,6 +27,7 @@ public static unsafe class HostFeatures
         var full = enabled.Contains(nameof(PhysicalDeviceSubgroupSizeControlFeatures.ComputeFullSubgroups));
         var matrices = extensions.Contains("VK_KHR_cooperative_matrix") && full && enabled.Contains(nameof(PhysicalDeviceVulkan12Features.VulkanMemoryModel));
         Keep(enabled, nameof(DeviceCaps.CooperativeMatrix), matrices);
+        Keep(enabled, nameof(DeviceCaps.BFloat16), extensions.Contains(DeviceExtensions.BFloat16));
         Keep(enabled, nameof(DeviceCaps.PipelineStatistics), extensions.Contains(PipelineExecutables.Extension));
         if (CalibratedTimestamps.Extension(extensions) is not null)
         {
@@ -57,6 +58,8 @@ public static unsafe class HostFeatures
         StructureType.PhysicalDeviceVulkan13Features => OfSizes(((PhysicalDeviceVulkan13Features*)link)->SubgroupSizeControl, ((PhysicalDeviceVulkan13Features*)link)->ComputeFullSubgroups),
         StructureType.PhysicalDeviceSubgroupSizeControlFeatures => OfSizes(((PhysicalDeviceSubgroupSizeControlFeatures*)link)->SubgroupSizeControl, ((PhysicalDeviceSubgroupSizeControlFeatures*)link)->ComputeFullSubgroups),
         StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr => [(nameof(DeviceCaps.CooperativeMatrix), ((PhysicalDeviceCooperativeMatrixFeaturesKHR*)link)->CooperativeMatrix)],
+        StructureType.PhysicalDeviceShaderBfloat16FeaturesKhr =>
+            [(nameof(DeviceCaps.BFloat16), ((PhysicalDeviceShaderBfloat16FeaturesKHR*)link)->ShaderBFloat16Type), (nameof(DeviceCaps.BFloat16Matrices), ((PhysicalDeviceShaderBfloat16FeaturesKHR*)link)->ShaderBFloat16CooperativeMatrix)],
         StructureType.PhysicalDevicePipelineExecutablePropertiesFeaturesKhr => [(nameof(DeviceCaps.PipelineStatistics), ((PhysicalDevicePipelineExecutablePropertiesFeaturesKHR*)link)->PipelineExecutableInfo)],
         _ => [],
     };

@@ -6,7 +6,7 @@ namespace XClr.Gpu;
 /// <summary>
 /// A compute shader as the code that owns it sees it: its name ("norm/batchnorm_fwd": shader file, SPIR-V resource, profiler label),
 /// how many buffers it reads and writes (binding order: reads, then writes) and its push constants' size. The first <see cref="Texels"/> reads are
-/// declared <c>uniform samplerBuffer</c> in the shader, one vec4 of floats (or halves, <see cref="BufferView.IsHalf"/>) per texel: CPU drivers load those many times faster than storage buffers.
+/// declared <c>uniform samplerBuffer</c> (or <c>usamplerBuffer</c>) in the shader, four values per texel (<see cref="BufferView.Texel"/>): CPU drivers load those many times faster than storage buffers.
 /// The first <see cref="Pointers"/> reads are not bound: their addresses stand before <c>TParams</c> in the push constants, as pointers (GL_EXT_buffer_reference); the bindings begin behind them.
 /// The first <see cref="Images"/> reads are a host's images (<c>uniform texture2D</c>, no sampler); such a kernel is recorded by <see cref="HostCommands"/>, not into a plan.
 /// </summary>
@@ -33,7 +33,7 @@ public abstract class Kernel
     public int Reads { get; }
     public int Writes { get; }
 
-    /// <summary>How many of the reads, the first ones, are bound as uniform texel buffers of RGBA32F or RGBA16F; 0 = all are storage buffers.</summary>
+    /// <summary>How many of the reads, the first ones, are bound as uniform texel buffers; 0 = all are storage buffers.</summary>
     public int Texels { get; }
 
     /// <summary>How many of the reads, the first ones, are given as device addresses (<see cref="DeviceCaps.BufferDeviceAddress"/>); a kernel has these or texels, not both.</summary>

@@ -211,7 +211,7 @@ public sealed unsafe partial class Plan : IDisposable
             buffers[i] = new DescriptorBufferInfo(slice.Block.Handle, (ulong)(slice.Offset + views[i].Offset), (ulong)views[i].Bytes);
             if (i < dispatch.Kernel.Texels)
             {
-                texels[i] = CreateTexelView(buffers[i], views[i].IsHalf);
+                texels[i] = CreateTexelView(buffers[i], views[i].Texel);
             }
             writes[i] = new WriteDescriptorSet
             {
@@ -227,13 +227,13 @@ public sealed unsafe partial class Plan : IDisposable
         device.Vk.UpdateDescriptorSets(device.Handle, (uint)views.Length, writes, 0, null);
     }
 
-    private Silk.NET.Vulkan.BufferView CreateTexelView(DescriptorBufferInfo range, bool half)
+    private Silk.NET.Vulkan.BufferView CreateTexelView(DescriptorBufferInfo range, TexelType texel)
     {
         var info = new BufferViewCreateInfo
         {
             SType = StructureType.BufferViewCreateInfo,
             Buffer = range.Buffer,
-            Format = half ? Format.R16G16B16A16Sfloat : Format.R32G32B32A32Sfloat,
+            Format = texel switch { TexelType.Half => Format.R16G16B16A16Sfloat, TexelType.BFloat16 => Format.R32G32Uint, _ => Format.R32G32B32A32Sfloat },
             Offset = range.Offset,
             Range = range.Range,
         };

@@ -158,7 +158,7 @@ public sealed class Recorder(DeviceCaps caps)
         {
             throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes, above the device's maxStorageBufferRange of {Caps.MaxStorageBufferRange}; the op must slice it.");
         }
-        var (texel, most) = view.IsHalf ? (DeviceCaps.TexelBytes / 2, Caps.MaxTexelBufferBytes / 2) : (DeviceCaps.TexelBytes, Caps.MaxTexelBufferBytes);
+        var (texel, most) = view.Texel == TexelType.Single ? (DeviceCaps.TexelBytes, Caps.MaxTexelBufferBytes) : (DeviceCaps.TexelBytes / 2, Caps.MaxTexelBufferBytes / 2);
         if (texels && (view.Bytes % texel != 0 || view.Bytes > most))
         {
             throw new GpuException($"{kernel.Name}: {view.Buffer.Name} binds {view.Bytes} bytes as texels; they must be a multiple of {texel} and at most {most}.");

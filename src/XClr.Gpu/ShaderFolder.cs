@@ -43,13 +43,14 @@ public sealed class ShaderFolder
     /// <exception cref="ShaderException">The file does not compile, or does not bind what the program gives the kernel.</exception>
     public uint[] Load(Kernel kernel)
     {
-        var file = Path.Combine(folder, kernel.Name + ".comp");
+        var (source, define) = ShaderLibrary.SourceOf(kernel.Name);
+        var file = Path.Combine(folder, source + ".comp");
         var built = ShaderLibrary.Load(kernel.Name);
         if (!File.Exists(file))
         {
             return built;
         }
-        var words = compiler.Compile(file, Path.Combine(folder, Common));
+        var words = compiler.Compile(file, Path.Combine(folder, Common), define);
         RequireSameInterface(kernel, ShaderInterface.Read(words), file);
         compiled[kernel.Name] = !words.AsSpan().SequenceEqual(built);
         return words;

@@ -21,6 +21,8 @@ public enum ShaderCapability
     Float16 = 9,
     Int64 = 11,
     StorageBuffer16Bit = 4433,
+    BFloat16 = 5116,
+    BFloat16Matrices = 5118,
     VulkanMemoryModel = 5345,
     BufferAddresses = 5347,
     CooperativeMatrix = 6022,

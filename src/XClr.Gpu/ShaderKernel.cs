@@ -6,8 +6,8 @@ namespace XClr.Gpu;
 public sealed class ShaderKernel : Kernel
 {
     // Endings of file names, the longer first; a kernel without any is the portable one.
-    private static readonly string[] Variants = ["word_wide_f16", "word_f16", "word_wide", "word", "lanerow", Matrices, "f16"];
-    private const string Portable = "portable", Matrices = "coopmat";
+    private static readonly string[] Variants = ["word_wide_bf16", "word_bf16", BFloat16Matrices, "bf16", "word_wide_f16", "word_f16", "word_wide", "word", "lanerow", Matrices, "f16"];
+    private const string Portable = "portable", Matrices = "coopmat", BFloat16Matrices = "coopmat_bf16";
 
     private ShaderKernel(string name, ShaderInterface shader, int spirvBytes, ReadOnlySpan<uint> specialization)
         : base(name, shader.Bindings.Count(b => b.NonWritable), shader.Bindings.Count(b => !b.NonWritable), shader.Bindings.Count(b => b.Kind == BindingKind.Texels), 0, shader.Bindings.Count(b => b.Kind == BindingKind.Image), shader.PushBytes, [.. specialization])
@@ -58,12 +58,15 @@ public sealed class ShaderKernel : Kernel
         ShaderCapability.StorageBuffer16Bit when !caps.StorageBuffer16Bit => "16-bit storage",
         ShaderCapability.Int64 when !caps.ShaderInt64 => "64-bit integers",
         ShaderCapability.BufferAddresses when !caps.BufferDeviceAddress => "buffer addresses",
-        ShaderCapability.CooperativeMatrix or ShaderCapability.VulkanMemoryModel when caps.HalfMatrixShapes.Count == 0 => "cooperative matrices",
+        ShaderCapability.BFloat16 when !caps.BFloat16 => "bfloat16",
+        ShaderCapability.CooperativeMatrix or ShaderCapability.VulkanMemoryModel when Shapes(caps).Count == 0 => "cooperative matrices",
         _ => null,
     }).FirstOrDefault(l => l is not null);
 
     /// <summary>The kernel as a device can compile it: one of matrices (their M, N and K are its constants 0, 1, 2) at the device's first shape, unless the key named another.</summary>
-    public ShaderKernel On(DeviceCaps caps) => Variant == Matrices && Specialization.IsEmpty && caps.HalfMatrixShapes is [var first, ..]
+    public ShaderKernel On(DeviceCaps caps) => Variant is Matrices or BFloat16Matrices && Specialization.IsEmpty && Shapes(caps) is [var first, ..]
         ? new ShaderKernel(Name, Interface, SpirvBytes, [(uint)first.M, (uint)first.N, (uint)first.K])
         : this;
+
+    private IReadOnlyList<CooperativeMatrixShape> Shapes(DeviceCaps caps) => Variant == BFloat16Matrices ? caps.BFloat16MatrixShapes : caps.HalfMatrixShapes;
 }

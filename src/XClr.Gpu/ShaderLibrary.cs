@@ -17,6 +17,18 @@ public static class ShaderLibrary
     /// <summary>Identifies a kernel's code: 16 hex digits of its SHA-256.</summary>
     public static string Hash(string kernel) => Hashes.GetOrAdd(kernel, static k => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes<uint>(Load(k))))[..16]);
 
+    /// <summary>Name of the shader file that a kernel is compiled from, and the macro that is defined there; null = none. Two kernels, for fp16 and for bfloat16, come of one file (shaders/CMakeLists.txt).</summary>
+    public static (string Name, string? Define) SourceOf(string kernel)
+    {
+        const string BFloat16 = "_bf16";
+        if (!kernel.EndsWith(BFloat16, StringComparison.Ordinal))
+        {
+            return (kernel, null);
+        }
+        var name = kernel[..^BFloat16.Length];
+        return (name.EndsWith("_coopmat", StringComparison.Ordinal) ? name : name + "_f16", "BF16");
+    }
+
     /// <summary>The SPIR-V words of a kernel.</summary>
     public static uint[] Load(string kernel)
     {

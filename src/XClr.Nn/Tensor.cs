@@ -7,6 +7,9 @@ public enum DType
 {
     Float32,
     Float16,
+
+    /// <summary>The upper half of an fp32: its range, eight bits of precision.</summary>
+    BFloat16,
     UInt32,
     UInt8,
 }
@@ -18,7 +21,7 @@ public enum DType
 public sealed record Tensor(string Name, BufferView View, Shape Shape, DType Type = DType.Float32)
 {
     /// <summary>Bytes of one element of a type.</summary>
-    public static int SizeOf(DType type) => type switch { DType.Float32 or DType.UInt32 => 4, DType.Float16 => 2, _ => 1 };
+    public static int SizeOf(DType type) => type switch { DType.Float32 or DType.UInt32 => 4, DType.Float16 or DType.BFloat16 => 2, _ => 1 };
 
     public long Bytes => Shape.Count * SizeOf(Type);
 
@@ -50,7 +53,7 @@ public sealed record Tensor(string Name, BufferView View, Shape Shape, DType Typ
         return new Tensor(name, new GpuBuffer(name, RoundUp(bytes, 4), category).Slice(0, RoundUp(bytes, 4)), shape, type);
     }
 
-    public static implicit operator BufferView(Tensor tensor) => tensor.View with { IsHalf = tensor.Type == DType.Float16 };
+    public static implicit operator BufferView(Tensor tensor) => tensor.View with { Texel = tensor.Type switch { DType.Float16 => TexelType.Half, DType.BFloat16 => TexelType.BFloat16, _ => TexelType.Single } };
 
     internal static long RoundUp(long value, long multiple) => (value + multiple - 1) / multiple * multiple;
 }

@@ -225,7 +225,7 @@ public sealed class HostTrainer : IDisposable
         var loss = device.Transfer.Download(graph.Objective.Statistics, 1)[0];
         if (graph.Scaler?.Download(device) is { } scale)
         {
-            return scale.Scale >= LossScaler.Smallest ? loss : throw new DivergedException($"Step {Steps}: the loss or its gradient is not finite in fp16 whatever the loss scale, which fell to {scale.Scale:0.0e0}.");
+            return scale.Problem is { } problem ? throw new DivergedException($"Step {Steps}: {problem}") : loss;
         }
         return float.IsFinite(loss) && UpdateCount.Download(device, graph.Optimizer) == Steps
             ? loss

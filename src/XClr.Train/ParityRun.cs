@@ -168,7 +168,7 @@ internal sealed class ParityStep : IDisposable
         if (micro is not null)
         {
             Tensor Views() => request.Precision.Stored(gpu, micro.Take(gpu, images));
-            MicroBatchStep.Record(gpu, micro, Views, request.Precision.Storage(), model, objective, stepVariables, scaler: null, features, projections);
+            MicroBatchStep.Record(gpu, micro, Views, request.Precision.Storage(gpu.Caps), model, objective, stepVariables, scaler: null, features, projections);
         }
         else
         {

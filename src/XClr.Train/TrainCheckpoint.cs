@@ -60,10 +60,11 @@ internal static class TrainCheckpoint
             }
         }
         UpdateCount.Upload(device, graph.Optimizer, file.ReadInt64(UpdatesName)[0]);
-        // A run that began in fp32 and goes on in amp begins with the first scale.
-        if (file.Contains(ScaleName))
+        if (graph.Scaler is { } scaler)
         {
-            graph.Scaler?.Upload(device, new LossScale(file.ReadFloat32(ScaleName)[0], file.ReadInt64(GrowthName)[0], file.ReadInt64(SkippedName)[0]));
+            // A run that began in another precision begins with the first scale.
+            var skipped = file.Contains(SkippedName) ? file.ReadInt64(SkippedName)[0] : 0;
+            scaler.Upload(device, scaler.IsDynamic && file.Contains(ScaleName) ? new LossScale(file.ReadFloat32(ScaleName)[0], file.ReadInt64(GrowthName)[0], skipped) : scaler.First with { Skipped = skipped });
         }
         return state;
     }
@@ -79,11 +80,15 @@ internal static class TrainCheckpoint
     private static IEnumerable<SafetensorsEntry> OptimizerEntries(GpuDevice device, TrainGraph graph)
     {
         yield return SafetensorsEntry.Int64(UpdatesName, [], new[] { UpdateCount.Download(device, graph.Optimizer) });
-        if (graph.Scaler?.Download(device) is { } scale)
+        if (graph.Scaler is { } scaler)
         {
-            yield return SafetensorsEntry.Float32(ScaleName, [], new[] { scale.Scale });
-            yield return SafetensorsEntry.Int64(GrowthName, [], new[] { scale.GrowthCount });
+            var scale = scaler.Download(device);
             yield return SafetensorsEntry.Int64(SkippedName, [], new[] { scale.Skipped });
+            if (scaler.IsDynamic)
+            {
+                yield return SafetensorsEntry.Float32(ScaleName, [], new[] { scale.Scale });
+                yield return SafetensorsEntry.Int64(GrowthName, [], new[] { scale.GrowthCount });
+            }
         }
         foreach (var (name, flat) in graph.Optimizer.States)
         {

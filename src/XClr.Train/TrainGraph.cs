@@ -24,6 +24,7 @@ public sealed class TrainGraph : IDisposable
     /// <summary>The graph for a device's caps as they stand.</summary>
     /// <exception cref="GpuOutOfMemoryException">One of the step's tensors is more than a kernel can bind; names the largest batch that fits.</exception>
     /// <exception cref="ShapeException">The network does not suit the images, whatever the batch.</exception>
+    /// <exception cref="GpuException">The device does not suit the precision.</exception>
     public static TrainGraph Create(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective) => Create(caps, RecordOnce(caps), config, objective);
 
     /// <summary>The graph for an opened device, whose compiler has a say in the choice of kernels (<see cref="GpuDevice.Record"/>).</summary>
@@ -39,6 +40,7 @@ public sealed class TrainGraph : IDisposable
 
     private static TrainGraph Create(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective)
     {
+        _ = config.Precision.Storage(caps);
         config = config with { MicroBatch = config.MicroBatch ?? LargestMicroBatch(caps, config, objective) ?? 1 };
         try
         {
@@ -59,10 +61,11 @@ public sealed class TrainGraph : IDisposable
         Model = new Model(TrainSetup.Network(config, objective.TextWidth, objective.Classes));
         Objective = new Objective(objective);
         Optimizer = new OptimizerSettings(config.Optimizer, config.WeightDecay, config.Momentum, config.Nesterov).Create(Model.Parameters, caps);
-        Scaler = config.Precision == Precision.Amp ? new LossScaler() : null;
+        var storage = config.Precision.Storage(caps);
+        Scaler = storage == DType.Float32 ? null : new LossScaler(storage);
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
         MicroBatches = config.MicroBatch is > 0 and var size && size < objective.Samples ? new MicroBatches(objective.Samples, size) : null;
-        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, Model, Objective, Optimizer, StepVariables, Scaler, MicroBatches));
+        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, storage, Model, Objective, Optimizer, StepVariables, Scaler, MicroBatches));
     }
 
     public DeviceCaps Caps { get; }
@@ -88,7 +91,7 @@ public sealed class TrainGraph : IDisposable
     {
         Objective.Prepare(device);
         Optimizer.Initialize(device);
-        Scaler?.Upload(device, new LossScale(LossScaler.Initial));
+        Scaler?.Upload(device, Scaler.First);
     }
 
     /// <summary>

@@ -11,10 +11,10 @@ namespace XClr.Train;
 public static class TrainStep
 {
     /// <summary>
-    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P]. With a scaler the network's storage is fp16; with
+    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P]. storage is the network's; with
     /// micro-batches the network works on one after another (<see cref="MicroBatchStep"/>).
     /// </summary>
-    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables, LossScaler? scaler = null, MicroBatches? micro = null)
+    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, DType storage, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables, LossScaler? scaler = null, MicroBatches? micro = null)
     {
         Tensor Views(Tensor table)
         {
@@ -23,11 +23,11 @@ public static class TrainStep
             {
                 AugmentOp.Forward(gpu, sources.Bytes, table, views, images);
             }
-            return scaler is null ? views : CastOp.ToHalf(gpu, views);
+            return CastOp.To(gpu, views, storage);
         }
         if (micro is not null)
         {
-            MicroBatchStep.Record(gpu, micro, () => Views(micro.Take(gpu, sources.Table)), scaler is null ? DType.Float32 : DType.Float16, model, objective, stepVariables, scaler);
+            MicroBatchStep.Record(gpu, micro, () => Views(micro.Take(gpu, sources.Table)), storage, model, objective, stepVariables, scaler);
         }
         else
         {

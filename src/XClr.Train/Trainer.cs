@@ -231,9 +231,9 @@ public sealed class Trainer
     // Mixed precision skips a step now and then while the scale finds its size; a scale that keeps falling means gradients that are not finite at any scale.
     private void RequireUsable(LossScale scale)
     {
-        if (scale.Scale < LossScaler.Smallest)
+        if (scale.Problem is { } problem)
         {
-            throw Diverged($"Step {step}: the loss or its gradient is not finite in fp16 whatever the loss scale, which fell to {scale.Scale:0.0e0} ({scale.Skipped} steps of the run were skipped).");
+            throw Diverged($"Step {step}: {problem}");
         }
     }
 

@@ -81,7 +81,7 @@ def add_network_options(parser):
     parser.add_argument("--tau", type=float, default=0.1)
     parser.add_argument("--tau-s", type=float, default=0.1)
     parser.add_argument("--mode", choices=["train", "eval"], default="train")
-    parser.add_argument("--precision", choices=["fp32", "amp"], default="fp32", help="of expected_f32 (mixed_precision.py)")
+    parser.add_argument("--precision", choices=["fp32", "amp", "bf16"], default="fp32", help="of expected_f32 (mixed_precision.py)")
     parser.add_argument("--micro-batch", type=int, default=0, help="samples that batch norms see at a time (micro_batches.py); 0: all")
     parser.add_argument("--last-gamma", type=float, default=0.2, help="factor on the last BN gamma of each block")
     parser.add_argument("--position", choices=["random", "general"], default="random", help="general: moved away from ReLU and pool ties (general_position.py)")

@@ -9,6 +9,7 @@ gradients that were put out, limit 1e-6. In random position, where a limit is pa
 """
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,12 @@ AMP = [
     ("resnet50", "odd", 8, "supcon", "sgd-nesterov"),
     ("resnet50", "odd", 4, "supervised", "lars"),
 ]
+# And in bf16, which these devices do not report and store all the same.
+BF16 = [
+    ("resnet18", "even", 8, "simclr", "lars"),
+    ("resnet18", "odd", 6, "clip", "sgd"),
+    ("resnet50", "even", 8, "xclr", "sgd"),
+]
 # In micro-batches of so many samples, which batch norms see one at a time.
 MICRO = [
     ("resnet18", "even", 8, "xclr", "sgd", 4),
@@ -96,6 +103,8 @@ def cases(position):
         yield network(f"r{arch[6:]}-{size}-n{n}-{loss}-{optimizer}", arch, size, n, loss, optimizer)
     for arch, size, n, loss, optimizer in AMP:
         yield network(f"r{arch[6:]}-{size}-n{n}-{loss}-{optimizer}-amp", arch, size, n, loss, optimizer, more=" --precision amp")
+    for arch, size, n, loss, optimizer in BF16:
+        yield network(f"r{arch[6:]}-{size}-n{n}-{loss}-{optimizer}-bf16", arch, size, n, loss, optimizer, environment={"XCLR_CAPS": "needsBFloat16=0"}, more=" --precision bf16")
     for arch, size, n, loss, optimizer, micro in MICRO:
         yield network(f"r{arch[6:]}-{size}-n{n}-{loss}-{optimizer}-micro{micro}", arch, size, n, loss, optimizer, more=f" --micro-batch {micro}")
     yield network("r18-odd-n5-xclr-eval", "resnet18", "odd", 5, "xclr", "none", more=" --mode eval")
@@ -132,7 +141,7 @@ def measure(case, xclr, folder):
     seconds = time.monotonic() - begin
     expected, actual = (safetensors_io.read(path[name])[0] for name in ("expected", "o"))
     yardsticks = [safetensors_io.read(path[name])[0] for name in ("expected_f32", "expected_f32_nhwc") if os.path.exists(path[name])]
-    limits = compare.limits(expected, yardsticks, "amp" if "--precision amp" in options else "fp32")
+    limits = compare.limits(expected, yardsticks, re.search(r"--precision (\w+)|$", options)[1] or "fp32")
     rows = compare.compare(actual, expected, limits)
     cells = {k: cell(rows, k) for k in KINDS}
     relaxed = sum(1 for row in rows if row[2] > compare.base_limit(row[0], "loss" in expected))

@@ -47,12 +47,12 @@ def load(weights, options, dtype):
 
 def run(weights, batch, options, dtype, prepare=lambda network: None):
     """{name: array}: loss, features, projections (or logits); when training grad.*, and with an optimiser all parameters and buffers after a step. With
-    --precision amp the float32 run stores what mixed precision stores in fp16."""
+    --precision amp or bf16 the float32 run stores what mixed precision stores in 16 bits."""
     torch.set_default_dtype(dtype)
     network = load(weights, options, dtype)
     prepare(network)
-    if options.precision == "amp" and dtype == torch.float32:
-        mixed_precision.emulate(network)
+    if options.precision != "fp32" and dtype == torch.float32:
+        mixed_precision.emulate(network, options.precision)
     text = torch.from_numpy(batch["text"]).to(dtype)
     features, z = network(torch.from_numpy(batch["images"]).to(dtype))
     loss = losses.of_network(network, z, options.loss, text, torch.from_numpy(batch["labels"]), options.tau, options.tau_s)

@@ -39,6 +39,17 @@ public sealed class BenchTests
         }
     }
 
+    [Fact]
+    public void Bf16IsForDevicesThatReportIt()
+    {
+        string[] gemm = ["bench", "gemm", "--repeats", "1", "--precision", "bf16", "--json"];
+        CliResult Run(string caps) => CliProcess.Run(CliProcess.Program, gemm, environment: new Dictionary<string, string?> { ["XCLR_CAPS"] = caps });
+        var refusal = Run("bFloat16=0").Expect(4).Errors;
+        Assert.Contains("does not report bfloat16", refusal);
+        Assert.Contains("--precision amp or fp32", refusal);
+        Assert.Equal("gemm 512x512x512 bf16", Run("needsBFloat16=0").Expect(0).Json.GetProperty("ops")[0].GetProperty("name").GetString());
+    }
+
     [Theory]
     [InlineData("loader")]
     [InlineData("loader", "--data", "photos", "--workers", "0")]

@@ -14,6 +14,7 @@ public class DeviceTests
     [Theory]
     [InlineData("maxStorageBufferRange=8G", "can only be lowered")]
     [InlineData("cooperativeMatrix=1", "lacks")]
+    [InlineData("bFloat16=1", "lacks")]
     [InlineData("colour=1", "colour")]
     [InlineData("shaderInt64", "name=value")]
     [InlineData("maxPushConstantsSize=many", "many")]

@@ -71,6 +71,16 @@ public sealed class ShaderFolderTests : IDisposable
     [SkippableTheory]
     [InlineData("glslc")]
     [InlineData("shaderc")]
+    public void One_file_gives_the_kernels_of_both_storages(string compiler)
+    {
+        var shaders = Open(compiler);
+        uint[] Load(string kernel) => shaders.Load(ShaderKernel.Parse(kernel));
+        Assert.NotEqual(Load("pointwise/cast_fwd_f16"), Load("pointwise/cast_fwd_bf16"));
+    }
+
+    [SkippableTheory]
+    [InlineData("glslc")]
+    [InlineData("shaderc")]
     public void An_error_names_the_included_file_and_the_line(string compiler)
     {
         var shaders = Open(compiler);

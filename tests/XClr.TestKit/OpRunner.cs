@@ -9,7 +9,27 @@ namespace XClr.TestKit;
 /// <summary>Runs op cases on a device and compares them with double-precision references.</summary>
 public static class OpRunner
 {
-    /// <summary>Seeded values of every input, by name, as the op sees them: fp32, rounded to fp16 where it is stored so. Integer tensors come as the case's own values.</summary>
+    /// <summary>What storage of 16 bits rounds a value by at most, relative to it: half a unit in the last of 11 or 8 digits.</summary>
+    public static double Rounding(DType storage) => storage switch { DType.Float16 => 1.0 / 2048, DType.BFloat16 => 1.0 / 256, _ => 0 };
+
+    /// <summary>Both storages of 16 bits.</summary>
+    public static IReadOnlyList<DType> Halves { get; } = [DType.Float16, DType.BFloat16];
+
+    /// <summary>Every device with each of <see cref="Halves"/>.</summary>
+    public static TheoryData<string, DType> DevicesAndHalves
+    {
+        get
+        {
+            var data = new TheoryData<string, DType>();
+            foreach (var (device, storage) in from device in TestDevices.All from storage in Halves select (device, storage))
+            {
+                data.Add(device, storage);
+            }
+            return data;
+        }
+    }
+
+    /// <summary>Seeded values of every input, by name, as the op sees them: fp32, rounded to 16 bits where it is stored so. Integer tensors come as the case's own values.</summary>
     public static Dictionary<string, float[]> Inputs(OpCase op, int seed = 1)
     {
         var random = new Random(seed);
@@ -129,28 +149,37 @@ public static class OpRunner
 
     private static void UploadValues(GpuDevice device, Tensor tensor, float[] values)
     {
-        if (tensor.Type == DType.Float16)
+        switch (tensor.Type)
         {
-            device.Transfer.Upload<Half>(tensor, values.Select(v => (Half)v).ToArray());
-        }
-        else
-        {
-            device.Transfer.Upload<float>(tensor, values);
+            case DType.Float16:
+                device.Transfer.Upload<Half>(tensor, values.Select(v => (Half)v).ToArray());
+                break;
+            case DType.BFloat16:
+                device.Transfer.Upload<ushort>(tensor, values.Select(BFloat16.Round).ToArray());
+                break;
+            default:
+                device.Transfer.Upload<float>(tensor, values);
+                break;
         }
     }
 
     private static float[] DownloadValues(GpuDevice device, Tensor tensor)
     {
-        if (tensor.Type != DType.Float16)
+        if (tensor.Type is not (DType.Float16 or DType.BFloat16))
         {
             return device.Transfer.Download(tensor, (int)tensor.Shape.Count);
         }
-        var halves = new Half[tensor.Shape.Count];
-        device.Transfer.Download<Half>(tensor, halves);
-        return [.. halves.Select(h => (float)h)];
+        var bits = new ushort[tensor.Shape.Count];
+        device.Transfer.Download<ushort>(tensor, bits);
+        return [.. bits.Select(b => tensor.Type == DType.BFloat16 ? BFloat16.Value(b) : (float)BitConverter.UInt16BitsToHalf(b))];
     }
 
-    private static float[] Stored(OpTensor tensor, float[] values) => tensor.Type == DType.Float16 ? [.. values.Select(v => (float)(Half)v)] : values;
+    private static float[] Stored(OpTensor tensor, float[] values) => tensor.Type switch
+    {
+        DType.Float16 => [.. values.Select(v => (float)(Half)v)],
+        DType.BFloat16 => [.. values.Select(v => BFloat16.Value(BFloat16.Round(v)))],
+        _ => values,
+    };
 
     private static float[] Values(OpTensor tensor, Random random)
     {

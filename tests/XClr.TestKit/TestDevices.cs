@@ -63,10 +63,13 @@ public static class TestDevices
         }
         if (name == Card)
         {
-            return GpuDevice.Open(new DeviceOptions { Device = pattern, LowerCaps = caps ?? "", Shaders = shaders });
+            return GpuDevice.Open(new DeviceOptions { Device = pattern, LowerCaps = Lowered(caps ?? ""), Shaders = shaders });
         }
-        return GpuDevice.Open(new DeviceOptions { Device = pattern, Validation = ValidationLevel.Synchronization, LowerCaps = caps ?? (name == Floor ? FloorCaps : ""), Shaders = shaders });
+        return GpuDevice.Open(new DeviceOptions { Device = pattern, Validation = ValidationLevel.Synchronization, LowerCaps = Lowered(caps ?? (name == Floor ? FloorCaps : "")), Shaders = shaders });
     }
+
+    // Storage as bfloat16 is tested everywhere; it needs no feature.
+    private static string Lowered(string caps) => $"{caps},needsBFloat16=0";
 
     private static string? Find(string name)
     {

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace XClr.Train.Tests;
 
-/// <summary>What an overflow in fp16 does to a run's state: nothing, but that the loss scale falls and the step is counted.</summary>
+/// <summary>What an overflow in 16 bits does to a run's state: nothing, but that the loss scale falls and the step is counted.</summary>
 public class MixedPrecisionTests
 {
     private static readonly TrainConfig Config = new()
@@ -47,7 +47,7 @@ public class MixedPrecisionTests
         const float Overflowing = 1e30f;
         run.Scale = new LossScale(Overflowing, GrowthCount: 5);
         run.Step();
-        Assert.Equal(new LossScale(Overflowing / 2, GrowthCount: 0, Skipped: 1), run.Scale);
+        Assert.Equal(new LossScale(Overflowing / 2, GrowthCount: 0, Skipped: 1, SkippedInRow: 1), run.Scale);
         Assert.Equal(updates, run.Updates);
         Assert.Equal(before, run.State());
 
@@ -89,10 +89,51 @@ public class MixedPrecisionTests
         Assert.Equal(new LossScale(1024, GrowthCount: 0, Skipped: 3), run.Scale);
     }
 
+    [SkippableFact]
+    public void Bf16_skips_and_counts_and_keeps_a_scale_of_one()
+    {
+        var device = TestDevices.Get(TestDevices.Lavapipe);
+        using var run = new StepRun(device, Config with { Precision = Precision.Bf16, Optimizer = OptimizerKind.AdamW });
+        run.Scale = new LossScale(1, GrowthCount: LossScaler.GrowthInterval - 1, Skipped: 3, SkippedInRow: 2);
+        run.Step();
+        Assert.Equal(new LossScale(1, GrowthCount: 0, Skipped: 3), run.Scale);
+        var (before, updates) = (run.State(), run.Updates);
+
+        // No gradient of this network overflows by itself.
+        run.Scale = new LossScale(float.MaxValue, Skipped: 3, SkippedInRow: 25);
+        run.Step();
+        Assert.Equal((4, 26), (run.Scale.Skipped, run.Scale.SkippedInRow));
+        Assert.Null(run.Scale.Problem);
+        Assert.Equal(updates, run.Updates);
+        Assert.Equal(before, run.State());
+        run.Step();
+        Assert.Contains("27 steps in a row", run.Scale.Problem, StringComparison.Ordinal);
+
+        run.Scale = new LossScale(1);
+        run.Step();
+        Assert.Equal(updates + 1, run.Updates);
+        TestDevices.RequireSilence(device);
+    }
+
+    [Fact]
+    public void Bf16_is_refused_by_name_where_a_device_does_not_report_it()
+    {
+        static TrainGraph Graph(DeviceCaps caps) => TrainGraph.Create(caps, Config with { Precision = Precision.Bf16 }, new ObjectiveSpec(LossKind.SimClr, Config.BatchSize, 0.1f, 0.1f));
+        var caps = PaperDevice.Caps;
+        var refusal = Assert.Throws<GpuException>(() => Graph(caps)).Message;
+        Assert.Contains(caps.Name, refusal, StringComparison.Ordinal);
+        Assert.Contains("--precision amp or fp32", refusal, StringComparison.Ordinal);
+        foreach (var able in new[] { caps with { BFloat16 = true }, caps.Lower("needsBFloat16=0") })
+        {
+            using var graph = Graph(able);
+            Assert.Contains(graph.Step.Dispatches, d => d.Kernel.Name == "conv/conv2d_fwd_bf16");
+        }
+    }
+
     [Fact]
     public void Kept_activations_take_half_the_memory()
     {
-        var device = PaperDevice.Caps;
+        var device = PaperDevice.Caps with { BFloat16 = true };
         long Peak(Precision precision)
         {
             var config = Config with { Arch = Arch.ResNet50, Width = 1, Stem = Stem.ImageNet, ImageSize = 224, BatchSize = 16, Precision = precision };
@@ -100,6 +141,7 @@ public class MixedPrecisionTests
             return PlanLayout.Create(graph.Step.Dispatches, device).TransientPeakBytes;
         }
         Assert.InRange(Peak(Precision.Amp), 0, 0.6 * Peak(Precision.Fp32));
+        Assert.Equal(Peak(Precision.Amp), Peak(Precision.Bf16));
     }
 
     /// <summary>A graph with its plan.</summary>

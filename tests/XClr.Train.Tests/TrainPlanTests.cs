@@ -29,6 +29,7 @@ public class TrainPlanTests
                 cases.Add(device, Arch.ResNet18, OptimizerKind.AdamW, LossKind.Supervised, Precision.Amp, 0);
                 cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.SimClr, Precision.Fp32, 1);
                 cases.Add(device, Arch.ResNet18, OptimizerKind.Sgd, LossKind.Supervised, Precision.Amp, 1);
+                cases.Add(device, Arch.ResNet18, OptimizerKind.Lars, LossKind.SimClr, Precision.Bf16, 0);
             }
             return cases;
         }

@@ -8,18 +8,16 @@ namespace XClr.Bench.Cases;
 public static class NetworkCases
 {
     /// <summary>Square matrix products x [n,n] times w [n,n], through the product's own kernel.</summary>
-    public static OpCase Gemm(int n, bool half)
+    public static OpCase Gemm(int n, DType storage)
     {
-        var op = new OpCase($"gemm {n}x{n}x{n}", [new("x", new Shape(n, n)), new("w", new Shape(n, n))], [new("y", new Shape(n, n))], (gpu, t) => LinearOp.Forward(gpu, t["x"], t["w"], bias: null, t["y"]));
-        return half ? op.InHalf("x", "w", "y") : op;
+        return new OpCase($"gemm {n}x{n}x{n}", [new("x", new Shape(n, n)), new("w", new Shape(n, n))], [new("y", new Shape(n, n))], (gpu, t) => LinearOp.Forward(gpu, t["x"], t["w"], bias: null, t["y"])).In(storage, "x", "w", "y");
     }
 
     /// <summary>Every distinct convolution of ResNet-50 in one direction (the stem has no data gradient), and how often a step runs it.</summary>
-    public static IEnumerable<(OpCase Op, int Count)> ResNet50(DeviceCaps caps, ConvPass pass, int size, int rows, bool half) =>
+    public static IEnumerable<(OpCase Op, int Count)> ResNet50(DeviceCaps caps, ConvPass pass, int size, int rows, DType storage) =>
         from layer in ResNet50(size, rows)
         where pass != ConvPass.BackwardData || layer.Geometry.R != 7
-        let op = new Conv2dCase(pass, layer.Geometry, Epilogue: pass == ConvPass.Forward).ToOpCase(caps)
-        select (half ? op.InHalf("x", "w", "y", "dx", "dy") : op, layer.Count);
+        select (new Conv2dCase(pass, layer.Geometry, Epilogue: pass == ConvPass.Forward).ToOpCase(caps).In(storage, "x", "w", "y", "dx", "dy"), layer.Count);
 
     // The distinct convolutions of ResNet-50 (stride in the 3x3) for n square images of this many pixels a side, and how often each occurs; the stem's input is padded to 4 channels.
     private static List<(ConvGeometry Geometry, int Count)> ResNet50(int size, int n)

@@ -29,7 +29,7 @@ public sealed class BenchCommand : Command
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
 
-    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp].")]
+    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
     public string Precision { get; set; } = "fp32";
 
     [Option("data", HelpText = "The photographs of `bench loader`, in any form that `train --data` takes [path or shards].")]
@@ -60,7 +60,7 @@ public sealed class BenchCommand : Command
         if (Target.ToLowerInvariant() is "gemm" or "conv" or "loss")
         {
             Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
-            return ShaderLoop.Run(ShaderDir, Watch, shaders => Ops(new OpBenchTables.Request(Target.ToLowerInvariant(), ImageSize, Rows, precision == Train.Precision.Amp, Repeats), shaders));
+            return ShaderLoop.Run(ShaderDir, Watch, shaders => Ops(new OpBenchTables.Request(Target.ToLowerInvariant(), ImageSize, Rows, precision, Repeats), shaders));
         }
         var target = Name<BenchTarget>("bench", Target, "step, forward, gemm, conv, loss, matrix, loader");
         var arch = ArchOf(Arch);
@@ -113,15 +113,15 @@ public sealed class BenchCommand : Command
         var caps = device.Caps;
         var rates = MatrixKernel.MeasureAll(device);
         if (rates.Count == 0)
-            throw new GpuException($"{caps.Name} ({caps.DriverName} {caps.DriverInfo}) has no cooperative matrices that multiply fp16 into fp32 (VK_KHR_cooperative_matrix); 'xclr devices' lists which device has.");
+            throw new GpuException($"{caps.Name} ({caps.DriverName} {caps.DriverInfo}) has no cooperative matrices that multiply fp16 or bf16 into fp32 (VK_KHR_cooperative_matrix); 'xclr devices' lists which device has.");
         if (Json)
         {
-            Output.Json(new { device = caps.Name, driver = $"{caps.DriverName} {caps.DriverInfo}", rates = rates.Select(r => new { r.Shape.M, r.Shape.N, r.Shape.K, r.GigaflopsPerSecond }) });
+            Output.Json(new { device = caps.Name, driver = $"{caps.DriverName} {caps.DriverInfo}", rates = rates.Select(r => new { type = r.Shape.A, r.Shape.M, r.Shape.N, r.Shape.K, r.GigaflopsPerSecond }) });
             return ExitCode.Success;
         }
-        var table = Output.Table("fp16 x fp16 -> fp32, MxNxK", "GFLOP/s");
+        var table = Output.Table("operands, sums in fp32, MxNxK", "GFLOP/s");
         foreach (var rate in rates)
-            table.Row($"{rate.Shape.M}x{rate.Shape.N}x{rate.Shape.K}", rate.GigaflopsPerSecond.ToString("0.0", CultureInfo.InvariantCulture));
+            table.Row($"{rate.Shape.A} {rate.Shape.M}x{rate.Shape.N}x{rate.Shape.K}", rate.GigaflopsPerSecond.ToString("0.0", CultureInfo.InvariantCulture));
         Output.Results.Write(table);
         Output.WriteFacts([("device", caps.FullName)]);
         return ExitCode.Success;

@@ -21,7 +21,7 @@ public sealed class DevicesCommand : Command
 
     private static void Print(IReadOnlyList<DeviceInfo> devices, DeviceInfo chosen)
     {
-        var table = Output.Table("", "index", "name", "kind", "driver", "memory", "subgroup", "fp16", "matrices", "UUID");
+        var table = Output.Table("", "index", "name", "kind", "driver", "memory", "subgroup", "fp16", "bf16", "matrices", "UUID");
         foreach (var device in devices)
         {
             var caps = device.Caps;
@@ -34,6 +34,7 @@ public sealed class DevicesCommand : Command
                 string.Create(CultureInfo.InvariantCulture, $"{caps.DeviceLocalBytes / (double)(1L << 30):F1} GiB"),
                 caps.MinSubgroupSize == caps.MaxSubgroupSize ? $"{caps.SubgroupSize}" : $"{caps.MinSubgroupSize} to {caps.MaxSubgroupSize}",
                 caps.ShaderFloat16 ? "yes" : "no",
+                caps.BFloat16 ? "yes" : "no",
                 caps.CooperativeMatrix ? string.Join(' ', caps.CooperativeMatrixShapes.Select(s => $"{s.M}x{s.N}x{s.K}").Distinct()) : "no",
                 caps.DeviceUuid.ToString());
         }

@@ -16,9 +16,9 @@ internal static class OpBenchTables
     /// <param name="Target">gemm, conv or loss.</param>
     /// <param name="ImageSize">Side of the images of conv, pixels.</param>
     /// <param name="Rows">Images of conv.</param>
-    /// <param name="Half">fp16 activations and weights.</param>
+    /// <param name="Precision">Storage of activations and weights.</param>
     /// <param name="Repeats">Timed runs of each.</param>
-    internal sealed record Request(string Target, int ImageSize, int Rows, bool Half, int Repeats);
+    internal sealed record Request(string Target, int ImageSize, int Rows, Precision Precision, int Repeats);
 
     private sealed record Line(OpTiming Timing, int Count);
 
@@ -32,7 +32,7 @@ internal static class OpBenchTables
         {
             Output.Json(new
             {
-                target = request.Target, device = caps.FullName, peaks, repeats = request.Repeats, half = request.Half,
+                target = request.Target, device = caps.FullName, peaks, repeats = request.Repeats, precision = request.Precision.ToString().ToLowerInvariant(),
                 ops = lines.Select(l => new
                 {
                     l.Timing.Name, l.Count, ms = new { median = l.Timing.MedianMs, min = l.Timing.Milliseconds[0], max = l.Timing.Milliseconds[^1] }, l.Timing.Flops, l.Timing.Bytes,
@@ -49,8 +49,8 @@ internal static class OpBenchTables
 
     private static IEnumerable<(OpCase Op, int Count)> Cases(DeviceCaps caps, Request request) => request.Target switch
     {
-        "gemm" => (caps.Kind == GpuKind.Cpu ? [512, 1024] : new[] { 512, 1024, 2048, 4096 }).Select(n => (NetworkCases.Gemm(n, request.Half), 1)),
-        "conv" => Enum.GetValues<ConvPass>().SelectMany(pass => NetworkCases.ResNet50(caps, pass, request.ImageSize, request.Rows, request.Half)),
+        "gemm" => (caps.Kind == GpuKind.Cpu ? [512, 1024] : new[] { 512, 1024, 2048, 4096 }).Select(n => (NetworkCases.Gemm(n, request.Precision.Storage(caps)), 1)),
+        "conv" => Enum.GetValues<ConvPass>().SelectMany(pass => NetworkCases.ResNet50(caps, pass, request.ImageSize, request.Rows, request.Precision.Storage(caps))),
         _ => LossRows(caps.Kind == GpuKind.Cpu ? LargestLossOnCpu : LargestLoss).Select(rows => (NetworkCases.Loss(rows), 1)),
     };
 

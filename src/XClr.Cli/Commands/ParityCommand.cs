@@ -62,7 +62,7 @@ public sealed class ParityCommand : Command
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
 
-    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights: fp32|amp.")]
+    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights: fp32|amp|bf16.")]
     public string Precision { get; set; } = "fp32";
 
     [Option("micro-batch", Default = 0, HelpText = "Samples that the network works on at a time; 0: all of them at once [samples].")]

@@ -21,7 +21,7 @@ public sealed class TuneCommand : Command
     [Option("rows", Default = 512, HelpText = "Images through the backbone at a time: twice --batch-size, or twice --micro-batch [images].")]
     public int Rows { get; set; } = 512;
 
-    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp].")]
+    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
     public string Precision { get; set; } = "fp32";
 
     [Option("repeats", Default = 7, HelpText = "Timed runs of each way [runs].")]

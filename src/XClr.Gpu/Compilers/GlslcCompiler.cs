@@ -7,9 +7,9 @@ namespace XClr.Gpu.Compilers;
 internal sealed class GlslcCompiler(string program) : IShaderCompiler
 {
     /// <inheritdoc/>
-    public uint[] Compile(string file, string includes)
+    public uint[] Compile(string file, string includes, string? define)
     {
-        var info = new ProcessStartInfo(program, ["--target-env=vulkan1.2", "-O", "-Werror", "-fshader-stage=compute", "-I", includes, "-o", "-", file]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var info = new ProcessStartInfo(program, ["--target-env=vulkan1.2", "-O", "-Werror", "-fshader-stage=compute", .. define is null ? Array.Empty<string>() : [$"-D{define}"], "-I", includes, "-o", "-", file]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(info)!;
         var errors = process.StandardError.ReadToEndAsync();
         using var code = new MemoryStream();

@@ -14,9 +14,10 @@ public interface IShaderCompiler
 {
     /// <summary>The SPIR-V words of a compute shader. Thread-safe.</summary>
     /// <param name="file">The shader's file.</param>
+    /// <param name="define">A macro to define; null = none.</param>
     /// <param name="includes">Folder in which included files are looked for that are not beside the file that includes them.</param>
     /// <exception cref="ShaderException">It does not compile: the compiler's "file:line: error: ...".</exception>
-    uint[] Compile(string file, string includes);
+    uint[] Compile(string file, string includes, string? define);
 }
 
 /// <summary>The compilers that may be there.</summary>

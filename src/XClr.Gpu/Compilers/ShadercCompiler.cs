@@ -20,7 +20,7 @@ internal sealed unsafe partial class ShadercCompiler : IShaderCompiler
     public static bool IsThere => Handle != 0;
 
     /// <inheritdoc/>
-    public uint[] Compile(string file, string includes)
+    public uint[] Compile(string file, string includes, string? define)
     {
         var compiler = Initialize();
         var options = InitializeOptions();
@@ -30,6 +30,10 @@ internal sealed unsafe partial class ShadercCompiler : IShaderCompiler
             SetOptimizationLevel(options, Performance);
             SetTargetEnvironment(options, TargetVulkan, Vulkan12);
             SetWarningsAsErrors(options);
+            if (define is not null)
+            {
+                AddMacroDefinition(options, define, (nuint)define.Length, null, 0);
+            }
             SetIncludeCallbacks(options, Resolve, ReleaseResolved, (void*)GCHandle.ToIntPtr(folder));
             var text = File.ReadAllBytes(file);
             return Words(CompileIntoSpirv(compiler, text, (nuint)text.Length, ComputeShader, file, "main", options));
@@ -130,6 +134,9 @@ internal sealed unsafe partial class ShadercCompiler : IShaderCompiler
 
     [LibraryImport(Library, EntryPoint = "shaderc_compile_options_set_warnings_as_errors")]
     private static partial void SetWarningsAsErrors(nint options);
+
+    [LibraryImport(Library, EntryPoint = "shaderc_compile_options_add_macro_definition", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void AddMacroDefinition(nint options, string name, nuint nameLength, string? value, nuint valueLength);
 
     [LibraryImport(Library, EntryPoint = "shaderc_compile_options_set_include_callbacks")]
     private static partial void SetIncludeCallbacks(

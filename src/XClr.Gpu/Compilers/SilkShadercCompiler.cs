@@ -13,7 +13,7 @@ internal sealed unsafe class SilkShadercCompiler : IShaderCompiler
     private readonly Shaderc api = Shaderc.GetApi();
 
     /// <inheritdoc/>
-    public uint[] Compile(string file, string includes)
+    public uint[] Compile(string file, string includes, string? define)
     {
         var compiler = api.CompilerInitialize();
         var options = api.CompileOptionsInitialize();
@@ -23,6 +23,10 @@ internal sealed unsafe class SilkShadercCompiler : IShaderCompiler
             api.CompileOptionsSetOptimizationLevel(options, OptimizationLevel.Performance);
             api.CompileOptionsSetTargetEnv(options, TargetEnv.Vulkan, (uint)EnvVersion.Vulkan12);
             api.CompileOptionsSetWarningsAsErrors(options);
+            if (define is not null)
+            {
+                api.CompileOptionsAddMacroDefinition(options, define, (nuint)define.Length, (string?)null, 0);
+            }
             var resolve = (delegate* unmanaged[Cdecl]<void*, byte*, int, byte*, nuint, IncludeResult*>)(void*)ShadercCompiler.Resolve;
             var release = (delegate* unmanaged[Cdecl]<void*, IncludeResult*, void>)(void*)ShadercCompiler.ReleaseResolved;
             api.CompileOptionsSetIncludeCallbacks(options, new PfnIncludeResolveFn(resolve), new PfnIncludeResultReleaseFn(release), (void*)GCHandle.ToIntPtr(folder));

@@ -4,7 +4,7 @@ using XClr.Nn.Ops;
 namespace XClr.Nn.Layers;
 
 /// <summary>
-/// What the layers of a pass work on in the place of the model's own tensors: convolution weights in the activations' storage (fp16 copies, made once per pass; fp32 as they are), and in
+/// What the layers of a pass work on in the place of the model's own tensors: convolution weights in the activations' storage (copies of 16 bits, made once per pass; fp32 as they are), and in
 /// training running statistics of its own, which become the model's only where the step's update is made.
 /// </summary>
 internal sealed class WorkingSet(ParameterSet parameters)
@@ -25,7 +25,7 @@ internal sealed class WorkingSet(ParameterSet parameters)
     /// <summary>Records what a pass begins with. <paramref name="weightCount"/>: elements of the flat buffer before the first tensor that is needed in fp32 only.</summary>
     public void Begin(Recorder gpu, DType storage, Mode mode, long weightCount)
     {
-        weights = storage == DType.Float16 ? Half(gpu, weightCount) : null;
+        weights = storage == DType.Float32 ? null : Copies(gpu, storage, weightCount);
         statistics = mode == Mode.Train && parameters.BufferValues is { } flat ? Begin(gpu, flat) : null;
     }
 
@@ -46,8 +46,8 @@ internal sealed class WorkingSet(ParameterSet parameters)
             return parameters.Value(name);
         }
         var parameter = parameters.Find(name);
-        var bytes = Tensor.SizeOf(DType.Float16);
-        return new Tensor(name, weights.View.Slice(parameter.Offset * bytes, parameter.Count * bytes), parameter.Shape, DType.Float16);
+        var bytes = Tensor.SizeOf(weights.Type);
+        return new Tensor(name, weights.View.Slice(parameter.Offset * bytes, parameter.Count * bytes), parameter.Shape, weights.Type);
     }
 
     /// <summary>A batch norm's parameters (null: none) and the running statistics to use and move.</summary>
@@ -70,12 +70,12 @@ internal sealed class WorkingSet(ParameterSet parameters)
 
     private Tensor Statistic(string name) => statistics is null ? parameters.Buffer(name) : parameters.BufferIn(statistics, name);
 
-    private Tensor Half(Recorder gpu, long count)
+    private Tensor Copies(Recorder gpu, DType storage, long count)
     {
         var shape = new Shape((int)(count / Columns), Columns);
-        var half = gpu.NewTensor("working_weights", shape, MemoryCategory.Parameters, DType.Float16);
-        CastOp.Forward(gpu, new Tensor("weights", parameters.Values.Slice(0, count * sizeof(float)), shape), half);
-        return half;
+        var copies = gpu.NewTensor("working_weights", shape, MemoryCategory.Parameters, storage);
+        CastOp.Forward(gpu, new Tensor("weights", parameters.Values.Slice(0, count * sizeof(float)), shape), copies);
+        return copies;
     }
 
     private static Tensor Begin(Recorder gpu, GpuBuffer flat)

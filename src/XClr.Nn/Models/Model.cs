@@ -56,7 +56,7 @@ public sealed class Model : IDisposable
         !name.StartsWith("projector.", StringComparison.Ordinal) && !name.StartsWith("clip.", StringComparison.Ordinal) && !name.StartsWith(Classifier.Prefix, StringComparison.Ordinal);
 
     /// <summary>
-    /// Records the forward pass. images: [M,H,W,4], the fourth channel zero; where they are fp16, so are the backbone's activations, their gradients and the weights it works with (features and
+    /// Records the forward pass. images: [M,H,W,4], the fourth channel zero; where they are fp16 or bf16, so are the backbone's activations, their gradients and the weights it works with (features and
     /// everything behind them stay fp32). Results go to the tensors given, [M,F] and [M,P], or to new ones. In training running statistics are moved by <see cref="Commit"/>.
     /// </summary>
     public ModelOutput Forward(Recorder gpu, Tensor images, Mode mode, Tensor? featuresOut = null, Tensor? projectionsOut = null)

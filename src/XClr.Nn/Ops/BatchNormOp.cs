@@ -5,7 +5,7 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// Batch normalisation over rows, with residual add and ReLU fused: y = relu(gamma (x - mean) invStd + beta [+ residual]).
-/// x, y, residual and gradients: [...,C] seen as [M,C], C a multiple of 4, all fp32 or all fp16; statistics and parameters: [C], fp32.
+/// x, y, residual and gradients: [...,C] seen as [M,C], C a multiple of 4, all fp32, all fp16 or all bf16; statistics and parameters: [C], fp32.
 /// </summary>
 public static class BatchNormOp
 {

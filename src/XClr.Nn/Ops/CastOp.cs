@@ -2,29 +2,37 @@ using XClr.Gpu;
 
 namespace XClr.Nn.Ops;
 
-/// <summary>y = x rounded to fp16. x: [...,C] fp32, y: the same shape in fp16, C a multiple of 4. Values beyond 65,504 become infinite.</summary>
+/// <summary>y = x rounded to 16 bits. x: [...,C] fp32, y: the same shape in fp16 or bf16, C a multiple of 4. Values beyond the largest (65,504; 3.39e38) become infinite.</summary>
 public static class CastOp
 {
-    private static readonly Kernel<FlatParams> Fwd = new("pointwise/cast_fwd_f16", reads: 1, writes: 1);
-    private static readonly Kernel<FlatParams> FwdWord = new("pointwise/cast_fwd_word_f16", reads: 1, writes: 1, texels: 1);
+    private static readonly Kernel<FlatParams> Half = new("pointwise/cast_fwd_f16", reads: 1, writes: 1);
+    private static readonly Kernel<FlatParams> HalfWord = new("pointwise/cast_fwd_word_f16", reads: 1, writes: 1, texels: 1);
+    private static readonly Kernel<FlatParams> BFloat16 = new("pointwise/cast_fwd_bf16", reads: 1, writes: 1);
+    private static readonly Kernel<FlatParams> BFloat16Word = new("pointwise/cast_fwd_word_bf16", reads: 1, writes: 1, texels: 1);
 
-    /// <summary>x in a new fp16 tensor.</summary>
-    public static Tensor ToHalf(Recorder gpu, Tensor x)
+    /// <summary>x, which is fp32, in this storage: itself, or a new tensor of 16 bits.</summary>
+    public static Tensor To(Recorder gpu, Tensor x, DType storage)
     {
-        var y = gpu.NewTensor($"{x.Name}.half", x.Shape, type: DType.Float16);
+        if (storage == DType.Float32)
+        {
+            return x;
+        }
+        var y = gpu.NewTensor($"{x.Name}.half", x.Shape, type: storage);
         Forward(gpu, x, y);
         return y;
     }
 
     /// <summary>y = x.</summary>
-    /// <exception cref="ShapeException">y is not fp16, or x not fp32.</exception>
+    /// <exception cref="ShapeException">y is neither fp16 nor bf16, or x not fp32.</exception>
     public static void Forward(Recorder gpu, Tensor x, Tensor y)
     {
         RowWork.RequireSingle(x);
-        if (RowWork.Storage(y) != DType.Float16)
+        var (portable, word) = y.Type switch
         {
-            throw new ShapeException($"'{y.Name}' is stored as {y.Type}; a cast writes Float16.");
-        }
-        FlatWork.Dispatch(gpu, Fwd, FwdWord, [x], y);
+            DType.Float16 => (Half, HalfWord),
+            DType.BFloat16 => (BFloat16, BFloat16Word),
+            _ => throw new ShapeException($"'{y.Name}' is stored as {y.Type}; a cast writes Float16 or BFloat16."),
+        };
+        FlatWork.Dispatch(gpu, portable, word, [x], y);
     }
 }

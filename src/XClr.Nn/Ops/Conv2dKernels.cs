@@ -79,13 +79,13 @@ internal static class Conv2dKernels
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
-        gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), norm?.Scale ?? w, norm?.Shift ?? w], writes: writes[..kernel.Writes],
+        gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), norm?.Scale ?? RowWork.Unused(w), norm?.Shift ?? RowWork.Unused(w)], writes: writes[..kernel.Writes],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), accumulate) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
     }
 
     private static (Kernel<RowParams> Kernel, int Rows, int Columns) ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
         ? Of(measured, variants, storage, slots, Octets(p.C4, p.K4))
-        : MatrixTile.Choose(caps, variants.Matrices, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
+        : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
 
     // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.
     private static long RowBytes(in RowParams p, int size, bool accumulate) =>
@@ -108,7 +108,7 @@ internal static class Conv2dKernels
     {
         var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue, way);
         gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue, way) * p.Parts, p,
-            reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? x, prologue?.Shift ?? x], writes: [parts],
+            reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
 
@@ -132,13 +132,13 @@ internal static class Conv2dKernels
         uint[] slots = caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
             ? Of(measured, BwdWeight, storage, slots, octets)
-            : MatrixTile.Choose(caps, BwdWeight.Matrices, storage, taps * c, k, split: true, [kind, octets]) ?? Choose(caps, storage, k, BwdWeight, slots);
+            : MatrixTile.Choose(caps, BwdWeight, storage, taps * c, k, split: true, [kind, octets]) ?? Choose(caps, storage, k, BwdWeight, slots);
     }
 
     // The kernel of a measured way, other than with one row per lane.
     private static (Kernel<T> Kernel, int Rows, int Columns) Of<T>(ConvWay way, KernelVariants<T> variants, DType storage, uint[] slots, uint octets) where T : unmanaged => (way switch
     {
-        { Tile: { } tile } => variants.Matrices.With([.. tile.Constants, .. slots, octets]),
+        { Tile: { } tile } => variants.Matrices(storage).With([.. tile.Constants, .. slots, octets]),
         { Variant: ConvVariant.Word, Columns: WideColumns } => variants.Wide(storage).With(slots),
         { Variant: ConvVariant.Word } => variants.Word(storage).With(slots),
         _ => variants.Portable(storage).With([.. slots, Quads(way.Columns)]),

@@ -5,7 +5,7 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// 2-D convolution as an implicit matrix product: any kernel size, stride and zero padding; no dilation, no groups.
-/// x, dx: [N,H,W,C], w, dw: [R,S,C,K], y, dy: [N,OH,OW,K]; C and K multiples of 4. All fp32, or all fp16 but dw and statistics; sums are fp32.
+/// x, dx: [N,H,W,C], w, dw: [R,S,C,K], y, dy: [N,OH,OW,K]; C and K multiples of 4. All fp32, or all fp16 or all bf16 but dw and statistics; sums are fp32.
 /// </summary>
 public static class Conv2dOp
 {

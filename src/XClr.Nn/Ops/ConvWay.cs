@@ -39,7 +39,7 @@ internal readonly record struct ConvWay(ConvVariant Variant, int Rows, int Colum
                 .. wide ? word.Prepend(new(ConvVariant.Word, Conv2dKernels.WordRows, Conv2dKernels.WideColumns)) : word,
             ];
         }
-        var matrices = work.Storage == DType.Float16 ? MatrixTile.Tiles(caps).Where(t => t.Suits(work.Rows, work.Columns)) : [];
+        var matrices = MatrixTile.Tiles(caps, work.Storage).Where(t => t.Suits(work.Rows, work.Columns));
         int[] portable = wide ? [Conv2dKernels.WideColumns, Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns] : [Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns];
         return [
             .. matrices.Select(t => new ConvWay(ConvVariant.Matrices, t.Rows, t.Columns, t)),

@@ -3,7 +3,7 @@ using static XClr.Nn.Ops.OpMath;
 
 namespace XClr.Nn.Ops;
 
-/// <summary>Mean over an image's pixels. x: [N,H,W,C], fp32 or fp16; y: [N,C], fp32; C a multiple of 4.</summary>
+/// <summary>Mean over an image's pixels. x: [N,H,W,C], fp32, fp16 or bf16; y: [N,C], fp32; C a multiple of 4.</summary>
 public static class GlobalAvgPoolOp
 {
     private readonly record struct PoolParams(uint N, uint Pixels, uint Quads);

@@ -4,14 +4,12 @@ using XClr.Gpu;
 namespace XClr.Nn.Ops;
 
 /// <summary>
-/// The variants of one kernel by file name: portable, `_word` for CPU drivers, there also `_word_wide` where there is one; each for activations of fp32 and, with suffix `_f16`, of fp16;
-/// and `_coopmat` on cooperative matrices where there is one, for fp16.
+/// The variants of one kernel by file name: portable, `_word` for CPU drivers, there also `_word_wide` where there is one; each for activations of fp32 and, with suffix `_f16` or `_bf16`, of 16 bits;
+/// and `_coopmat` on cooperative matrices where there is one, for 16 bits.
 /// </summary>
 internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanaged
 {
-    private readonly (Kernel<T> Single, Kernel<T> Half) portable;
-    private readonly (Kernel<T> Single, Kernel<T> Half)? word, wide;
-    private readonly Kernel<T>? matrices;
+    private readonly Kernel<T>[] portable, word, wide, matrices;
 
     /// <param name="name">The portable kernel's.</param>
     /// <param name="reads">Bindings that are read.</param>
@@ -22,15 +20,15 @@ internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanage
     /// <param name="hasWord">Whether there are variants for CPU drivers at all.</param>
     public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false, bool hasMatrices = false, bool hasWord = true)
     {
-        (Kernel<T>, Kernel<T>) Pair(string variant, int count) => (new(name + variant, reads, writes, count), new($"{name}{variant}_f16", reads, writes, count));
-        portable = Pair("", 0);
-        word = hasWord ? Pair("_word", texels) : null;
-        wide = hasWide ? Pair("_word_wide", texels) : null;
-        matrices = hasMatrices ? new(name + "_coopmat", reads, writes) : null;
+        Kernel<T>[] Stored(string variant, int count) => [new(name + variant, reads, writes, count), new($"{name}{variant}_f16", reads, writes, count), new($"{name}{variant}_bf16", reads, writes, count)];
+        portable = Stored("", 0);
+        word = hasWord ? Stored("_word", texels) : [];
+        wide = hasWide ? Stored("_word_wide", texels) : [];
+        matrices = hasMatrices ? [new(name + "_coopmat", reads, writes), new(name + "_coopmat_bf16", reads, writes)] : [];
     }
 
     /// <summary>All variants.</summary>
-    public IEnumerator<Kernel> GetEnumerator() => new[] { portable, word, wide }.OfType<(Kernel<T> Single, Kernel<T> Half)>().SelectMany(p => new Kernel[] { p.Single, p.Half }).Concat(matrices is null ? [] : [matrices]).GetEnumerator();
+    public IEnumerator<Kernel> GetEnumerator() => new[] { portable, word, wide, matrices }.SelectMany(k => k).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
@@ -39,11 +37,12 @@ internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanage
 
     public Kernel<T> Portable(DType storage) => Of(portable, storage);
 
-    public Kernel<T> Word(DType storage) => Of(word!.Value, storage);
+    public Kernel<T> Word(DType storage) => Of(word, storage);
 
-    public Kernel<T> Wide(DType storage) => Of(wide!.Value, storage);
+    public Kernel<T> Wide(DType storage) => Of(wide, storage);
 
-    public Kernel<T> Matrices => matrices!;
+    /// <summary>The kernel on matrices of fp16 or bf16.</summary>
+    public Kernel<T> Matrices(DType storage) => matrices[storage == DType.BFloat16 ? 1 : 0];
 
-    private static Kernel<T> Of((Kernel<T> Single, Kernel<T> Half) pair, DType storage) => storage == DType.Float16 ? pair.Half : pair.Single;
+    private static Kernel<T> Of(Kernel<T>[] stored, DType storage) => stored[storage switch { DType.Float16 => 1, DType.BFloat16 => 2, _ => 0 }];
 }

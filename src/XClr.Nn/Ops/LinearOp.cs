@@ -4,7 +4,7 @@ using static XClr.Nn.Ops.OpMath;
 namespace XClr.Nn.Ops;
 
 /// <summary>
-/// Linear layer y = x w + bias, fp32 (products also fp16; with a bias y and dy are fp32). x, dx: [M,C], w, dw: [C,K] (a 1x1 convolution's weights: K fastest), bias, dbias: [K], y, dy: [M,K]; C and K multiples of 4.
+/// Linear layer y = x w + bias, fp32 (products also fp16 or bf16; with a bias y and dy are fp32). x, dx: [M,C], w, dw: [C,K] (a 1x1 convolution's weights: K fastest), bias, dbias: [K], y, dy: [M,K]; C and K multiples of 4.
 /// The products are 1x1 convolutions over M images of one pixel.
 /// </summary>
 public static class LinearOp

@@ -30,19 +30,19 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     public uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth];
 
     /// <summary>
-    /// The kernel, and rows and columns of its tile, for a product of so many rows and columns of fp16 operands; null where the device has no cooperative matrices, runs the kernels for CPU drivers, or its compiler does all tiles badly.
+    /// The kernel, and rows and columns of its tile, for a product of so many rows and columns; null where the device has no cooperative matrices of that storage, runs the kernels for CPU drivers, or its compiler does all tiles badly.
     /// The largest tile that hardly pads further than the smallest and leaves <see cref="GroupsPerCore"/> workgroups to each core is taken; with <paramref name="split"/> the sum over the depth is shared out too, so that any tile does.
     /// </summary>
-    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, Kernel<T> kernel, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
+    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
     {
-        if (storage != DType.Float16 || caps.CpuKernels)
+        if (caps.CpuKernels)
         {
             return null;
         }
         (Kernel<T> Kernel, int Rows, int Columns)? smallest = null;
-        foreach (var tile in Tiles(caps).Where(t => t.Suits(rows, columns)))
+        foreach (var tile in Tiles(caps, storage).Where(t => t.Suits(rows, columns)))
         {
-            var specialised = kernel.With([.. tile.Constants, .. constants]);
+            var specialised = variants.Matrices(storage).With([.. tile.Constants, .. constants]);
             var isFirstOfSize = smallest is not { } before || (before.Rows, before.Columns) != (tile.Rows, tile.Columns);
             if (isFirstOfSize && !caps.KernelsPassedOver.Contains(specialised.Key))
             {
@@ -63,9 +63,10 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         return IsClose(rows, Rows) && IsClose(columns, Columns);
     }
 
-    /// <summary>All tiles that fit a device, from the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands) and the deeper steps, each with the device's largest matrices first.</summary>
-    public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps)
+    /// <summary>All tiles that fit a device and a storage (none for fp32), from the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands) and the deeper steps, each with the device's largest matrices first.</summary>
+    public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps, DType storage)
     {
+        var shapes = storage switch { DType.Float16 => caps.HalfMatrixShapes, DType.BFloat16 => caps.BFloat16MatrixShapes, _ => [] };
         var lanes = caps.MatrixSubgroupSize;
         foreach (var (rows, columns) in new[] { (128, 128), (128, 64), (64, 128), (64, 64) })
         {
@@ -74,7 +75,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
                 // A subgroup's share, square or twice as high as wide.
                 var width = 1 << BitOperations.Log2((uint)(sums * lanes)) / 2;
                 var height = sums * lanes / width;
-                foreach (var shape in caps.HalfMatrixShapes.OrderByDescending(s => s.M * s.N * s.K))
+                foreach (var shape in shapes.OrderByDescending(s => s.M * s.N * s.K))
                 {
                     var tile = new MatrixTile(shape, lanes, rows / height, columns / width, height / shape.M, width / shape.N, depth);
                     if (tile.Rows == rows && tile.Columns == columns && tile.Fits(caps))

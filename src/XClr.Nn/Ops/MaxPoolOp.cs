@@ -20,7 +20,7 @@ public readonly record struct PoolWindow(int R, int S, int Stride, int Pad)
 }
 
 /// <summary>
-/// Max pooling. x: [N,H,W,C], y: [N,P,Q,C], C a multiple of 4, both fp32 or both fp16; argmax: UInt32 [N,P,Q,C/4], a byte a channel, which pixel of the window was the maximum.
+/// Max pooling. x: [N,H,W,C], y: [N,P,Q,C], C a multiple of 4, all fp32, all fp16 or all bf16; argmax: UInt32 [N,P,Q,C/4], a byte a channel, which pixel of the window was the maximum.
 /// The first of equal maxima in row-major order gets the gradient, as in torch.
 /// </summary>
 public static class MaxPoolOp
@@ -49,7 +49,7 @@ public static class MaxPoolOp
             var pooled = y.Rows(start, count);
             var image = x.Rows(start, count);
             gpu.Dispatch(kernel, CeilDiv(pooled.Shape.Count / 4, RowWork.Lanes(gpu)), new((uint)count),
-                reads: [image, onLoad?.Scale ?? image, onLoad?.Shift ?? image], writes: [pooled, argmax.Rows(start, count)],
+                reads: [image, onLoad?.Scale ?? RowWork.Unused(image), onLoad?.Shift ?? RowWork.Unused(image)], writes: [pooled, argmax.Rows(start, count)],
                 new DispatchCost((double)pooled.Shape.Count * window.R * window.S), $"{x.Shape} {window.R}x{window.S}/{window.Stride}");
         }
     }

@@ -12,18 +12,23 @@ internal static class RowWork
     public static Kernel<T> Pick<T>(Recorder gpu, Kernel<T> portable, Kernel<T> word) where T : unmanaged => gpu.Caps.CpuKernels ? word : portable;
 
     /// <summary>The storage of these activations, which must be the same.</summary>
-    /// <exception cref="ShapeException">They are not, or their type is neither fp32 nor fp16.</exception>
+    /// <exception cref="ShapeException">They are not, or their type is none of fp32, fp16 and bf16.</exception>
     public static DType Storage(params ReadOnlySpan<Tensor> activations)
     {
         foreach (var tensor in activations)
         {
-            if (tensor.Type != activations[0].Type || tensor.Type is not (DType.Float32 or DType.Float16))
+            if (tensor.Type != activations[0].Type || tensor.Type is not (DType.Float32 or DType.Float16 or DType.BFloat16))
             {
-                throw new ShapeException($"'{tensor.Name}' is stored as {tensor.Type}, '{activations[0].Name}' as {activations[0].Type}: all must be Float32, or all Float16.");
+                throw new ShapeException($"'{tensor.Name}' is stored as {tensor.Type}, '{activations[0].Name}' as {activations[0].Type}: all must be Float32, all Float16, or all BFloat16.");
             }
         }
         return activations[0].Type;
     }
+
+    /// <summary>
+    /// What a slot of fp32 quads binds that the kernel does not use: a tensor that is there anyway. Not as the words of bfloat16, which are no floats to a texel buffer.
+    /// </summary>
+    public static BufferView Unused(Tensor tensor) => tensor.Type == DType.BFloat16 ? tensor.View with { Texel = TexelType.Half } : tensor;
 
     /// <summary>Throws unless a tensor is fp32: what is summed, or holds parameters.</summary>
     public static void RequireSingle(Tensor tensor)

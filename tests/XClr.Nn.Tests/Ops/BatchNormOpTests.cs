@@ -20,6 +20,8 @@ public class BatchNormOpTests
 
     public static TheoryData<string> Devices => [.. TestDevices.All];
 
+    public static TheoryData<string, DType> Stored => OpRunner.DevicesAndHalves;
+
     [SkippableTheory, MemberData(nameof(Devices))]
     public void ForwardMatchesReference(string device) => ForAll(Forward, (op, v) => CheckForward(device, op, v, Rounding));
 
@@ -36,35 +38,37 @@ public class BatchNormOpTests
         return new Dictionary<string, double[]> { ["dx"] = want["dx"], ["dresidual"] = Sum(want["dresidual"], t["dresidual"]) };
     }, Rounding);
 
-    // As of the other cases; fp16 storage as in HalvesMatchReference.
+    // As of the other cases; storage in 16 bits as in HalvesMatchReference.
     [SkippableTheory, MemberData(nameof(Devices))]
     public void OthersMayNormaliseOnLoad(string device)
     {
         foreach (var dims in new int[][] { [3, 5, 7, 12], [2, 13, 3, 148], [9, 9, 7, 20] })
         {
-            foreach (var (halves, tolerance) in new[] { (Array.Empty<string>(), Rounding), (["x", "y", "residual", "dy", "dx"], 9.0 / 2048) })
+            foreach (var storage in (DType[])[DType.Float32, .. OpRunner.Halves])
             {
-                OpRunner.Check(device, ResidualOnLoad(dims).InHalf(halves), t => Pick(BatchNormReference.Forward(
+                string[] halves = ["x", "y", "residual", "dy", "dx"];
+                var tolerance = Math.Max(Rounding, 9 * OpRunner.Rounding(storage));
+                OpRunner.Check(device, ResidualOnLoad(dims).In(storage, halves), t => Pick(BatchNormReference.Forward(
                     new Dictionary<string, double[]>(t) { ["residual"] = Conv2dReference.Prologue(t["residual"], t["scale"], t["shift"], relu: false) }, relu: true, residual: true, affine: true), "y"), tolerance);
-                OpRunner.Check(device, BackwardOnLoad(dims).InHalf(halves), t => Pick(BatchNormReference.Backward(t, relu: true, residual: false, affine: true), "dx", "dgamma", "dbeta"), tolerance);
+                OpRunner.Check(device, BackwardOnLoad(dims).In(storage, halves), t => Pick(BatchNormReference.Backward(t, relu: true, residual: false, affine: true), "dx", "dgamma", "dbeta"), tolerance);
             }
         }
     }
 
-    // fp16 storage rounds each stored value by 2^-11 of itself, of values up to nine times the rms; a residual's gradient is summed after that rounding.
-    [SkippableTheory, MemberData(nameof(Devices))]
-    public void HalvesMatchReference(string device)
+    // Storage in 16 bits rounds each stored value, of values up to nine times the rms; a residual's gradient is summed after that rounding.
+    [SkippableTheory, MemberData(nameof(Stored))]
+    public void HalvesMatchReference(string device, DType storage)
     {
-        const double Stored = 9.0 / 2048;
+        var rounding = 9 * OpRunner.Rounding(storage);
         string[] halves = ["x", "y", "residual", "dy", "dx", "dresidual"];
-        ForAll(Forward, (op, v) => CheckForward(device, op.InHalf(halves), v, Stored));
-        ForAll(Inference, (op, v) => OpRunner.Check(device, op.InHalf(halves), t => BatchNormReference.Infer(t, v.Relu, v.Residual, v.Affine), Stored));
-        ForAll(Backward, (op, v) => OpRunner.Check(device, op.InHalf(halves), t => Named(BatchNormReference.Backward(t, v.Relu, v.Residual, v.Affine), t, v), Math.Max(Stored, Tolerance(op))));
-        OpRunner.Check(device, BackwardAccumulating([3, 5, 7, 12]).InHalf(halves), t =>
+        ForAll(Forward, (op, v) => CheckForward(device, op.In(storage, halves), v, rounding));
+        ForAll(Inference, (op, v) => OpRunner.Check(device, op.In(storage, halves), t => BatchNormReference.Infer(t, v.Relu, v.Residual, v.Affine), rounding));
+        ForAll(Backward, (op, v) => OpRunner.Check(device, op.In(storage, halves), t => Named(BatchNormReference.Backward(t, v.Relu, v.Residual, v.Affine), t, v), Math.Max(rounding, Tolerance(op))));
+        OpRunner.Check(device, BackwardAccumulating([3, 5, 7, 12]).In(storage, halves), t =>
         {
             var want = BatchNormReference.Backward(t, relu: true, residual: true, affine: true);
             return new Dictionary<string, double[]> { ["dx"] = want["dx"], ["dresidual"] = Sum(want["dresidual"], t["dresidual"]) };
-        }, Stored);
+        }, rounding);
     }
 
     [SkippableTheory, MemberData(nameof(Devices))]

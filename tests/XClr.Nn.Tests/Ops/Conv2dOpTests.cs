@@ -38,15 +38,18 @@ public sealed class Conv2dOpTests
         OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance);
     }
 
-    /// <summary>fp16 storage of images, weights and their gradients; sums, statistics and the weights' gradient are fp32.</summary>
+    /// <summary>Storage of images, weights and their gradients in 16 bits; sums, statistics and the weights' gradient are fp32.</summary>
     [SkippableTheory]
     [MemberData(nameof(Cases))]
     public void HalvesMatchReference(string device, string name)
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
         var caps = TestDevices.Get(device).Caps;
-        var tolerance = c.Pass == ConvPass.BackwardWeight ? Tolerance : HalfTolerance(c);
-        OpRunner.Check(device, c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, DType.Float16), tolerance);
+        foreach (var storage in OpRunner.Halves)
+        {
+            var tolerance = c.Pass == ConvPass.BackwardWeight ? Tolerance : StoredTolerance(c, storage);
+            OpRunner.Check(device, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, storage), tolerance);
+        }
     }
 
     /// <summary>
@@ -182,8 +185,8 @@ public sealed class Conv2dOpTests
     private static double[] Partials(DeviceCaps caps, ConvGeometry g, double[] y, DType storage = DType.Float32) =>
         Conv2dReference.Partials(ConvEpilogue.IsImagesFastest(caps, storage) ? Conv2dReference.ImagesFastest(y, g) : y, g.K, ConvEpilogue.RowsPerBlock(caps));
 
-    // A stored value is rounded by 2^-11 of itself, of values up to six times the rms, or twice that where each column has a random scale; an fp32 result not at all.
-    internal static double HalfTolerance(Conv2dCase c) => (c.OnStore ? 12.0 : 6.0) / 2048;
+    // A stored value is rounded, of values up to six times the rms, or twice that where each column has a random scale; an fp32 result not at all.
+    internal static double StoredTolerance(Conv2dCase c, DType storage) => (c.OnStore ? 12 : 6) * OpRunner.Rounding(storage);
 
     internal static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t, DType storage = DType.Float32)
     {

@@ -24,8 +24,10 @@ public sealed class ConvWayTests
         {
             foreach (var c in new Conv2dCase[] { new(ConvPass.Forward, Geometry, Prologue: true, Relu: true, Epilogue: true), new(ConvPass.BackwardData, Geometry, Accumulate: true), new(ConvPass.BackwardWeight, Geometry) })
             {
-                Check(device, caps, c, c.ToOpCase(caps), DType.Float32);
-                Check(device, caps, c, c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx"), DType.Float16);
+                foreach (var storage in (DType[])[DType.Float32, .. OpRunner.Halves])
+                {
+                    Check(device, caps, c, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), storage);
+                }
             }
         }
     }
@@ -83,7 +85,7 @@ public sealed class ConvWayTests
             Assert.True(plans.Add(string.Join('\n', Record(op, tuned).Dispatches.Select(d => $"{d.Kernel.Key} {d.Groups} {Convert.ToHexString(d.PushConstants)}"))), $"{work.Name}: {way} is what another way is");
             // As in Conv2dOpTests. The order of rows in a block of statistics is the kernel's own.
             var order = caps with { LaneRowKernels = way.StartsWith("LaneRow", StringComparison.Ordinal) };
-            var tolerance = storage == DType.Float32 || c.Pass == ConvPass.BackwardWeight ? 3e-5 : 6.0 / 2048;
+            var tolerance = storage == DType.Float32 || c.Pass == ConvPass.BackwardWeight ? 3e-5 : 6 * OpRunner.Rounding(storage);
             OpRunner.Check(device, op with { Name = $"{op.Name} {way}" }, t => Conv2dOpTests.Reference(c, order, t, storage), tolerance, caps: tuned);
         }
     }

@@ -46,12 +46,15 @@ public sealed class MatrixConv2dTests
     {
         var c = Cases.Single(c => c.Name == name);
         var caps = MatrixCaps(device) with { ShaderCores = 1 };
-        var op = c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx");
-        Assert.All(Kernels(caps, op), k => Assert.EndsWith(Suffix, k.Name, StringComparison.Ordinal));
-        // The gradient of the weights is fp32 of exact products: up to 13,000 terms, as in
-        // Conv2dOpTests; but a prologue's result is a half again: each term is off by up to 2^-11 of itself, which adds up no worse.
-        var tolerance = c.Pass == ConvPass.BackwardWeight && !c.Prologue ? 3e-5 : Conv2dOpTests.HalfTolerance(c);
-        OpRunner.Check(device, op, t => Conv2dOpTests.Reference(c, caps, t), tolerance, caps: caps);
+        foreach (var storage in StoragesOf(device))
+        {
+            var op = c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx");
+            Assert.All(Kernels(caps, op), k => Assert.Contains(Suffix, k.Name, StringComparison.Ordinal));
+            // The gradient of the weights is fp32 of exact products: up to 13,000 terms, as in
+            // Conv2dOpTests; but a prologue's result is rounded to the storage again: each term is off by as much, which adds up no worse.
+            var tolerance = c.Pass == ConvPass.BackwardWeight && !c.Prologue ? 3e-5 : Conv2dOpTests.StoredTolerance(c, storage);
+            OpRunner.Check(device, op, t => Conv2dOpTests.Reference(c, caps, t), tolerance, caps: caps);
+        }
     }
 
     /// <summary>The tiles with shallow steps and fewer sums per lane, which are taken where the compiler does the first ones badly.</summary>
@@ -63,7 +66,7 @@ public sealed class MatrixConv2dTests
         var g = new ConvGeometry(2, 9, 7, 40, 64, 3, 3, 1, 1);
         foreach (var c in new Conv2dCase[] { new(ConvPass.Forward, g, Prologue: true, Relu: true, Epilogue: true), new(ConvPass.BackwardData, g, Accumulate: true), new(ConvPass.BackwardWeight, g) })
         {
-            var op = c.ToOpCase(caps).InHalf("x", "w", "y", "dy", "dx");
+            var op = c.ToOpCase(caps).In(DType.Float16, "x", "w", "y", "dy", "dx");
             var depths = new HashSet<uint>();
             for (var kernel = Kernels(caps, op)[0]; kernel.Name.EndsWith(Suffix, StringComparison.Ordinal); kernel = Kernels(caps, op)[0])
             {
@@ -85,7 +88,7 @@ public sealed class MatrixConv2dTests
     {
         var caps = MatrixCaps(device);
         var c = new Conv2dCase(ConvPass.Forward, new(1, 64, 1, 8, 8, 1, 1, 1, 0));
-        var op = c.ToOpCase(caps).InHalf("x", "w", "y");
+        var op = c.ToOpCase(caps).In(DType.Float16, "x", "w", "y");
         var inputs = OpRunner.Inputs(op);
         // y[m,k] = x[m,0] * w[0,k] + x[m,1]: the first is exact in fp32.
         var (x, w) = (inputs["x"], inputs["w"]);
@@ -109,10 +112,10 @@ public sealed class MatrixConv2dTests
         foreach (var layer in LinearCases.All)
         {
             var op = layer.ToOpCase();
-            op = op.InHalf("x", "w", "y", "dy", "dx") with
+            op = op.In(DType.Float16, "x", "w", "y", "dy", "dx") with
             {
                 Name = $"{layer.Name} matrices",
-                Outputs = [.. op.InHalf("y", "dx").Outputs.Where(o => o.Name != "dbias")],
+                Outputs = [.. op.In(DType.Float16, "y", "dx").Outputs.Where(o => o.Name != "dbias")],
                 Record = (gpu, t) =>
                 {
                     LinearOp.Forward(gpu, t["x"], t["w"], null, t["y"]);
@@ -130,8 +133,11 @@ public sealed class MatrixConv2dTests
     public void TileFollowsShapeCoresAndFigures()
     {
         var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
-        var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape with { N = 8 }, shape], ShaderCores = 100 };
-        string Key(int m, int k) => Kernels(caps, new Conv2dCase(ConvPass.Forward, new(1, m, 1, 64, k, 1, 1, 1, 0)).ToOpCase(caps).InHalf("x", "w", "y")).Single().Key;
+        var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape with { N = 8 }, shape, shape with { A = "bfloat16", B = "bfloat16" }], ShaderCores = 100 };
+        string Key(int m, int k, DType storage = DType.Float16) => Kernels(caps, new Conv2dCase(ConvPass.Forward, new(1, m, 1, 64, k, 1, 1, 1, 0)).ToOpCase(caps).In(storage, "x", "w", "y")).Single().Key;
+        Assert.Equal("conv/conv2d_fwd_bf16<0,0,0,2>", Key(128 * 200, 128, DType.BFloat16));
+        caps = caps with { BFloat16 = true, BFloat16Matrices = true };
+        Assert.Equal("conv/conv2d_fwd_coopmat_bf16<16,16,16,256,2,4,4,2,32,0,0,0,3>", Key(128 * 200, 128, DType.BFloat16));
         Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,256,2,4,4,2,32,0,0,0,3>", Key(128 * 200, 128));
         Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,128,2,2,4,2,32,0,0,0,3>", Key(128 * 200, 64));
         Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,128,2,2,4,2,32,0,0,0,3>", Key(128 * 199, 128));
@@ -153,6 +159,13 @@ public sealed class MatrixConv2dTests
         var caps = TestDevices.Get(device).Caps;
         Skip.If(caps.HalfMatrixShapes.Count == 0, $"{device} has no cooperative matrices");
         return caps with { CpuKernels = false };
+    }
+
+    // The storages that a device has matrices for.
+    internal static IEnumerable<DType> StoragesOf(string device)
+    {
+        var caps = TestDevices.Get(device).Caps;
+        return [.. caps.HalfMatrixShapes.Count > 0 ? [DType.Float16] : Array.Empty<DType>(), .. caps.BFloat16MatrixShapes.Count > 0 ? [DType.BFloat16] : Array.Empty<DType>()];
     }
 
     // What multiplies in a case.

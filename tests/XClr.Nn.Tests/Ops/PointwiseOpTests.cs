@@ -43,16 +43,35 @@ public class PointwiseOpTests
     [SkippableTheory, MemberData(nameof(Devices))]
     public void CastRoundsToTheNearestHalf(string device)
     {
-        foreach (var op in CastCases.All)
+        foreach (var op in CastCases.All(DType.Float16))
         {
             OpRunner.Check(device, op, t => new Dictionary<string, double[]> { ["y"] = [.. t["x"].Select(v => (double)(Half)v)] }, 0);
         }
     }
 
+    // To the nearest number of eight digits, ties to even.
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void CastRoundsToTheNearestBFloat16(string device)
+    {
+        static double Nearest(double v)
+        {
+            var unit = v == 0 ? 1 : Math.ScaleB(1, Math.ILogB(v) - 7);
+            return Math.Round(v / unit, MidpointRounding.ToEven) * unit;
+        }
+        foreach (var op in CastCases.All(DType.BFloat16))
+        {
+            OpRunner.Check(device, op, t => new Dictionary<string, double[]> { ["y"] = [.. t["x"].Select(Nearest)] }, 0);
+        }
+        // Ties and carries, the smallest and the largest numbers, what is beyond them, and a NaN whose bits rounding would carry away.
+        float[] x = [1 + 1 / 256f, 1 + 3 / 256f, 2 - 1 / 256f, -1 - 1 / 128f, 1e-40f, float.Epsilon, -1e-39f, float.MaxValue, 3.3895e38f, -3.397e38f, float.NegativeInfinity, BitConverter.UInt32BitsToSingle(0x7fffffff)];
+        float[] y = [1, 1 + 4 / 256f, 2, -1 - 1 / 128f, BitConverter.UInt32BitsToSingle(0x00010000), 0, BitConverter.UInt32BitsToSingle(0x800b0000), float.PositiveInfinity, 3.3895314e38f, float.NegativeInfinity, float.NegativeInfinity, float.NaN];
+        Assert.Equal(y, OpRunner.Run(TestDevices.Get(device), CastCases.Forward([3, 4], DType.BFloat16), new() { ["x"] = x })["y"]);
+    }
+
     [SkippableFact]
     public void WhatIsBeyondHalvesIsInfinite()
     {
-        var op = CastCases.Forward([1, 4]);
+        var op = CastCases.Forward([1, 4], DType.Float16);
         Assert.Equal([float.PositiveInfinity, float.NegativeInfinity, 65504, float.NaN], OpRunner.Run(TestDevices.Get(TestDevices.Lavapipe), op, new() { ["x"] = [1e5f, -1e5f, 65504, float.NaN] })["y"]);
     }
 

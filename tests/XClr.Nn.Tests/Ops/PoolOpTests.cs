@@ -8,9 +8,9 @@ namespace XClr.Nn.Tests.Ops;
 
 public class PoolOpTests
 {
-    private const double HalfUlp = 1.0 / 2048;
-
     public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    public static TheoryData<string, DType> Stored => OpRunner.DevicesAndHalves;
 
     // The forward pass copies (exact); the backward pass adds at most R S values, each sum rounded by 6e-8 of values up to six times the rms.
     [SkippableTheory, MemberData(nameof(Devices))]
@@ -23,24 +23,25 @@ public class PoolOpTests
         }
     }
 
-    // fp16 storage rounds what is stored by 2^-11 of itself, of values up to nine times the rms. A maximum is one of the values and exact.
-    [SkippableTheory, MemberData(nameof(Devices))]
-    public void HalvesMatchReference(string device)
+    // 16 bits round what is stored, of values up to nine times the rms. A maximum is one of the values and exact.
+    [SkippableTheory, MemberData(nameof(Stored))]
+    public void HalvesMatchReference(string device, DType storage)
     {
+        var rounding = 9 * OpRunner.Rounding(storage);
         foreach (var (op, window) in MaxPoolCases.All.Zip(MaxPoolCases.Windows))
         {
             var image = op.Inputs[0].Shape;
-            OpRunner.Check(device, op.InHalf("x", "y", "dy", "dx"), t => t.ContainsKey("dy") ? PoolReference.MaxGradient(t, image, window) : PoolReference.Max(t, image, window), op.Inputs.Count > 1 ? 9 * HalfUlp : 0);
+            OpRunner.Check(device, op.In(storage, "x", "y", "dy", "dx"), t => t.ContainsKey("dy") ? PoolReference.MaxGradient(t, image, window) : PoolReference.Max(t, image, window), op.Inputs.Count > 1 ? rounding : 0);
         }
         foreach (var op in GlobalAvgPoolCases.All)
         {
             var backward = op.Inputs[0].Name == "dy";
             var image = (backward ? op.Outputs : op.Inputs)[0].Shape;
-            OpRunner.Check(device, op.InHalf("x", "dx"), t => backward ? PoolReference.AverageGradient(t, image) : PoolReference.Average(t, image), backward ? 9 * HalfUlp : 1e-5);
+            OpRunner.Check(device, op.In(storage, "x", "dx"), t => backward ? PoolReference.AverageGradient(t, image) : PoolReference.Average(t, image), backward ? rounding : 1e-5);
         }
     }
 
-    // One multiply-add is rounded; storage as fp16 rounds it again, by 2^-11 of values up to nine times the rms.
+    // One multiply-add is rounded; storage in 16 bits rounds it again, values up to nine times the rms.
     [SkippableTheory, MemberData(nameof(Devices))]
     public void MaxPoolNormalisesAsItLoads(string device)
     {
@@ -50,7 +51,10 @@ public class PoolOpTests
                 PoolReference.Max(new Dictionary<string, double[]> { ["x"] = Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], relu) }, new Shape(image), window);
             var op = MaxPoolCases.Normalised(image, window, relu);
             OpRunner.Check(device, op, Reference, 1e-6);
-            OpRunner.Check(device, op.InHalf("x", "y"), Reference, 9 * HalfUlp);
+            foreach (var storage in OpRunner.Halves)
+            {
+                OpRunner.Check(device, op.In(storage, "x", "y"), Reference, 9 * OpRunner.Rounding(storage));
+            }
         }
     }
 
