@@ -40,6 +40,10 @@ internal sealed class TrainSession : IDisposable
             Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
             Graph = Keep(TrainGraph.Create(Device, config, objective));
+            if (config.Precision == Precision.Bf16 && Device.Caps.BFloat16MatrixShapes.Count > 0)
+            {
+                reporter.Warn("bf16: this program's kernels on matrices of bfloat16 were compiled for such devices and never executed on one by its authors; watch the loss, or use --precision amp");
+            }
             ReportTuning(TuningUse.Of(Graph.Step));
             if (Graph.MicroBatches is { } micro)
             {

@@ -12,7 +12,7 @@ public sealed class CompileTests(ITestOutputHelper output)
     /// <summary>Turnip reports Vulkan 1.0 for it in Mesa 26.2.6.</summary>
     private static readonly string[] BelowTheFloor = ["adreno:702"];
 
-    public static IEnumerable<object[]> Steps => DeviceBuild.Devices.SelectMany(_ => DeviceBuild.Precisions, (device, precision) => (object[])[device, precision]);
+    public static IEnumerable<object[]> Steps => DeviceBuild.Precisions.SelectMany(DeviceBuild.DevicesOf, (precision, device) => (object[])[device, precision]);
 
     [SkippableTheory]
     [MemberData(nameof(Steps))]

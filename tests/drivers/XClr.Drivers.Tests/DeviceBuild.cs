@@ -22,8 +22,14 @@ internal sealed partial class DeviceBuild
         "apple:m1",
     ];
 
-    /// <summary>What --precision is given: fp32's step, and amp's with cooperative matrices where a device has them.</summary>
-    public static IReadOnlyList<string> Precisions { get; } = ["fp32", "amp"];
+    /// <summary>What --precision is given: fp32's step, amp's with cooperative matrices where a device has them, and bf16's.</summary>
+    public static IReadOnlyList<string> Precisions { get; } = ["fp32", "amp", "bf16"];
+
+    // The others refuse it.
+    private static readonly string[] ReportBFloat16 = ["amd:gfx1201", "intel:dg2", "intel:lnl", "intel:bmg"];
+
+    /// <summary>Devices that can run a precision.</summary>
+    public static IReadOnlyList<string> DevicesOf(string precision) => precision == "bf16" ? ReportBFloat16 : Devices;
 
     private const int DeviceRefused = 4;
 
