@@ -29,7 +29,6 @@ public sealed class TrainerTests : IDisposable
     [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Amp)]
-    [InlineData(Precision.Bf16)]
     [InlineData(Precision.Fp32, 6)]
     public void A_run_learns_and_leaves_a_folder_that_says_all(Precision precision, int microBatch = 0)
     {
@@ -77,7 +76,6 @@ public sealed class TrainerTests : IDisposable
     [InlineData(LossKind.Supervised, OptimizerKind.Sgd)]
     [InlineData(LossKind.Xclr, OptimizerKind.AdamW, Precision.Amp)]
     [InlineData(LossKind.Clip, OptimizerKind.AdamW, Precision.Amp, 4)]
-    [InlineData(LossKind.SimClr, OptimizerKind.Sgd, Precision.Bf16)]
     public void A_stopped_run_goes_on_to_the_bit(LossKind loss, OptimizerKind optimizer, Precision precision = Precision.Fp32, int microBatch = 0)
     {
         var same = config with { Loss = loss, Optimizer = optimizer, Precision = precision, MicroBatch = microBatch, Lr = optimizer == OptimizerKind.Lars ? 1 : 0.002, ValData = null };
@@ -96,7 +94,6 @@ public sealed class TrainerTests : IDisposable
     [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Amp)]
-    [InlineData(Precision.Bf16)]
     public void A_diverging_run_stops_and_keeps_its_checkpoint(Precision precision)
     {
         var run = Path.Combine(folder, "diverging");
