@@ -15,6 +15,7 @@ run_driver_tests() {
       run_on_lavapipe "$subgroup" $run
     done
   done
+  wait # the page that the matrix writes counts the runs before it
   start "matrix of devices" matrix dotnet test tests/drivers/XClr.Drivers.Tests -c Release --no-build -nologo --logger "trx;LogFileName=matrix.trx" --results-directory "$results"
   wait
   for i in "${!files[@]}"; do

@@ -8,10 +8,8 @@ namespace XClr.Bench.Cases;
 public static class NetworkCases
 {
     /// <summary>Square matrix products x [n,n] times w [n,n], through the product's own kernel.</summary>
-    public static OpCase Gemm(int n, DType storage)
-    {
-        return new OpCase($"gemm {n}x{n}x{n}", [new("x", new Shape(n, n)), new("w", new Shape(n, n))], [new("y", new Shape(n, n))], (gpu, t) => LinearOp.Forward(gpu, t["x"], t["w"], bias: null, t["y"])).In(storage, "x", "w", "y");
-    }
+    public static OpCase Gemm(int n, DType storage) =>
+        new OpCase($"gemm {n}x{n}x{n}", [new("x", new Shape(n, n)), new("w", new Shape(n, n))], [new("y", new Shape(n, n))], (gpu, t) => LinearOp.Forward(gpu, t["x"], t["w"], bias: null, t["y"])).In(storage, "x", "w", "y");
 
     /// <summary>Every distinct convolution of ResNet-50 in one direction (the stem has no data gradient), and how often a step runs it.</summary>
     public static IEnumerable<(OpCase Op, int Count)> ResNet50(DeviceCaps caps, ConvPass pass, int size, int rows, DType storage) =>
