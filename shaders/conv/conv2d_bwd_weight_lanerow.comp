@@ -16,7 +16,7 @@ layout(std430, binding = 0) readonly buffer In { float x[]; };
 layout(std430, binding = 1) readonly buffer ScaleOfX { float scale[]; };
 layout(std430, binding = 2) readonly buffer ShiftOfX { float shift[]; };
 layout(std430, binding = 3) writeonly buffer Dw { vec4 dw[]; };
-const int STEP = 4;  // pixels of one turn of the loop
+const int STEP = 8;  // pixels of one turn of the loop
 
 // First and last + 1 grid index whose pixel i*stride - pad + tap lies in [0, size).
 ivec2 hits(int tap, int size, int grid) {

@@ -1,5 +1,6 @@
 // Implicit GEMM for CPU drivers whose compilers know what is equal in all lanes (Mesa 26): one row per lane, 4 * COLUMNS4 columns in its registers. The weights come through a
-// pointer at an address equal in all lanes, which makes them the memory operand of a multiply-add. No barriers. Tested at their ends, the loops read nothing past the weights:
+// pointer at an address equal in all lanes, which makes them the memory operand of a multiply-add. A sum gets all terms of a turn of the loop at once: not all sums fit in the
+// processor's registers, and at a turn's end each is merged with what masked lanes keep. No barriers. Tested at their ends, the loops read nothing past the weights:
 // a loop tested at its top runs once more with no lane active there, and such loads are not masked.
 #include "grid.glsl"
 layout(local_size_x = 64) in;
@@ -9,7 +10,8 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer We
 #include "conv2d_params.glsl"
 #include "quad.glsl"
 #include "normalise.glsl"
-layout(constant_id = 2) const int COLUMNS4 = 16;  // at most K4
+layout(constant_id = 2) const int DEPTH4 = 2;     // quads of channels of x in a turn of the loop; divides C4
+layout(constant_id = 3) const int COLUMNS4 = 16;  // at most K4
 READ_ACTIVATIONS(0, In, x);      // [N,H,W,C]
 READ_QUADS(1, Scale, scale);     // [C] or [K]
 READ_QUADS(2, Shift, shift);
@@ -44,11 +46,13 @@ void main() {
         bool inside = uint(iy) < uint(H) && uint(ix) < uint(W);
         at = inside ? at : 0;
         do {
-          vec4 a = mix(vec4(0), prologue(ACTIVATION(x, at + c), c), bvec4(inside));
-          [[unroll]] for (int i = 0; i < 4; i++)
-            [[unroll]] for (int j = 0; j < COLUMNS4; j++) acc[j] = fma(vec4(a[i]), weights.w[b + i * K4 + j], acc[j]);
-          b += 4 * K4;
-        } while (++c < C4);
+          vec4 a[DEPTH4];
+          [[unroll]] for (int u = 0; u < DEPTH4; u++) a[u] = mix(vec4(0), prologue(ACTIVATION(x, at + c + u), c + u), bvec4(inside));
+          [[unroll]] for (int j = 0; j < COLUMNS4; j++)
+            [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) acc[j] = fma(vec4(a[i / 4][i % 4]), weights.w[b + i * K4 + j], acc[j]);
+          b += 4 * DEPTH4 * K4;
+          c += DEPTH4;
+        } while (c < C4);
       } while (++s < ss.y);
     } while (++r < rs.y);
   }

@@ -12,6 +12,9 @@ internal static class Conv2dKernels
     /// <summary>Rows of a workgroup of the kernels with one row per lane, and the columns of a lane.</summary>
     public const int LaneRows = 64, LaneColumns = 64;
 
+    // DEPTH4 of shaders/conv/conv2d_lanerow.glsl, where it divides the channels.
+    private const int LaneDepth = 2;
+
     /// <summary>Columns of a workgroup's tile and of the wide one; of the narrow one, where the compiler does the others badly.</summary>
     public const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
 
@@ -75,7 +78,7 @@ internal static class Conv2dKernels
     {
         uint[] slots = [ChannelNorm.KindOf(norm), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
-        var (kernel, rows, columns) = IsLaneRows(gpu.Caps, storage, way) ? LaneRow(laneRow, 4 * p.K4, slots[..2]) : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
+        var (kernel, rows, columns) = IsLaneRows(gpu.Caps, storage, way) ? LaneRow(laneRow, 4 * p.K4, [.. slots[..2], p.C4 % LaneDepth == 0 ? (uint)LaneDepth : 1u]) : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
