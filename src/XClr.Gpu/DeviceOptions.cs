@@ -18,6 +18,9 @@ public sealed record DeviceOptions
     /// <summary>Folder of the pipeline cache; null = no file.</summary>
     public string? CacheFolder { get; init; }
 
+    /// <summary>Measured choices for a device's caps; null, or a null result = what is kept in the cache's folder.</summary>
+    public Func<DeviceCaps, Tuning?>? Tuning { get; init; }
+
     /// <summary>Edited shaders that take the place of the program's; null = none. What is known of the compiler's figures is then neither used nor kept.</summary>
     public ShaderFolder? Shaders { get; init; }
 

@@ -39,7 +39,7 @@ public sealed unsafe partial class GpuDevice
         {
             DeviceLocalBytes = Math.Min(lowered.DeviceLocalBytes, options.MemoryLimit ?? long.MaxValue),
             KernelsPassedOver = KeysOf(KernelFigures.Open(caps, options.FiguresFolder)),
-            Tuning = Tuning.Read(lowered, options.FiguresFolder),
+            Tuning = (lowered.UsesTuning ? options.Tuning?.Invoke(lowered) : null) ?? Tuning.Read(lowered, options.FiguresFolder),
         };
     }
 

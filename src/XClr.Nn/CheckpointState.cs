@@ -15,6 +15,9 @@ public sealed record CheckpointArchitecture(string Arch, string Stem, double Wid
 /// <summary>The best value so far of the metric that the run is judged by, and the step it was measured at.</summary>
 public sealed record CheckpointMetric(string Name, double Value, long Step);
 
+/// <summary>The measured choices (`xclr tune`) that a run's plan took. Kernels: hash of all kernels' code, of which alone they say something; Ways: by the work's name, empty where the cost model chose everything.</summary>
+public sealed record CheckpointTuning(string Kernels, IReadOnlyDictionary<string, string> Ways);
+
 /// <summary>Everything of a checkpoint that is no tensor; the file state.json.</summary>
 public sealed record CheckpointState
 {
@@ -56,6 +59,9 @@ public sealed record CheckpointState
 
     /// <summary>Kernels, tiles, split-K, device and driver of the run: bit-identical results need the same.</summary>
     public required string PlanFingerprint { get; init; }
+
+    /// <summary>What a resumed run takes on the same device, whatever was measured since; null in checkpoints that do not say.</summary>
+    public CheckpointTuning? Tuning { get; init; }
 
     /// <summary>The best metric so far; null before the first evaluation.</summary>
     public CheckpointMetric? BestMetric { get; init; }

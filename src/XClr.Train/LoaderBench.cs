@@ -26,8 +26,9 @@ public sealed record LoaderRate(double ImagesPerSecond, double MegabytesPerSecon
 /// <param name="ScaledDecoding">The same to the smallest scale whose sides are no shorter than a view's.</param>
 /// <param name="Loader">Everything up to packed batches of two views' sources: reading, shuffling, drawing, decoding, packing.</param>
 /// <param name="AllocatedBytesPerImage">Managed memory that the whole loader allocates for one image.</param>
+/// <param name="CollectionShare">Share of the whole loader's time in which the garbage collector held the program up.</param>
 public sealed record LoaderBenchResult(
-    int Images, int Skipped, double MeanFileBytes, double MeanPixels, LoaderRate Reading, LoaderRate Decoding, LoaderRate ScaledDecoding, LoaderRate Loader, double AllocatedBytesPerImage);
+    int Images, int Skipped, double MeanFileBytes, double MeanPixels, LoaderRate Reading, LoaderRate Decoding, LoaderRate ScaledDecoding, LoaderRate Loader, double AllocatedBytesPerImage, double CollectionShare);
 
 /// <summary>The `bench loader` verb's work: the stages between files and batches, on the processor alone.</summary>
 public sealed class LoaderBench
@@ -46,9 +47,9 @@ public sealed class LoaderBench
     {
         var bench = new LoaderBench(request);
         bench.ReadFiles();
-        var (loader, allocated) = bench.WholeLoader();
+        var (loader, allocated, collecting) = bench.WholeLoader();
         return new(bench.files.Count, bench.skipped, (double)bench.bytes / bench.files.Count, (double)bench.pixels / bench.files.Count,
-            bench.Reading(), bench.Decoding(DecodeOptions.Default), bench.Decoding(new DecodeOptions { MinWidth = request.ImageSize, MinHeight = request.ImageSize }), loader, allocated);
+            bench.Reading(), bench.Decoding(DecodeOptions.Default), bench.Decoding(new DecodeOptions { MinWidth = request.ImageSize, MinHeight = request.ImageSize }), loader, allocated, collecting);
     }
 
     private void ReadFiles()
@@ -114,7 +115,7 @@ public sealed class LoaderBench
         return files.Count;
     });
 
-    private (LoaderRate Rate, double AllocatedBytes) WholeLoader()
+    private (LoaderRate Rate, double AllocatedBytes, double CollectionShare) WholeLoader()
     {
         var options = new SampleStreamOptions
         {
@@ -138,9 +139,9 @@ public sealed class LoaderBench
         {
             Next();
         }
-        (samples, var before) = (0, GC.GetTotalAllocatedBytes(precise: true));
+        (samples, var before, var paused, var clock) = (0, GC.GetTotalAllocatedBytes(precise: true), GC.GetTotalPauseDuration(), Stopwatch.StartNew());
         var rate = Measure(Next);
-        return (rate, (double)(GC.GetTotalAllocatedBytes(precise: true) - before) / samples);
+        return (rate, (double)(GC.GetTotalAllocatedBytes(precise: true) - before) / samples, (GC.GetTotalPauseDuration() - paused) / clock.Elapsed);
     }
 
     // A run repeats the pass until it has taken long enough to be timed; a pass returns its number of images.

@@ -29,6 +29,7 @@ internal static class TrainCheckpoint
             Seed = config.Seed,
             Config = config.ToJson(),
             PlanFingerprint = fingerprint,
+            Tuning = new CheckpointTuning(Gpu.Tuning.KernelsHash, TuningUse.WaysOf(graph.Step)),
             BestMetric = best,
             Commit = SourceRevision.Commit,
             Device = graph.Caps.FullName,
@@ -37,21 +38,27 @@ internal static class TrainCheckpoint
             ModelFile.BackboneEntries(device, graph.Model, batches), ModelFile.HeadEntries(device, graph.Model, batches), OptimizerEntries(device, graph)));
     }
 
+    /// <summary>The state that a run goes on from.</summary>
+    /// <exception cref="CheckpointException">The checkpoint lacks it, the head or the optimiser.</exception>
+    public static CheckpointState StateOf(CheckpointPath path) => path.State is null || path.Optimizer is null || path.Head is null
+        ? throw new CheckpointException($"{path.StepFolder ?? path.Model}: a run goes on from a step folder with model, head, optimizer and state; for weights alone use --init-weights.")
+        : CheckpointState.Read(path.State);
+
+    /// <summary>The choices of kernels that a resumed run keeps; null where it can not: another device, driver or other kernels, or a checkpoint that does not say.</summary>
+    public static Tuning? Tuning(CheckpointState state, DeviceCaps caps) =>
+        state.Tuning is { } saved && saved.Kernels == Gpu.Tuning.KernelsHash && state.Device == caps.FullName ? new Tuning(saved.Ways) : null;
+
     /// <summary>Reads a checkpoint that a run goes on from.</summary>
     /// <exception cref="CheckpointException">It lacks the head or the optimiser, or belongs to another network.</exception>
     public static CheckpointState Resume(CheckpointPath path, GpuDevice device, TrainGraph graph)
     {
-        if (path.State is null || path.Optimizer is null || path.Head is null)
-        {
-            throw new CheckpointException($"{path.StepFolder ?? path.Model}: a run goes on from a step folder with model, head, optimizer and state; for weights alone use --init-weights.");
-        }
-        var state = CheckpointState.Read(path.State);
+        var state = StateOf(path);
         if (state.Architecture != Describe(graph.Model.Spec))
         {
             throw new CheckpointException($"{path.StepFolder}: holds {state.Architecture}, the run asks for {Describe(graph.Model.Spec)}; resume with the run's own --config.");
         }
-        ModelFile.Load(device, graph.Model, _ => true, path.Model, path.Head);
-        using var file = SafetensorsFile.Open(path.Optimizer);
+        ModelFile.Load(device, graph.Model, _ => true, path.Model, path.Head!);
+        using var file = SafetensorsFile.Open(path.Optimizer!);
         foreach (var (name, flat) in graph.Optimizer.States)
         {
             foreach (var parameter in graph.Model.Parameters.Parameters)

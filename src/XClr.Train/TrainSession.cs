@@ -37,7 +37,8 @@ internal sealed class TrainSession : IDisposable
             objective = TrainSetup.CreateObjective(config, data, captions);
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
             ReportCaptions();
-            Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit));
+            var resumed = ResumedCheckpoint();
+            Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed is null ? null : TrainCheckpoint.StateOf(resumed)));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
             Graph = Keep(TrainGraph.Create(Device, config, objective));
             if (config.Precision == Precision.Bf16 && Device.Caps.BFloat16MatrixShapes.Count > 0)
@@ -57,7 +58,7 @@ internal sealed class TrainSession : IDisposable
             skipLog = Keep(new SkipLog(Folder.SkippedFile));
             store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
             Plan = Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
-            LoadState();
+            LoadState(resumed);
         }
         catch
         {
@@ -153,13 +154,16 @@ internal sealed class TrainSession : IDisposable
     /// <summary>Closes everything after a failure, which keeps its own message.</summary>
     public void Abandon() => opened.Abandon();
 
-    private void LoadState()
+    // Null: the run begins anew.
+    private CheckpointPath? ResumedCheckpoint() =>
+        (config.Resume == "auto" ? config.RunDir is { } run && CheckpointPath.Exists(run) ? run : null : config.Resume) is { } folder ? CheckpointPath.Resolve(Path.GetFullPath(folder)) : null;
+
+    private void LoadState(CheckpointPath? resumed)
     {
         Graph.Initialize(Device);
-        var resume = config.Resume == "auto" ? CheckpointPath.Exists(Folder.Path) ? Folder.Path : null : config.Resume;
-        if (resume is not null)
+        if (resumed is not null)
         {
-            Resume(CheckpointPath.Resolve(resume));
+            Resume(resumed);
         }
         else
         {
@@ -189,7 +193,7 @@ internal sealed class TrainSession : IDisposable
         reporter.Info($"resumed from {path.StepFolder}");
         if (state.PlanFingerprint != fingerprint)
         {
-            reporter.Warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}: another device, driver, version, batch or choice of kernels by 'xclr tune'): results go on, but not bit for bit.");
+            reporter.Warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}: another device, driver, version or batch): results go on, but not bit for bit.");
         }
     }
 

@@ -1,5 +1,6 @@
 using XClr.Data;
 using XClr.Gpu;
+using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Text;
@@ -14,9 +15,9 @@ public static class TrainSetup
 
     private const int LabelSample = 1000;
 
-    /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all; shaders: edited ones, null = the program's.</summary>
-    public static GpuDevice OpenDevice(string? device, long? memoryLimit = null, ShaderFolder? shaders = null) =>
-        GpuDevice.Open(DeviceOptions(device, memoryLimit) with { Shaders = shaders });
+    /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all; shaders: edited ones, null = the program's; resumed: what a run goes on from, whose choices of kernels it keeps.</summary>
+    public static GpuDevice OpenDevice(string? device, long? memoryLimit = null, ShaderFolder? shaders = null, CheckpointState? resumed = null) =>
+        GpuDevice.Open(DeviceOptions(device, memoryLimit) with { Shaders = shaders, Tuning = resumed is null ? null : caps => TrainCheckpoint.Tuning(resumed, caps) });
 
     /// <summary>How <see cref="OpenDevice"/> opens it.</summary>
     public static DeviceOptions DeviceOptions(string? device, long? memoryLimit) => new() { Device = device, CacheFolder = CacheFolder.Default, MemoryLimit = memoryLimit };

@@ -78,6 +78,7 @@ public sealed class BenchTests
         }
         // Pixels and file bytes come from pools: what is left are the sample's own names and records.
         Assert.InRange(result.GetProperty("allocatedBytesPerImage").GetDouble(), 1, 8000);
+        Assert.InRange(result.GetProperty("collectionShare").GetDouble(), 0, 0.5);
     }
 
     [Fact]

@@ -41,8 +41,32 @@ public sealed class TuneTests
         }
 
         environment["XCLR_CAPS"] = null;
+        // 20 convolutions, each with its batch norm folded in.
+        var embedding = Run(["tune", "forward", .. Network, "--rows", "1", "--repeats", "1", "--json"]).GetProperty("works").EnumerateArray().ToList();
+        Assert.Equal(20, embedding.Sum(w => w.GetProperty("count").GetInt32()));
+        Assert.All(embedding, w => Assert.Contains(" stored", w.GetProperty("work").GetString()));
+        Assert.Equal(narrow[Layer], JsonDocument.Parse(File.ReadAllText(file)).RootElement.GetProperty("ways").GetProperty(Layer).GetString());
         string[] bench = ["bench", "step", .. Network, "--rows", "4", "--repeats", "1", "--json"];
         Assert.Equal(3, Run(bench).GetProperty("result").GetProperty("tuning").GetProperty("measured").GetInt32());
+
+        // A resumed run keeps its choices, measured or not, whatever the file says by then.
+        var measured = File.ReadAllText(file);
+        var unmeasured = measured.Replace("Word 16x64", "unknown", StringComparison.Ordinal).Replace(Layer, "unknown", StringComparison.Ordinal);
+        string[] data = TinySet.Write(folder);
+        foreach (var (before, after, expected) in new[] { (measured, unmeasured, 3), (unmeasured, measured, 0) })
+        {
+            CliResult Train(int steps, string content)
+            {
+                File.WriteAllText(file, content);
+                return CliProcess.Run(["train", .. data, .. Network, "--batch-size", "2", "--loss", "simclr", "--steps", $"{steps}", "--run-dir", folder.File($"run-{expected}"), "--resume", "auto"], environment: environment).Expect(0);
+            }
+            foreach (var outcome in new[] { Train(1, before), Train(2, after) })
+            {
+                Assert.DoesNotContain("plan differs", outcome.Errors);
+                Assert.Equal(expected > 0, outcome.Errors.Contains($"convolutions: {expected} of ", StringComparison.Ordinal));
+            }
+        }
+
         File.WriteAllText(file, text[..20]);
         var damaged = CliProcess.Run(CliProcess.Program, bench, environment: environment).Expect(0);
         Assert.Contains($"warning: {file}: it cannot be read", damaged.Errors);
@@ -54,5 +78,7 @@ public sealed class TuneTests
     [InlineData("--arch", "vgg16")]
     [InlineData("--precision", "int8")]
     [InlineData("--repeats", "0")]
+    [InlineData("backward")]
+    [InlineData("forward", "--precision", "amp")]
     public void WhatCannotBeTunedIsAUsageError(params string[] arguments) => CliProcess.Run(["tune", .. arguments]).Expect(2);
 }

@@ -29,6 +29,7 @@ internal static class LoaderBenchTable
         Output.WriteFacts([
             ("images", $"{result.Images}, {Number(result.MeanFileBytes / 1000)} kB and {Number(result.MeanPixels * 1e-6, "0.000")} megapixels each; {result.Skipped} skipped"),
             ("allocated per image by the whole loader", $"{Number(result.AllocatedBytesPerImage, "0")} bytes"),
+            ("its time spent on collecting garbage", $"{Number(100 * result.CollectionShare, "0.000")} %"),
         ]);
         return ExitCode.Success;
     }

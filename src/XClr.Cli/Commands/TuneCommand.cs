@@ -9,16 +9,19 @@ using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("tune", HelpText = "Measure the kernels and tiles that each convolution of a training step could have on this device; later runs of the same shapes (train, bench, profile) take the fastest. Kept beside the pipeline cache, per device and driver; XCLR_CAPS=usesTuning=0 goes without.")]
+[Verb("tune", HelpText = "Measure the kernels and tiles that each convolution of a training step (`tune step`, the default) or of a pass that embeds images (`tune forward`) could have on this device; later runs of the same shapes (train, eval, embed-images, bench, profile) take the fastest. Kept beside the pipeline cache, per device and driver; XCLR_CAPS=usesTuning=0 goes without.")]
 public sealed class TuneCommand : Command
 {
+    [Value(0, Default = "step", MetaName = "target", HelpText = "Whose convolutions: step|forward.")]
+    public string Target { get; set; } = "step";
+
     [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
     public string Arch { get; set; } = "resnet50";
 
     [Option("image-size", Default = 224, HelpText = "Side of the images [pixels].")]
     public int ImageSize { get; set; } = 224;
 
-    [Option("rows", Default = 512, HelpText = "Images through the backbone at a time: twice --batch-size, or twice --micro-batch [images].")]
+    [Option("rows", Default = 512, HelpText = "Images through the backbone at a time: of a step twice --batch-size, or twice --micro-batch; 64 in an evaluation of as many or more [images].")]
     public int Rows { get; set; } = 512;
 
     [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
@@ -33,15 +36,17 @@ public sealed class TuneCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
-        var (arch, precision) = (ArchOf(Arch), PrecisionOf(Precision));
+        var (target, arch, precision) = (Name<BenchTarget>("tune", Target, "step, forward"), ArchOf(Arch), PrecisionOf(Precision));
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
-        Require(Rows >= 4 && Rows % 2 == 0, $"--rows {Rows}: allowed: an even number from 4 up.");
+        Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
+        Require(target == BenchTarget.Step || precision == Train.Precision.Fp32, $"--precision {Precision}: images are embedded in fp32; leave it out, or tune a step.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
         using var signals = new StopSignals(Console.Error.WriteLine, "the convolution is finished, what was measured is kept");
         using var device = TrainSetup.OpenDevice(Device);
         if (device.Caps.Tuning.Problem is { } problem)
             Output.Warn(problem + ".");
-        List<TunedConv> found = [.. Measure(device, StepWorks.Of(device, arch, ImageSize, Rows, precision), signals.Token)];
+        var works = target == BenchTarget.Step ? NetworkWorks.OfStep(device, arch, ImageSize, Rows, precision) : NetworkWorks.OfForward(device, arch, ImageSize, Rows);
+        List<TunedConv> found = [.. Measure(device, works, signals.Token)];
         Keep(device, found);
         Print(device, found);
         signals.Token.ThrowIfCancellationRequested();
@@ -78,13 +83,13 @@ public sealed class TuneCommand : Command
         var file = Tuning.FileOf(device.Caps, CacheFolder.Default);
         if (Json)
         {
-            Output.Json(new { device = device.Caps.FullName, Arch, ImageSize, Rows, Precision, Repeats, file, beforeMs = before, bestMs = best, works = found });
+            Output.Json(new { device = device.Caps.FullName, Target, Arch, ImageSize, Rows, Precision, Repeats, file, beforeMs = before, bestMs = best, works = found });
             return;
         }
-        var table = Output.Table("convolution", "a step has", "chosen before", "ms", "best", "ms", "ratio", "measured", "passed over");
+        var table = Output.Table("convolution", $"a {Target} has", "chosen before", "ms", "best", "ms", "ratio", "measured", "passed over");
         foreach (var t in found)
             table.Row(t.Work, $"{t.Count}", t.Before, Ms(t.BeforeMs), t.Changed ? t.Best : "the same", Ms(t.BestMs), Ratio(t.Ratio), $"{t.Measured}", $"{t.PassedOver}");
-        table.Row("all of a step", $"{found.Sum(t => t.Count)}", "", Ms(before), $"{found.Count(t => t.Changed)} of {found.Count} changed", Ms(best), Ratio(before / best), $"{found.Sum(t => t.Measured)}", $"{found.Sum(t => t.PassedOver)}");
+        table.Row($"all of a {Target}", $"{found.Sum(t => t.Count)}", "", Ms(before), $"{found.Count(t => t.Changed)} of {found.Count} changed", Ms(best), Ratio(before / best), $"{found.Sum(t => t.Measured)}", $"{found.Sum(t => t.PassedOver)}");
         Output.Results.Write(table);
         Output.WriteFacts([("device", device.Caps.FullName), ("kept in", file)]);
     }
