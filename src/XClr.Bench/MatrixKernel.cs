@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using XClr.Gpu;
+using XClr.Nn;
 
 namespace XClr.Bench;
 

@@ -146,7 +146,7 @@ public sealed class SafetensorsFile : IWeightFile
         {
             SafetensorsDType.F64 => static b => (float)BinaryPrimitives.ReadDoubleLittleEndian(b),
             SafetensorsDType.F16 => static b => (float)BinaryPrimitives.ReadHalfLittleEndian(b),
-            SafetensorsDType.BF16 => static b => BrainToFloat(b),
+            SafetensorsDType.BF16 => static b => BFloat16.Value(BinaryPrimitives.ReadUInt16LittleEndian(b)),
             _ => throw WrongType(tensor, "a floating-point type (F32, F16, BF16 or F64)"),
         });
     }
@@ -162,7 +162,7 @@ public sealed class SafetensorsFile : IWeightFile
             SafetensorsDType.F64 => static b => BinaryPrimitives.ReadDoubleLittleEndian(b),
             SafetensorsDType.F32 => static b => BinaryPrimitives.ReadSingleLittleEndian(b),
             SafetensorsDType.F16 => static b => (double)BinaryPrimitives.ReadHalfLittleEndian(b),
-            SafetensorsDType.BF16 => static b => BrainToFloat(b),
+            SafetensorsDType.BF16 => static b => BFloat16.Value(BinaryPrimitives.ReadUInt16LittleEndian(b)),
             _ => throw WrongType(tensor, "a floating-point type (F64, F32, F16 or BF16)"),
         });
         return result;
@@ -206,9 +206,6 @@ public sealed class SafetensorsFile : IWeightFile
     public void Dispose() => handle.Dispose();
 
     private delegate T Element<T>(ReadOnlySpan<byte> bytes);
-
-    private static float BrainToFloat(ReadOnlySpan<byte> b) =>
-        BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(b) << 16);
 
     private void Convert<T>(SafetensorsTensor tensor, Span<T> destination, Element<T> read)
     {

@@ -58,7 +58,7 @@ public sealed class TuneTests
             CliResult Train(int steps, string content)
             {
                 File.WriteAllText(file, content);
-                return CliProcess.Run(["train", .. data, .. Network, "--batch-size", "2", "--loss", "simclr", "--steps", $"{steps}", "--run-dir", folder.File($"run-{expected}"), "--resume", "auto"], environment: environment).Expect(0);
+                return CliProcess.Run(CliProcess.Program, ["train", .. data, .. Network, "--batch-size", "2", "--loss", "simclr", "--steps", $"{steps}", "--run-dir", folder.File($"run-{expected}"), "--resume", "auto"], environment: environment).Expect(0);
             }
             foreach (var outcome in new[] { Train(1, before), Train(2, after) })
             {

@@ -17,7 +17,7 @@ public static class CastOp
         {
             return x;
         }
-        var y = gpu.NewTensor($"{x.Name}.half", x.Shape, type: storage);
+        var y = gpu.NewTensor($"{x.Name}.{storage.ToString().ToLowerInvariant()}", x.Shape, type: storage);
         Forward(gpu, x, y);
         return y;
     }

@@ -78,7 +78,7 @@ public sealed class TorchFile : IWeightFile
         {
             SafetensorsDType.F32 => static (b, i) => BinaryPrimitives.ReadSingleLittleEndian(b.AsSpan((int)(4 * i))),
             SafetensorsDType.F16 => static (b, i) => (float)BinaryPrimitives.ReadHalfLittleEndian(b.AsSpan((int)(2 * i))),
-            SafetensorsDType.BF16 => static (b, i) => BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(b.AsSpan((int)(2 * i))) << 16),
+            SafetensorsDType.BF16 => static (b, i) => BFloat16.Value(BinaryPrimitives.ReadUInt16LittleEndian(b.AsSpan((int)(2 * i)))),
             SafetensorsDType.F64 => static (b, i) => (float)BinaryPrimitives.ReadDoubleLittleEndian(b.AsSpan((int)(8 * i))),
             _ => throw new SafetensorsException($"{Path}: '{name}' is {described.DType}, expected a floating-point type (F32, F16, BF16 or F64)"),
         };

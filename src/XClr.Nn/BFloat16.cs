@@ -1,4 +1,4 @@
-namespace XClr.Bench;
+namespace XClr.Nn;
 
 /// <summary>bfloat16 on the host: the upper 16 bits of an fp32.</summary>
 public static class BFloat16
