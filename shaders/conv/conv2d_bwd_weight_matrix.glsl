@@ -1,4 +1,4 @@
-// The weight gradient on cooperative matrices, fp16 storage: ROWS rows (r,s,c) x COLUMNS columns k per workgroup (matrix_tile.glsl), summed over one part of the pixels, DEPTH pixels a step.
+// The weight gradient on cooperative matrices, storage of 16 bits (fp16, with BF16 bfloat16): ROWS rows (r,s,c) x COLUMNS columns k per workgroup (matrix_tile.glsl), summed over one part of the pixels, DEPTH pixels a step.
 // The next step's operands are on their way to registers while the matrices multiply. Rows, columns and pixels out of range are zeros.
 #include "grid.glsl"
 #include "quad.glsl"

@@ -1,4 +1,4 @@
-// Implicit GEMM on cooperative matrices, fp16 storage: ROWS x COLUMNS results per workgroup (matrix_tile.glsl). Depth is (tap, c) flattened, in quads of 4; the next step's
+// Implicit GEMM on cooperative matrices, storage of 16 bits (fp16, with BF16 bfloat16): ROWS x COLUMNS results per workgroup (matrix_tile.glsl). Depth is (tap, c) flattened, in quads of 4; the next step's
 // operands are on their way to registers while the matrices multiply. Out-of-range rows, columns and depth are zeros. Columns are the fastest in the grid: neighbours share rows of `x`.
 #include "grid.glsl"
 #include "quad.glsl"

@@ -1,4 +1,4 @@
-// The product of one workgroup on cooperative matrices: ROWS x COLUMNS sums in fp32, fp16 operands staged in shared memory DEPTH at a time. SY x SX subgroups
+// The product of one workgroup on cooperative matrices: ROWS x COLUMNS sums in fp32, operands of 16 bits staged in shared memory DEPTH at a time. SY x SX subgroups
 // have WM x WN matrices of MATRIX_M x MATRIX_N each. Constants 0 to 8 belong to this file. With A_BY_COLUMNS the first operand lies there as [DEPTH][ROWS], else as [ROWS][DEPTH].
 // Rows in shared memory are padded by 16 bytes, so that they begin in different banks. The same memory stages the sums on their way out, as rows of a lane's quads.
 layout(constant_id = 0) const uint MATRIX_M = 16;
