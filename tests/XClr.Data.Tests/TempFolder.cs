@@ -39,6 +39,8 @@ internal sealed class TempFolder : IDisposable
                     _ => new UstarTarEntry(TarEntryType.RegularFile, member),
                 };
                 entry.DataStream = new MemoryStream(bytes);
+                // The bytes of an archive, and with them what a seed does to it, are the same at any time.
+                entry.ModificationTime = DateTimeOffset.UnixEpoch;
                 tar.WriteEntry(entry);
             }
         }

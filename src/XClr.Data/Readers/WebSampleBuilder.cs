@@ -109,7 +109,7 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
                 _cls = Encoding.UTF8.GetString(bytes.Span).Trim();
                 break;
             default:
-                _json = JsonText.Parse(bytes);
+                _json = JsonText.Parse(bytes.Span);
                 break;
         }
     }
@@ -137,20 +137,18 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
     }
 }
 
-/// <summary>What a sample's json says: `caption`, `captions`, an integer `label`.</summary>
-internal sealed record JsonText(string? Caption, IReadOnlyList<string> Captions, int? Label)
+/// <summary>What a sample's json says: `caption`, `captions`, an integer `label`; of a name that comes twice the last counts.</summary>
+internal readonly record struct JsonText(string? Caption, IReadOnlyList<string> Captions, int? Label)
 {
     public static JsonText None { get; } = new(null, [], null);
 
     /// <summary>Reads UTF-8 json, invalid bytes replaced; what is not a valid object says nothing.</summary>
-    public static JsonText Parse(ReadOnlyMemory<byte> utf8)
+    public static JsonText Parse(ReadOnlySpan<byte> utf8)
     {
         try
         {
-            using var document = Utf8.IsValid(utf8.Span) && !utf8.Span.StartsWith(Encoding.UTF8.Preamble)
-                ? JsonDocument.Parse(utf8)
-                : JsonDocument.Parse(Encoding.UTF8.GetString(utf8.Span).TrimStart('\uFEFF'));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement) : None;
+            return utf8.StartsWith(Encoding.UTF8.Preamble) ? Parse(utf8[Encoding.UTF8.Preamble.Length..])
+                : Read(Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8)));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -159,15 +157,47 @@ internal sealed record JsonText(string? Caption, IReadOnlyList<string> Captions,
         }
     }
 
-    private static JsonText Read(JsonElement root)
+    private static JsonText Read(ReadOnlySpan<byte> utf8)
     {
-        var caption = root.TryGetProperty("caption", out var one) && one.ValueKind == JsonValueKind.String
-            ? CaptionText.Clean(one.GetString()) : null;
-        var captions = root.TryGetProperty("captions", out var all) && all.ValueKind == JsonValueKind.Array
-            ? all.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.String).Select(e => CaptionText.Clean(e.GetString())).OfType<string>().ToList()
-            : [];
-        int? label = root.TryGetProperty("label", out var cls) && cls.ValueKind == JsonValueKind.Number && cls.TryGetInt32(out var index)
-            ? index : null;
-        return new(caption, captions, label);
+        var reader = new Utf8JsonReader(utf8);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            return None;
+        }
+        var said = None;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var (caption, captions, label) = (reader.ValueTextEquals("caption"u8), reader.ValueTextEquals("captions"u8), reader.ValueTextEquals("label"u8));
+            reader.Read();
+            said = caption ? said with { Caption = Text(ref reader) }
+                : captions ? said with { Captions = Texts(ref reader) }
+                : label ? said with { Label = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var index) ? index : null }
+                : said;
+            reader.Skip();
+        }
+        // What follows the object is an error.
+        reader.Read();
+        return said;
+    }
+
+    private static string? Text(ref Utf8JsonReader reader) =>
+        reader.TokenType != JsonTokenType.String ? null : reader.ValueIsEscaped ? CaptionText.Clean(reader.GetString()) : CaptionText.Clean(reader.ValueSpan);
+
+    private static IReadOnlyList<string> Texts(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return [];
+        }
+        var texts = new List<string>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            if (Text(ref reader) is { } text)
+            {
+                texts.Add(text);
+            }
+            reader.Skip();
+        }
+        return texts;
     }
 }
