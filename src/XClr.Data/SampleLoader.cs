@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace XClr.Data;
 
 /// <summary>What a worker does with one raw sample: read, draw the views, decode.</summary>
@@ -58,7 +56,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             {
                 throw new ImageDecodeException(SampleFault.TooLarge, $"a file of {length} bytes");
             }
-            bytes = ArrayPool<byte>.Shared.Rent((int)length);
+            bytes = LoaderBuffers.Pool.Rent((int)length);
             var file = bytes.AsSpan(0, (int)length);
             source.Read(file);
             return source.GreyPixels is { } size
@@ -73,7 +71,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         {
             if (bytes.Length > 0)
             {
-                ArrayPool<byte>.Shared.Return(bytes);
+                LoaderBuffers.Pool.Return(bytes);
             }
         }
     }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
@@ -121,7 +120,7 @@ public sealed class PackedBatch : IDisposable
 
     private static PackedBatch Pack(IReadOnlyList<Sample> samples, int views, Func<Sample, uint, int, AugmentEntry> entry)
     {
-        var bytes = ArrayPool<byte>.Shared.Rent(samples.Sum(s => Aligned(s.Image.ByteCount)));
+        var bytes = LoaderBuffers.Pool.Rent(samples.Sum(s => Aligned(s.Image.ByteCount)));
         var table = new AugmentEntry[samples.Count * views];
         var at = 0;
         for (var i = 0; i < samples.Count; i++)
@@ -141,7 +140,7 @@ public sealed class PackedBatch : IDisposable
         if (rented)
         {
             rented = false;
-            ArrayPool<byte>.Shared.Return(Bytes);
+            LoaderBuffers.Pool.Return(Bytes);
         }
     }
 

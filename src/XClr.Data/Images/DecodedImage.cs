@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace XClr.Data;
 
 /// <summary>
@@ -50,7 +48,7 @@ public sealed class DecodedImage : IDisposable
     {
         if (Interlocked.Exchange(ref _buffer, null) is { } buffer)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            LoaderBuffers.Pool.Return(buffer);
         }
     }
 
@@ -80,10 +78,10 @@ public sealed class DecodedImage : IDisposable
 
     /// <summary>An image with undefined pixels.</summary>
     internal static DecodedImage Allocate(int width, int height) =>
-        new(ArrayPool<byte>.Shared.Rent(checked(width * height * 3)), width, height);
+        new(LoaderBuffers.Pool.Rent(checked(width * height * 3)), width, height);
 
     internal static DecodedImage Allocate(int width, int height, int originalWidth, int originalHeight, bool reduced) =>
-        new(ArrayPool<byte>.Shared.Rent(checked(width * height * 3)), width, height)
+        new(LoaderBuffers.Pool.Rent(checked(width * height * 3)), width, height)
         {
             OriginalWidth = originalWidth,
             OriginalHeight = originalHeight,

@@ -1,4 +1,3 @@
-using System.Buffers;
 using SkiaSharp;
 
 namespace XClr.Data;
@@ -62,7 +61,7 @@ internal static unsafe class SkiaImage
     private static DecodedImage ReadPixels(SKCodec codec, ImageInfo info)
     {
         var (width, height) = (info.StoredWidth, info.StoredHeight);
-        var rgba = ArrayPool<byte>.Shared.Rent(checked(width * height * 4));
+        var rgba = LoaderBuffers.Pool.Rent(checked(width * height * 4));
         try
         {
             // No colour space on the target: values stay as stored, whatever profile or gamma the file names.
@@ -85,7 +84,7 @@ internal static unsafe class SkiaImage
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(rgba);
+            LoaderBuffers.Pool.Return(rgba);
         }
     }
 
