@@ -1,17 +1,19 @@
 // dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k].  x: [N,H,W,C], dy: [N,P,Q,K], dw: [parts,R,S,C,K]
 // For CPU drivers whose compilers know what is equal in all lanes (conv2d_lanerow.glsl): one row (r,s,c) per lane, 4 * COLUMNS4 columns k in its registers, dy through a pointer.
+// A pointer per pixel, to which columns are constant offsets: with one pointer and indices the compiler takes the terms pixel by pixel, and loads and stores each sum for every term.
 // Dispatch: one workgroup per part, 64 rows and tile of columns. Reads x once per tile of columns, dy once per 64 rows; writes dw once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #include "grid.glsl"
 layout(local_size_x = 64) in;
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Gradient { vec4 v[]; };  // [N,P,Q,K]
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Gradient { vec4 v[16]; };  // of [N,P,Q,K]: COLUMNS4 of a pixel
 #define POINTERS Gradient dy;
 #include "conv2d_bwd_weight_params.glsl"
 layout(constant_id = 1) const bool ONE_TAP = false;  // every tile of rows lies in one tap: C is a multiple of 64
-layout(constant_id = 2) const int COLUMNS4 = 16;     // at most K4
+layout(constant_id = 2) const int COLUMNS4 = 16;     // at most K4 and 16
 layout(std430, binding = 0) readonly buffer In { float x[]; };
 layout(std430, binding = 1) readonly buffer ScaleOfX { float scale[]; };
 layout(std430, binding = 2) readonly buffer ShiftOfX { float shift[]; };
@@ -40,7 +42,7 @@ void main() {
   if (at < end) {
     do {
       float v[STEP];
-      int d[STEP];
+      Gradient d[STEP];
       // Past the end the last pixel is read again, and counts nothing.
       [[unroll]] for (int u = 0; u < STEP; u++) {
         int iy = p * stride - pad + r, ix = q * stride - pad + s;
@@ -48,7 +50,7 @@ void main() {
         float value = x[inside ? ((n * H + iy) * W + ix) * C + c : 0];
         value = prologue(vec4(value), vec4(a), vec4(b)).x;
         v[u] = inside && at + u < end ? value : 0.0;
-        d[u] = ((n * P + p) * Q + q) * K4 + k0;
+        d[u] = Gradient(uint64_t(dy) + 16ul * uint64_t(((n * P + p) * Q + q) * K4 + k0));
         q += int(at + u + 1 < end);
         bool wrapQ = q == qs.y;
         q = wrapQ ? qs.x : q;
@@ -58,7 +60,7 @@ void main() {
         n += int(wrapP);
       }
       [[unroll]] for (int j = 0; j < COLUMNS4; j++)
-        [[unroll]] for (int u = 0; u < STEP; u++) acc[j] = fma(vec4(v[u]), dy.v[d[u] + j], acc[j]);
+        [[unroll]] for (int u = 0; u < STEP; u++) acc[j] = fma(vec4(v[u]), d[u].v[j], acc[j]);
       at += STEP;
     } while (at < end);
   }
