@@ -102,6 +102,15 @@ public class FuzzTests
     public void GzipItself() => Fuzz("a.tar.gz", Compress(Tar(TarEntryFormat.Ustar)), 1000);
 
     [Fact]
+    public void ManyByteOrderMarksBeforeASamplesJson()
+    {
+        using var folder = new TempFolder();
+        byte[] json = [.. Enumerable.Repeat(Encoding.UTF8.GetPreamble(), 300_000).SelectMany(b => b), .. """{"caption": "x"}"""u8];
+        using var data = DatasetFactory.Open(folder.Shard("a.tar", [("0.jpg", new byte[700]), ("0.json", json)]));
+        Assert.Equal("x", Assert.Single(data.Read(ReadOrder.Sequential)).Caption);
+    }
+
+    [Fact]
     public void JsonLines() => Fuzz("t.jsonl", Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 6).Select(i => $$"""{"image": "{{i}}.jpg", "caption": "d\u00e9j\u00e0 vu {{i}}", "captions": ["a", "b"], "label": {{i}}}""" + "\n"))), 400);
 
     [Theory]

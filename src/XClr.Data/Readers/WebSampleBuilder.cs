@@ -147,8 +147,11 @@ internal readonly record struct JsonText(string? Caption, IReadOnlyList<string> 
     {
         try
         {
-            return utf8.StartsWith(Encoding.UTF8.Preamble) ? Parse(utf8[Encoding.UTF8.Preamble.Length..])
-                : Read(Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8)));
+            while (utf8.StartsWith(Encoding.UTF8.Preamble))
+            {
+                utf8 = utf8[Encoding.UTF8.Preamble.Length..];
+            }
+            return Read(Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8)));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
