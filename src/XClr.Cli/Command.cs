@@ -28,6 +28,11 @@ public abstract class Command
     /// <summary>What --precision names.</summary>
     protected static Precision PrecisionOf(string text) => Name<Precision>("--precision", text, "fp32, amp, bf16");
 
+    /// <summary>Checks --rows of what is timed or tuned: a step has two views of each sample.</summary>
+    /// <exception cref="UsageException">So many rows cannot be.</exception>
+    protected static void RequireRows(BenchTarget target, int rows) =>
+        Require(rows >= 1 && (target == BenchTarget.Forward || (rows >= 4 && rows % 2 == 0)), $"--rows {rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
+
     /// <summary>Checks a value of the command line.</summary>
     /// <exception cref="UsageException">It is not accepted.</exception>
     protected static void Require(bool holds, string message)

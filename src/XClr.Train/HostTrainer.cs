@@ -184,7 +184,9 @@ public sealed class HostTrainer : IDisposable
     /// <exception cref="CheckpointException">It is of another network, or holds weights alone.</exception>
     public void Load(string checkpoint)
     {
-        var state = TrainCheckpoint.Resume(CheckpointPath.Resolve(checkpoint), device, graph);
+        var path = CheckpointPath.Resolve(checkpoint);
+        var state = TrainCheckpoint.StateOf(path);
+        TrainCheckpoint.Resume(path, state, device, graph);
         (Steps, position) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition));
         if (state.PlanFingerprint != fingerprint)
         {

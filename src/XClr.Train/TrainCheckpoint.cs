@@ -48,11 +48,10 @@ internal static class TrainCheckpoint
     public static Tuning? Tuning(CheckpointState state, DeviceCaps caps) =>
         state.Tuning is { } saved && saved.Kernels == Gpu.Tuning.KernelsHash && state.Device == caps.FullName ? new Tuning(saved.Ways) : null;
 
-    /// <summary>Reads a checkpoint that a run goes on from.</summary>
-    /// <exception cref="CheckpointException">It lacks the head or the optimiser, or belongs to another network.</exception>
-    public static CheckpointState Resume(CheckpointPath path, GpuDevice device, TrainGraph graph)
+    /// <summary>Reads the tensors of a checkpoint that a run goes on from; state: its <see cref="StateOf"/>.</summary>
+    /// <exception cref="CheckpointException">It belongs to another network.</exception>
+    public static void Resume(CheckpointPath path, CheckpointState state, GpuDevice device, TrainGraph graph)
     {
-        var state = StateOf(path);
         if (state.Architecture != Describe(graph.Model.Spec))
         {
             throw new CheckpointException($"{path.StepFolder}: holds {state.Architecture}, the run asks for {Describe(graph.Model.Spec)}; resume with the run's own --config.");
@@ -73,7 +72,6 @@ internal static class TrainCheckpoint
             var skipped = file.Contains(SkippedName) ? file.ReadInt64(SkippedName)[0] : 0;
             scaler.Upload(device, scaler.IsDynamic && file.Contains(ScaleName) ? new LossScale(file.ReadFloat32(ScaleName)[0], file.ReadInt64(GrowthName)[0], skipped) : scaler.First with { Skipped = skipped });
         }
-        return state;
     }
 
     /// <summary>A network in the words of state.json.</summary>

@@ -38,7 +38,7 @@ internal sealed class TrainSession : IDisposable
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
             ReportCaptions();
             var resumed = ResumedCheckpoint();
-            Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed is null ? null : TrainCheckpoint.StateOf(resumed)));
+            Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
             Graph = Keep(TrainGraph.Create(Device, config, objective));
             if (config.Precision == Precision.Bf16 && Device.Caps.BFloat16MatrixShapes.Count > 0)
@@ -155,15 +155,23 @@ internal sealed class TrainSession : IDisposable
     public void Abandon() => opened.Abandon();
 
     // Null: the run begins anew.
-    private CheckpointPath? ResumedCheckpoint() =>
-        (config.Resume == "auto" ? config.RunDir is { } run && CheckpointPath.Exists(run) ? run : null : config.Resume) is { } folder ? CheckpointPath.Resolve(Path.GetFullPath(folder)) : null;
+    private (CheckpointPath Path, CheckpointState State)? ResumedCheckpoint()
+    {
+        var folder = config.Resume == "auto" ? config.RunDir is { } run && CheckpointPath.Exists(run) ? run : null : config.Resume;
+        if (folder is null)
+        {
+            return null;
+        }
+        var path = CheckpointPath.Resolve(Path.GetFullPath(folder));
+        return (path, TrainCheckpoint.StateOf(path));
+    }
 
-    private void LoadState(CheckpointPath? resumed)
+    private void LoadState((CheckpointPath Path, CheckpointState State)? resumed)
     {
         Graph.Initialize(Device);
-        if (resumed is not null)
+        if (resumed is var (path, state))
         {
-            Resume(resumed);
+            Resume(path, state);
         }
         else
         {
@@ -186,9 +194,9 @@ internal sealed class TrainSession : IDisposable
         }
     }
 
-    private void Resume(CheckpointPath path)
+    private void Resume(CheckpointPath path, CheckpointState state)
     {
-        var state = TrainCheckpoint.Resume(path, Device, Graph);
+        TrainCheckpoint.Resume(path, state, Device, Graph);
         (Step, Position, Best, ResumedFrom, SavedStep) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition), state.BestMetric, path.StepFolder, state.Step);
         reporter.Info($"resumed from {path.StepFolder}");
         if (state.PlanFingerprint != fingerprint)

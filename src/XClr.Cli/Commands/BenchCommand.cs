@@ -64,7 +64,7 @@ public sealed class BenchCommand : Command
         }
         var target = Name<BenchTarget>("bench", Target, "step, forward, gemm, conv, loss, matrix, loader");
         var arch = ArchOf(Arch);
-        Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
+        RequireRows(target, Rows);
         return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, precision, shaders)));
     }
 

@@ -38,7 +38,7 @@ public sealed class TuneCommand : Command
     {
         var (target, arch, precision) = (Name<BenchTarget>("tune", Target, "step, forward"), ArchOf(Arch), PrecisionOf(Precision));
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
-        Require(Rows >= 1 && (target == BenchTarget.Forward || (Rows >= 4 && Rows % 2 == 0)), $"--rows {Rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
+        RequireRows(target, Rows);
         Require(target == BenchTarget.Step || precision == Train.Precision.Fp32, $"--precision {Precision}: images are embedded in fp32; leave it out, or tune a step.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
         using var signals = new StopSignals(Console.Error.WriteLine, "the convolution is finished, what was measured is kept");
