@@ -1,10 +1,13 @@
-// Implicit GEMM on cooperative matrices, storage of 16 bits (fp16, with BF16 bfloat16): ROWS x COLUMNS results per workgroup (matrix_tile.glsl). Depth is (tap, c) flattened, in quads of 4; the next step's
-// operands are on their way to registers while the matrices multiply. Out-of-range rows, columns and depth are zeros. Columns are the fastest in the grid: neighbours share rows of `x`.
+// Implicit GEMM on cooperative matrices, storage of 16 bits (fp16, with BF16 bfloat16): ROWS x COLUMNS results per workgroup (matrix_tile.glsl). Depth is (tap, c) flattened, in quads of 4, or with ONE_TAP
+// (DEPTH channels, tap): a step's pixels are mostly the last one's, so that the first-level cache has them. The next step's operands are on their way to registers while the matrices multiply. Taps outside of the image and depth past the end are zeros; rows and columns past the end repeat the last, and are not stored.
+// Columns are the fastest in the grid: neighbours share rows of `x`.
 #include "grid.glsl"
 #include "quad.glsl"
-#define FIRST_ID 9
+#define FIRST_ID 10
 #include "conv2d_params.glsl"
-layout(constant_id = NEXT_ID) const uint OCTETS = 3u;  // 1: C is a multiple of 8; 2: K is. Then loads are 16 bytes wide.
+// 1: C is a multiple of 8; 2: K is: then accesses are 16 bytes wide. 4: C is a multiple of 64, so that all of a step is under one tap. 8: one tap without stride or padding, a plain product.
+layout(constant_id = NEXT_ID) const uint SHAPE = 3u;
+#define HAS_PAIRS
 #include "matrix_tile.glsl"
 #include "normalise.glsl"
 layout(std430, binding = 0) readonly buffer In { uvec2 x4[]; };          // [N,H,W,C]
@@ -17,27 +20,34 @@ layout(std430, binding = 1) readonly buffer WeightsOctets { uvec4 w8[]; };
 #define STORAGE uvec2
 #define LOAD(name, i) from_words(name[i])
 #include "norm_sums.glsl"
+layout(std430, binding = 2) readonly buffer NormXOctets { uvec4 normX8[]; };
+layout(std430, binding = 3) readonly buffer NormYOctets { uvec4 normY8[]; };
 #define OUT 8
 #else
 READ_QUADS(2, Scale, scale);                                             // [C] or [K]
 READ_QUADS(3, Shift, shift);
 #define OUT 4
 #endif
-layout(std430, binding = OUT) buffer Out { uvec2 y[]; };
+layout(std430, binding = OUT) buffer Out { uvec2 y4[]; };
+layout(std430, binding = OUT) buffer OutOctets { uvec4 y8[]; };
 layout(std430, binding = OUT + 1) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
+const bool C_OCTETS = (SHAPE & 1u) != 0u, K_OCTETS = (SHAPE & 2u) != 0u, ONE_TAP = (SHAPE & 4u) != 0u, PLAIN = (SHAPE & 8u) != 0u;
 
-struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, pixel of the image
+struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, with ONE_TAP this invocation's within a step; pixel of the image
 struct Tap { int r, s, c; };     // c in quads
 Row rows[LOADS_A];
-Tap tap;
-int depthB;                      // row of `w` that this invocation loads next
+Tap tap;                         // with ONE_TAP the step's, else of this invocation's next octet
+int laneC;                       // quad of this invocation's octet within a step
+int laneB, depthB, columnB;      // row within a step, row and column (in quads) of `w` that this invocation loads next
 uvec4 nextA[LOADS_A], nextB[LOADS_B];
-vec4 gain[2], offset[2];         // of the tap's octet of channels
+vec4 gain[2], offset[2];         // of the octet of channels
 
 Row row_of(int m) {
-  Pixel a = pixel_of(min(m, M - 1));
-  int iy = m < M ? a.p * stride + y0 : -65536, ix = a.q * stride + x0;
-  return Row(((a.n * H + iy) * W + ix) * C4, iy, ix);
+  m = min(m, M - 1);
+  if (PLAIN) return Row(m * C4 + (ONE_TAP ? laneC : 0), 0, 0);
+  Pixel a = pixel_of(m);
+  int iy = a.p * stride + y0, ix = a.q * stride + x0;
+  return Row(((a.n * H + iy) * W + ix) * C4 + (ONE_TAP ? laneC : 0), iy, ix);
 }
 
 void advance(inout Tap t, int quads) {
@@ -51,6 +61,22 @@ void advance(inout Tap t, int quads) {
   }
 }
 
+void advance_step() {
+  if (!ONE_TAP) {
+    advance(tap, int(DEPTH / 4));
+    depthB += int(DEPTH);
+    return;
+  }
+  if (++tap.s == S) {
+    tap.s = 0;
+    if (++tap.r == R) {
+      tap.r = 0;
+      tap.c += int(DEPTH / 4);
+    }
+  }
+  depthB = ((tap.r * S + tap.s) * C4 + tap.c) * 4 + laneB;
+}
+
 uvec2 prologue(uvec2 words, int i) {
 #ifdef NORM_SUMS
   return words;
@@ -62,6 +88,7 @@ uvec2 prologue(uvec2 words, int i) {
 }
 
 int quad_at(Row row, Tap t) {
+  if (PLAIN && ONE_TAP) return row.at + t.c;
   bool inside = t.r < R && uint(row.iy + t.r) < uint(H) && uint(row.ix + t.s) < uint(W);
   return inside ? row.at + (t.r * W + t.s) * C4 + t.c : -1;
 }
@@ -72,7 +99,7 @@ uvec2 quad(Row row, Tap t, int i) {
 }
 
 uvec4 octet(Row row, Tap t) {
-  if ((OCTETS & 1u) != 0u) {
+  if (C_OCTETS) {
     int at = quad_at(row, t);
     if (at < 0) return uvec4(0);
     uvec4 words = x8[at >> 1];
@@ -83,33 +110,31 @@ uvec4 octet(Row row, Tap t) {
   return uvec4(quad(row, t, 0), quad(row, second, 1));
 }
 
-uvec4 weights(int depth, int k) {
-  if (depth >= R * S * C4 * 4 || k >= K4) return uvec4(0);
-  int at = depth * K4 + k;
-  if ((OCTETS & 2u) != 0u) return w8[at >> 1];
-  return uvec4(w4[at], k + 1 < K4 ? w4[at + 1] : uvec2(0));
+uvec4 weights(int depth) {
+  if (!ONE_TAP && depth >= R * S * C4 * 4) return uvec4(0);
+  int at = depth * K4 + columnB;
+  if (K_OCTETS) return w8[at >> 1];
+  return uvec4(w4[at], columnB + 1 < K4 ? w4[at + 1] : uvec2(0));
 }
 
-void load_next(int k0) {
-  int t = int(gl_LocalInvocationIndex), octets = int(COLUMNS / 8);
+void load_next() {
 #ifndef NORM_SUMS
   if (ON_LOAD)
     [[unroll]] for (int i = 0; i < 2; i++) {
-      int c = tap.c + i < C4 ? tap.c + i : 0;
-      gain[i] = scale[c];
-      offset[i] = shift[c];
+      int c = tap.c + (ONE_TAP ? laneC : 0) + i;
+      gain[i] = scale[c < C4 ? c : 0];
+      offset[i] = shift[c < C4 ? c : 0];
     }
 #endif
   [[unroll]] for (uint i = 0; i < LOADS_A; i++) nextA[i] = octet(rows[i], tap);
-  [[unroll]] for (uint i = 0; i < LOADS_B; i++) nextB[i] = weights(depthB + int(i * INVOCATIONS) / octets, k0 + t % octets * 2);
-  advance(tap, int(DEPTH / 4));
-  depthB += int(DEPTH);
+  [[unroll]] for (uint i = 0; i < LOADS_B; i++) nextB[i] = weights(depthB + int(i * INVOCATIONS / (COLUMNS / 8)));
+  advance_step();
 }
 
-void store_next() {
+void store_next(uint stage) {
   uint t = gl_LocalInvocationIndex, octets = COLUMNS / 8;
-  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[(t / (DEPTH / 8) + i * (INVOCATIONS / (DEPTH / 8))) * PITCH_A + t % (DEPTH / 8)] = nextA[i];
-  [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[SIZE_A + (t / octets + i * INVOCATIONS / octets) * PITCH_B + t % octets] = nextB[i];
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[stage + (t / (DEPTH / 8) + i * (INVOCATIONS / (DEPTH / 8))) * PITCH_A + t % (DEPTH / 8)] = nextA[i];
+  [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[stage + SIZE_A + (t / octets + i * INVOCATIONS / octets) * PITCH_B + t % octets] = nextB[i];
 }
 #include "conv2d_matrix_out.glsl"
 
@@ -117,17 +142,24 @@ void main() {
   int columnTiles = (K4 * 4 + int(COLUMNS) - 1) / int(COLUMNS), group = int(flat_group());
   int m0 = group / columnTiles * int(ROWS), k0 = group % columnTiles * int(COLUMNS / 4), t = int(gl_LocalInvocationIndex);
   if (m0 >= M) return;
-  [[unroll]] for (uint i = 0; i < LOADS_A; i++) rows[i] = row_of(m0 + t / int(DEPTH / 8) + int(i * (INVOCATIONS / (DEPTH / 8))));
+  laneC = t % int(DEPTH / 8) * 2;
   tap = Tap(0, 0, 0);
-  advance(tap, t % int(DEPTH / 8) * 2);
-  depthB = t / int(COLUMNS / 8);
+  if (!ONE_TAP) advance(tap, laneC);
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) rows[i] = row_of(m0 + t / int(DEPTH / 8) + int(i * (INVOCATIONS / (DEPTH / 8))));
+  laneB = t / int(COLUMNS / 8);
+  depthB = laneB;
+  columnB = min(k0 + t % int(COLUMNS / 8) * 2, (K4 - 1) & (K_OCTETS ? -2 : -1));
   clear_sums();
-  load_next(k0);
-  for (int d = 0; d < R * S * C4; d += int(DEPTH / 4)) {
-    store_next();
-    barrier();
-    load_next(k0);
-    multiply_tiles();
+  load_next();
+  store_next(0u);
+  barrier();
+  int steps = (R * S * C4 + int(DEPTH / 4) - 1) / int(DEPTH / 4);
+  for (int step = 0; step < steps; step++) {
+    bool more = step + 1 < steps;
+    if (more) load_next();
+    multiply_tiles(stage_of(step));
+    if (STAGES == 1u) barrier();
+    if (more) store_next(stage_of(step + 1));
     barrier();
   }
   write_out(m0, k0);

@@ -16,8 +16,9 @@ Norm norm_of(int k) {
   return Norm(mean[k], inverse, MASK == 3u ? gamma[k] : inverse * gamma[k], beta[k]);
 }
 
-vec4 open_gradient(vec4 g, vec4 x, int at, Norm n) {
-  if (MASK == 1u) return mix(g, vec4(0), lessThanEqual(ACTIVATION(normY, at), vec4(0)));
+// y: of normY, for mask 1.
+vec4 open_gradient(vec4 g, vec4 x, vec4 y, Norm n) {
+  if (MASK == 1u) return mix(g, vec4(0), lessThanEqual(y, vec4(0)));
   return masked(MASK, g, x, n.center, n.scale, n.shift);
 }
 

@@ -46,9 +46,18 @@ void main() {
   bool used = quad < quads;
   vec4 origin = used ? QUAD(partials, quad) : vec4(0);
   Moments all = Moments(0, Sum(vec4(0), vec4(0)), Sum(vec4(0), vec4(0)));
-  for (uint b = slice; used && b < blocks; b += SLICES) {
-    uint i = b * 2 * quads + quad;
-    merge(all, float(min(rowsPerBlock, m - b * rowsPerBlock)), QUAD(partials, i) - origin, QUAD(partials, i + quads));
+  // Several blocks' loads before the first use.
+  for (uint first = slice; used && first < blocks; first += AT_ONCE * SLICES) {
+    vec4 means[AT_ONCE], m2s[AT_ONCE];
+    for (uint j = 0; j < AT_ONCE; j++) {
+      uint i = min(first + j * SLICES, blocks - 1) * 2 * quads + quad;
+      means[j] = QUAD(partials, i);
+      m2s[j] = QUAD(partials, i + quads);
+    }
+    for (uint j = 0; j < AT_ONCE; j++) {
+      uint b = first + j * SLICES;
+      if (b < blocks) merge(all, float(min(rowsPerBlock, m - b * rowsPerBlock)), means[j] - origin, m2s[j]);
+    }
   }
 #if SLICES > 1
   parts[gl_LocalInvocationIndex] = part(all);

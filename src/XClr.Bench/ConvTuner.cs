@@ -13,9 +13,9 @@ namespace XClr.Bench;
 /// <param name="Best">The way that is kept: the cost model's, unless another one is faster beyond the noise.</param>
 /// <param name="BeforeMs">Median of the cost model's way, milliseconds.</param>
 /// <param name="BestMs">Median of the kept way.</param>
-/// <param name="Measured">Ways that were measured.</param>
+/// <param name="Measured">Ways that were measured, with the median of each, milliseconds.</param>
 /// <param name="PassedOver">Ways that were not, since the compiler does their kernels badly.</param>
-public sealed record TunedConv(string Work, int Count, string Before, string Best, double BeforeMs, double BestMs, int Measured, int PassedOver)
+public sealed record TunedConv(string Work, int Count, string Before, string Best, double BeforeMs, double BestMs, IReadOnlyDictionary<string, double> Measured, int PassedOver)
 {
     /// <summary>How many times as fast the kept way is.</summary>
     public double Ratio => BeforeMs / BestMs;
@@ -118,7 +118,7 @@ public static class ConvTuner
             InTurns([model, best], repeats);
         }
         best = best != model && IsFaster(best, model) ? best : model;
-        return new TunedConv(work.Name, count, model.Name, best.Name, model.Median, best.Median, ways.Count, 0);
+        return new TunedConv(work.Name, count, model.Name, best.Name, model.Median, best.Median, ways.ToDictionary(w => w.Name, w => w.Median), 0);
     }
 
     private static bool IsFaster(Way way, Way than) => way.Median < (1 - Noise) * than.Median;

@@ -76,7 +76,7 @@ public sealed record DeviceCaps
     /// <summary>Processors (compute units, multiprocessors), each of which runs several workgroups; 0 where the driver does not say.</summary>
     public int ShaderCores { get; init; }
 
-    /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence, and those of what shaders with matrices need besides: Vulkan's memory model, full subgroups.</summary>
+    /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence, and those of what shaders with matrices need besides: Vulkan's memory model, full subgroups, shuffles within them.</summary>
     public required bool CooperativeMatrix { get; init; }
     public required IReadOnlyList<CooperativeMatrixShape> CooperativeMatrixShapes { get; init; }
 

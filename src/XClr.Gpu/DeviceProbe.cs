@@ -49,7 +49,7 @@ internal static unsafe class DeviceProbe
             _ => GpuKind.Other,
         };
         // With 512-bit vectors lavapipe (Mesa 26.2.6) says that it has cooperative matrices, and its compiler crashes on the first kernel that uses them.
-        var cooperative = features.Cooperative && !(kind == GpuKind.Cpu && v11.SubgroupSize > 8);
+        var cooperative = features.Cooperative && !(kind == GpuKind.Cpu && v11.SubgroupSize > 8) && v11.SubgroupSupportedOperations.HasFlag(SubgroupFeatureFlags.ShuffleBit);
         var driverInfo = SilkMarshal.PtrToString((nint)v12.DriverInfo) ?? "";
         var cpuKernels = kind == GpuKind.Cpu && features.Int64 && (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes >= limits.MaxStorageBufferRange;
         fixed (byte* name = basic.DeviceName)

@@ -154,10 +154,16 @@ internal sealed unsafe class GpuInstance : IDisposable
         {
             return false;
         }
+        var message = SilkMarshal.PtrToString((nint)data->PMessage) ?? "";
+        // NVIDIA's driver (580) asks through the layers for this one itself; nothing here encodes video.
+        if (message.Contains("vkGetPhysicalDeviceVideoEncodeQualityLevelPropertiesKHR", StringComparison.Ordinal))
+        {
+            return false;
+        }
         var instance = (GpuInstance)GCHandle.FromIntPtr((nint)user).Target!;
         lock (instance.messages)
         {
-            instance.messages.Add(SilkMarshal.PtrToString((nint)data->PMessage) ?? "");
+            instance.messages.Add(message);
         }
         return false;
     }

@@ -47,7 +47,8 @@ public sealed record KernelStatistics(string Kernel, int SubgroupSize, IReadOnly
         {
             foreach (var figure in Figures)
             {
-                if (string.Equals(figure.Name, name, StringComparison.OrdinalIgnoreCase))
+                // A driver that has no figure may give the largest number instead (NVIDIA 580, local memory).
+                if (string.Equals(figure.Name, name, StringComparison.OrdinalIgnoreCase) && figure.Value < int.MaxValue)
                 {
                     return figure.Value;
                 }

@@ -27,6 +27,16 @@ for project in XClr.Gpu.Tests XClr.Nn.Tests; do
   [ -d "$root/tests/$project/bin/Release/net10.0" ] || { echo "pack.sh: tests/$project is not built; build first: dotnet build XClr.Vulkan.sln -c Release" >&2; exit 1; }
   copy "$root/tests/$project/bin/Release/net10.0" "$device/tests/$project/bin/Release/net10.0"
 done
+# A line "project class" each, the long ones first.
+for project in XClr.Nn.Tests XClr.Gpu.Tests; do
+  find "$root/tests/$project" -name '*Tests.cs' -not -path '*/obj/*' -printf "%s $project %f\n"
+done | sort -rn | sed 's/^[0-9]* //; s/\.cs$//' >"$device/tests/classes"
+# The validation layer of Debian's chromium-common, where it is there.
+if [ -f /usr/lib/chromium/libVkLayer_khronos_validation.so ]; then
+  mkdir -p "$device/layer"
+  cp /usr/lib/chromium/libVkLayer_khronos_validation.so "$device/layer"
+  printf '{"file_format_version": "1.2.0", "layer": {"name": "VK_LAYER_KHRONOS_validation", "type": "GLOBAL", "library_path": "./libVkLayer_khronos_validation.so", "api_version": "1.4.300",\n"implementation_version": "1", "description": "validation", "instance_extensions": [{"name": "VK_EXT_debug_utils", "spec_version": "1"}, {"name": "VK_EXT_validation_features", "spec_version": "2"}]}}\n' >"$device/layer/validation.json"
+fi
 # What tests look for from the repository's root.
 copy "$root/tests/Golden/data" "$device/tests/Golden/data"
 copy "$root/tests/device" "$device/tests/device"
@@ -35,11 +45,18 @@ cp "$root/XClr.Vulkan.sln" "$device"
 mkdir -p "$device/dotnet/shared/Microsoft.NETCore.App" "$device/vstest" "$device/data"
 cp -r "$dotnet/dotnet" "$dotnet/host" "$device/dotnet"
 cp -r "$dotnet/shared/Microsoft.NETCore.App/$runtime" "$device/dotnet/shared/Microsoft.NETCore.App"
+rm -f "$device/dotnet/shared/Microsoft.NETCore.App/$runtime"/libmscordbi.so "$device/dotnet/shared/Microsoft.NETCore.App/$runtime"/libmscordaccore.so
 cp -r "$sdk"/vstest.console* "$sdk"/Microsoft.TestPlatform*.dll "$sdk"/Microsoft.VisualStudio.TestPlatform*.dll "$sdk"/testhost* "$sdk"/Newtonsoft.Json.dll "$sdk"/NuGet.Frameworks.dll "$sdk"/Microsoft.Extensions.*.dll "$sdk"/Extensions "$device/vstest"
 if [ -d $data ]; then
   cp $data/t10k-*.gz "$device/data"
   printf '%s\n' t-shirt trouser pullover dress coat sandal shirt sneaker bag "ankle boot" >"$device/data/classes.txt"
 fi
+# What the program and the tests both have is stored once: tar knows links.
+(cd "$device/$program" && find . -type f) | while read -r file; do
+  for project in XClr.Gpu.Tests XClr.Nn.Tests; do
+    ! cmp -s "$device/$program/$file" "$device/tests/$project/bin/Release/net10.0/$file" || ln -f "$device/$program/$file" "$device/tests/$project/bin/Release/net10.0/$file"
+  done
+done
 git -C "$root" rev-parse HEAD >"$device/commit" 2>/dev/null || true
 tar -C "$root/build" -cf - device | xz -T0 -6 >"$root/build/device.tar.xz"
 du -h "$root/build/device.tar.xz"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The training step that `xclr bench step` times, in this machine's PyTorch: ResNet-50 with SimCLR's projector and loss, forward, backward and an SGD update on noise.
 
-    torch_step.py --image-size 224 --rows 256 [--device cuda] [--repeats 10]
+    torch_step.py --image-size 224 --rows 256 [--device cuda] [--repeats 10] [--modes eager compile]
 
 Mixed precision on a GPU (autocast to fp16, gradient scaling), channels_last. Prints JSON: milliseconds of each run, eager and under torch.compile; a mode that fails has its error instead.
 """
@@ -78,12 +78,13 @@ def main():
     parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--modes", nargs="+", default=["eager", "compile"], choices=["eager", "compile"])
     options = parser.parse_args()
     torch.backends.cudnn.benchmark = True
     result = {"torch": torch.__version__, "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu", "image_size": options.image_size, "rows": options.rows}
-    for name, compiled in (("eager", False), ("compile", True)):
+    for name in options.modes:
         try:
-            result[name] = measure(options, compiled)
+            result[name] = measure(options, name == "compile")
         except Exception as error:  # pylint: disable=broad-except # The other mode's figures must not be lost.
             result[name] = {"error": f"{type(error).__name__}: {error}"[:500]}
     print(json.dumps(result, indent=1))

@@ -6,6 +6,7 @@ using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Text;
 using XClr.Train;
+using XClr.Train.Profiling;
 
 namespace XClr.Cli.Commands;
 
@@ -27,6 +28,9 @@ public sealed class TuneCommand : Command
     [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
     public string Precision { get; set; } = "fp32";
 
+    [Option("filter", HelpText = "Only those whose name matches, such as 'conv2d_fwd *1x1*' [pattern with * and ?].")]
+    public string? Filter { get; set; }
+
     [Option("repeats", Default = 7, HelpText = "Timed runs of each way [runs].")]
     public int Repeats { get; set; } = 7;
 
@@ -46,6 +50,12 @@ public sealed class TuneCommand : Command
         if (device.Caps.Tuning.Problem is { } problem)
             Output.Warn(problem + ".");
         var works = target == BenchTarget.Step ? NetworkWorks.OfStep(device, arch, ImageSize, Rows, precision) : NetworkWorks.OfForward(device, arch, ImageSize, Rows);
+        if (Filter is not null)
+        {
+            var glob = new NameGlob(Filter);
+            glob.RequireSome("filter", works.Select(w => w.Work.Name));
+            works = [.. works.Where(w => glob.Matches(w.Work.Name))];
+        }
         List<TunedConv> found = [.. Measure(device, works, signals.Token)];
         Keep(device, found);
         Print(device, found);
@@ -88,8 +98,8 @@ public sealed class TuneCommand : Command
         }
         var table = Output.Table("convolution", $"a {Target} has", "chosen before", "ms", "best", "ms", "ratio", "measured", "passed over");
         foreach (var t in found)
-            table.Row(t.Work, $"{t.Count}", t.Before, Ms(t.BeforeMs), t.Changed ? t.Best : "the same", Ms(t.BestMs), Ratio(t.Ratio), $"{t.Measured}", $"{t.PassedOver}");
-        table.Row($"all of a {Target}", $"{found.Sum(t => t.Count)}", "", Ms(before), $"{found.Count(t => t.Changed)} of {found.Count} changed", Ms(best), Ratio(before / best), $"{found.Sum(t => t.Measured)}", $"{found.Sum(t => t.PassedOver)}");
+            table.Row(t.Work, $"{t.Count}", t.Before, Ms(t.BeforeMs), t.Changed ? t.Best : "the same", Ms(t.BestMs), Ratio(t.Ratio), $"{t.Measured.Count}", $"{t.PassedOver}");
+        table.Row($"all of a {Target}", $"{found.Sum(t => t.Count)}", "", Ms(before), $"{found.Count(t => t.Changed)} of {found.Count} changed", Ms(best), Ratio(before / best), $"{found.Sum(t => t.Measured.Count)}", $"{found.Sum(t => t.PassedOver)}");
         Output.Results.Write(table);
         Output.WriteFacts([("device", device.Caps.FullName), ("kept in", file)]);
     }

@@ -37,7 +37,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     private NormPass Pass => new(convolved!, Norm, mean!, invStd!, mask, y, mask == ReluMask.OnLoad ? onLoad : null);
 
     /// <summary>Whether this layer takes an input that is yet to be normalised.</summary>
-    public bool NormalisesOnLoad(DeviceCaps caps) => Conv2dOp.NormalisesOnLoad(caps, spec.Kernel * spec.Kernel);
+    public bool NormalisesOnLoad(DeviceCaps caps) => Conv2dOp.NormalisesOnLoad(caps, spec.Kernel * spec.Kernel, channels);
 
     /// <summary>
     /// x: [N,H,W,C]; residual (in inference overwritten) and the result: [N,P,Q,K]. With <paramref name="defer"/> (training, no residual) the result is the convolution's output, and its normalisation is left to whoever loads it.
@@ -109,11 +109,14 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         Conv2dOp.BackwardWeight(gpu, input.Values, dconv, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, working.AddsGradients);
     }
 
-    /// <summary>The input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned. It is the last of the gradient of <paramref name="below"/>'s output, where that is given.</summary>
-    public LayerGradient BackwardData(Recorder gpu, Tensor dconv, Tensor? sum = null, ConvBnLayer? below = null)
+    /// <summary>
+    /// <see cref="BackwardWeight"/> and the input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned. It is the last of the gradient of
+    /// <paramref name="below"/>'s output, where that is given.
+    /// </summary>
+    public LayerGradient Backward(Recorder gpu, Tensor dconv, Tensor? sum = null, ConvBnLayer? below = null)
     {
         using var layer = gpu.Layer(spec.Conv);
         var dx = sum ?? gpu.NewTensor("dx", input.Values.Shape, type: input.Values.Type);
-        return new(dx, Conv2dOp.BackwardData(gpu, dconv, Weight, dx, geometry, accumulate: sum is not null, below?.Pass));
+        return new(dx, Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, accumulateData: sum is not null, working.AddsGradients, below?.Pass));
     }
 }

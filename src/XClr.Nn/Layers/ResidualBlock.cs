@@ -30,21 +30,11 @@ internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
         var gradient = main[^1].BackwardNorm(gpu, dy, residual: true);
         for (var i = main.Length - 1; i > 0; i--)
         {
-            main[i].BackwardWeight(gpu, gradient);
-            gradient = main[i - 1].BackwardNorm(gpu, main[i].BackwardData(gpu, gradient, below: main[i - 1]));
+            gradient = main[i - 1].BackwardNorm(gpu, main[i].Backward(gpu, gradient, below: main[i - 1]));
         }
-        main[0].BackwardWeight(gpu, gradient);
-        return main[0].BackwardData(gpu, gradient, sum: IdentityGradient(gpu, dy.Values), below);
+        return main[0].Backward(gpu, gradient, sum: IdentityGradient(gpu, dy.Values), below);
     }
 
-    private Tensor IdentityGradient(Recorder gpu, Tensor didentity)
-    {
-        if (downsample is null)
-        {
-            return didentity;
-        }
-        var gradient = downsample.BackwardNorm(gpu, new(didentity));
-        downsample.BackwardWeight(gpu, gradient);
-        return downsample.BackwardData(gpu, gradient).Values;
-    }
+    private Tensor IdentityGradient(Recorder gpu, Tensor didentity) =>
+        downsample is null ? didentity : downsample.Backward(gpu, downsample.BackwardNorm(gpu, new(didentity))).Values;
 }

@@ -87,8 +87,8 @@ internal static class Conv2dKernels
     }
 
     private static (Kernel<RowParams> Kernel, int Rows, int Columns) ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
-        ? Of(measured, variants, storage, slots, Octets(p.C4, p.K4))
-        : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, split: false, [.. slots, Octets(p.C4, p.K4)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
+        ? Of(measured, variants, storage, slots, MatrixShape(p))
+        : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, split: false, [.. slots, MatrixShape(p)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
 
     // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.
     private static long RowBytes(in RowParams p, int size, bool accumulate) =>
@@ -107,10 +107,10 @@ internal static class Conv2dKernels
     }
 
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
-    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, in WeightParams p, NormOnLoad? prologue, ConvWay? way, string detail)
+    public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, ConvGeometry g, in WeightParams p, NormOnLoad? prologue, ConvWay? way, string detail)
     {
-        var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), p.R * p.S, 4 * p.C4, 4 * p.K4, prologue, way);
-        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, p.R * p.S, 4 * p.C4, 4 * p.K4, prologue, way) * p.Parts, p,
+        var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), g, prologue, way);
+        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, g, prologue, way) * p.Parts, p,
             reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
@@ -119,29 +119,29 @@ internal static class Conv2dKernels
         4 * size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 + (long)p.N * p.P * p.Q * p.K4) + 64L * p.Parts * p.R * p.S * p.C4 * p.K4;
 
     /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
-    public static long WeightTiles(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue, ConvWay? way)
+    public static long WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
-        var (_, rows, columns) = ChooseWeight(caps, storage, taps, c, k, prologue, way);
-        return CeilDiv(taps * c, rows) * CeilDiv(k, columns);
+        var (_, rows, columns) = ChooseWeight(caps, storage, g, prologue, way);
+        return CeilDiv(g.R * g.S * g.C, rows) * CeilDiv(g.K, columns);
     }
 
-    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, int taps, int c, int k, NormOnLoad? prologue, ConvWay? way)
+    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
-        var (kind, octets) = (ChannelNorm.KindOf(prologue), Octets(c / 4, k / 4));
+        var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }));
         if (IsLaneRows(caps, storage, way))
         {
-            return LaneRow(BwdWeightLaneRow, k, [kind, c % LaneRows == 0 ? 1u : 0u]);
+            return LaneRow(BwdWeightLaneRow, g.K, [kind, g.C % LaneRows == 0 ? 1u : 0u]);
         }
-        uint[] slots = caps.CpuKernels ? [kind, c % WordRows == 0 ? 1u : 0u] : [kind];
+        uint[] slots = caps.CpuKernels ? [kind, g.C % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
-            ? Of(measured, BwdWeight, storage, slots, octets)
-            : MatrixTile.Choose(caps, BwdWeight, storage, taps * c, k, split: true, [kind, octets]) ?? Choose(caps, storage, k, BwdWeight, slots);
+            ? Of(measured, BwdWeight, storage, slots, shape)
+            : MatrixTile.Choose(caps, BwdWeight, storage, g.R * g.S * g.C, g.K, split: true, [kind, shape]) ?? Choose(caps, storage, g.K, BwdWeight, slots);
     }
 
     // The kernel of a measured way, other than with one row per lane.
-    private static (Kernel<T> Kernel, int Rows, int Columns) Of<T>(ConvWay way, KernelVariants<T> variants, DType storage, uint[] slots, uint octets) where T : unmanaged => (way switch
+    private static (Kernel<T> Kernel, int Rows, int Columns) Of<T>(ConvWay way, KernelVariants<T> variants, DType storage, uint[] slots, uint shape) where T : unmanaged => (way switch
     {
-        { Tile: { } tile } => variants.Matrices(storage).With([.. tile.Constants, .. slots, octets]),
+        { Tile: { } tile } => variants.Matrices(storage).With([.. tile.Constants, .. slots, shape]),
         { Variant: ConvVariant.Word, Columns: WideColumns } => variants.Wide(storage).With(slots),
         { Variant: ConvVariant.Word } => variants.Word(storage).With(slots),
         _ => variants.Portable(storage).With([.. slots, Quads(way.Columns)]),
@@ -182,6 +182,8 @@ internal static class Conv2dKernels
     // QUADS of shaders/conv/gemm_tile.glsl.
     private static uint Quads(int columns) => (uint)columns / 32;
 
-    // OCTETS of shaders/conv/conv2d_matrix.glsl.
-    private static uint Octets(int c4, int k4) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u);
+    // SHAPE of shaders/conv/conv2d_matrix.glsl and conv2d_bwd_weight_matrix.glsl.
+    private static uint MatrixShape(in RowParams p) => MatrixShape(p.C4, p.K4, p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W));
+
+    private static uint MatrixShape(int c4, int k4, bool isPlain) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u) | (c4 % 16 == 0 ? 4u : 0u) | (isPlain ? 8u : 0u);
 }

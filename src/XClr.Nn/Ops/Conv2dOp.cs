@@ -16,10 +16,10 @@ public static class Conv2dOp
     private const int PixelsPerPart = 64;
 
     /// <summary>
-    /// Whether a convolution of so many taps applies the normalisation of its input where it loads it: that saves writing and reading the input once more, and costs arithmetic once per
-    /// tap and load. CPU drivers are bound by arithmetic (shaders/REJECTED.md); with one tap the products are few per byte, so that memory is the bound.
+    /// Whether a convolution of so many taps and output channels applies the normalisation of its input where it loads it: that saves writing and reading the input once more, and costs arithmetic once per
+    /// tap, tile of columns and load. CPU drivers are bound by arithmetic (shaders/REJECTED.md); with one tap and one tile of columns the products are few per byte, so that memory is the bound.
     /// </summary>
-    public static bool NormalisesOnLoad(DeviceCaps caps, int taps) => !caps.CpuKernels && taps == 1;
+    public static bool NormalisesOnLoad(DeviceCaps caps, int taps, int columns) => !caps.CpuKernels && taps == 1 && columns <= Conv2dKernels.WideColumns;
 
     /// <summary>
     /// y[n,p,q,k] = sum over r, s, c of x[n, p*stride - pad + r, q*stride - pad + s, c] * w[r,s,c,k], plus y with <paramref name="accumulate"/>.
@@ -64,18 +64,39 @@ public static class Conv2dOp
     public static Tensor? BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, bool accumulate = false, NormPass? norm = null)
     {
         Require(g, dx, w, dy, null);
+        return Data(gpu, dy, Taps(gpu, w, g, accumulate && norm is null), dx, g, accumulate, norm);
+    }
+
+    /// <summary>
+    /// <see cref="BackwardData"/> into dx and <see cref="BackwardWeight"/> into dw at once: their convolutions, which do not depend on each other, have no barrier between them.
+    /// </summary>
+    public static Tensor? Backward(Recorder gpu, Tensor x, Tensor dy, Tensor w, Tensor dx, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, bool accumulateData = false, bool accumulateWeight = false, NormPass? norm = null)
+    {
+        Require(g, dx, w, dy, null);
+        Require(g, x, dw, dy, prologue);
+        RowWork.RequireSingle(dw);
+        var taps = Taps(gpu, w, g, accumulateData && norm is null);
+        var parts = WeightParts(gpu, x, dy, dw, g, prologue, accumulateWeight);
+        var sums = Data(gpu, dy, taps, dx, g, accumulateData, norm);
+        Sum(gpu, parts, dw, accumulateWeight);
+        return sums;
+    }
+
+    private static List<(ResidueClass Class, Tensor Taps)> Taps(Recorder gpu, Tensor w, ConvGeometry g, bool skipEmpty) =>
+        [.. ResidueClasses(g, skipEmpty).Select(c => (c, c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride)))];
+
+    private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, bool accumulate, NormPass? norm)
+    {
         norm = gpu.Caps.CpuKernels ? null : norm;
         var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, accumulate, norm?.Mask));
-        var classes = ResidueClasses(g, accumulate && norm is null).ToList();
         var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X)).ToList();
         long Blocks(ResidueClass c, int images) => CeilDiv((long)images * c.Rows * c.Columns, Conv2dKernels.TileRows);
         var partials = norm is null
             ? null
-            : gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape((int)runs.Sum(r => classes.Sum(c => Blocks(c, r.Count))), 2, g.C), MemoryCategory.Workspace);
+            : gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape((int)runs.Sum(r => classes.Sum(c => Blocks(c.Class, r.Count))), 2, g.C), MemoryCategory.Workspace);
         var block = 0L;
-        foreach (var c in classes)
+        foreach (var (c, taps) in classes)
         {
-            var taps = c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride);
             foreach (var (start, count) in runs)
             {
                 var p = c.Params(g, count, (int)block);
@@ -135,21 +156,38 @@ public static class Conv2dOp
     {
         Require(g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
+        Sum(gpu, WeightParts(gpu, x, dy, dw, g, prologue, accumulate), dw, accumulate);
+    }
+
+    // Of each run of images the parts of its sum; none where dw has the sum already.
+    private static List<Tensor> WeightParts(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, NormOnLoad? prologue, bool accumulate)
+    {
         var way = Way(gpu, new(ConvPass.BackwardWeight, g, x.Type, prologue is not null, prologue is { Relu: true }, Statistics: false, Accumulate: false, null));
-        var tiles = Conv2dKernels.WeightTiles(gpu.Caps, x.Type, g.R * g.S, g.C, g.K, prologue, way);
-        foreach (var (start, count) in gpu.RowRuns(x, dy))
+        var tiles = Conv2dKernels.WeightTiles(gpu.Caps, x.Type, g, prologue, way);
+        var runs = gpu.RowRuns(x, dy).ToList();
+        List<Tensor> result = [];
+        foreach (var (start, count) in runs)
         {
             var run = g with { N = count };
             var partCount = PartCount(gpu.Caps, run, tiles, out var most);
             partCount = way is { } measured ? Math.Min(measured.Parts, most) : partCount;
-            var direct = start == 0 && partCount == 1 && !accumulate;
+            var direct = runs.Count == 1 && partCount == 1 && !accumulate;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
             var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount, 0);
-            Conv2dKernels.BackwardWeight(gpu, x.Rows(start, count), dy.Rows(start, count), parts, p, prologue, way, $"{run} parts {partCount}");
+            Conv2dKernels.BackwardWeight(gpu, x.Rows(start, count), dy.Rows(start, count), parts, run, p, prologue, way, $"{run} parts {partCount}");
             if (!direct)
             {
-                SumPartsOp.Forward(gpu, parts, dw, accumulate || start > 0);
+                result.Add(parts);
             }
+        }
+        return result;
+    }
+
+    private static void Sum(Recorder gpu, List<Tensor> parts, Tensor dw, bool accumulate)
+    {
+        for (var i = 0; i < parts.Count; i++)
+        {
+            SumPartsOp.Forward(gpu, parts[i], dw, accumulate || i > 0);
         }
     }
 

@@ -63,7 +63,7 @@ internal static class RowWork
         OpMath.CeilDiv(OpMath.CeilDiv(m, rows) * (gpu.Caps.CpuKernels ? OpMath.CeilDiv(quads, 32) * 8 : quads), Lanes(gpu));
 
     /// <summary>Workgroups of a kernel that merges blocks: four quads a group, eight lanes of a quad each on a CPU.</summary>
-    public static long MergeGroups(Recorder gpu, long quads) => OpMath.CeilDiv(quads, gpu.Caps.CpuKernels ? 8 : 4);
+    public static long MergeGroups(Recorder gpu, long quads) => gpu.Caps.CpuKernels ? OpMath.CeilDiv(quads, 8) : quads;
 
     /// <summary>Workgroups of a kernel that reduces along rows: one row a group, eight rows of a lane each on a CPU.</summary>
     public static long RowGroups(Recorder gpu, long rows) => gpu.Caps.CpuKernels ? OpMath.CeilDiv(rows, 8) : rows;

@@ -65,7 +65,7 @@ public sealed class ConvWayTests
             {
                 var work = new ConvWork(pass, Geometry, DType.Float32, Prologue: false, Relu: false, Statistics: pass == ConvPass.Forward, Accumulate: false, null);
                 var tuned = ConvTuner.Tune(device, work, 3, repeats: 2);
-                Assert.Equal((work.Name, 3, work.Ways(device.Caps).Count), (tuned.Work, tuned.Count, tuned.Measured + tuned.PassedOver));
+                Assert.Equal((work.Name, 3, work.Ways(device.Caps).Count), (tuned.Work, tuned.Count, tuned.Measured.Count + tuned.PassedOver));
                 Assert.Contains(tuned.Before, work.Ways(device.Caps));
                 Assert.Contains(tuned.Best, work.Ways(device.Caps));
                 Assert.True(tuned.Changed ? tuned.Ratio > 1 + ConvTuner.Noise : tuned.Ratio == 1, $"{tuned}");

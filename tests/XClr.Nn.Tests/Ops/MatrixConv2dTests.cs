@@ -24,6 +24,9 @@ public sealed class MatrixConv2dTests
         new(ConvPass.Forward, new(2, 15, 11, 40, 116, 3, 3, 1, 1), OnStore: true, Relu: true, Accumulate: true),
         new(ConvPass.BackwardWeight, new(5, 33, 31, 16, 24, 3, 3, 2, 1), Prologue: true, Relu: true),
         new(ConvPass.BackwardWeight, new(3, 9, 7, 56, 8, 1, 1, 1, 0)),
+        .. Enum.GetValues<ConvPass>().Select(pass => new Conv2dCase(pass, new(2, 15, 11, 192, 128, 1, 1, 1, 0))),
+        .. Enum.GetValues<ConvPass>().Select(pass => new Conv2dCase(pass, new(2, 9, 7, 128, 64, 3, 3, 2, 1))),
+        new(ConvPass.Forward, new(3, 9, 7, 64, 72, 1, 1, 1, 0), Prologue: true, Relu: true, Epilogue: true),
     ];
 
     public static TheoryData<string, string> Names()
