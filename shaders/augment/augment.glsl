@@ -55,6 +55,7 @@ vec3 jitter_steps(Entry e, uint stop, float mean_grey, vec3 rgb) {
 
 // The last steps: solarise, then normalise; the padding channel is zero.
 vec4 finish(Entry e, vec3 rgb, vec3 mean, vec3 std) {
-  if (e.solarise != 0u) rgb = mix(rgb, 1.0 - rgb, greaterThanEqual(rgb, vec3(e.solarise_threshold)));
+  // A device's division by 255 may be off by 2.5 units in the last place: a byte at the threshold counts all the same.
+  if (e.solarise != 0u) rgb = mix(rgb, 1.0 - rgb, greaterThanEqual(rgb, vec3(e.solarise_threshold - 4e-7)));
   return vec4((rgb - mean) / std, 0.0);
 }

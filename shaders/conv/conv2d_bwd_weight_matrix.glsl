@@ -2,10 +2,10 @@
 // The next step's operands are on their way to registers while the matrices multiply. Rows, columns and pixels out of range are zeros.
 #include "grid.glsl"
 #include "quad.glsl"
-#define PROLOGUE_ID 10
+#define PROLOGUE_ID 9
 #include "conv2d_bwd_weight_params.glsl"
 // 1: C is a multiple of 8; 2: K is: then loads are 16 bytes wide. 4: C is a multiple of 64: rows are (64 channels, tap, channel), so that the taps of a tile read the same pixels. 8: one tap without stride or padding, a plain product.
-layout(constant_id = 11) const uint SHAPE = 3u;
+layout(constant_id = 10) const uint SHAPE = 3u;
 #define A_BY_COLUMNS
 #include "matrix_tile.glsl"
 layout(std430, binding = 0) readonly buffer X { uvec2 x4[]; };
@@ -98,10 +98,10 @@ void load_next(int m0, int k0) {
   [[unroll]] for (uint i = 0; i < LOADS_B; i++) nextB[i] = gradient(m0 + (t + int(i * INVOCATIONS)) / octets, k0 + t % octets * 2);
 }
 
-void store_next(uint stage) {
+void store_next() {
   uint t = gl_LocalInvocationIndex, rows = ROWS / 8, columns = COLUMNS / 8;
-  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[stage + (t + i * INVOCATIONS) / rows * PITCH_A + t % rows] = nextA[i];
-  [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[stage + SIZE_A + (t + i * INVOCATIONS) / columns * PITCH_B + t % columns] = nextB[i];
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[(t + i * INVOCATIONS) / rows * PITCH_A + t % rows] = nextA[i];
+  [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[SIZE_A + (t + i * INVOCATIONS) / columns * PITCH_B + t % columns] = nextB[i];
 }
 
 void write_out(int part, int row0, int k0) {
@@ -140,14 +140,14 @@ void main() {
   clear_sums();
   int first = part * perPart, steps = (end - first + int(DEPTH) - 1) / int(DEPTH);
   load_next(first, k0);
-  store_next(0u);
+  store_next();
   barrier();
   for (int step = 0; step < steps; step++) {
     bool more = step + 1 < steps;
     if (more) load_next(first + (step + 1) * int(DEPTH), k0);
-    multiply_tiles(stage_of(step));
-    if (STAGES == 1u) barrier();
-    if (more) store_next(stage_of(step + 1));
+    multiply_tiles();
+    barrier();
+    if (more) store_next();
     barrier();
   }
   write_out(part, row0, k0);

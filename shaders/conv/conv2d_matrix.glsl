@@ -3,7 +3,7 @@
 // Columns are the fastest in the grid: neighbours share rows of `x`.
 #include "grid.glsl"
 #include "quad.glsl"
-#define FIRST_ID 10
+#define FIRST_ID 9
 #include "conv2d_params.glsl"
 // 1: C is a multiple of 8; 2: K is: then accesses are 16 bytes wide. 4: C is a multiple of 64, so that all of a step is under one tap. 8: one tap without stride or padding, a plain product.
 layout(constant_id = NEXT_ID) const uint SHAPE = 3u;
@@ -131,10 +131,10 @@ void load_next() {
   advance_step();
 }
 
-void store_next(uint stage) {
+void store_next() {
   uint t = gl_LocalInvocationIndex, octets = COLUMNS / 8;
-  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[stage + (t / (DEPTH / 8) + i * (INVOCATIONS / (DEPTH / 8))) * PITCH_A + t % (DEPTH / 8)] = nextA[i];
-  [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[stage + SIZE_A + (t / octets + i * INVOCATIONS / octets) * PITCH_B + t % octets] = nextB[i];
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[(t / (DEPTH / 8) + i * (INVOCATIONS / (DEPTH / 8))) * PITCH_A + t % (DEPTH / 8)] = nextA[i];
+  [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[SIZE_A + (t / octets + i * INVOCATIONS / octets) * PITCH_B + t % octets] = nextB[i];
 }
 #include "conv2d_matrix_out.glsl"
 
@@ -151,15 +151,15 @@ void main() {
   columnB = min(k0 + t % int(COLUMNS / 8) * 2, (K4 - 1) & (K_OCTETS ? -2 : -1));
   clear_sums();
   load_next();
-  store_next(0u);
+  store_next();
   barrier();
   int steps = (R * S * C4 + int(DEPTH / 4) - 1) / int(DEPTH / 4);
   for (int step = 0; step < steps; step++) {
     bool more = step + 1 < steps;
     if (more) load_next();
-    multiply_tiles(stage_of(step));
-    if (STAGES == 1u) barrier();
-    if (more) store_next(stage_of(step + 1));
+    multiply_tiles();
+    barrier();
+    if (more) store_next();
     barrier();
   }
   write_out(m0, k0);

@@ -1,6 +1,5 @@
 // The product of one workgroup on cooperative matrices: ROWS x COLUMNS sums in fp32, operands of 16 bits staged in shared memory DEPTH at a time. SY x SX subgroups
-// have WM x WN matrices of MATRIX_M x MATRIX_N each. Constants 0 to 9 belong to this file. With A_BY_COLUMNS the first operand lies there as [DEPTH][ROWS], else as [ROWS][DEPTH].
-// With two stages the next step's operands are stored while others still multiply, with one barrier to a step; with one stage it takes two.
+// have WM x WN matrices of MATRIX_M x MATRIX_N each. Constants 0 to 8 belong to this file. With A_BY_COLUMNS the first operand lies there as [DEPTH][ROWS], else as [ROWS][DEPTH].
 // Rows in shared memory are padded by 16 bytes, so that they begin in different banks. The same memory stages the sums on their way out, as rows of a lane's octets of columns.
 layout(constant_id = 0) const uint MATRIX_M = 16;
 layout(constant_id = 1) const uint MATRIX_N = 16;
@@ -11,7 +10,6 @@ layout(constant_id = 5) const uint SX = 4;
 layout(constant_id = 6) const uint WM = 4;
 layout(constant_id = 7) const uint WN = 2;
 layout(constant_id = 8) const uint DEPTH = 32;
-layout(constant_id = 9) const uint STAGES = 1;
 const uint ROWS = SY * WM * MATRIX_M, COLUMNS = SX * WN * MATRIX_N, INVOCATIONS = gl_WorkGroupSize.x;
 // Pitches in words of 16 bytes.
 #ifdef A_BY_COLUMNS
@@ -28,13 +26,12 @@ const uint LANES = INVOCATIONS / (SY * SX), ROW_STEP = LANES / OCTETS, STRIP_ROW
 const uint SUBGROUP_ROWS = WM * MATRIX_M;
 // Octets (8 halves) of the operands that one invocation brings for a step.
 const uint LOADS_A = ROWS * DEPTH / (8 * INVOCATIONS), LOADS_B = COLUMNS * DEPTH / (8 * INVOCATIONS);
-const uint SIZE_OPERANDS = STAGES * SIZE_AB;
 #ifdef HAS_PAIRS  // What subgroups of fewer rows than a block of statistics have for each other (conv2d_matrix_out.glsl).
 const uint SIZE_OUT = SIZE_STRIPS + (SUBGROUP_ROWS < 64 ? SY * COLUMNS / 2 : 0);
 #else
 const uint SIZE_OUT = SIZE_STRIPS;
 #endif
-shared uvec4 tile[SIZE_OPERANDS > SIZE_OUT ? SIZE_OPERANDS : SIZE_OUT];
+shared uvec4 tile[SIZE_AB > SIZE_OUT ? SIZE_AB : SIZE_OUT];
 coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator> sum[WM * WN];
 
 #ifdef BF16
@@ -49,22 +46,19 @@ void clear_sums() {
   [[unroll]] for (uint i = 0; i < WM * WN; i++) sum[i] = coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>(0.0);
 }
 
-// Where the operands of a step are, counted from 0.
-uint stage_of(int step) { return STAGES == 2u ? uint(step & 1) * SIZE_AB : 0u; }
-
-void multiply_tiles(uint stage) {
+void multiply_tiles() {
   uint row = gl_SubgroupID / SX * WM * MATRIX_M, column = gl_SubgroupID % SX * WN * MATRIX_N;
   [[unroll]] for (uint k = 0; k < DEPTH; k += MATRIX_K) {
     coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA> a[WM];
     [[unroll]] for (uint i = 0; i < WM; i++)
 #ifdef A_BY_COLUMNS
-      coopMatLoad(a[i], tile, stage + k * PITCH_A + (row + i * MATRIX_M) / 8, PITCH_A, gl_CooperativeMatrixLayoutColumnMajor);
+      coopMatLoad(a[i], tile, k * PITCH_A + (row + i * MATRIX_M) / 8, PITCH_A, gl_CooperativeMatrixLayoutColumnMajor);
 #else
-      coopMatLoad(a[i], tile, stage + (row + i * MATRIX_M) * PITCH_A + k / 8, PITCH_A, gl_CooperativeMatrixLayoutRowMajor);
+      coopMatLoad(a[i], tile, (row + i * MATRIX_M) * PITCH_A + k / 8, PITCH_A, gl_CooperativeMatrixLayoutRowMajor);
 #endif
     [[unroll]] for (uint j = 0; j < WN; j++) {
       coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB> b;
-      coopMatLoad(b, tile, stage + SIZE_A + k * PITCH_B + (column + j * MATRIX_N) / 8, PITCH_B, gl_CooperativeMatrixLayoutRowMajor);
+      coopMatLoad(b, tile, SIZE_A + k * PITCH_B + (column + j * MATRIX_N) / 8, PITCH_B, gl_CooperativeMatrixLayoutRowMajor);
       [[unroll]] for (uint i = 0; i < WM; i++) sum[i * WN + j] = coopMatMulAdd(a[i], b, sum[i * WN + j]);
     }
   }

@@ -88,7 +88,7 @@ internal static class Conv2dKernels
 
     private static (Kernel<RowParams> Kernel, int Rows, int Columns) ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
         ? Of(measured, variants, storage, slots, MatrixShape(p))
-        : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, split: false, [.. slots, MatrixShape(p)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
+        : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, 4L * p.R * p.S * p.C4, split: false, [.. slots, MatrixShape(p)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
 
     // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.
     private static long RowBytes(in RowParams p, int size, bool accumulate) =>
@@ -110,7 +110,7 @@ internal static class Conv2dKernels
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, ConvGeometry g, in WeightParams p, NormOnLoad? prologue, ConvWay? way, string detail)
     {
         var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), g, prologue, way);
-        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, g, prologue, way) * p.Parts, p,
+        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, g, prologue, way).Groups * p.Parts, p,
             reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
@@ -118,11 +118,11 @@ internal static class Conv2dKernels
     private static long WeightBytes(in WeightParams p, int size) =>
         4 * size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 + (long)p.N * p.P * p.Q * p.K4) + 64L * p.Parts * p.R * p.S * p.C4 * p.K4;
 
-    /// <summary>Workgroups of one part of a weight gradient of [taps,C,K].</summary>
-    public static long WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
+    /// <summary>Workgroups of one part of a weight gradient of [taps,C,K], and whether they are of matrices.</summary>
+    public static (long Groups, bool AreMatrices) WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
-        var (_, rows, columns) = ChooseWeight(caps, storage, g, prologue, way);
-        return CeilDiv(g.R * g.S * g.C, rows) * CeilDiv(g.K, columns);
+        var (kernel, rows, columns) = ChooseWeight(caps, storage, g, prologue, way);
+        return (CeilDiv(g.R * g.S * g.C, rows) * CeilDiv(g.K, columns), kernel.Name == BwdWeight.Matrices(storage).Name);
     }
 
     private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
@@ -135,7 +135,7 @@ internal static class Conv2dKernels
         uint[] slots = caps.CpuKernels ? [kind, g.C % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
             ? Of(measured, BwdWeight, storage, slots, shape)
-            : MatrixTile.Choose(caps, BwdWeight, storage, g.R * g.S * g.C, g.K, split: true, [kind, shape]) ?? Choose(caps, storage, g.K, BwdWeight, slots);
+            : MatrixTile.Choose(caps, BwdWeight, storage, g.R * g.S * g.C, g.K, g.M, split: true, [kind, shape]) ?? Choose(caps, storage, g.K, BwdWeight, slots);
     }
 
     // The kernel of a measured way, other than with one row per lane.

@@ -169,7 +169,7 @@ public static class Conv2dOp
         foreach (var (start, count) in runs)
         {
             var run = g with { N = count };
-            var partCount = PartCount(gpu.Caps, run, tiles, out var most);
+            var partCount = PartCount(gpu.Caps, run, tiles.Groups, tiles.AreMatrices, out var most);
             partCount = way is { } measured ? Math.Min(measured.Parts, most) : partCount;
             var direct = runs.Count == 1 && partCount == 1 && !accumulate;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
@@ -191,13 +191,12 @@ public static class Conv2dOp
         }
     }
 
-    /// <summary>Parts into which the cost model splits a weight gradient's sum over a run of images, where one part is so many workgroups, and the most that there may be.</summary>
-    internal static int PartCount(DeviceCaps caps, ConvGeometry g, long tiles, out int most)
+    /// <summary>Parts into which the cost model splits a weight gradient's sum over a run of images, where one part is so many workgroups (of matrices or not), and the most that there may be.</summary>
+    internal static int PartCount(DeviceCaps caps, ConvGeometry g, long groups, bool areMatrices, out int most)
     {
-        var wanted = CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, tiles);
         var bindable = caps.MaxStorageBufferRange / (g.Weights.Count * sizeof(float));
         most = (int)Math.Clamp(bindable, 1, CeilDiv(g.M, PixelsPerPart));
-        return (int)Math.Clamp(wanted, 1, most);
+        return areMatrices ? MatrixTile.Parts(caps, groups, most) : (int)Math.Clamp(CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, groups), 1, most);
     }
 
     // Names the work, and looks whether a way was measured for it.

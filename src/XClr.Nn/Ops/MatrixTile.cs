@@ -6,12 +6,18 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// How a workgroup shares out its tile of a product on cooperative matrices (shaders/conv/matrix_tile.glsl): <paramref name="SY"/> x <paramref name="SX"/> subgroups of
-/// <paramref name="Lanes"/> invocations, with <paramref name="WM"/> x <paramref name="WN"/> matrices of sums each; a step is <paramref name="Depth"/> deep, and shared memory holds the operands of <paramref name="Stages"/> of them.
+/// <paramref name="Lanes"/> invocations, with <paramref name="WM"/> x <paramref name="WN"/> matrices of sums each; a step is <paramref name="Depth"/> deep.
 /// </summary>
-internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lanes, int SY, int SX, int WM, int WN, int Depth, int Stages)
+internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lanes, int SY, int SX, int WM, int WN, int Depth)
 {
-    /// <summary>Invocations of a workgroup that every device has; cores of a device that does not say; workgroups per core that fill it.</summary>
+    /// <summary>Invocations of a workgroup that every device has; cores of a device that does not say; workgroups that a core runs at a time.</summary>
     private const int MaxInvocations = 256, UnknownCores = 32, GroupsPerCore = 2;
+
+    /// <summary>Products of so few terms are over before larger tiles pay.</summary>
+    private const int ShortSum = 128;
+
+    /// <summary>Share of the device that the workgroups of a product keep busy, the last round of them included, that is enough.</summary>
+    private const double EnoughBusy = 0.8, EnoughBusyParts = 0.9;
 
     /// <summary>Fewer leave a processor's schedulers without work.</summary>
     private const int LeastSubgroups = 4;
@@ -23,41 +29,65 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     public int Columns => SX * WN * Shape.N;
     private int Invocations => Lanes * SY * SX;
 
-    /// <summary>Whether the cost model takes it.</summary>
-    public bool IsModelled => Math.Max(Rows, Columns) <= 128 && WM * WN * Shape.M * Shape.N <= 64 * Lanes && Stages == 1;
+    /// <summary>" of 16x16x16, 2x2 subgroups, 32 deep": what its rows and columns do not say.</summary>
+    public override string ToString() => $" of {Shape.M}x{Shape.N}x{Shape.K}, {SY}x{SX} subgroups, {Depth} deep";
 
-    /// <summary>" of 16x16x16, 2x2 subgroups, 32 deep twice": what its rows and columns do not say.</summary>
-    public override string ToString() => $" of {Shape.M}x{Shape.N}x{Shape.K}, {SY}x{SX} subgroups, {Depth} deep{(Stages > 1 ? " twice" : "")}";
-
-    /// <summary>Values of the specialisation constants 0 to 9.</summary>
-    public uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth, (uint)Stages];
+    /// <summary>Values of the specialisation constants 0 to 8.</summary>
+    public uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth];
 
     /// <summary>
-    /// The kernel, and rows and columns of its tile, for a product of so many rows and columns; null where the device has no cooperative matrices of that storage, runs the kernels for CPU drivers, or its compiler does all tiles badly.
-    /// The largest tile that hardly pads further than the smallest and leaves <see cref="GroupsPerCore"/> workgroups to each core is taken; with <paramref name="split"/> the sum over the depth is shared out too, so that any tile does.
+    /// The kernel, and rows and columns of its tile, for a product of so many rows and columns and a sum of so many terms; null where the device has no cooperative matrices of that storage, runs the kernels for CPU drivers, or its
+    /// compiler does all tiles badly. The first tile (<see cref="Modelled"/>) that hardly pads further than the smallest and whose workgroups keep <see cref="EnoughBusy"/> of the device busy, else the one that keeps most of it; with
+    /// <paramref name="split"/> the sum is shared out too (<see cref="Parts"/>), so that any tile does.
     /// </summary>
-    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
+    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, long terms, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         if (caps.CpuKernels)
         {
             return null;
         }
-        (Kernel<T> Kernel, int Rows, int Columns)? smallest = null;
-        foreach (var tile in Tiles(caps, storage).Where(t => t.IsModelled && t.Suits(rows, columns)))
+        (Kernel<T> Kernel, int Rows, int Columns)? best = null;
+        var (bestBusy, last) = (0.0, (0, 0));
+        foreach (var tile in Modelled(caps, storage, isShort: !split && terms <= ShortSum).Where(t => t.Suits(rows, columns)))
         {
             var specialised = variants.Matrices(storage).With([.. tile.Constants, .. constants]);
-            var isFirstOfSize = smallest is not { } before || (before.Rows, before.Columns) != (tile.Rows, tile.Columns);
-            if (isFirstOfSize && !caps.KernelsPassedOver.Contains(specialised.Key))
+            // Of one size the first that the compiler does well.
+            if (last == (tile.Rows, tile.Columns) || caps.KernelsPassedOver.Contains(specialised.Key))
             {
-                smallest = (specialised, tile.Rows, tile.Columns);
-                if (split || CeilDiv(rows, tile.Rows) * CeilDiv(columns, tile.Columns) >= GroupsPerCore * (caps.ShaderCores > 0 ? caps.ShaderCores : UnknownCores))
-                {
-                    break;
-                }
+                continue;
+            }
+            last = (tile.Rows, tile.Columns);
+            var busy = split ? 1 : Busy(caps, CeilDiv(rows, tile.Rows) * CeilDiv(columns, tile.Columns));
+            if (busy > bestBusy)
+            {
+                (best, bestBusy) = ((specialised, tile.Rows, tile.Columns), busy);
+            }
+            if (busy >= EnoughBusy)
+            {
+                break;
             }
         }
-        return smallest;
+        return best;
     }
+
+    /// <summary>Parts of a sum that is shared out, each of so many workgroups: the fewest that keep <see cref="EnoughBusyParts"/> of the device busy, of at most <paramref name="most"/>.</summary>
+    public static int Parts(DeviceCaps caps, long groups, int most)
+    {
+        var (best, bestBusy) = (1, 0.0);
+        for (var parts = 1; parts <= most && bestBusy < EnoughBusyParts && (parts - 1) * groups <= 8 * Slots(caps); parts++)
+        {
+            if (Busy(caps, parts * groups) is var busy && busy > bestBusy)
+            {
+                (best, bestBusy) = (parts, busy);
+            }
+        }
+        return best;
+    }
+
+    // Workgroups that run at a time, and the share of them that work does so many keep busy.
+    private static long Slots(DeviceCaps caps) => GroupsPerCore * (caps.ShaderCores > 0 ? caps.ShaderCores : UnknownCores);
+
+    private static double Busy(DeviceCaps caps, long groups) => (double)groups / (CeilDiv(groups, Slots(caps)) * Slots(caps));
 
     /// <summary>Whether a product of so many rows and columns has at most an eighth more padding than in tiles of 64 x 64.</summary>
     public bool Suits(long rows, long columns)
@@ -66,20 +96,34 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         return IsClose(rows, Rows) && IsClose(columns, Columns);
     }
 
-    /// <summary>All tiles that fit a device and a storage (none for fp32), from the largest to the smallest; of one size, those with most sums per lane first (64 leave half of the usual 128 registers to operands) and the deeper steps, each with the device's largest matrices first.</summary>
-    public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps, DType storage)
+    /// <summary>
+    /// The tiles that the cost model takes (docs/decisions.md), the best first: the larger before the smaller; of one size those with most sums per lane and deep steps first (they read shared memory least often), or for a short sum
+    /// those of which a core holds more.
+    /// </summary>
+    public static IEnumerable<MatrixTile> Modelled(DeviceCaps caps, DType storage, bool isShort) =>
+        Of(caps, storage, [(128, 128), (64, 128), (128, 64), (64, 64)], isShort ? [(64, 16), .. Shares.Where(s => s is not ((> 64, _) or (64, 16)))] : Shares);
+
+    /// <summary>All tiles that fit a device and a storage (none for fp32); none twice.</summary>
+    public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps, DType storage) =>
+        [.. Modelled(caps, storage, isShort: false), .. Of(caps, storage, [(256, 128), (128, 256), (256, 64)], [(128, 32)])];
+
+    // Sums per lane and depth of a step.
+    private static (int Sums, int Depth)[] Shares => [(128, 32), (64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16)];
+
+    // Each with the device's largest matrices that fit.
+    private static IEnumerable<MatrixTile> Of(DeviceCaps caps, DType storage, (int Rows, int Columns)[] sizes, (int Sums, int Depth)[] shares)
     {
         var shapes = storage switch { DType.Float16 => caps.HalfMatrixShapes, DType.BFloat16 => caps.BFloat16MatrixShapes, _ => [] };
         var lanes = caps.MatrixSubgroupSize;
-        foreach (var (rows, columns) in new[] { (256, 128), (128, 256), (256, 64), (128, 128), (128, 64), (64, 128), (64, 64) })
+        foreach (var (rows, columns) in sizes)
         {
-            foreach (var (sums, depth, stages) in new[] { (128, 32, 1), (128, 16, 2), (128, 16, 1), (64, 32, 1), (64, 16, 2), (64, 16, 1), (32, 32, 1), (32, 16, 2), (32, 16, 1), (16, 32, 1), (16, 16, 1) })
+            foreach (var (sums, depth) in shares)
             {
                 // A subgroup's share, square or twice as high as wide.
                 var width = 1 << BitOperations.Log2((uint)(sums * lanes)) / 2;
                 var height = sums * lanes / width;
                 var fitting = shapes.OrderByDescending(s => s.M * s.N * s.K)
-                    .Select(shape => new MatrixTile(shape, lanes, rows / height, columns / width, height / shape.M, width / shape.N, depth, stages))
+                    .Select(shape => new MatrixTile(shape, lanes, rows / height, columns / width, height / shape.M, width / shape.N, depth))
                     .Where(tile => tile.Rows == rows && tile.Columns == columns && tile.Fits(caps)).Take(1);
                 foreach (var tile in fitting)
                 {
@@ -107,7 +151,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         {
             var operands = Math.Max(Rows * (Depth / 8 + 1), Depth * (Rows / 8 + 1)) + Depth * (Columns / 8 + 1);
             var strips = SY * SX * Shape.M * (StripColumns / 4 + 2) + (WM * Shape.M < BlockRows ? SY * Columns / 2 : 0);
-            return 16 * Math.Max(Stages * operands, strips);
+            return 16 * Math.Max(operands, strips);
         }
     }
 }

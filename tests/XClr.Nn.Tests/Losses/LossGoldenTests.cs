@@ -111,11 +111,11 @@ public sealed class LossGoldenTests
     private static void RequireGradient(string what, float[] got, float[] want)
     {
         // One sample: the only other row is the own view, every gradient is zero; an error of 1e-6 is then one
-        // rounding of a coefficient of size 1/tau.
+        // rounding of a coefficient of size 1/tau. Vulkan lets exp be off by three of them (NVIDIA's card: 1.3e-6).
         var scale = Math.Sqrt(want.Average(v => (double)v * v));
         for (var i = 0; i < want.Length; i++)
         {
-            ClipLossTests.Absolute($"{what} [{i}]", got[i], want[i], GradientTolerance * (scale > 1e-6 ? scale : 1e-2));
+            ClipLossTests.Absolute($"{what} [{i}]", got[i], want[i], GradientTolerance * (scale > 1e-6 ? scale : 3e-2));
         }
     }
 
