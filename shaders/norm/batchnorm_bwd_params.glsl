@@ -18,20 +18,27 @@ void main() {
   uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS;
   uint slice = gl_LocalInvocationIndex / QUADS;
   vec4 sum = vec4(0), weighted = vec4(0);
+#if SLICES == 1
+  for (uint b = 0; quad < quads && b < blocks; b++) {
+    sum += QUAD(partials, b * 2 * quads + quad);
+    weighted += QUAD(partials, (b * 2 + 1) * quads + quad);
+  }
+#else
   // Several blocks' loads before the first use.
   for (uint first = slice; quad < quads && first < blocks; first += AT_ONCE * SLICES) {
-    vec4 sums4[AT_ONCE], weighteds[AT_ONCE];
+    vec4 sumsOf[AT_ONCE], weightedOf[AT_ONCE];
     for (uint j = 0; j < AT_ONCE; j++) {
       uint b = min(first + j * SLICES, blocks - 1);
-      sums4[j] = QUAD(partials, b * 2 * quads + quad);
-      weighteds[j] = QUAD(partials, (b * 2 + 1) * quads + quad);
+      sumsOf[j] = QUAD(partials, b * 2 * quads + quad);
+      weightedOf[j] = QUAD(partials, (b * 2 + 1) * quads + quad);
     }
     for (uint j = 0; j < AT_ONCE; j++)
       if (first + j * SLICES < blocks) {
-        sum += sums4[j];
-        weighted += weighteds[j];
+        sum += sumsOf[j];
+        weighted += weightedOf[j];
       }
   }
+#endif
 #if SLICES > 1
   sliceSum[gl_LocalInvocationIndex] = sum;
   sliceWeighted[gl_LocalInvocationIndex] = weighted;

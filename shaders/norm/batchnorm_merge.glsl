@@ -33,6 +33,8 @@ void merge(inout Moments a, float n, vec4 mean, vec4 m2) {
   a.n += n;
 }
 
+float rows_of(uint block) { return float(min(rowsPerBlock, m - block * rowsPerBlock)); }
+
 #if SLICES > 1
 struct Part { float n; vec4 mean; vec4 m2; };
 shared Part parts[LANES];
@@ -46,6 +48,9 @@ void main() {
   bool used = quad < quads;
   vec4 origin = used ? QUAD(partials, quad) : vec4(0);
   Moments all = Moments(0, Sum(vec4(0), vec4(0)), Sum(vec4(0), vec4(0)));
+#if SLICES == 1
+  for (uint b = 0; used && b < blocks; b++) merge(all, rows_of(b), QUAD(partials, b * 2 * quads + quad) - origin, QUAD(partials, (b * 2 + 1) * quads + quad));
+#else
   // Several blocks' loads before the first use.
   for (uint first = slice; used && first < blocks; first += AT_ONCE * SLICES) {
     vec4 means[AT_ONCE], m2s[AT_ONCE];
@@ -54,11 +59,10 @@ void main() {
       means[j] = QUAD(partials, i);
       m2s[j] = QUAD(partials, i + quads);
     }
-    for (uint j = 0; j < AT_ONCE; j++) {
-      uint b = first + j * SLICES;
-      if (b < blocks) merge(all, float(min(rowsPerBlock, m - b * rowsPerBlock)), means[j] - origin, m2s[j]);
-    }
+    for (uint j = 0; j < AT_ONCE; j++)
+      if (first + j * SLICES < blocks) merge(all, rows_of(first + j * SLICES), means[j] - origin, m2s[j]);
   }
+#endif
 #if SLICES > 1
   parts[gl_LocalInvocationIndex] = part(all);
   for (uint width = SLICES / 2; width > 0; width /= 2) {

@@ -1,7 +1,6 @@
 #version 450
 #define LANES 8
 #define SLICES 1
-#define AT_ONCE 1
 #define WORD
 #extension GL_GOOGLE_include_directive : require
 #include "batchnorm_merge.glsl"
