@@ -1,5 +1,6 @@
 // Implicit GEMM on cooperative matrices, storage of 16 bits (fp16, with BF16 bfloat16): ROWS x COLUMNS results per workgroup (matrix_tile.glsl). Depth is (tap, c) flattened, in quads of 4, or with ONE_TAP
-// (DEPTH channels, tap): a step's pixels are mostly the last one's, so that the first-level cache has them. The next step's operands are on their way to registers while the matrices multiply. Taps outside of the image and depth past the end are zeros; rows and columns past the end repeat the last, and are not stored.
+// (DEPTH channels, tap): a step's pixels are mostly the last one's. The next step's operands are on their way to registers while the matrices multiply. Taps outside of the image and depth past the end are
+// zeros; rows and columns past the end repeat the last, and are not stored.
 // Columns are the fastest in the grid: neighbours share rows of `x`.
 #include "grid.glsl"
 #include "quad.glsl"
