@@ -81,4 +81,18 @@ public sealed class TuneTests
     [InlineData("backward")]
     [InlineData("forward", "--precision", "amp")]
     public void WhatCannotBeTunedIsAUsageError(params string[] arguments) => CliProcess.Run(["tune", .. arguments]).Expect(2);
+
+    [Fact]
+    public void OnlyWhatMatchesIsMeasuredAndTheRestIsLeftAlone()
+    {
+        using var folder = new TemporaryFolder();
+        CliResult Run(string filter) =>
+            CliProcess.Run(CliProcess.Program, ["tune", .. Network, "--rows", "4", "--repeats", "1", "--filter", filter, "--json"], environment: new Dictionary<string, string?> { ["XCLR_CACHE"] = folder.Path });
+        var works = Run("conv2d_fwd *k64 3x3*").Expect(0).Json.GetProperty("works").EnumerateArray().ToList();
+        Assert.All(works, w => Assert.Matches("^conv2d_fwd .* k64 3x3", w.GetProperty("work").GetString()));
+        Assert.Equal(4, works.Sum(w => w.GetProperty("count").GetInt32()));
+        // Every way with its time, the chosen one among them.
+        Assert.All(works, w => Assert.Equal(w.GetProperty("bestMs").GetDouble(), w.GetProperty("measured").GetProperty(w.GetProperty("best").GetString()!).GetDouble()));
+        Assert.Contains("--filter nothing", Run("nothing").Expect(2).Errors);
+    }
 }
