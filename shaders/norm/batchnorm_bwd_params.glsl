@@ -38,8 +38,6 @@ void main() {
         weighted += weightedOf[j];
       }
   }
-#endif
-#if SLICES > 1
   sliceSum[gl_LocalInvocationIndex] = sum;
   sliceWeighted[gl_LocalInvocationIndex] = weighted;
   for (uint width = SLICES / 2; width > 0; width /= 2) {

@@ -62,8 +62,6 @@ void main() {
     for (uint j = 0; j < AT_ONCE; j++)
       if (first + j * SLICES < blocks) merge(all, rows_of(first + j * SLICES), means[j] - origin, m2s[j]);
   }
-#endif
-#if SLICES > 1
   parts[gl_LocalInvocationIndex] = part(all);
   for (uint width = SLICES / 2; width > 0; width /= 2) {
     barrier();

@@ -35,7 +35,7 @@ done | sort -rn | sed 's/^[0-9]* //; s/\.cs$//' >"$device/tests/classes"
 if [ -f /usr/lib/chromium/libVkLayer_khronos_validation.so ]; then
   mkdir -p "$device/layer"
   cp /usr/lib/chromium/libVkLayer_khronos_validation.so "$device/layer"
-  printf '{"file_format_version": "1.2.0", "layer": {"name": "VK_LAYER_KHRONOS_validation", "type": "GLOBAL", "library_path": "./libVkLayer_khronos_validation.so", "api_version": "1.4.300",\n"implementation_version": "1", "description": "validation", "instance_extensions": [{"name": "VK_EXT_debug_utils", "spec_version": "1"}, {"name": "VK_EXT_validation_features", "spec_version": "2"}]}}\n' >"$device/layer/validation.json"
+  sed 's|@layer@|./libVkLayer_khronos_validation.so|' "$root/native/samples/validation.json.in" >"$device/layer/validation.json"
 fi
 # What tests look for from the repository's root.
 copy "$root/tests/Golden/data" "$device/tests/Golden/data"

@@ -109,8 +109,8 @@ internal static class Conv2dKernels
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, ConvGeometry g, in WeightParams p, NormOnLoad? prologue, ConvWay? way, string detail)
     {
-        var (kernel, _, _) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), g, prologue, way);
-        gpu.Dispatch(kernel, WeightTiles(gpu.Caps, x.Type, g, prologue, way).Groups * p.Parts, p,
+        var (kernel, rows, columns) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), g, prologue, way);
+        gpu.Dispatch(kernel, WeightGroups(g, rows, columns) * p.Parts, p,
             reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
@@ -122,8 +122,10 @@ internal static class Conv2dKernels
     public static (long Groups, bool AreMatrices) WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
         var (kernel, rows, columns) = ChooseWeight(caps, storage, g, prologue, way);
-        return (CeilDiv(g.R * g.S * g.C, rows) * CeilDiv(g.K, columns), kernel.Name == BwdWeight.Matrices(storage).Name);
+        return (WeightGroups(g, rows, columns), kernel.Name == BwdWeight.Matrices(storage).Name);
     }
+
+    private static long WeightGroups(ConvGeometry g, int rows, int columns) => CeilDiv(g.R * g.S * g.C, rows) * CeilDiv(g.K, columns);
 
     private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {

@@ -64,6 +64,7 @@ public static class Conv2dOp
     public static Tensor? BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, bool accumulate = false, NormPass? norm = null)
     {
         Require(g, dx, w, dy, null);
+        norm = Carried(gpu, norm);
         return Data(gpu, dy, Taps(gpu, w, g, accumulate && norm is null), dx, g, accumulate, norm);
     }
 
@@ -75,6 +76,7 @@ public static class Conv2dOp
         Require(g, dx, w, dy, null);
         Require(g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
+        norm = Carried(gpu, norm);
         var taps = Taps(gpu, w, g, accumulateData && norm is null);
         var parts = WeightParts(gpu, x, dy, dw, g, prologue, accumulateWeight);
         var sums = Data(gpu, dy, taps, dx, g, accumulateData, norm);
@@ -82,12 +84,14 @@ public static class Conv2dOp
         return sums;
     }
 
+    // The normalisation below, where the kernels mask the gradient for it and add up its sums.
+    private static NormPass? Carried(Recorder gpu, NormPass? norm) => gpu.Caps.CpuKernels ? null : norm;
+
     private static List<(ResidueClass Class, Tensor Taps)> Taps(Recorder gpu, Tensor w, ConvGeometry g, bool skipEmpty) =>
         [.. ResidueClasses(g, skipEmpty).Select(c => (c, c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride)))];
 
     private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, bool accumulate, NormPass? norm)
     {
-        norm = gpu.Caps.CpuKernels ? null : norm;
         var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, accumulate, norm?.Mask));
         var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X)).ToList();
         long Blocks(ResidueClass c, int images) => CeilDiv((long)images * c.Rows * c.Columns, Conv2dKernels.TileRows);

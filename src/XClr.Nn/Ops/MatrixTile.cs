@@ -101,36 +101,31 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// those of which a core holds more.
     /// </summary>
     public static IEnumerable<MatrixTile> Modelled(DeviceCaps caps, DType storage, bool isShort) =>
-        Of(caps, storage, [(128, 128), (64, 128), (128, 64), (64, 64)], isShort ? [(64, 16), .. Shares.Where(s => s is not ((> 64, _) or (64, 16)))] : Shares);
+        Of(caps, storage, [(128, 128), (64, 128), (128, 64), (64, 64)], isShort ? ShortShares : Shares);
 
     /// <summary>All tiles that fit a device and a storage (none for fp32); none twice.</summary>
     public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps, DType storage) =>
         [.. Modelled(caps, storage, isShort: false), .. Of(caps, storage, [(256, 128), (128, 256), (256, 64)], [(128, 32)])];
 
-    // Sums per lane and depth of a step.
+    // Sums per lane and depth of a step, and those for a short sum.
     private static (int Sums, int Depth)[] Shares => [(128, 32), (64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16)];
+    private static (int Sums, int Depth)[] ShortShares => [(64, 16), (64, 32), (32, 32), (32, 16), (16, 32), (16, 16)];
 
     // Each with the device's largest matrices that fit.
     private static IEnumerable<MatrixTile> Of(DeviceCaps caps, DType storage, (int Rows, int Columns)[] sizes, (int Sums, int Depth)[] shares)
     {
         var shapes = storage switch { DType.Float16 => caps.HalfMatrixShapes, DType.BFloat16 => caps.BFloat16MatrixShapes, _ => [] };
-        var lanes = caps.MatrixSubgroupSize;
-        foreach (var (rows, columns) in sizes)
+        CooperativeMatrixShape[] largestFirst = [.. shapes.OrderByDescending(s => s.M * s.N * s.K)];
+        IEnumerable<MatrixTile> Shaped((int Rows, int Columns) size, (int Sums, int Depth) share)
         {
-            foreach (var (sums, depth) in shares)
-            {
-                // A subgroup's share, square or twice as high as wide.
-                var width = 1 << BitOperations.Log2((uint)(sums * lanes)) / 2;
-                var height = sums * lanes / width;
-                var fitting = shapes.OrderByDescending(s => s.M * s.N * s.K)
-                    .Select(shape => new MatrixTile(shape, lanes, rows / height, columns / width, height / shape.M, width / shape.N, depth))
-                    .Where(tile => tile.Rows == rows && tile.Columns == columns && tile.Fits(caps)).Take(1);
-                foreach (var tile in fitting)
-                {
-                    yield return tile;
-                }
-            }
+            // A subgroup's share, square or twice as high as wide.
+            var lanes = caps.MatrixSubgroupSize;
+            var width = 1 << BitOperations.Log2((uint)(share.Sums * lanes)) / 2;
+            var height = share.Sums * lanes / width;
+            return largestFirst.Select(shape => new MatrixTile(shape, lanes, size.Rows / height, size.Columns / width, height / shape.M, width / shape.N, share.Depth))
+                .Where(tile => (tile.Rows, tile.Columns) == size && tile.Fits(caps)).Take(1);
         }
+        return sizes.SelectMany(size => shares.SelectMany(share => Shaped(size, share)));
     }
 
     private bool Fits(DeviceCaps caps)

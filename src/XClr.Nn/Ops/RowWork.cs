@@ -62,7 +62,7 @@ internal static class RowWork
     public static long Groups(Recorder gpu, long m, long quads, long rows) =>
         OpMath.CeilDiv(OpMath.CeilDiv(m, rows) * (gpu.Caps.CpuKernels ? OpMath.CeilDiv(quads, 32) * 8 : quads), Lanes(gpu));
 
-    /// <summary>Workgroups of a kernel that merges blocks: four quads a group, eight lanes of a quad each on a CPU.</summary>
+    /// <summary>Workgroups of a kernel that merges blocks: one quad a group, on a CPU eight.</summary>
     public static long MergeGroups(Recorder gpu, long quads) => gpu.Caps.CpuKernels ? OpMath.CeilDiv(quads, 8) : quads;
 
     /// <summary>Workgroups of a kernel that reduces along rows: one row a group, eight rows of a lane each on a CPU.</summary>
