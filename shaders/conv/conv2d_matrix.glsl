@@ -7,6 +7,7 @@
 #define FIRST_ID 9
 #include "conv2d_params.glsl"
 // 1: C is a multiple of 8; 2: K is: then accesses are 16 bytes wide. 4: C is a multiple of 64, so that all of a step is under one tap. 8: one tap without stride or padding, a plain product.
+// 16: rows of `y` are in the order of its memory.
 layout(constant_id = NEXT_ID) const uint SHAPE = 3u;
 #define HAS_PAIRS
 #include "matrix_tile.glsl"
@@ -32,7 +33,7 @@ READ_QUADS(3, Shift, shift);
 layout(std430, binding = OUT) buffer Out { uvec2 y4[]; };
 layout(std430, binding = OUT) buffer OutOctets { uvec4 y8[]; };
 layout(std430, binding = OUT + 1) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
-const bool C_OCTETS = (SHAPE & 1u) != 0u, K_OCTETS = (SHAPE & 2u) != 0u, ONE_TAP = (SHAPE & 4u) != 0u, PLAIN = (SHAPE & 8u) != 0u;
+const bool C_OCTETS = (SHAPE & 1u) != 0u, K_OCTETS = (SHAPE & 2u) != 0u, ONE_TAP = (SHAPE & 4u) != 0u, PLAIN = (SHAPE & 8u) != 0u, IN_ORDER = (SHAPE & 16u) != 0u;
 
 struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, with ONE_TAP this invocation's within a step; pixel of the image
 struct Tap { int r, s, c; };     // c in quads

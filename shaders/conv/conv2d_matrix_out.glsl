@@ -32,16 +32,16 @@ Pair mean_of(Pair sums, vec4 origin, float n) {
 }
 #endif
 
-// An octet of what is laid out as y; of the last one of an odd number of quads the first.
-#define READ_OCTET(name4, name8, at) (K_OCTETS ? name8[at >> 1] : uvec4(name4[at], at % K4 + 1 < K4 ? name4[at + 1] : uvec2(0)))
+// The octet at quad `at`, of column k, of what is laid out as y; of the last one of an odd number of quads the first.
+#define READ_OCTET(name4, name8, at, k) (K_OCTETS ? name8[(at) >> 1] : uvec4(name4[at], (k) + 1 < K4 ? name4[(at) + 1] : uvec2(0)))
 
-void store_octet(int at, uvec4 words) {
+void store_octet(int at, int k, uvec4 words) {
   if (K_OCTETS) {
     y8[at >> 1] = words;
     return;
   }
   y4[at] = words.xy;
-  if (at % K4 + 1 < K4) y4[at + 1] = words.zw;
+  if (k + 1 < K4) y4[at + 1] = words.zw;
 }
 
 #ifndef NORM_SUMS
@@ -62,62 +62,75 @@ void store_pair(int block, int k, Pair p) {
   partials[o + K4] = p.second;
 }
 
+// What a lane reads for its octets of a round (one strip of a row of matrices) is on its way IN_FLIGHT rounds ahead, as registers allow.
+const uint MOST_IN_FLIGHT = WM * WN * MATRIX_M * MATRIX_N / LANES > 64 ? 2 : 4, IN_FLIGHT = WM < MOST_IN_FLIGHT ? WM : MOST_IN_FLIGHT, SLOTS = IN_FLIGHT * STRIP_ROWS;
+struct Place { int at; bool inside; };  // quad of y; what lies past the end repeats the last row and octet, and is not stored
+
+Place place_of(int m0, int k, uint i, uint r) {
+  int m = m0 + int(strip_row(i) + staged_row() + r * ROW_STEP), last = min(m, M - 1);
+  return Place((IN_ORDER ? last * K4 : out_texel(pixel_of(last))) + min(k, (K4 - 1) & -2), m < M && k < K4);
+}
+
 // One strip of each row of matrices: the tile's octet staged_octet(x) in all of this lane's rows.
 void write_columns(int m0, int k0, uint x) {
   int k = k0 + int(staged_octet(x)) * 2, second = min(k + 1, K4 - 1);
   Pair low = Pair(vec4(0), vec4(0)), high = low;
+  uvec4 old[SLOTS];
 #ifdef NORM_SUMS
+  uvec4 ofX[SLOTS], ofY[SLOTS];
   Norm normLow = norm_of(min(k, K4 - 1)), normHigh = norm_of(second);
 #else
-  vec4 originLow, originHigh;
+  uvec4 origin;
 #endif
   [[unroll]] for (uint i = 0; i < WM; i++) {
-    int at[STRIP_ROWS];
-    uvec4 old[STRIP_ROWS], ofX[STRIP_ROWS], ofY[STRIP_ROWS];
-    // All of the strip's loads before the first use.
-    [[unroll]] for (uint r = 0; r < STRIP_ROWS; r++) {
-      int m = m0 + int(strip_row(i) + staged_row() + r * ROW_STEP);
-      at[r] = m < M && k < K4 ? (outStride == 1 ? m * K4 : out_texel(pixel_of(m))) + k : -1;
-      old[r] = uvec4(0);
-      ofX[r] = uvec4(0);
-      ofY[r] = uvec4(0);
-      if (at[r] < 0) continue;
-      if (ACCUMULATE) old[r] = READ_OCTET(y4, y8, at[r]);
-#ifdef NORM_SUMS
-      ofX[r] = READ_OCTET(normX, normX8, at[r]);
-      if (MASK == 1u) ofY[r] = READ_OCTET(normY, normY8, at[r]);
-#endif
-    }
     stage_strip(i, x);
+    // The loads of the first rounds at once, then those of a round as soon as one is done.
+    [[unroll]] for (uint j = 0; j < IN_FLIGHT; j++) {
+      uint ahead = i + j;
+      if ((i > 0 && j + 1 < IN_FLIGHT) || ahead >= WM) continue;
+      [[unroll]] for (uint r = 0; r < STRIP_ROWS; r++) {
+        Place p = place_of(m0, k, ahead, r);
+        uint slot = ahead % IN_FLIGHT * STRIP_ROWS + r;
+        if (ACCUMULATE) old[slot] = READ_OCTET(y4, y8, p.at, k);
+#ifdef NORM_SUMS
+        ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
+        if (MASK == 1u) ofY[slot] = READ_OCTET(normY, normY8, p.at, k);
+#endif
+      }
+    }
     subgroupBarrier();
     [[unroll]] for (uint r = 0; r < STRIP_ROWS; r++) {
+      Place p = place_of(m0, k, i, r);
+      uint slot = i % IN_FLIGHT * STRIP_ROWS + r;
       Octet v = staged(staged_row() + r * ROW_STEP);
 #ifdef NORM_SUMS
-      vec4 xLow = from_words(ofX[r].xy), xHigh = from_words(ofX[r].zw);
-      if (ACCUMULATE) v = Octet(v.low + from_words(old[r].xy), v.high + from_words(old[r].zw));
-      uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, from_words(ofY[r].xy), normLow)), to_words(open_gradient(v.high, xHigh, from_words(ofY[r].zw), normHigh)));
-#else
-      uvec4 words = uvec4(to_words(finished(v.low, from_words(old[r].xy), min(k, K4 - 1))), to_words(finished(v.high, from_words(old[r].zw), second)));
-#endif
-      if (STATISTICS) {
-        vec4 a = from_words(words.xy), b = from_words(words.zw);
-#ifdef NORM_SUMS
-        Pair addLow = Pair(a, a * (xLow - normLow.center)), addHigh = Pair(b, b * (xHigh - normHigh.center));
-#else
-        if (i + r == 0) {
-          originLow = subgroupShuffle(a, gl_SubgroupInvocationID % OCTETS);
-          originHigh = subgroupShuffle(b, gl_SubgroupInvocationID % OCTETS);
-        }
-        a -= originLow;
-        b -= originHigh;
-        Pair addLow = Pair(a, a * a), addHigh = Pair(b, b * b);
-#endif
-        if (at[r] >= 0) {
-          low = Pair(low.first + addLow.first, low.second + addLow.second);
-          high = Pair(high.first + addHigh.first, high.second + addHigh.second);
-        }
+      vec4 xLow = from_words(ofX[slot].xy), xHigh = from_words(ofX[slot].zw), yLow = vec4(0), yHigh = vec4(0);
+      if (MASK == 1u) {
+        yLow = from_words(ofY[slot].xy);
+        yHigh = from_words(ofY[slot].zw);
       }
-      if (at[r] >= 0) store_octet(at[r], words);
+      if (ACCUMULATE) v = Octet(v.low + from_words(old[slot].xy), v.high + from_words(old[slot].zw));
+      uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, yLow, normLow)), to_words(open_gradient(v.high, xHigh, yHigh, normHigh)));
+      uvec4 counted = p.inside ? words : uvec4(0);
+      vec4 a = from_words(counted.xy), b = from_words(counted.zw);
+      low = Pair(low.first + a, low.second + a * (xLow - normLow.center));
+      high = Pair(high.first + b, high.second + b * (xHigh - normHigh.center));
+#else
+      vec4 oldLow = vec4(0), oldHigh = vec4(0);
+      if (ACCUMULATE) {
+        oldLow = from_words(old[slot].xy);
+        oldHigh = from_words(old[slot].zw);
+      }
+      uvec4 words = uvec4(to_words(finished(v.low, oldLow, min(k, K4 - 1))), to_words(finished(v.high, oldHigh, second)));
+      if (STATISTICS) {
+        if (i + r == 0) origin = subgroupShuffle(words, gl_SubgroupInvocationID % OCTETS);
+        uvec4 counted = p.inside ? words : origin;
+        vec4 a = from_words(counted.xy) - from_words(origin.xy), b = from_words(counted.zw) - from_words(origin.zw);
+        low = Pair(low.first + a, low.second + a * a);
+        high = Pair(high.first + b, high.second + b * b);
+      }
+#endif
+      if (p.inside) store_octet(p.at, k, words);
     }
     subgroupBarrier();
   }
@@ -125,12 +138,12 @@ void write_columns(int m0, int k0, uint x) {
   low = over_lanes(low);
   high = over_lanes(high);
 #ifdef NORM_SUMS
-  low.second *= normLow.inverse;
-  high.second *= normHigh.inverse;
+  low.second *= invStd[min(k, K4 - 1)];
+  high.second *= invStd[second];
 #else
   float n = float(rows_here(m0));
-  low = mean_of(low, originLow, n);
-  high = mean_of(high, originHigh, n);
+  low = mean_of(low, from_words(origin.xy), n);
+  high = mean_of(high, from_words(origin.zw), n);
 #endif
   if (staged_row() != 0) return;
   if (SUBGROUP_ROWS < 64) {

@@ -18,9 +18,10 @@ const uint PITCH_A = ROWS / 8 + 1, SIZE_A = DEPTH * PITCH_A;
 const uint PITCH_A = DEPTH / 8 + 1, SIZE_A = ROWS * PITCH_A;
 #endif
 const uint PITCH_B = COLUMNS / 8 + 1, SIZE_AB = SIZE_A + DEPTH * PITCH_B;
-// A subgroup's strip of sums: MATRIX_M rows of STRIP_N matrices, OCTETS octets (8 columns, two words). Each lane has one octet of STRIP_ROWS rows, ROW_STEP apart. A strip is at most 32 columns wide,
-// since shared memory decides how many workgroups a core holds; its pitch leaves rows of pairs and of octets in different banks.
-const uint STRIP_N = WN * MATRIX_N > 32 ? 32 / MATRIX_N : WN, STRIPS = WN / STRIP_N, OCTETS = STRIP_N * MATRIX_N / 8;
+// A subgroup's strip of sums: MATRIX_M rows of STRIP_N matrices, OCTETS octets (8 columns, two words). Each lane has one octet of STRIP_ROWS rows, ROW_STEP apart. A strip is at most 64 columns wide, or 32 where
+// 64 would take more memory than the operands do, since shared memory decides how many workgroups a core holds; its pitch leaves rows of pairs and of octets in different banks.
+const uint STRIP_COLUMNS = SY * SX * MATRIX_M * 18 <= SIZE_AB ? 64 : 32;
+const uint STRIP_N = WN * MATRIX_N > STRIP_COLUMNS ? STRIP_COLUMNS / MATRIX_N : WN, STRIPS = WN / STRIP_N, OCTETS = STRIP_N * MATRIX_N / 8;
 const uint PITCH_C = 2 * OCTETS + 2, STRIP = MATRIX_M * PITCH_C, SIZE_STRIPS = SY * SX * STRIP;
 const uint LANES = INVOCATIONS / (SY * SX), ROW_STEP = LANES / OCTETS, STRIP_ROWS = MATRIX_M / ROW_STEP;
 const uint SUBGROUP_ROWS = WM * MATRIX_M;

@@ -8,12 +8,12 @@ READ_QUADS(5, Beta, beta);
 READ_QUADS(6, Mean, mean);
 READ_QUADS(7, InvStd, invStd);
 
-struct Norm { vec4 center, inverse, scale, shift; };
+struct Norm { vec4 center, scale, shift; };
 struct NormSums { vec4 total, weighted; };  // weighted: without invStd
 
 Norm norm_of(int k) {
   vec4 inverse = invStd[k];
-  return Norm(mean[k], inverse, MASK == 3u ? gamma[k] : inverse * gamma[k], beta[k]);
+  return Norm(mean[k], MASK == 3u ? gamma[k] : inverse * gamma[k], beta[k]);
 }
 
 // y: of normY, for mask 1.

@@ -41,16 +41,18 @@ public sealed record KernelStatistics(string Kernel, int SubgroupSize, IReadOnly
     /// <summary>What decides whether the kernel is taken on this device.</summary>
     public KernelFit Fit => new(Kernel, Spills, Occupancy);
 
+    // NVIDIA's driver 580 gives local memory as 2^36 and so many bytes.
+    private const double NvidiaLocalMemory = 1L << 36;
+
     private double? Find(params ReadOnlySpan<string> names)
     {
         foreach (var name in names)
         {
             foreach (var figure in Figures)
             {
-                // A number that nothing has is no answer: NVIDIA's driver 580 gives 2^36 bytes of local memory for kernels without any.
-                if (string.Equals(figure.Name, name, StringComparison.OrdinalIgnoreCase) && figure.Value < int.MaxValue)
+                if (string.Equals(figure.Name, name, StringComparison.OrdinalIgnoreCase))
                 {
-                    return figure.Value;
+                    return figure.Value >= NvidiaLocalMemory ? figure.Value - NvidiaLocalMemory : figure.Value;
                 }
             }
         }

@@ -129,7 +129,7 @@ internal static class Conv2dKernels
 
     private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
-        var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }));
+        var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }, isInOrder: false));
         if (IsLaneRows(caps, storage, way))
         {
             return LaneRow(BwdWeightLaneRow, g.K, [kind, g.C % LaneRows == 0 ? 1u : 0u]);
@@ -185,7 +185,7 @@ internal static class Conv2dKernels
     private static uint Quads(int columns) => (uint)columns / 32;
 
     // SHAPE of shaders/conv/conv2d_matrix.glsl and conv2d_bwd_weight_matrix.glsl.
-    private static uint MatrixShape(in RowParams p) => MatrixShape(p.C4, p.K4, p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W));
+    private static uint MatrixShape(in RowParams p) => MatrixShape(p.C4, p.K4, p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W), p.OutStride == 1);
 
-    private static uint MatrixShape(int c4, int k4, bool isPlain) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u) | (c4 % 16 == 0 ? 4u : 0u) | (isPlain ? 8u : 0u);
+    private static uint MatrixShape(int c4, int k4, bool isPlain, bool isInOrder) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u) | (c4 % 16 == 0 ? 4u : 0u) | (isPlain ? 8u : 0u) | (isInOrder ? 16u : 0u);
 }

@@ -128,16 +128,16 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         return sizes.SelectMany(size => shares.SelectMany(share => Shaped(size, share)));
     }
 
-    private bool Fits(DeviceCaps caps)
-    {
-        var octets = StripColumns / 8;
-        return SY * SX >= LeastSubgroups && Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && WM * Shape.M <= BlockRows && Lanes % octets == 0 && Shape.M % (Lanes / octets) == 0
-            && Rows * Depth / 8 % Invocations == 0 && Columns * Depth / 8 % Invocations == 0
-            && Invocations <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
-    }
+    private bool Fits(DeviceCaps caps) =>
+        SY * SX >= LeastSubgroups && Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && WM * Shape.M <= BlockRows && SharesStrips(NarrowStrip) && SharesStrips(WideStrip)
+        && Rows * Depth / 8 % Invocations == 0 && Columns * Depth / 8 % Invocations == 0
+        && Invocations <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
 
-    // Of the sums that a subgroup stages at a time on their way out.
-    private int StripColumns => Math.Min(WN * Shape.N, 32);
+    // Whether each lane has the same number of octets of a strip of at most so many columns.
+    private bool SharesStrips(int width) => Math.Min(WN * Shape.N, width) / 8 is var octets && Lanes % octets == 0 && Shape.M % (Lanes / octets) == 0;
+
+    // Columns of the sums that a subgroup stages at a time on their way out; the more where that takes no more memory than the operands did.
+    private const int NarrowStrip = 32, WideStrip = 64;
 
     // As matrix_tile.glsl counts it, whichever way the first operand lies.
     private int SharedBytes
@@ -145,7 +145,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         get
         {
             var operands = Math.Max(Rows * (Depth / 8 + 1), Depth * (Rows / 8 + 1)) + Depth * (Columns / 8 + 1);
-            var strips = SY * SX * Shape.M * (StripColumns / 4 + 2) + (WM * Shape.M < BlockRows ? SY * Columns / 2 : 0);
+            var strips = SY * SX * Shape.M * (Math.Min(WN * Shape.N, NarrowStrip) / 4 + 2) + (WM * Shape.M < BlockRows ? SY * Columns / 2 : 0);
             return 16 * Math.Max(operands, strips);
         }
     }
