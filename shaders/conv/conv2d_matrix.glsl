@@ -38,7 +38,7 @@ const bool C_OCTETS = (SHAPE & 1u) != 0u, K_OCTETS = (SHAPE & 2u) != 0u, ONE_TAP
 struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, with ONE_TAP this invocation's within a step; pixel of the image
 struct Tap { int r, s, c; };     // c in quads
 Row rows[LOADS_A];
-Tap tap;                         // with ONE_TAP the step's, else of this invocation's next octet
+Tap tap, wayOfStep;              // with ONE_TAP the step's, else of this invocation's next octet; the way from step to step
 int laneC;                       // quad of this invocation's octet within a step
 int laneB, depthB, columnB;      // row within a step, row and column (in quads) of `w` that this invocation loads next
 uvec4 nextA[LOADS_A], nextB[LOADS_B];
@@ -52,20 +52,29 @@ Row row_of(int m) {
   return Row(((a.n * H + iy) * W + ix) * C4 + (ONE_TAP ? laneC : 0), iy, ix);
 }
 
-void advance(inout Tap t, int quads) {
-  t.c += quads;
-  while (t.c >= C4) {
+Tap after(Tap t, Tap way) {
+  t.c += way.c;
+  if (t.c >= C4) {
     t.c -= C4;
-    if (++t.s == S) {
-      t.s = 0;
-      t.r++;
-    }
+    t.s++;
   }
+  t.s += way.s;
+  if (t.s >= S) {
+    t.s -= S;
+    t.r++;
+  }
+  return Tap(t.r + way.r, t.s, t.c);
+}
+
+// The tap so many quads behind the first.
+Tap tap_of(int quads) {
+  int t = quads / C4;
+  return Tap(t / S, t % S, quads % C4);
 }
 
 void advance_step() {
   if (!ONE_TAP) {
-    advance(tap, int(DEPTH / 4));
+    tap = after(tap, wayOfStep);
     depthB += int(DEPTH);
     return;
   }
@@ -107,9 +116,7 @@ uvec4 octet(Row row, Tap t) {
     uvec4 words = x8[at >> 1];
     return uvec4(prologue(words.xy, 0), prologue(words.zw, 1));
   }
-  Tap second = t;
-  advance(second, 1);
-  return uvec4(quad(row, t, 0), quad(row, second, 1));
+  return uvec4(quad(row, t, 0), quad(row, after(t, Tap(0, 0, 1)), 1));
 }
 
 uvec4 weights(int depth) {
@@ -145,8 +152,8 @@ void main() {
   int m0 = group / columnTiles * int(ROWS), k0 = group % columnTiles * int(COLUMNS / 4), t = int(gl_LocalInvocationIndex);
   if (m0 >= M) return;
   laneC = t % int(DEPTH / 8) * 2;
-  tap = Tap(0, 0, 0);
-  if (!ONE_TAP) advance(tap, laneC);
+  tap = ONE_TAP ? Tap(0, 0, 0) : tap_of(laneC);
+  wayOfStep = tap_of(int(DEPTH / 4));
   [[unroll]] for (uint i = 0; i < LOADS_A; i++) rows[i] = row_of(m0 + t / int(DEPTH / 8) + int(i * (INVOCATIONS / (DEPTH / 8))));
   laneB = t / int(COLUMNS / 8);
   depthB = laneB;
@@ -156,13 +163,17 @@ void main() {
   store_next();
   barrier();
   int steps = (R * S * C4 + int(DEPTH / 4) - 1) / int(DEPTH / 4);
-  for (int step = 0; step < steps; step++) {
-    bool more = step + 1 < steps;
-    if (more) load_next();
-    multiply_tiles();
+  // Without a branch in a step, so that the compiler can put loads and their addresses between the products; under several taps, where these are more work, they begin behind the first.
+  for (int step = 1; step < steps; step++) {
+    if (PLAIN) load_next();
+    multiply_tiles(0, MATRIX_K);
+    if (!PLAIN) load_next();
+    multiply_tiles(MATRIX_K, DEPTH);
     barrier();
-    if (more) store_next();
+    store_next();
     barrier();
   }
+  multiply_tiles(0, DEPTH);
+  barrier();
   write_out(m0, k0);
 }

@@ -47,9 +47,10 @@ void clear_sums() {
   [[unroll]] for (uint i = 0; i < WM * WN; i++) sum[i] = coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>(0.0);
 }
 
-void multiply_tiles() {
+// A step's products from depth `first` to `last`, multiples of MATRIX_K.
+void multiply_tiles(uint first, uint last) {
   uint row = gl_SubgroupID / SX * WM * MATRIX_M, column = gl_SubgroupID % SX * WN * MATRIX_N;
-  [[unroll]] for (uint k = 0; k < DEPTH; k += MATRIX_K) {
+  [[unroll]] for (uint k = first; k < last; k += MATRIX_K) {
     coopmat<ELEMENT, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA> a[WM];
     [[unroll]] for (uint i = 0; i < WM; i++)
 #ifdef A_BY_COLUMNS

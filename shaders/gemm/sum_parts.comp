@@ -1,5 +1,5 @@
-// sum[i] = parts[0,i] + parts[1,i] + ..., in this order: the second pass of every split sum.  parts: [parts,n], sum: [n], n a multiple of 4.
-// Dispatch: an invocation per vec4. Reads the parts once, writes the sum once.
+// sum[i] = parts[0,i] + parts[1,i] + ..., in a fixed order: the second pass of every split sum.  parts: [parts,n], sum: [n], n a multiple of 4.
+// Dispatch: SLICES invocations per vec4. Reads the parts once, writes the sum once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 layout(std430, binding = 0) readonly buffer Parts { vec4 part[]; };

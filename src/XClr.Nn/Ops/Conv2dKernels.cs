@@ -88,7 +88,7 @@ internal static class Conv2dKernels
 
     private static (Kernel<RowParams> Kernel, int Rows, int Columns) ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
         ? Of(measured, variants, storage, slots, MatrixShape(p))
-        : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, 4L * p.R * p.S * p.C4, split: false, [.. slots, MatrixShape(p)]) ?? Choose(caps, storage, 4 * p.K4, variants, slots);
+        : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, split: false, [.. slots, MatrixShape(p)]) ?? Choose(caps, storage, p.M, 4 * p.K4, variants, slots);
 
     // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.
     private static long RowBytes(in RowParams p, int size, bool accumulate) =>
@@ -137,7 +137,7 @@ internal static class Conv2dKernels
         uint[] slots = caps.CpuKernels ? [kind, g.C % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
             ? Of(measured, BwdWeight, storage, slots, shape)
-            : MatrixTile.Choose(caps, BwdWeight, storage, g.R * g.S * g.C, g.K, g.M, split: true, [kind, shape]) ?? Choose(caps, storage, g.K, BwdWeight, slots);
+            : MatrixTile.Choose(caps, BwdWeight, storage, g.R * g.S * g.C, g.K, split: true, [kind, shape]) ?? Choose(caps, storage, null, g.K, BwdWeight, slots);
     }
 
     // The kernel of a measured way, other than with one row per lane.
@@ -150,10 +150,10 @@ internal static class Conv2dKernels
     }, way.Rows, way.Columns);
 
     /// <summary>
-    /// The kernel for a matrix of so many columns, and the rows and columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further than
-    /// the others; outside of CPU drivers it is taken only where the compiler's figures are known, and no tile that its compiler does badly is taken while a smaller one is left.
+    /// The kernel for a matrix of so many rows (null: of a sum that is shared out, so that any tile does) and columns, and the rows and columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further
+    /// than the others; outside of CPU drivers it is taken only where the compiler's figures are known. A tile that its compiler does badly, or whose workgroups leave the device idle, is not taken while a narrower one is left.
     /// </summary>
-    private static (Kernel<T> Kernel, int Rows, int Columns) Choose<T>(DeviceCaps caps, DType storage, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
+    private static (Kernel<T> Kernel, int Rows, int Columns) Choose<T>(DeviceCaps caps, DType storage, long? rows, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         var wide = SuitsWide(columns);
         if (caps.CpuKernels)
@@ -163,7 +163,7 @@ internal static class Conv2dKernels
         foreach (var tile in (ReadOnlySpan<int>)(wide && caps.PipelineStatistics ? [WideColumns, TileColumns] : [TileColumns]))
         {
             var kernel = variants.Portable(storage).With([.. constants, Quads(tile)]);
-            if (!caps.KernelsPassedOver.Contains(kernel.Key))
+            if (!caps.KernelsPassedOver.Contains(kernel.Key) && (rows is not { } m || MatrixTile.IsBusy(caps, CeilDiv(m, TileRows) * CeilDiv(columns, tile))))
             {
                 return (kernel, TileRows, tile);
             }

@@ -13,9 +13,6 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// <summary>Invocations of a workgroup that every device has; cores of a device that does not say; workgroups that a core runs at a time.</summary>
     private const int MaxInvocations = 256, UnknownCores = 32, GroupsPerCore = 2;
 
-    /// <summary>Products of so few terms are over before larger tiles pay.</summary>
-    private const int ShortSum = 128;
-
     /// <summary>Share of the device that the workgroups of a product keep busy, the last round of them included, that is enough.</summary>
     private const double EnoughBusy = 0.8, EnoughBusyParts = 0.9;
 
@@ -36,11 +33,11 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     public uint[] Constants => [(uint)Shape.M, (uint)Shape.N, (uint)Shape.K, (uint)Invocations, (uint)SY, (uint)SX, (uint)WM, (uint)WN, (uint)Depth];
 
     /// <summary>
-    /// The kernel, and rows and columns of its tile, for a product of so many rows and columns and a sum of so many terms; null where the device has no cooperative matrices of that storage, runs the kernels for CPU drivers, or its
+    /// The kernel, and rows and columns of its tile, for a product of so many rows and columns; null where the device has no cooperative matrices of that storage, runs the kernels for CPU drivers, or its
     /// compiler does all tiles badly. The first tile (<see cref="Modelled"/>) that hardly pads further than the smallest and whose workgroups keep <see cref="EnoughBusy"/> of the device busy, else the one that keeps most of it; with
     /// <paramref name="split"/> the sum is shared out too (<see cref="Parts"/>), so that any tile does.
     /// </summary>
-    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, long terms, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
+    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         if (caps.CpuKernels)
         {
@@ -48,7 +45,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         }
         (Kernel<T> Kernel, int Rows, int Columns)? best = null;
         var (bestBusy, last) = (0.0, (0, 0));
-        foreach (var tile in Modelled(caps, storage, isShort: !split && terms <= ShortSum).Where(t => t.Suits(rows, columns)))
+        foreach (var tile in Modelled(caps, storage).Where(t => t.Suits(rows, columns)))
         {
             var specialised = variants.Matrices(storage).With([.. tile.Constants, .. constants]);
             // Of one size the first that the compiler does well.
@@ -69,6 +66,9 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         }
         return best;
     }
+
+    /// <summary>Whether so many workgroups keep enough of the device busy, the last round of them included; true where it does not tell its cores.</summary>
+    public static bool IsBusy(DeviceCaps caps, long groups) => caps.ShaderCores == 0 || Busy(caps, groups) >= EnoughBusy;
 
     /// <summary>Parts of a sum that is shared out, each of so many workgroups: the fewest that keep <see cref="EnoughBusyParts"/> of the device busy, of at most <paramref name="most"/>.</summary>
     public static int Parts(DeviceCaps caps, long groups, int most)
@@ -97,21 +97,21 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     }
 
     /// <summary>
-    /// The tiles that the cost model takes (docs/decisions.md), the best first: the larger before the smaller; of one size those with most sums per lane and deep steps first (they read shared memory least often), or for a short sum
-    /// those of which a core holds more.
+    /// The tiles that the cost model takes (docs/decisions.md), the best first: those of four subgroups with most sums per lane; then the larger before the smaller, and of one size those with most sums per lane and deep steps first, since
+    /// they read shared memory least often.
     /// </summary>
-    public static IEnumerable<MatrixTile> Modelled(DeviceCaps caps, DType storage, bool isShort) =>
-        Of(caps, storage, [(128, 128), (64, 128), (128, 64), (64, 64)], isShort ? ShortShares : Shares);
+    public static IEnumerable<MatrixTile> Modelled(DeviceCaps caps, DType storage) =>
+    [
+        .. Of(caps, storage, [(128, 128)], [(128, 32)]),
+        .. Of(caps, storage, [(64, 128), (128, 64)], [(64, 32)]),
+        .. Of(caps, storage, [(128, 128), (64, 128), (128, 64), (64, 64)], [(64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16)]),
+    ];
 
     /// <summary>All tiles that fit a device and a storage (none for fp32); none twice.</summary>
     public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps, DType storage) =>
-        [.. Modelled(caps, storage, isShort: false), .. Of(caps, storage, [(256, 128), (128, 256), (256, 64)], [(128, 32)])];
+        [.. Modelled(caps, storage).Concat(Of(caps, storage, [(256, 128), (128, 256), (256, 64)], [(128, 32)])).Distinct()];
 
-    // Sums per lane and depth of a step, and those for a short sum.
-    private static (int Sums, int Depth)[] Shares => [(128, 32), (64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16)];
-    private static (int Sums, int Depth)[] ShortShares => [(64, 16), (64, 32), (32, 32), (32, 16), (16, 32), (16, 16)];
-
-    // Each with the device's largest matrices that fit.
+    // Tiles of such sizes, with such sums per lane and depths of a step; each with the device's largest matrices that fit.
     private static IEnumerable<MatrixTile> Of(DeviceCaps caps, DType storage, (int Rows, int Columns)[] sizes, (int Sums, int Depth)[] shares)
     {
         var shapes = storage switch { DType.Float16 => caps.HalfMatrixShapes, DType.BFloat16 => caps.BFloat16MatrixShapes, _ => [] };

@@ -6,6 +6,9 @@ namespace XClr.Nn.Ops;
 /// <summary>Second pass of every split sum: adds parts in a fixed order.</summary>
 internal static class SumPartsOp
 {
+    // Of a workgroup of shaders/gemm/sum_parts.glsl. Many parts are shared out over several lanes: there are few sums then, and one lane's loads wait for each other.
+    private const int Lanes = 64, MostSlices = 8, ManyParts = 16;
+
     private readonly record struct SumParams(int Parts, int N4);
 
     private static readonly Kernel<SumParams> Sum = new("gemm/sum_parts", reads: 1, writes: 1);
@@ -15,7 +18,8 @@ internal static class SumPartsOp
     public static void Forward(Recorder gpu, Tensor parts, Tensor sum, bool accumulate)
     {
         var n4 = checked((int)(parts.RowCount / 4));
-        gpu.Dispatch((gpu.Caps.CpuKernels ? SumWord : Sum).With(accumulate ? 1u : 0u), CeilDiv(n4, 64), new(parts.Shape[0], n4),
+        var slices = !gpu.Caps.CpuKernels && parts.Shape[0] >= ManyParts ? MostSlices : 1;
+        gpu.Dispatch((gpu.Caps.CpuKernels ? SumWord : Sum).With(accumulate ? 1u : 0u, (uint)slices), CeilDiv(n4, Lanes / slices), new(parts.Shape[0], n4),
             reads: [parts], writes: [sum], new DispatchCost(4.0 * n4 * parts.Shape[0]), $"{parts.Shape}");
     }
 }

@@ -85,9 +85,9 @@ public sealed class Conv2dOpTests
         }
     }
 
-    /// <summary>The tile of a kernel is what the compiler's figures leave: the widest first, then 64 columns, then 32.</summary>
+    /// <summary>The tile of a kernel is what the compiler's figures and the device's cores leave: the widest first, then 64 columns, then 32.</summary>
     [SkippableFact]
-    public void TileFollowsTheCompilersFigures()
+    public void TileFollowsTheCompilersFiguresAndTheCores()
     {
         var caps = TestDevices.Get(TestDevices.Floor).Caps;
         var c = new Conv2dCase(ConvPass.Forward, new ConvGeometry(1, 4, 4, 64, 128, 1, 1, 1, 0));
@@ -98,6 +98,12 @@ public sealed class Conv2dOpTests
         caps = PassOver(caps, c, tile: 128);
         Assert.Equal("conv/conv2d_fwd<0,0,0,2>", Key(caps, c));
         Assert.Equal("conv/conv2d_fwd<0,0,0,1>", Key(PassOver(caps, c, tile: 64), c));
+        // Ten cores hold 20 workgroups: 20 of them keep all busy, 15 do not.
+        var cores = TestDevices.Get(TestDevices.Floor).Caps with { PipelineStatistics = true, ShaderCores = 10 };
+        string KeyOf(int rows) => Key(cores, c with { Geometry = c.Geometry with { N = 1, H = rows, W = 1 } });
+        Assert.Equal("conv/conv2d_fwd<0,0,0,4>", KeyOf(20 * 64));
+        Assert.Equal("conv/conv2d_fwd<0,0,0,2>", KeyOf(10 * 64));
+        Assert.Equal("conv/conv2d_fwd<0,0,0,1>", KeyOf(5 * 64));
     }
 
     // The caps of a device whose compiler does this case's kernel badly as it stands, and that with this tile.
