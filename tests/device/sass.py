@@ -4,7 +4,8 @@
     sass.py pipelines-*.bin
 
 Each pipeline is a zstd frame with machine code in it, 16 bytes an instruction whose kind is in the lowest 12 bits; the kinds are those of Volta to Hopper. Prints a line per frame, in the order of the file: bytes, and how many instructions
-multiply matrices (HMMA), load from shared memory (LDSM: fragments; LDS), store there (STS), load and store memory (LDG, STG), spill (LDL, STL) and wait for all (BAR). Needs the program zstd.
+multiply matrices (HMMA), load from shared memory (LDSM: fragments; LDS), store there (STS), load and store memory (LDG, STG), spill (LDL, STL) and wait for all (BAR). Where matrices are multiplied: how many lie between
+the barrier before the first product and that product (a step's loads and their addresses), and behind the last one (the sums' way out), padding and paths not taken included. Needs the program zstd.
 """
 import re
 import struct
@@ -28,6 +29,19 @@ def instructions(code):
     return max(aligned, key=lambda kinds: sum(kind in KINDS or kind in COMMON for kind in kinds))
 
 
+def around_products(kinds):
+    """Instructions from the barrier before the first product to that, and from the last product to the exit behind it; None without products."""
+    hmma, bar, leave = 0x23C, 0xB1D, 0x94D
+    if hmma not in kinds:
+        return None
+    first = kinds.index(hmma)
+    barrier = max((i for i, kind in enumerate(kinds[:first]) if kind == bar), default=0)
+    # What follows the code holds such numbers by chance: a product whose next exit is far is none.
+    exits = [i for i, kind in enumerate(kinds) if kind == leave and i > first]
+    last = max((i for i, kind in enumerate(kinds[: exits[0]]) if kind == hmma), default=first) if exits else first
+    return first - barrier, (exits[0] if exits else len(kinds)) - last
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
@@ -35,10 +49,11 @@ def main():
         with open(path, "rb") as file:
             data = file.read()
         print(path)
-        print("frame  bytes " + "".join(f"{name:>6}" for name in KINDS.values()))
+        print("frame  bytes " + "".join(f"{name:>6}" for name in KINDS.values()) + "  before behind")
         for number, code in enumerate(frames(data)):
             kinds = instructions(code)
-            print(f"{number:5} {len(code):6} " + "".join(f"{kinds.count(kind):6}" for kind in KINDS))
+            around = around_products(kinds)
+            print(f"{number:5} {len(code):6} " + "".join(f"{kinds.count(kind):6}" for kind in KINDS) + (f"{around[0]:8}{around[1]:7}" if around else ""))
 
 
 if __name__ == "__main__":
