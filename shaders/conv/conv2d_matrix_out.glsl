@@ -91,7 +91,8 @@ void write_columns(int m0, int k0, uint x) {
       [[unroll]] for (uint r = 0; r < STRIP_ROWS; r++) {
         Place p = place_of(m0, k, ahead, r);
         uint slot = ahead % IN_FLIGHT * STRIP_ROWS + r;
-        if (ACCUMULATE) old[slot] = READ_OCTET(y4, y8, p.at, k);
+        // Not what another lane writes.
+        if (ACCUMULATE) old[slot] = p.inside ? READ_OCTET(y4, y8, p.at, k) : uvec4(0);
 #ifdef NORM_SUMS
         ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
         if (MASK == 1u) ofY[slot] = READ_OCTET(normY, normY8, p.at, k);
