@@ -35,11 +35,11 @@ def around_products(kinds):
     if hmma not in kinds:
         return None
     first = kinds.index(hmma)
-    barrier = max((i for i, kind in enumerate(kinds[:first]) if kind == bar), default=0)
-    # What follows the code holds such numbers by chance: a product whose next exit is far is none.
-    exits = [i for i, kind in enumerate(kinds) if kind == leave and i > first]
-    last = max((i for i, kind in enumerate(kinds[: exits[0]]) if kind == hmma), default=first) if exits else first
-    return first - barrier, (exits[0] if exits else len(kinds)) - last
+    barrier = max((i for i in range(first) if kinds[i] == bar), default=0)
+    # Not to the last: what follows the code holds such numbers by chance.
+    end = next((i for i in range(first, len(kinds)) if kinds[i] == leave), len(kinds))
+    last = max(i for i in range(first, end) if kinds[i] == hmma)
+    return first - barrier, end - last
 
 
 def main():

@@ -44,17 +44,16 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
             return null;
         }
         (Kernel<T> Kernel, int Rows, int Columns)? best = null;
-        var (bestBusy, last) = (0.0, (0, 0));
+        var bestBusy = 0.0;
         foreach (var tile in Modelled(caps, storage).Where(t => t.Suits(rows, columns)))
         {
             var specialised = variants.Matrices(storage).With([.. tile.Constants, .. constants]);
-            // Of one size the first that the compiler does well.
-            if (last == (tile.Rows, tile.Columns) || caps.KernelsPassedOver.Contains(specialised.Key))
+            if (caps.KernelsPassedOver.Contains(specialised.Key))
             {
                 continue;
             }
-            last = (tile.Rows, tile.Columns);
             var busy = split ? 1 : Busy(caps, CeilDiv(rows, tile.Rows) * CeilDiv(columns, tile.Columns));
+            // Of one size the first that the compiler does well.
             if (busy > bestBusy)
             {
                 (best, bestBusy) = ((specialised, tile.Rows, tile.Columns), busy);

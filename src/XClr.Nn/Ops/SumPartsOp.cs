@@ -19,7 +19,7 @@ internal static class SumPartsOp
     {
         var n4 = checked((int)(parts.RowCount / 4));
         var slices = !gpu.Caps.CpuKernels && parts.Shape[0] >= ManyParts ? MostSlices : 1;
-        gpu.Dispatch((gpu.Caps.CpuKernels ? SumWord : Sum).With(accumulate ? 1u : 0u, (uint)slices), CeilDiv(n4, Lanes / slices), new(parts.Shape[0], n4),
+        gpu.Dispatch(RowWork.Pick(gpu, Sum, SumWord).With(accumulate ? 1u : 0u, (uint)slices), CeilDiv(n4, Lanes / slices), new(parts.Shape[0], n4),
             reads: [parts], writes: [sum], new DispatchCost(4.0 * n4 * parts.Shape[0]), $"{parts.Shape}");
     }
 }
