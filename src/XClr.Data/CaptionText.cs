@@ -20,33 +20,48 @@ public static class CaptionText
         {
             return text;
         }
-        var line = new StringBuilder(text.Length);
-        var rest = text.AsSpan();
-        var gap = false;
-        while (!rest.IsEmpty)
+        var line = text.ToCharArray();
+        var length = Clean(line.AsSpan());
+        return length == 0 ? null : new(line, 0, length);
+    }
+
+    /// <summary>The same in place; returns how many characters are left at the front, which are never more than there were.</summary>
+    public static int Clean(Span<char> text)
+    {
+        if (text.IsEmpty || IsClean(text))
         {
-            var known = Rune.DecodeFromUtf16(rest, out var rune, out var consumed) == OperationStatus.Done;
-            var letter = rest[..consumed];
-            rest = rest[consumed..];
+            return text.Length;
+        }
+        var (length, gap) = (0, false);
+        for (var at = 0; at < text.Length;)
+        {
+            var known = Rune.DecodeFromUtf16(text[at..], out var rune, out var consumed) == OperationStatus.Done;
+            var letter = text.Slice(at, consumed);
+            at += consumed;
             if (known && (Rune.IsWhiteSpace(rune) || Rune.IsControl(rune) || rune.Value == 0xFEFF))
             {
-                gap = line.Length > 0;
+                gap = length > 0;
                 continue;
             }
             if (gap)
             {
-                line.Append(' ');
+                text[length++] = ' ';
                 gap = false;
             }
-            line.Append(known ? letter : "\uFFFD");
+            if (known)
+            {
+                letter.CopyTo(text[length..]);
+                length += consumed;
+            }
+            else
+            {
+                text[length++] = '\uFFFD';
+            }
         }
-        return line.Length == 0 ? null : line.ToString();
+        return length;
     }
 
     // Most captions: printable ASCII, single spaces between words.
-    private static bool IsClean(string text) =>
-        !text.AsSpan().ContainsAnyExceptInRange(' ', '~') && text[0] != ' ' && text[^1] != ' ' && !text.Contains("  ", StringComparison.Ordinal);
-
-    /// <summary>The same from UTF-8; invalid bytes become U+FFFD.</summary>
-    public static string? Clean(ReadOnlySpan<byte> utf8) => Clean(Encoding.UTF8.GetString(utf8));
+    private static bool IsClean(ReadOnlySpan<char> text) =>
+        !text.ContainsAnyExceptInRange(' ', '~') && text[0] != ' ' && text[^1] != ' ' && !text.Contains("  ", StringComparison.Ordinal);
 }

@@ -52,8 +52,17 @@ public sealed class ClassMatch : IImageDataset
     }
 
     /// <inheritdoc/>
-    public IEnumerable<RawSample> Read(ReadOrder order) =>
-        _dataset.Read(order).Select(s => s.Label is { } label && s.Fault is null ? s with { Label = _labels[label] } : s);
+    public IEnumerable<RawSample> Read(ReadOrder order)
+    {
+        foreach (var sample in _dataset.Read(order))
+        {
+            if (sample.Label is { } label && sample.Fault is null)
+            {
+                sample.Label = _labels[label];
+            }
+            yield return sample;
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _dataset.Dispose();

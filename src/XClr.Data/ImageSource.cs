@@ -18,23 +18,30 @@ public abstract class ImageSource
     /// <summary>Fills <paramref name="destination"/>, of <see cref="Length"/> bytes.</summary>
     /// <exception cref="IOException">The file is gone or shorter than it was.</exception>
     public abstract void Read(Span<byte> destination);
+
+    /// <summary>Gives memory back that is used again; it is not read any more.</summary>
+    internal virtual void Release()
+    {
+    }
 }
 
 /// <summary>A whole file, whose length is looked up when it is read. It is opened for each read and closed again.</summary>
-internal sealed class FileSource(string path) : ImageSource
+internal sealed class FileSource : ImageSource
 {
-    public override long Length => new FileInfo(path).Length;
+    public string FilePath { get; set; } = "";
+
+    public override long Length => new FileInfo(FilePath).Length;
 
     public override void Read(Span<byte> destination)
     {
-        using var handle = File.OpenHandle(path);
+        using var handle = File.OpenHandle(FilePath);
         var done = 0;
         while (done < destination.Length)
         {
             var count = RandomAccess.Read(handle, destination[done..], done);
             if (count == 0)
             {
-                throw new IOException($"{path} ended after {done} bytes; {destination.Length} were there before.");
+                throw new IOException($"{FilePath} ended after {done} bytes; {destination.Length} were there before.");
             }
             done += count;
         }
@@ -42,36 +49,63 @@ internal sealed class FileSource(string path) : ImageSource
 }
 
 /// <summary>A range of one of a set's shards, whose files stay open (<see cref="ShardHandles"/>).</summary>
-internal sealed class ShardSource(ShardHandles shards, string path, long offset, long length) : ImageSource
+internal sealed class ShardSource : ImageSource
 {
-    public override long Length => length;
+    private ShardHandles? _shards;
+    private string _path = "";
+    private long _offset, _length;
+
+    public override long Length => _length;
+
+    public void Set(ShardHandles shards, string path, long offset, long length) => (_shards, _path, _offset, _length) = (shards, path, offset, length);
 
     public override void Read(Span<byte> destination)
     {
-        var done = shards.Read(path, destination, offset);
+        var done = _shards!.Read(_path, destination, _offset);
         if (done < destination.Length)
         {
-            throw new IOException($"{path} ended after {offset + done} bytes; {offset + destination.Length} were there before.");
+            throw new IOException($"{_path} ended after {_offset + done} bytes; {_offset + destination.Length} were there before.");
         }
     }
 }
 
 /// <summary>A file's bytes that were read already, as from a compressed shard.</summary>
-internal sealed class MemorySource(ReadOnlyMemory<byte> bytes) : ImageSource
+internal sealed class MemorySource : ImageSource
 {
-    public override long Length => bytes.Length;
+    private byte[]? _pooled;
 
-    public override long HeldBytes => bytes.Length;
+    public ReadOnlyMemory<byte> Bytes { get; set; }
 
-    public override void Read(Span<byte> destination) => bytes.Span.CopyTo(destination);
+    public override long Length => Bytes.Length;
+
+    public override long HeldBytes => Bytes.Length;
+
+    /// <summary>Takes over the first bytes of an array of <see cref="LoaderBuffers"/>.</summary>
+    public void Own(byte[] pooled, int length) => (_pooled, Bytes) = (pooled, pooled.AsMemory(0, length));
+
+    public override void Read(Span<byte> destination) => Bytes.Span.CopyTo(destination);
+
+    internal override void Release()
+    {
+        if (_pooled is { } array)
+        {
+            (_pooled, Bytes) = (null, default);
+            LoaderBuffers.Pool.Return(array);
+        }
+    }
 }
 
 /// <summary>One image of an IDX file: grey pixels that lie in memory for the whole set.</summary>
-internal sealed class GreySource(ReadOnlyMemory<byte> pixels, int width, int height) : ImageSource
+internal sealed class GreySource : ImageSource
 {
-    public override long Length => pixels.Length;
+    private ReadOnlyMemory<byte> _pixels;
+    private int _width, _height;
 
-    public override (int Width, int Height)? GreyPixels => (width, height);
+    public override long Length => _pixels.Length;
 
-    public override void Read(Span<byte> destination) => pixels.Span.CopyTo(destination);
+    public override (int Width, int Height)? GreyPixels => (_width, _height);
+
+    public void Set(ReadOnlyMemory<byte> pixels, int width, int height) => (_pixels, _width, _height) = (pixels, width, height);
+
+    public override void Read(Span<byte> destination) => _pixels.Span.CopyTo(destination);
 }

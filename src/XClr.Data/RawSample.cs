@@ -1,44 +1,147 @@
-using System.Diagnostics.CodeAnalysis;
+using XClr.Data.Readers;
 
 namespace XClr.Data;
 
-/// <summary>A sample as a reader finds it: image not yet read or decoded. A sample with a fault is skipped and counted.</summary>
-public sealed record RawSample
+/// <summary>
+/// A sample as a reader finds it: image not yet read or decoded. A sample with a fault is skipped and counted. Its texts lie in characters of its own, and strings are made of them only
+/// where somebody asks. A <see cref="SampleStream"/> that has delivered and got back a sample of a reader of ours lets the reader fill the object again; whoever enumerates a set himself keeps what he gets.
+/// </summary>
+public sealed class RawSample
 {
-    private readonly IReadOnlyList<string>? _captions;
+    // The key, then the captions.
+    private readonly TextList _texts = new();
+    private readonly RawSamplePool? _pool;
+    private string? _key, _caption;
+    private int _main;
+    private ImageSource? _spare;
+
+    /// <param name="key">See <see cref="Key"/>.</param>
+    /// <param name="source">See <see cref="Source"/>.</param>
+    public RawSample(string key, string source)
+        : this(null) => Begin(key, source);
+
+    internal RawSample(RawSamplePool? pool) => (_pool, Source) = (pool, "");
 
     /// <summary>Name within its data set, such as a tar member's path without extension, or a file's relative path.</summary>
-    public required string Key { get; init; }
+    public string Key => _key ??= new(KeyText);
+
+    /// <summary>The characters of <see cref="Key"/>.</summary>
+    public ReadOnlySpan<char> KeyText => _texts[0];
 
     /// <summary>The shard, file or table that it comes from.</summary>
-    public required string Source { get; init; }
+    public string Source { get; private set; }
 
     /// <summary>The image; null where the sample has none.</summary>
-    public ImageSource? Image { get; init; }
+    public ImageSource? Image { get; set; }
 
     /// <summary>The caption that stands for the sample: clean UTF-16, one line; null where there is none.</summary>
-    public string? Caption { get; init; }
+    public string? Caption => CaptionCount == 0 ? null : _caption ??= new(CaptionText(_main));
 
-    /// <summary>All captions, <see cref="Caption"/> among them; that one alone where no others are set, empty where there is none.</summary>
-    [AllowNull]
+    /// <summary>All captions, <see cref="Caption"/> among them; empty where there is none. Each call makes them anew.</summary>
     public IReadOnlyList<string> Captions
     {
-        get => _captions ?? (Caption is null ? [] : [Caption]);
-        init => _captions = value;
+        get
+        {
+            var all = new string[CaptionCount];
+            for (var i = 0; i < all.Length; i++)
+            {
+                all[i] = i == _main ? Caption! : new(CaptionText(i));
+            }
+            return all;
+        }
     }
 
-    /// <summary>Whether there are captions beside <see cref="Caption"/>.</summary>
-    internal bool HasMoreCaptions => _captions is { Count: > 1 };
+    /// <summary>Number of captions.</summary>
+    public int CaptionCount => _texts.Count - 1;
+
+    /// <summary>Which caption is <see cref="Caption"/>, from 0; where there is none, 0.</summary>
+    internal int MainCaption
+    {
+        get => _main;
+        set => (_main, _caption) = (value, null);
+    }
 
     /// <summary>Class index from 0; null where there is none.</summary>
-    public int? Label { get; init; }
+    public int? Label { get; set; }
 
     /// <summary>Why this sample cannot be used, where that is known before decoding.</summary>
-    public SampleFault? Fault { get; init; }
+    public SampleFault? Fault { get; private set; }
 
     /// <summary>The fault in words.</summary>
-    public string? FaultDetail { get; init; }
+    public string? FaultDetail { get; private set; }
 
-    internal static RawSample Broken(string key, string source, SampleFault fault, string detail) =>
-        new() { Key = key, Source = source, Fault = fault, FaultDetail = detail };
+    /// <summary>The characters of a caption, from 0.</summary>
+    public ReadOnlySpan<char> CaptionText(int index) => _texts[index + 1];
+
+    /// <summary>Adds a caption, which must be clean (<see cref="Data.CaptionText.Clean(string?)"/>); the first one stands for the sample.</summary>
+    public void AddCaption(ReadOnlySpan<char> caption) => _texts.Add(caption);
+
+    /// <summary>Takes this caption in place of all others.</summary>
+    internal void ReplaceCaptions(ReadOnlySpan<char> caption)
+    {
+        _texts.Keep(1);
+        MainCaption = 0;
+        AddCaption(caption);
+    }
+
+    /// <summary>Marks it as bad; returns it.</summary>
+    public RawSample Break(SampleFault fault, string detail)
+    {
+        (Fault, FaultDetail) = (fault, detail);
+        return this;
+    }
+
+    /// <summary>The image's place, for the caller to fill; the object is that of the sample before, where the kind is the same.</summary>
+    internal T Place<T>()
+        where T : ImageSource, new()
+    {
+        var place = _spare as T ?? new T();
+        Image = place;
+        return place;
+    }
+
+    internal static RawSample Broken(string key, string source, SampleFault fault, string detail) => new RawSample(key, source).Break(fault, detail);
+
+    internal RawSample Begin(ReadOnlySpan<char> key, string source)
+    {
+        (_key, _caption, _main, Source, Image, Label, Fault, FaultDetail) = (null, null, 0, source, null, null, null, null);
+        _texts.Clear();
+        _texts.Add(key);
+        return this;
+    }
+
+    /// <summary>Lets the reader use it again: nobody else may hold it.</summary>
+    internal void Recycle()
+    {
+        Image?.Release();
+        _spare = Image ?? _spare;
+        _pool?.Return(this);
+    }
+}
+
+/// <summary>Raw samples of one reader that are used again. Thread safe.</summary>
+internal sealed class RawSamplePool
+{
+    private readonly Lock _gate = new();
+    private readonly Stack<RawSample> _free = [];
+
+    /// <summary>A sample with nothing but its name.</summary>
+    public RawSample Rent(ReadOnlySpan<char> key, string source)
+    {
+        RawSample? sample;
+        lock (_gate)
+        {
+            _free.TryPop(out sample);
+        }
+        return (sample ?? new(this)).Begin(key, source);
+    }
+
+    /// <summary>Takes one back.</summary>
+    public void Return(RawSample sample)
+    {
+        lock (_gate)
+        {
+            _free.Push(sample);
+        }
+    }
 }

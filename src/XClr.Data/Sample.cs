@@ -1,55 +1,125 @@
 namespace XClr.Data;
 
-/// <summary>A decoded sample. The receiver owns it: disposing of it gives the buffers of its pixels and views back.</summary>
-public sealed class Sample : IDisposable
+/// <summary>
+/// A decoded sample. The receiver owns it: disposing of it gives everything that it holds back to be used for later samples. What is asked of it after that throws, whatever became of its memory:
+/// a sample is a lease, with a number that no other one of the same memory has.
+/// </summary>
+public readonly struct Sample : IDisposable, IEquatable<Sample>
 {
-    private IReadOnlyList<AugmentParams>? _views = [];
+    private readonly SampleSlot? _slot;
+    private readonly long _lease;
+
+    internal Sample(SampleSlot slot) => (_slot, _lease) = (slot, slot.Lease);
 
     /// <summary>Name within its data set.</summary>
-    public required string Key { get; init; }
+    public string Key => Slot.Raw.Key;
 
     /// <summary>The shard, file or table that it comes from.</summary>
-    public required string Source { get; init; }
+    public string Source => Slot.Raw.Source;
 
     /// <summary>The pixels, RGB8, [H, W, 3].</summary>
-    public required DecodedImage Image { get; init; }
+    public DecodedImage Image => Slot.Image;
 
-    /// <summary>The caption, clean and on one line; null where there is none.</summary>
-    public string? Caption { get; init; }
+    /// <summary>The caption, clean and on one line; null where there is none. Made of <see cref="CaptionText"/> when it is asked for.</summary>
+    public string? Caption => Slot is { } slot && slot.Caption == slot.Raw.MainCaption ? slot.Raw.Caption : new(CaptionText);
+
+    /// <summary>The characters of <see cref="Caption"/>; empty where there is none.</summary>
+    public ReadOnlySpan<char> CaptionText => Slot is { Raw.CaptionCount: > 0 } slot ? slot.Raw.CaptionText(slot.Caption) : [];
 
     /// <summary>All captions, the one that <see cref="Caption"/> was drawn from among them.</summary>
-    public IReadOnlyList<string> Captions => Raw?.Captions ?? (Caption is null ? [] : [Caption]);
+    public IReadOnlyList<string> Captions => Slot.Raw.Captions;
 
     /// <summary>Class index from 0; null where there is none.</summary>
-    public int? Label { get; init; }
+    public int? Label => Slot.Raw.Label;
 
     /// <summary>The epoch, from 0.</summary>
-    public int Epoch { get; init; }
+    public int Epoch => Slot.Epoch;
 
     /// <summary>Position in the epoch's raw order, skipped samples counted too.</summary>
-    public long Index { get; init; }
+    public long Index => Slot.Index;
 
-    /// <summary>What each view gets, boxes in pixels of <see cref="Image"/>; empty where no augmentation was asked for.</summary>
-    /// <exception cref="ObjectDisposedException">The sample was given back.</exception>
-    public IReadOnlyList<AugmentParams> Views
-    {
-        get => _views ?? throw new ObjectDisposedException(nameof(Sample));
-        init => _views = value;
-    }
+    /// <summary>What each view gets, boxes in pixels of <see cref="Image"/>; empty where no augmentation was asked for. Not to be kept longer than the sample.</summary>
+    public IReadOnlyList<AugmentParams> Views => Slot.Views;
 
-    /// <summary>What it was decoded from; null where it was not read by a stream.</summary>
-    internal RawSample? Raw { get; init; }
+    private SampleSlot Slot => _slot is { } slot && slot.Lease == _lease ? slot : throw new ObjectDisposedException(nameof(Sample));
 
-    /// <summary>Takes the views' array back; null: nobody does.</summary>
-    internal ViewPool? ViewPool { get; init; }
+    /// <summary>A sample of an image that no stream delivered; it owns the image.</summary>
+    public static Sample Of(string key, string source, DecodedImage image, AugmentParams[]? views = null) =>
+        new(new SampleSlot(null, views ?? []) { Raw = new(key, source), Image = image });
+
+    /// <summary>Gives it back. A second call does nothing.</summary>
+    public void Dispose() => _slot?.End(_lease);
 
     /// <inheritdoc/>
-    public void Dispose()
+    public bool Equals(Sample other) => _slot == other._slot && _lease == other._lease;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is Sample other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(_slot, _lease);
+
+    /// <summary>Whether both are the same lease.</summary>
+    public static bool operator ==(Sample a, Sample b) => a.Equals(b);
+
+    /// <summary>Whether they are not.</summary>
+    public static bool operator !=(Sample a, Sample b) => !a.Equals(b);
+}
+
+/// <summary>The memory of one <see cref="Sample"/> after another.</summary>
+internal sealed class SampleSlot(SampleSlots? pool, AugmentParams[] views)
+{
+    private long _lease;
+
+    /// <summary>Which sample it holds: each has a number of its own.</summary>
+    public long Lease => Volatile.Read(ref _lease);
+
+    public RawSample Raw { get; set; } = null!;
+
+    public DecodedImage Image { get; set; }
+
+    /// <summary>The number of the caption that was drawn.</summary>
+    public int Caption { get; set; }
+
+    public int Epoch { get; set; }
+
+    public long Index { get; set; }
+
+    public AugmentParams[] Views { get; } = views;
+
+    /// <summary>Ends a lease, unless it has ended.</summary>
+    public void End(long lease)
     {
-        Image.Dispose();
-        if (Interlocked.Exchange(ref _views, null) is AugmentParams[] views)
+        if (Interlocked.CompareExchange(ref _lease, lease + 1, lease) == lease)
         {
-            ViewPool?.Return(views);
+            Image.Dispose();
+            Raw.Recycle();
+            pool?.Return(this);
+        }
+    }
+}
+
+/// <summary>Slots that are used again, for samples of <paramref name="views"/> views. Thread safe.</summary>
+internal sealed class SampleSlots(int views)
+{
+    private readonly Lock _gate = new();
+    private readonly Stack<SampleSlot> _free = [];
+
+    /// <summary>A slot whose contents are undefined.</summary>
+    public SampleSlot Rent()
+    {
+        lock (_gate)
+        {
+            return _free.TryPop(out var slot) ? slot : new(this, new AugmentParams[views]);
+        }
+    }
+
+    /// <summary>Takes one back that holds no sample.</summary>
+    public void Return(SampleSlot slot)
+    {
+        lock (_gate)
+        {
+            _free.Push(slot);
         }
     }
 }

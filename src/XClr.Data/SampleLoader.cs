@@ -4,7 +4,7 @@ namespace XClr.Data;
 internal sealed class SampleLoader(SampleStreamOptions options)
 {
     private const long MaxFileBytes = 1L << 30;
-    private readonly ViewPool _views = new(options.Views);
+    private readonly SampleSlots _slots = new(options.Augment is null ? 0 : options.Views);
 
     /// <summary>
     /// Reads and decodes. <paramref name="gate"/> is asked with the decoded size in bytes before the buffer is taken.
@@ -16,7 +16,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         {
             throw new ImageDecodeException(fault, raw.FaultDetail ?? "");
         }
-        if (options.RequireCaption && raw.Caption is null)
+        if (options.RequireCaption && raw.CaptionCount == 0)
         {
             throw new ImageDecodeException(SampleFault.NoCaption, "the sample has no caption");
         }
@@ -24,29 +24,28 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         {
             throw new ImageDecodeException(SampleFault.NoLabel, "the sample has no label");
         }
-        var (image, views) = LoadImage(raw.Image!, epoch, index, gate);
-        return new Sample
+        var slot = _slots.Rent();
+        try
         {
-            Key = raw.Key,
-            Source = raw.Source,
-            Image = image,
-            Caption = options.Captions == CaptionUse.Draw && raw.HasMoreCaptions ? Drawn(raw.Captions, epoch, index) : raw.Caption,
-            Raw = raw,
-            ViewPool = _views,
-            Label = raw.Label,
-            Epoch = epoch,
-            Index = index,
-            Views = views,
-        };
+            (slot.Raw, slot.Epoch, slot.Index) = (raw, epoch, index);
+            slot.Caption = options.Captions == CaptionUse.Draw && raw.CaptionCount > 1 ? DrawCaption(raw.CaptionCount, epoch, index) : raw.MainCaption;
+            slot.Image = LoadImage(raw.Image!, slot, gate);
+            return new(slot);
+        }
+        catch
+        {
+            _slots.Return(slot);
+            throw;
+        }
     }
 
-    private string Drawn(IReadOnlyList<string> captions, int epoch, long index)
+    private int DrawCaption(int count, int epoch, long index)
     {
         var random = new SeededRandom(options.Seed, RandomPurpose.Caption, epoch, index);
-        return captions[random.Below(captions.Count)];
+        return random.Below(count);
     }
 
-    private (DecodedImage, AugmentParams[]) LoadImage(ImageSource source, int epoch, long index, IMemoryGate gate)
+    private DecodedImage LoadImage(ImageSource source, SampleSlot slot, IMemoryGate gate)
     {
         var bytes = Array.Empty<byte>();
         try
@@ -60,8 +59,8 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             var file = bytes.AsSpan(0, (int)length);
             source.Read(file);
             return source.GreyPixels is { } size
-                ? Grey(file, size.Width, size.Height, epoch, index, gate)
-                : Decode(file, epoch, index, gate);
+                ? Grey(file, size.Width, size.Height, slot, gate)
+                : Decode(file, slot, gate);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -76,7 +75,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         }
     }
 
-    private (DecodedImage, AugmentParams[]) Grey(ReadOnlySpan<byte> grey, int width, int height, int epoch, long index, IMemoryGate gate)
+    private DecodedImage Grey(ReadOnlySpan<byte> grey, int width, int height, SampleSlot slot, IMemoryGate gate)
     {
         gate.Reserve((long)grey.Length * 3);
         var image = DecodedImage.Allocate(width, height);
@@ -86,16 +85,17 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[i];
         }
         image = ImageDecoder.FitInto(image, options.Decode.MaxBytes);
-        var views = Draw(epoch, index, width, height);
-        Rescale(views, width, height, image.Width, image.Height);
-        return (image, views);
+        Draw(slot, width, height);
+        Rescale(slot.Views, width, height, image.Width, image.Height);
+        return image;
     }
 
     // Of what no view shows, nothing is kept, and where the format allows it, it is not even decoded.
-    private (DecodedImage, AugmentParams[]) Decode(ReadOnlySpan<byte> file, int epoch, long index, IMemoryGate gate)
+    private DecodedImage Decode(ReadOnlySpan<byte> file, SampleSlot slot, IMemoryGate gate)
     {
         var info = ImageDecoder.ReadInfo(file);
-        var views = Draw(epoch, index, info.Width, info.Height);
+        Draw(slot, info.Width, info.Height);
+        var views = slot.Views;
         var (minWidth, minHeight) = views.Length == 0
             ? (options.Decode.MinWidth, options.Decode.MinHeight)
             : (MinSide(info.Width, Smallest(views, v => v.CropW)), MinSide(info.Height, Smallest(views, v => v.CropH)));
@@ -111,7 +111,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             views[v] = views[v] with { CropX = views[v].CropX - box.X, CropY = views[v].CropY - box.Y };
         }
         Rescale(views, box.Width, box.Height, image.Width, image.Height);
-        return (image, views);
+        return image;
     }
 
     private static void Rescale(AugmentParams[] views, int fromWidth, int fromHeight, int toWidth, int toHeight)
@@ -123,18 +123,12 @@ internal sealed class SampleLoader(SampleStreamOptions options)
     }
 
     // The parameters are drawn on the file's own size, so that they do not depend on the scale of decoding.
-    private AugmentParams[] Draw(int epoch, long index, int width, int height)
+    private void Draw(SampleSlot slot, int width, int height)
     {
-        if (options.Augment is not { } settings)
+        for (var v = 0; v < slot.Views.Length; v++)
         {
-            return [];
+            slot.Views[v] = AugmentParams.Draw(options.Augment!, options.Seed, slot.Epoch, slot.Index, v, width, height);
         }
-        var views = _views.Rent();
-        for (var v = 0; v < views.Length; v++)
-        {
-            views[v] = AugmentParams.Draw(settings, options.Seed, epoch, index, v, width, height);
-        }
-        return views;
     }
 
     private static int Smallest(AugmentParams[] views, Func<AugmentParams, int> side)

@@ -135,7 +135,11 @@ public sealed class SampleStream : IDisposable
             var index = 0L;
             foreach (var raw in _dataset.Read(new(_options.Shuffle, _options.Seed, epoch, _options.ShuffleBuffer, Rank: _options.Rank, WorldSize: _options.WorldSize)))
             {
-                if (index >= start && !_queue.Add(raw, epoch, index))
+                if (index < start)
+                {
+                    raw.Recycle();
+                }
+                else if (!_queue.Add(raw, epoch, index))
                 {
                     return;
                 }
@@ -176,6 +180,7 @@ public sealed class SampleStream : IDisposable
         _badInEpoch++;
         _skipped[fault.Cause] = _skipped.GetValueOrDefault(fault.Cause) + 1;
         _options.SkipLog?.Add(job.Raw!.Key, job.Raw.Source, fault.Cause, fault.Detail, job.Epoch, job.Index);
+        job.Raw!.Recycle();
         if (_goodInEpoch + _badInEpoch >= FewestForBadFraction)
         {
             RequireFewBad();

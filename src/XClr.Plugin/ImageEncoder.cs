@@ -59,7 +59,7 @@ internal sealed unsafe class ImageEncoder : IDisposable
             {
                 for (var i = 0; i < n; i++)
                 {
-                    samples.Add(new Sample { Key = $"{first + i}", Source = "host", Image = read(first + (uint)i, encoder.ImageBytes) });
+                    samples.Add(Sample.Of($"{first + i}", "host", read(first + (uint)i, encoder.ImageBytes)));
                 }
                 var (featureRows, projectionRows) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth == 0 ? null : new RowMatrix(encoder.ProjectionWidth));
                 encoder.Encode(samples, featureRows, projectionRows);

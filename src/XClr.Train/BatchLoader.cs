@@ -13,15 +13,46 @@ public enum TargetKind
     Text,
 }
 
-/// <summary>One training batch, packed for upload.</summary>
-/// <param name="Images">The packed sources and the table of their views.</param>
-/// <param name="Labels">Class indices [N]; null where the loss needs none.</param>
-/// <param name="Text">Caption embeddings [N, width]; null where the loss needs none.</param>
-/// <param name="Position">Where a resumed run would go on after this batch.</param>
-/// <param name="Skipped">Samples skipped so far.</param>
-/// <param name="Reduced">Images so far that were made smaller to fit their slot (<see cref="SourceRing.ImageBytes"/>).</param>
-/// <param name="RepeatedCaptions">Share of this batch's samples whose caption another one of them has, 0 to 1; null where the loss needs no captions.</param>
-public sealed record LoadedBatch(PackedBatch Images, uint[]? Labels, float[]? Text, StreamPosition Position, long Skipped, long Reduced, double? RepeatedCaptions);
+/// <summary>One training batch, packed for upload. Disposing of it lets the loader fill it again.</summary>
+public sealed class LoadedBatch : IDisposable
+{
+    private readonly BatchLoader loader;
+
+    internal LoadedBatch(BatchLoader loader, int size, TargetKind target, int textWidth)
+    {
+        this.loader = loader;
+        Labels = target == TargetKind.Labels ? new uint[size] : null;
+        Text = target == TargetKind.Text ? new float[size * textWidth] : null;
+    }
+
+    /// <summary>The packed sources and the table of their views.</summary>
+    public PackedBatch Images { get; } = new();
+
+    /// <summary>Class indices [N]; null where the loss needs none.</summary>
+    public uint[]? Labels { get; }
+
+    /// <summary>Caption embeddings [N, width]; null where the loss needs none.</summary>
+    public float[]? Text { get; }
+
+    /// <summary>Where a resumed run would go on after this batch.</summary>
+    public StreamPosition Position { get; internal set; }
+
+    /// <summary>Samples skipped so far.</summary>
+    public long Skipped { get; internal set; }
+
+    /// <summary>Images so far that were made smaller to fit their slot (<see cref="SourceRing.ImageBytes"/>).</summary>
+    public long Reduced { get; internal set; }
+
+    /// <summary>Share of this batch's samples whose caption another one of them has, 0 to 1; null where the loss needs no captions.</summary>
+    public double? RepeatedCaptions { get; internal set; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Images.Dispose();
+        loader.Return(this);
+    }
+}
 
 /// <summary>
 /// Turns the sample stream into batches on a thread of its own: full batches of one epoch each (an epoch's last, partial batch is dropped),
@@ -40,6 +71,12 @@ public sealed class BatchLoader : IDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly Thread thread;
     private ExceptionDispatchInfo? failure;
+    // What is used for one batch after another, by the loader's thread.
+    private readonly List<Sample> samples = [];
+    private readonly List<int> missing = [];
+    private readonly List<int> order = [];
+    private readonly Comparison<int> byCaption;
+    private readonly ConcurrentBag<LoadedBatch> spare = [];
     private Sample? carried;
     private long emptyCaptions;
 
@@ -56,6 +93,7 @@ public sealed class BatchLoader : IDisposable
         this.target = target;
         this.captions = captions;
         size = batchSize;
+        byCaption = (a, b) => samples[a].CaptionText.SequenceCompareTo(samples[b].CaptionText);
         stream = new SampleStream(dataset, options with { RequireCaption = target == TargetKind.Text, RequireLabel = target == TargetKind.Labels, EndEpoch = int.MaxValue });
         thread = new Thread(Run) { IsBackground = true, Name = "xclr-batches" };
         thread.Start();
@@ -109,36 +147,62 @@ public sealed class BatchLoader : IDisposable
         }
     }
 
+    internal void Return(LoadedBatch batch) => spare.Add(batch);
+
     private LoadedBatch Build()
     {
-        var samples = new List<Sample>(size);
-        var text = new List<float[]>(size);
+        var batch = spare.TryTake(out var used) ? used : new LoadedBatch(this, size, target, captions?.Width ?? 0);
         var epochsWithoutBatch = 0;
+        samples.Clear();
         while (samples.Count < size)
         {
-            var missing = Pull(samples, size - samples.Count, ref epochsWithoutBatch);
+            var first = Pull(ref epochsWithoutBatch);
             if (target == TargetKind.Text)
             {
-                Embed(samples, missing, text);
+                Embed(first, batch.Text!);
             }
         }
-        var batch = new LoadedBatch(
-            PackedBatch.Views(samples, options.Views, options.OutputSize),
-            target == TargetKind.Labels ? [.. samples.Select(s => (uint)s.Label!.Value)] : null,
-            target == TargetKind.Text ? [.. text.SelectMany(t => t)] : null,
-            stream.Position, stream.SkippedCount + emptyCaptions, stream.ReducedCount, target == TargetKind.Text ? Repeated(samples) : null);
-        samples.ForEach(s => s.Dispose());
+        batch.Images.Views(samples, options.Views, options.OutputSize);
+        for (var i = 0; i < size && target == TargetKind.Labels; i++)
+        {
+            batch.Labels![i] = (uint)samples[i].Label!.Value;
+        }
+        (batch.Position, batch.Skipped, batch.Reduced) = (stream.Position, stream.SkippedCount + emptyCaptions, stream.ReducedCount);
+        batch.RepeatedCaptions = target == TargetKind.Text ? Repeated() : null;
+        DropSamples();
         return batch;
     }
 
-    private static double Repeated(List<Sample> samples) =>
-        samples.GroupBy(s => s.Caption, StringComparer.Ordinal).Where(g => g.Count() > 1).Sum(g => g.Count()) / (double)samples.Count;
+    private void DropSamples()
+    {
+        foreach (var sample in samples)
+        {
+            sample.Dispose();
+        }
+        samples.Clear();
+    }
 
-    // Adds up to count samples of one epoch; where the epoch ends first, those collected of it are dropped. Returns the index of the first new one.
-    private int Pull(List<Sample> samples, int count, ref int epochsWithoutBatch)
+    private double Repeated()
+    {
+        order.Clear();
+        for (var i = 0; i < samples.Count; i++)
+        {
+            order.Add(i);
+        }
+        order.Sort(byCaption);
+        var repeated = 0;
+        for (var i = 0; i < order.Count; i++)
+        {
+            repeated += (i > 0 && byCaption(order[i - 1], order[i]) == 0) || (i + 1 < order.Count && byCaption(order[i], order[i + 1]) == 0) ? 1 : 0;
+        }
+        return repeated / (double)samples.Count;
+    }
+
+    // Fills the batch up with samples of one epoch; where the epoch ends first, those collected of it are dropped. Returns the index of the first new one.
+    private int Pull(ref int epochsWithoutBatch)
     {
         var first = samples.Count;
-        for (var i = 0; i < count; i++)
+        while (samples.Count < size)
         {
             stop.Token.ThrowIfCancellationRequested();
             var sample = carried ?? stream.Next() ?? throw new DataException("The data ended.");
@@ -149,8 +213,7 @@ public sealed class BatchLoader : IDisposable
                 {
                     throw new DataException($"An epoch has fewer good samples ({samples.Count}) than --batch-size {size}; lower --batch-size.");
                 }
-                samples.ForEach(s => s.Dispose());
-                samples.Clear();
+                DropSamples();
                 carried = sample;
                 return 0;
             }
@@ -159,29 +222,58 @@ public sealed class BatchLoader : IDisposable
         return first;
     }
 
-    private void Embed(List<Sample> samples, int first, List<float[]> text)
+    // Rows of the text for the samples from first on; those whose caption embeds to zero are dropped.
+    private void Embed(int first, float[] text)
     {
-        text.RemoveRange(Math.Min(first, text.Count), text.Count - Math.Min(first, text.Count));
-        var fresh = samples.Skip(first);
-        var rows = options.Captions == CaptionUse.Mean ? captions!.EmbedMean([.. fresh.Select(s => s.Captions)]) : captions!.Embed([.. fresh.Select(s => s.Caption!)]);
-        var width = captions.Width;
-        var kept = samples.Take(first).ToList();
+        if (options.Captions == CaptionUse.Mean)
+        {
+            captions!.EmbedMean([.. samples.Skip(first).Select(s => s.Captions)]).CopyTo(text, first * captions.Width);
+        }
+        else
+        {
+            EmbedOne(first, text);
+        }
+        var kept = first;
         for (var i = first; i < samples.Count; i++)
         {
-            var row = rows.AsSpan((i - first) * width, width).ToArray();
-            if (row.AsSpan().ContainsAnyExcept(0f))
+            var sample = samples[i];
+            var row = Row(text, i);
+            if (row.ContainsAnyExcept(0f))
             {
-                kept.Add(samples[i]);
-                text.Add(row);
+                row.CopyTo(Row(text, kept));
+                samples[kept++] = sample;
                 continue;
             }
             emptyCaptions++;
-            options.SkipLog?.Add(samples[i].Key, samples[i].Source, SampleFault.EmptyCaption, "the caption embeds to zero: it holds no known word", samples[i].Epoch, samples[i].Index);
-            samples[i].Dispose();
+            options.SkipLog?.Add(sample.Key, sample.Source, SampleFault.EmptyCaption, "the caption embeds to zero: it holds no known word", sample.Epoch, sample.Index);
+            sample.Dispose();
         }
-        samples.Clear();
-        samples.AddRange(kept);
+        samples.RemoveRange(kept, samples.Count - kept);
     }
+
+    // Strings are made of those captions only that no store has.
+    private void EmbedOne(int first, float[] text)
+    {
+        missing.Clear();
+        for (var i = first; i < samples.Count; i++)
+        {
+            if (!captions!.TryGet(samples[i].CaptionText, Row(text, i)))
+            {
+                missing.Add(i);
+            }
+        }
+        if (missing.Count == 0)
+        {
+            return;
+        }
+        var rows = captions!.Embed([.. missing.Select(i => samples[i].Caption!)]);
+        for (var m = 0; m < missing.Count; m++)
+        {
+            Row(rows, m).CopyTo(Row(text, missing[m]));
+        }
+    }
+
+    private Span<float> Row(float[] rows, int index) => rows.AsSpan(index * captions!.Width, captions.Width);
 
     public void Dispose()
     {

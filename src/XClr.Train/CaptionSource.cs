@@ -51,6 +51,13 @@ public sealed class CaptionSource : IDisposable
         return StateDict.Pad(dense, Dimension);
     }
 
+    /// <summary>One row of <see cref="Embed"/> [Width] where the embedding is stored already; false, and the row undefined, where it is not. Allocates nothing.</summary>
+    public bool TryGet(ReadOnlySpan<char> caption, Span<float> row)
+    {
+        row[Dimension..].Clear();
+        return cache.TryGet(caption, row);
+    }
+
     /// <summary>The normalised mean of the embeddings of each sample's captions, row-major [N, Width]; a sample none of whose captions holds a known word is a zero row.</summary>
     public float[] EmbedMean(IReadOnlyList<IReadOnlyList<string>> captions)
     {

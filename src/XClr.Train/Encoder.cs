@@ -85,7 +85,7 @@ public sealed class Encoder : IDisposable
         {
             throw new ArgumentException($"An encoder of {Rows} rows was given {samples.Count} images.");
         }
-        using (var packed = PackedBatch.Evaluation(samples, Rows, size))
+        using (var packed = new PackedBatch().Evaluation(samples, Rows, size))
         {
             graph.Sources.Upload(device, packed, half: 0, halfFree: default);
         }

@@ -92,8 +92,8 @@ public sealed class HostTrainer : IDisposable
             throw new UsageException("The step before has not ended: its slices come first.");
         }
         Require(images.Count, embeddings, labels);
-        var samples = images.Select((image, i) => new Sample { Key = $"{i}", Source = "host", Image = image, Views = Draw(image, Steps * BatchSize + i) }).ToList();
-        using (var packed = PackedBatch.Views(samples, Views, config.ImageSize))
+        var samples = images.Select((image, i) => Sample.Of($"{i}", "host", image, Draw(image, Steps * BatchSize + i))).ToList();
+        using (var packed = new PackedBatch().Views(samples, Views, config.ImageSize))
         {
             graph.Sources.Upload(device, packed, half: (int)(Steps % 2), halfFree: default);
         }

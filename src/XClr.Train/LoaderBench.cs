@@ -34,6 +34,7 @@ public sealed record LoaderBenchResult(
 public sealed class LoaderBench
 {
     private const double ShortestRun = 0.5;
+    private const double LongestWarming = 10;
     private readonly LoaderBenchRequest request;
     private readonly List<byte[]> files = [];
     private int skipped;
@@ -130,12 +131,12 @@ public sealed class LoaderBench
         var samples = 0L;
         int Next()
         {
-            using var images = loader.Next(CancellationToken.None).Images;
+            using var images = loader.Next(CancellationToken.None);
             samples += batch;
             return batch;
         }
-        // The first batches fill the pools.
-        for (var i = 0; i < 8 || i * batch < 4 * options.Prefetch; i++)
+        // The first batches fill the pools: they are full once every sample of the shuffle buffer and of those read ahead has been given back.
+        for (var (i, warming) = (0, Stopwatch.StartNew()); i < 8 || i * batch < 4 * options.Prefetch || (i * batch < 4 * options.ShuffleBuffer && warming.Elapsed.TotalSeconds < LongestWarming); i++)
         {
             Next();
         }

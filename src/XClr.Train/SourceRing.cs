@@ -15,6 +15,7 @@ public sealed class SourceRing : IDisposable
     private const int LargestSide = 4;
     private readonly int halfBytes;
     private readonly AugmentSpec spec;
+    private readonly AugmentEntry[] table;
 
     /// <param name="caps">Bounds the ring: it is bound as one range. A half is at most an array of the host.</param>
     /// <param name="samples">Images per batch.</param>
@@ -23,6 +24,7 @@ public sealed class SourceRing : IDisposable
     public SourceRing(DeviceCaps caps, int samples, int views, AugmentSpec spec)
     {
         this.spec = spec;
+        table = new AugmentEntry[samples * views];
         Samples = samples;
         ImageBytes = (int)Math.Min(WantedBytes(spec.Size), Math.Min(caps.MaxStorageBufferRange / 2, Array.MaxLength) / samples / 4 * 4);
         halfBytes = ImageBytes * samples;
@@ -60,15 +62,18 @@ public sealed class SourceRing : IDisposable
     /// </summary>
     public void Upload(GpuDevice device, PackedBatch batch, int half, GpuTicket halfFree)
     {
-        device.Transfer.Upload<byte>(Bytes.View.Slice(half * halfBytes, batch.ByteCount), batch.Bytes.AsSpan(0, batch.ByteCount), halfFree);
-        var table = batch.Table.Select(e => e with { SourceOffset = e.SourceOffset + (uint)(half * halfBytes) }).ToArray();
+        device.Transfer.Upload<byte>(Bytes.View.Slice(half * halfBytes, batch.ByteCount), batch.Bytes, halfFree);
+        for (var i = 0; i < table.Length; i++)
+        {
+            table[i] = batch.Table[i] with { SourceOffset = batch.Table[i].SourceOffset + (uint)(half * halfBytes) };
+        }
         Require(table);
         device.Transfer.Upload<AugmentEntry>(Table, table);
     }
 
     /// <summary>Throws where a row of a table is not safe to read.</summary>
     /// <inheritdoc cref="AugmentEntry.Require(long, AugmentSpec)" path="/exception"/>
-    public void Require(IEnumerable<AugmentEntry> table)
+    public void Require(ReadOnlySpan<AugmentEntry> table)
     {
         foreach (var entry in table)
         {
@@ -86,61 +91,83 @@ public sealed class SourceRing : IDisposable
     }
 }
 
-/// <summary>Images of a batch one after another, and the table over them with offsets from the first byte. Disposing of it gives the buffer back.</summary>
+/// <summary>Images of a batch one after another, and the table over them with offsets from the first byte. Used again for the next batch by who packs it.</summary>
 public sealed class PackedBatch : IDisposable
 {
-    private bool rented;
+    private AugmentEntry[] table = [];
+    private byte[] bytes = [];
+    private uint[] offsets = [];
 
     /// <summary>Row order of the table: view 1 of all samples, then view 2.</summary>
-    public required AugmentEntry[] Table { get; init; }
-    public required byte[] Bytes { get; init; }
+    public ReadOnlySpan<AugmentEntry> Table => table;
+
+    /// <summary>The images.</summary>
+    public ReadOnlySpan<byte> Bytes => bytes.AsSpan(0, ByteCount);
 
     /// <summary>Bytes in use: a multiple of 4.</summary>
-    public required int ByteCount { get; init; }
+    public int ByteCount { get; private set; }
 
     /// <summary>Packs samples with the views that were drawn for them.</summary>
-    public static PackedBatch Views(IReadOnlyList<Sample> samples, int views, int size) => Pack(samples, views, (sample, offset, view) => Entry(sample.Views[view], offset, sample.Image, size));
+    public PackedBatch Views(IReadOnlyList<Sample> samples, int views, int size)
+    {
+        Pack(samples, samples.Count * views);
+        for (var i = 0; i < samples.Count; i++)
+        {
+            for (var view = 0; view < views; view++)
+            {
+                table[view * samples.Count + i] = Entry(samples[i].Views[view], offsets[i], samples[i].Image, size);
+            }
+        }
+        return this;
+    }
 
     /// <summary>Packs samples for evaluation: one central view each. Rows beyond the samples repeat the first, so that a partial batch fills the plan.</summary>
-    public static PackedBatch Evaluation(IReadOnlyList<Sample> samples, int rows, int size)
+    public PackedBatch Evaluation(IReadOnlyList<Sample> samples, int rows, int size)
     {
-        var packed = Pack(samples, 1, (sample, offset, _) => AugmentEntry.Evaluation(offset, sample.Image.Width, sample.Image.Height, 3, size));
-        return new PackedBatch { Table = [.. packed.Table, .. Enumerable.Repeat(packed.Table[0], rows - samples.Count)], Bytes = packed.Bytes, ByteCount = packed.ByteCount, rented = true };
+        Pack(samples, rows);
+        for (var row = 0; row < rows; row++)
+        {
+            var i = row < samples.Count ? row : 0;
+            table[row] = AugmentEntry.Evaluation(offsets[i], samples[i].Image.Width, samples[i].Image.Height, 3, size);
+        }
+        return this;
     }
 
     /// <summary>Noise in place of samples: one image of the views' size per sample, every view the whole of it.</summary>
     public static PackedBatch Noise(int samples, int views, int size)
     {
         var imageBytes = Aligned(3 * size * size);
-        var bytes = new byte[imageBytes * samples];
+        var bytes = LoaderBuffers.Pool.Rent(imageBytes * samples);
         new Random(0).NextBytes(bytes);
         var rows = Enumerable.Range(0, samples * views).Select(row => AugmentEntry.Box((uint)(row % samples * imageBytes), size, size, 3, (0, 0, size, size), size));
-        return new PackedBatch { Table = [.. rows], Bytes = bytes, ByteCount = bytes.Length };
+        return new PackedBatch { table = [.. rows], bytes = bytes, ByteCount = imageBytes * samples };
     }
 
-    private static PackedBatch Pack(IReadOnlyList<Sample> samples, int views, Func<Sample, uint, int, AugmentEntry> entry)
-    {
-        var bytes = LoaderBuffers.Pool.Rent(samples.Sum(s => Aligned(s.Image.ByteCount)));
-        var table = new AugmentEntry[samples.Count * views];
-        var at = 0;
-        for (var i = 0; i < samples.Count; i++)
-        {
-            samples[i].Image.Pixels.CopyTo(bytes.AsSpan(at));
-            for (var view = 0; view < views; view++)
-            {
-                table[view * samples.Count + i] = entry(samples[i], (uint)at, view);
-            }
-            at += Aligned(samples[i].Image.ByteCount);
-        }
-        return new PackedBatch { Table = table, Bytes = bytes, ByteCount = at, rented = true };
-    }
-
+    /// <summary>Gives the images' buffer back.</summary>
     public void Dispose()
     {
-        if (rented)
+        if (bytes.Length > 0)
         {
-            rented = false;
-            LoaderBuffers.Pool.Return(Bytes);
+            LoaderBuffers.Pool.Return(bytes);
+            (bytes, ByteCount) = ([], 0);
+        }
+    }
+
+    private void Pack(IReadOnlyList<Sample> samples, int rows)
+    {
+        table = table.Length == rows ? table : new AugmentEntry[rows];
+        offsets = offsets.Length >= samples.Count ? offsets : new uint[samples.Count];
+        var total = 0;
+        for (var i = 0; i < samples.Count; i++)
+        {
+            offsets[i] = (uint)total;
+            total += Aligned(samples[i].Image.ByteCount);
+        }
+        Dispose();
+        (bytes, ByteCount) = (LoaderBuffers.Pool.Rent(total), total);
+        for (var i = 0; i < samples.Count; i++)
+        {
+            samples[i].Image.Pixels.CopyTo(bytes.AsSpan((int)offsets[i]));
         }
     }
 

@@ -109,6 +109,7 @@ public sealed class Trainer
             {
                 continue;
             }
+            using var held = batch;
             if (step == session.Step)
             {
                 session.ReportRepeats(batch);
@@ -141,7 +142,6 @@ public sealed class Trainer
         }
         var half = (int)(step % 2);
         session.Graph.Sources.Upload(session.Device, batch.Images, half, halfUsed[half]);
-        batch.Images.Dispose();
         session.Graph.Objective.Upload(session.Device, batch.Labels, batch.Text);
         var variables = new StepVariables((float)session.Schedule.Rate(step), ClipNorm: (float)config.ClipNorm, Step: (uint)step);
         session.Device.Transfer.Upload<byte>(session.Graph.StepVariables, variables.ToBytes());

@@ -100,7 +100,7 @@ public class ReaderTests
 
         using var data = DatasetFactory.Open(folder.Path + "/n.tsv");
         using var stream = new SampleStream(data, new() { Shuffle = false });
-        using var sample = stream.Next()!;
+        using var sample = stream.Next()!.Value;
         Assert.InRange(sample.Image.Pixels[0], 5, 9);
         Assert.Null(stream.Next());
         Assert.Equal(1, stream.Skipped[SampleFault.Unreadable]);
@@ -146,8 +146,8 @@ public class ReaderTests
         using var data = DatasetFactory.Open(folder);
         Assert.Null(data.Classes);
         using var stream = new SampleStream(data, new() { Shuffle = false, Augment = AugmentSettings.Preset("light"), OutputSize = 4 });
-        stream.Next()!.Dispose();
-        using var sample = stream.Next()!;
+        stream.Next()!.Value.Dispose();
+        using var sample = stream.Next()!.Value;
         Assert.Equal((3, 4), (sample.Image.Width, sample.Image.Height));
         Assert.Equal([12, 12, 12, 13, 13, 13], sample.Image.Pixels[..6].ToArray());
         Assert.Equal(2, sample.Views.Count);

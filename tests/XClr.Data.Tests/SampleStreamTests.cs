@@ -182,7 +182,7 @@ public class SampleStreamTests
             using var stream = new SampleStream(data, Options(3) with { Prefetch = 1 + i, EndEpoch = int.MaxValue, PrefetchBytes = 1000 });
             for (var k = 0; k < i; k++)
             {
-                stream.Next()!.Dispose();
+                stream.Next()!.Value.Dispose();
             }
         }
     }
@@ -192,7 +192,7 @@ public class SampleStreamTests
     {
         using var data = new FailingDataset();
         using var stream = new SampleStream(data, new() { Workers = 2, Shuffle = false });
-        stream.Next()!.Dispose();
+        stream.Next()!.Value.Dispose();
         Assert.Equal("the reader broke", Assert.Throws<InvalidOperationException>(() => stream.Next()).Message);
     }
 
@@ -201,13 +201,13 @@ public class SampleStreamTests
     {
         using var data = new CountingDataset(1000);
         using var stream = new SampleStream(data, new() { Workers = 2, Shuffle = false, Prefetch = 10 });
-        stream.Next()!.Dispose();
+        stream.Next()!.Value.Dispose();
         Thread.Sleep(200);
         Assert.InRange(data.Given, 10, 13);
 
         using var large = new CountingDataset(1000);
         using var bytes = new SampleStream(large, new() { Workers = 2, Shuffle = false, Prefetch = 1000, PrefetchBytes = 16 * 12 * 3 * 20 });
-        bytes.Next()!.Dispose();
+        bytes.Next()!.Value.Dispose();
         Thread.Sleep(200);
         // 20 decoded ones wait, and each worker holds one that it has read and not decoded.
         Assert.InRange(large.Loaded, 15, 24);
@@ -302,9 +302,9 @@ public class SampleStreamTests
         folder.Shard("a.tar", [("1.jpg", TempFolder.Image(9, 400, 300)), ("2.png", TempFolder.Image(9, 400, 300, SkiaSharp.SKEncodedImageFormat.Png)), ("3.jpg", TempFolder.Image(9))]);
         using var data = new WebDatasetReader(folder);
         using var stream = new SampleStream(data, new() { Decode = new() { MaxBytes = 40_000 }, Shuffle = false });
-        using var jpeg = stream.Next()!;
-        using var png = stream.Next()!;
-        using var small = stream.Next()!;
+        using var jpeg = stream.Next()!.Value;
+        using var png = stream.Next()!.Value;
+        using var small = stream.Next()!.Value;
         Assert.Equal((100, 75, true), (jpeg.Image.Width, jpeg.Image.Height, jpeg.Image.Reduced));
         Assert.Equal((100, 75, true), (png.Image.Width, png.Image.Height, png.Image.Reduced));
         Assert.Equal((16, 12, false), (small.Image.Width, small.Image.Height, small.Image.Reduced));
@@ -320,7 +320,7 @@ public class SampleStreamTests
         folder.File("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 1, 0]);
         using var data = new IdxReader(folder);
         using var stream = new SampleStream(data, new() { Decode = new() { MaxBytes = 3000 }, Augment = Simclr, OutputSize = 8 });
-        using var sample = stream.Next()!;
+        using var sample = stream.Next()!.Value;
         Assert.Equal((30, 20, 60, 40, true), (sample.Image.Width, sample.Image.Height, sample.Image.OriginalWidth, sample.Image.OriginalHeight, sample.Image.Reduced));
         Assert.All(sample.Views, v => Assert.True(v.CropX + v.CropW <= 30 && v.CropY + v.CropH <= 20));
         Assert.InRange(sample.Image.Pixels[0], 7, 7);
@@ -331,7 +331,7 @@ public class SampleStreamTests
     {
         public override IEnumerable<RawSample> Read(ReadOrder order)
         {
-            yield return new RawSample { Key = "a", Source = "fake", Image = new MemorySource(TempFolder.Image(1)) };
+            yield return new RawSample("a", "fake") { Image = new MemorySource { Bytes = TempFolder.Image(1) } };
             throw new InvalidOperationException("the reader broke");
         }
     }
@@ -350,7 +350,7 @@ public class SampleStreamTests
             for (var i = 0; i < count; i++)
             {
                 Interlocked.Increment(ref _given);
-                yield return new RawSample { Key = $"{i}", Source = "fake", Image = new Source(this) };
+                yield return new RawSample($"{i}", "fake") { Image = new Source(this) };
             }
         }
 

@@ -68,7 +68,7 @@ public class ShardOrderTests
             {
                 for (var i = 0; i < cut; i++)
                 {
-                    stream.Next()!.Dispose();
+                    stream.Next()!.Value.Dispose();
                 }
                 position = stream.Position;
             }

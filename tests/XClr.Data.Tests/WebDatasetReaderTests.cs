@@ -205,7 +205,7 @@ public class WebDatasetReaderTests
     [Fact]
     public void CompressedShards_AreShuffledWithinTheirBound()
     {
-        var samples = Enumerable.Range(0, 200).Select(i => new RawSample { Key = $"{i}", Source = "s", Image = new MemorySource(new byte[1000]) });
+        var samples = Enumerable.Range(0, 200).Select(i => new RawSample($"{i}", "s") { Image = new MemorySource { Bytes = new byte[1000] } });
         var order = new ReadOrder(true, 1, 0, BufferSize: 100, BufferBytes: 10_000);
         var (taken, most) = (0, 0);
         var given = 0;

@@ -26,7 +26,7 @@ internal static class ProgramRun
         using var loaded = LoadedModel.Open(device, run, new NetworkOptions());
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, Batch);
         var (features, projections) = (new RowMatrix(encoder.FeatureWidth), new RowMatrix(encoder.ProjectionWidth));
-        foreach (var batch in images.Decoded().Select((image, i) => new Sample { Key = $"{i}", Source = "test", Image = ImageDecoder.FitInto(image, encoder.ImageBytes) }).Chunk(Batch))
+        foreach (var batch in images.Decoded().Select((image, i) => Sample.Of($"{i}", "test", ImageDecoder.FitInto(image, encoder.ImageBytes))).Chunk(Batch))
         {
             encoder.Encode(batch, features, projections);
         }

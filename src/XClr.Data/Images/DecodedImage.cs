@@ -4,17 +4,15 @@ namespace XClr.Data;
 /// An upright RGB8 image, [Height, Width, 3] bytes without row padding, in a pooled buffer that <see cref="Dispose"/> gives
 /// back. One owner; not thread safe.
 /// </summary>
-public sealed class DecodedImage : IDisposable
+public readonly struct DecodedImage : IDisposable, IEquatable<DecodedImage>
 {
-    private byte[]? _buffer;
+    private readonly PixelLease? _pixels;
+    private readonly long _lease;
 
-    private DecodedImage(byte[] buffer, int width, int height)
+    private DecodedImage(PixelLease pixels, int width, int height, int originalWidth, int originalHeight, bool reduced)
     {
-        _buffer = buffer;
-        Width = width;
-        Height = height;
-        OriginalWidth = width;
-        OriginalHeight = height;
+        (_pixels, _lease) = (pixels, pixels.Number);
+        (Width, Height, OriginalWidth, OriginalHeight, Reduced) = (width, height, originalWidth, originalHeight, reduced);
     }
 
     /// <summary>Pixels.</summary>
@@ -24,13 +22,13 @@ public sealed class DecodedImage : IDisposable
     public int Height { get; }
 
     /// <summary>Width of the file's image, upright, before any scaling.</summary>
-    public int OriginalWidth { get; internal init; }
+    public int OriginalWidth { get; }
 
     /// <summary>Height of the file's image, upright, before any scaling.</summary>
-    public int OriginalHeight { get; internal init; }
+    public int OriginalHeight { get; }
 
     /// <summary>Whether <see cref="DecodeOptions.MaxBytes"/> made it smaller than was asked for.</summary>
-    public bool Reduced { get; internal init; }
+    public bool Reduced { get; }
 
     /// <summary>Size in bytes: Width x Height x 3.</summary>
     public int ByteCount => Width * Height * 3;
@@ -41,16 +39,25 @@ public sealed class DecodedImage : IDisposable
 
     internal Span<byte> Writable => Buffer.AsSpan(0, ByteCount);
 
-    private byte[] Buffer => _buffer ?? throw new ObjectDisposedException(nameof(DecodedImage));
+    private byte[] Buffer => _pixels?.Buffer(_lease) ?? throw new ObjectDisposedException(nameof(DecodedImage));
 
     /// <summary>Gives the buffer back; the pixels may not be read afterwards. A second call does nothing.</summary>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _buffer, null) is { } buffer)
-        {
-            LoaderBuffers.Pool.Return(buffer);
-        }
-    }
+    public void Dispose() => _pixels?.End(_lease);
+
+    /// <inheritdoc/>
+    public bool Equals(DecodedImage other) => _pixels == other._pixels && _lease == other._lease;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is DecodedImage other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(_pixels, _lease);
+
+    /// <summary>Whether both are the same buffer of pixels.</summary>
+    public static bool operator ==(DecodedImage a, DecodedImage b) => a.Equals(b);
+
+    /// <summary>Whether they are not.</summary>
+    public static bool operator !=(DecodedImage a, DecodedImage b) => !a.Equals(b);
 
     /// <summary>Pixels of one row: width x channels bytes.</summary>
     public delegate ReadOnlySpan<byte> RowReader(int row);
@@ -77,14 +84,50 @@ public sealed class DecodedImage : IDisposable
     }
 
     /// <summary>An image with undefined pixels.</summary>
-    internal static DecodedImage Allocate(int width, int height) =>
-        new(LoaderBuffers.Pool.Rent(checked(width * height * 3)), width, height);
+    internal static DecodedImage Allocate(int width, int height) => Allocate(width, height, width, height, reduced: false);
 
     internal static DecodedImage Allocate(int width, int height, int originalWidth, int originalHeight, bool reduced) =>
-        new(LoaderBuffers.Pool.Rent(checked(width * height * 3)), width, height)
+        new(PixelLease.Rent(checked(width * height * 3)), width, height, originalWidth, originalHeight, reduced);
+}
+
+/// <summary>What a <see cref="DecodedImage"/> holds a pooled buffer by: ended once, and used again under another number.</summary>
+internal sealed class PixelLease
+{
+    private static readonly Lock Gate = new();
+    private static readonly Stack<PixelLease> Free = [];
+
+    private byte[] _buffer = [];
+    private long _number;
+
+    public long Number => Volatile.Read(ref _number);
+
+    public static PixelLease Rent(int bytes)
+    {
+        PixelLease? lease;
+        lock (Gate)
         {
-            OriginalWidth = originalWidth,
-            OriginalHeight = originalHeight,
-            Reduced = reduced,
-        };
+            Free.TryPop(out lease);
+        }
+        lease ??= new();
+        lease._buffer = LoaderBuffers.Pool.Rent(bytes);
+        return lease;
+    }
+
+    /// <summary>The buffer, while the lease of that number lasts; else null.</summary>
+    public byte[]? Buffer(long number) => Number == number ? _buffer : null;
+
+    /// <summary>Gives the buffer back, unless that lease has ended.</summary>
+    public void End(long number)
+    {
+        if (Interlocked.CompareExchange(ref _number, number + 1, number) != number)
+        {
+            return;
+        }
+        LoaderBuffers.Pool.Return(_buffer);
+        _buffer = [];
+        lock (Gate)
+        {
+            Free.Push(this);
+        }
+    }
 }

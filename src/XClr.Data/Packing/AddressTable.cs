@@ -83,7 +83,17 @@ public sealed class AddressTable : IPackSource, IDisposable
             : (null, null);
         return string.IsNullOrEmpty(address)
             ? new(RawSample.Broken(key, Name, SampleFault.BadRow, _separator is null ? "no JSON object with a url" : $"not the {_columns!.Count} columns {string.Join(", ", _columns)}, or no address"))
-            : new(new RawSample { Key = key, Source = Name, Caption = caption }, address);
+            : new(Row(key, caption), address);
+    }
+
+    private RawSample Row(string key, string? caption)
+    {
+        var row = new RawSample(key, Name);
+        if (caption is not null)
+        {
+            row.AddCaption(caption);
+        }
+        return row;
     }
 
     private static (string? Address, string? Caption) JsonRow(byte[] row) =>

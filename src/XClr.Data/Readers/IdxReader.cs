@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.IO.Compression;
 
 namespace XClr.Data.Readers;
@@ -68,13 +69,12 @@ public sealed class IdxReader : IndexedDataset
     public override RawSample Get(int index)
     {
         var size = Width * Height;
-        return _complete.Complete(new RawSample
-        {
-            Key = index.ToString("D6"),
-            Source = _file,
-            Image = new GreySource(_pixels.AsMemory(index * size, size), Width, Height),
-            Label = _labels[index],
-        });
+        Span<char> key = stackalloc char[11];
+        index.TryFormat(key, out var length, "D6", CultureInfo.InvariantCulture);
+        var sample = Samples.Rent(key[..length], _file);
+        sample.Place<GreySource>().Set(_pixels.AsMemory(index * size, size), Width, Height);
+        sample.Label = _labels[index];
+        return _complete.Complete(sample);
     }
 
     private static string FindImages(string folder, string split)

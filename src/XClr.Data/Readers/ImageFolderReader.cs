@@ -56,13 +56,13 @@ public sealed class ImageFolderReader : IndexedDataset
     public override long Count => _files.Length;
 
     /// <inheritdoc/>
-    public override RawSample Get(int index) => _complete.Complete(new RawSample
+    public override RawSample Get(int index)
     {
-        Key = _files[index],
-        Source = _root,
-        Image = new FileSource(Path.Combine(_root, _files[index])),
-        Label = _labels[index],
-    });
+        var sample = Samples.Rent(_files[index], _root);
+        sample.Place<FileSource>().FilePath = Path.Combine(_root, _files[index]);
+        sample.Label = _labels[index];
+        return _complete.Complete(sample);
+    }
 
     /// <summary>Whether a file's name is that of an image.</summary>
     internal static bool IsImage(string path) => Suffixes.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);

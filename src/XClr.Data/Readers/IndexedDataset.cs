@@ -3,6 +3,8 @@ namespace XClr.Data.Readers;
 /// <summary>A set that knows all its samples: shuffling is one permutation of them all.</summary>
 public abstract class IndexedDataset : IImageDataset
 {
+    private protected RawSamplePool Samples { get; } = new();
+
     /// <inheritdoc/>
     public abstract string Name { get; }
 

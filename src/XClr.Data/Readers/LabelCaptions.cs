@@ -31,12 +31,12 @@ internal sealed class LabelCaptions
         }
         if (label < 0 || (_classes is not null && label >= _classes.Count))
         {
-            return sample with
-            {
-                Fault = SampleFault.BadLabel,
-                FaultDetail = $"class {label} of {_classes?.Count.ToString() ?? "unknown"} classes",
-            };
+            return sample.Break(SampleFault.BadLabel, $"class {label} of {_classes?.Count.ToString() ?? "unknown"} classes");
         }
-        return _captions is null ? sample : sample with { Caption = _captions[label], Captions = null };
+        if (_captions is not null)
+        {
+            sample.ReplaceCaptions(_captions[label]);
+        }
+        return sample;
     }
 }

@@ -13,6 +13,7 @@ public sealed class ParquetShardReader : IImageDataset
     private readonly IReadOnlyList<string> _files;
     private readonly ClassList? _classList;
     private readonly LabelCaptions _labels;
+    private readonly RawSamplePool _samples = new();
     private long? _count;
 
     /// <param name="specification">Files, see <see cref="ShardList.Expand"/>.</param>
@@ -137,16 +138,26 @@ public sealed class ParquetShardReader : IImageDataset
         {
             return RawSample.Broken(key, path, SampleFault.NoImage, group.Error(index) is { } error ? $"the row's image is null: {error}" : "the row's image is null");
         }
-        var captions = group.Captions(index).Select(CaptionText.Clean).OfType<string>().ToList();
-        var sample = new RawSample { Key = key, Source = path, Image = new MemorySource(bytes), Caption = captions.Count > 0 ? captions[0] : null, Captions = captions };
+        var sample = _samples.Rent(key, path);
+        sample.Place<MemorySource>().Bytes = bytes;
+        foreach (var written in group.Captions(index))
+        {
+            if (CaptionText.Clean(written) is { } caption)
+            {
+                sample.AddCaption(caption);
+            }
+        }
         if (group.Label(index) is not { } text)
         {
             return sample;
         }
         int? label = int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : _classList?.Find(text);
-        return label is null
-            ? sample with { Fault = SampleFault.BadLabel, FaultDetail = $"'{text}' is no class{(_classList is null ? "; a classes file would say its index" : "")}" }
-            : _labels.Complete(sample with { Label = label });
+        if (label is null)
+        {
+            return sample.Break(SampleFault.BadLabel, $"'{text}' is no class{(_classList is null ? "; a classes file would say its index" : "")}");
+        }
+        sample.Label = label;
+        return _labels.Complete(sample);
     }
 
     private static OpenFile? TryOpen(string path, out string? failure) => Guarded(() => new OpenFile(path), out failure);

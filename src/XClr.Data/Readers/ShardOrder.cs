@@ -35,10 +35,12 @@ internal static class ShardOrder
             }
             foreach (var sample in read(shards[i]))
             {
+                // The sample is its receiver's once it is handed out.
+                var (fault, detail) = (sample.Fault, sample.FaultDetail);
                 yield return sample;
-                if (sample.Fault is SampleFault.BrokenShard or SampleFault.Unreadable && ++lost > Math.Max(FewestLost, ShardList.MaxMissing * shards.Length))
+                if (fault is SampleFault.BrokenShard or SampleFault.Unreadable && ++lost > Math.Max(FewestLost, ShardList.MaxMissing * shards.Length))
                 {
-                    throw new DataException($"'{name}': {lost} of {shards.Length} shards could not be read to their end, the last one {shards[i]} ({sample.FaultDetail}). Fetch them again, or leave them out.");
+                    throw new DataException($"'{name}': {lost} of {shards.Length} shards could not be read to their end, the last one {shards[i]} ({detail}). Fetch them again, or leave them out.");
                 }
             }
         }

@@ -82,14 +82,10 @@ public sealed class TableReader : IndexedDataset
         {
             return RawSample.Broken(key, Name, SampleFault.NoImage, "the path is a web address");
         }
-        return Labelled(row, new RawSample
-        {
-            Key = key,
-            Source = Name,
-            Image = new FileSource(Path.Combine(_folder, row.Path)),
-            Caption = row.Caption,
-            Captions = row.Captions,
-        });
+        var sample = Samples.Rent(key, Name);
+        sample.Place<FileSource>().FilePath = Path.Combine(_folder, row.Path);
+        AddCaptions(row, sample);
+        return Labelled(row, sample);
     }
 
     /// <inheritdoc/>
@@ -153,8 +149,23 @@ public sealed class TableReader : IndexedDataset
             return sample;
         }
         int? label = _labels is not null ? _labels[text] : int.TryParse(text, out var number) ? number : _classList?.Find(text);
-        return label is null
-            ? sample with { Fault = SampleFault.BadLabel, FaultDetail = $"'{text}' is no class" }
-            : _complete.Complete(sample with { Label = label });
+        if (label is null)
+        {
+            return sample.Break(SampleFault.BadLabel, $"'{text}' is no class");
+        }
+        sample.Label = label;
+        return _complete.Complete(sample);
+    }
+
+    private static void AddCaptions(TableRow row, RawSample sample)
+    {
+        for (var i = 0; i < row.Captions.Count; i++)
+        {
+            sample.AddCaption(row.Captions[i]);
+            if (row.Captions[i] == row.Caption)
+            {
+                sample.MainCaption = i;
+            }
+        }
     }
 }

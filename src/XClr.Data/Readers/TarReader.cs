@@ -66,28 +66,33 @@ internal sealed class TarReader(Stream archive) : IDisposable
         return null;
     }
 
-    /// <summary>The bytes of the current member, which the caller may keep.</summary>
+    /// <summary>The bytes of the current member at the front of an array of <see cref="LoaderBuffers"/>, which the caller gives back.</summary>
     /// <exception cref="InvalidDataException">The archive ends before the member does.</exception>
-    public byte[] ReadBytes(TarMember member)
+    public byte[] ReadPooled(TarMember member)
     {
         if (member.Size > MaxMember)
         {
             throw new InvalidDataException($"'{Name}' is said to have {member.Size} bytes; members of at most {MaxMember} are read");
         }
-        var bytes = new byte[Math.Min(member.Size, FirstBytes)];
+        var bytes = LoaderBuffers.Pool.Rent((int)Math.Min(member.Size, FirstBytes));
         var known = 0;
         while (true)
         {
-            known += _window.Copy(member.Offset + known, bytes.AsSpan(known));
-            if (known < bytes.Length)
-            {
-                throw EndsWithin(Name, member.Offset + known, member.Size);
-            }
+            var wanted = (int)Math.Min(member.Size, bytes.Length);
+            known += _window.Copy(member.Offset + known, bytes.AsSpan(known, wanted - known));
             if (known == member.Size)
             {
                 return bytes;
             }
-            Array.Resize(ref bytes, (int)Math.Min(member.Size, 2L * known));
+            var held = bytes;
+            if (known < wanted)
+            {
+                LoaderBuffers.Pool.Return(held);
+                throw EndsWithin(Name, member.Offset + known, member.Size);
+            }
+            bytes = LoaderBuffers.Pool.Rent((int)Math.Min(member.Size, 2L * known));
+            held.AsSpan(0, known).CopyTo(bytes);
+            LoaderBuffers.Pool.Return(held);
         }
     }
 

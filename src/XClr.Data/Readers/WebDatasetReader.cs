@@ -12,6 +12,7 @@ public sealed class WebDatasetReader : IImageDataset
     private readonly IReadOnlyList<string> _shards;
     private readonly LabelCaptions _labels;
     private readonly ShardHandles _handles = new();
+    private readonly RawSamplePool _samples = new();
     private readonly Lazy<ShardDownloads> _downloads;
     private long? _count;
 
@@ -102,7 +103,7 @@ public sealed class WebDatasetReader : IImageDataset
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
         using var tar = new TarReader(archive);
         // The file of a fetched shard may be deleted before its samples' turn comes.
-        var sample = new WebSampleBuilder(shard, compressed || ShardDownloads.IsAddress(shard), withText, _handles);
+        var sample = new WebSampleBuilder(shard, compressed || ShardDownloads.IsAddress(shard), withText, _handles, _samples);
         while (true)
         {
             var member = TryNext(tar, sample, out failure);

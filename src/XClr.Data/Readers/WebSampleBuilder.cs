@@ -5,7 +5,7 @@ using System.Text.Unicode;
 namespace XClr.Data.Readers;
 
 /// <summary>Collects the members of one key into a sample. <c>inMemory</c>: image bytes are read at once, since they cannot be later.</summary>
-internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withText, ShardHandles handles)
+internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withText, ShardHandles handles, RawSamplePool samples)
 {
     private const int MaxText = 1 << 20;
     private const int MostKnown = 64;
@@ -15,11 +15,9 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
     // Lower-case extensions met so far, so that each is one string.
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
     private readonly HashSet<string> _extensions = new(StringComparer.Ordinal);
-    private string? _key;
-    private ImageSource? _image;
-    private string? _text, _cls;
-    private JsonText _json = JsonText.None;
-    private RawSample? _finished;
+    private readonly TextList _text = new(), _class = new();
+    private readonly JsonText _json = new();
+    private RawSample? _sample, _finished;
 
     /// <summary>Adds a member; the sample before it is finished where the key changes.</summary>
     public void Add(TarReader tar, TarMember member)
@@ -33,18 +31,19 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
             return;
         }
         var extension = Extension(name[(dot + 1)..]);
-        if (!name[..dot].SequenceEqual(_key) || !_extensions.Add(extension))
+        if (_sample is null || !name[..dot].SequenceEqual(_sample.KeyText) || !_extensions.Add(extension))
         {
             Finish();
-            _key = new(name[..dot]);
+            _sample = samples.Rent(name[..dot], shard);
             _extensions.Add(extension);
         }
         tar.RequireWhole(member);
         if (ImageKeys.Contains(extension))
         {
-            _image ??= withText && inMemory
-                ? new MemorySource(tar.ReadBytes(member))
-                : new ShardSource(handles, shard, member.Offset, member.Size);
+            if (_sample.Image is null)
+            {
+                AddImage(_sample, tar, member);
+            }
         }
         else if (withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
         {
@@ -55,18 +54,18 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
     /// <summary>Ends the current sample, so that <see cref="TakeFinished"/> gives it.</summary>
     public void Finish()
     {
-        if (_key is not null)
+        if (_sample is not null)
         {
-            _finished = Build(_key);
+            _finished = Complete(_sample);
         }
-        Drop();
+        Forget();
     }
 
     /// <summary>Forgets the current sample.</summary>
     public void Drop()
     {
-        (_key, _image, _text, _cls, _json) = (null, null, null, null, JsonText.None);
-        _extensions.Clear();
+        _sample?.Recycle();
+        Forget();
     }
 
     /// <summary>The sample that was finished last, once.</summary>
@@ -98,109 +97,159 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
         return extension;
     }
 
+    private void AddImage(RawSample sample, TarReader tar, TarMember member)
+    {
+        if (withText && inMemory)
+        {
+            var bytes = tar.ReadPooled(member);
+            sample.Place<MemorySource>().Own(bytes, (int)member.Size);
+        }
+        else
+        {
+            sample.Place<ShardSource>().Set(handles, shard, member.Offset, member.Size);
+        }
+    }
+
     private void AddText(string extension, ReadOnlyMemory<byte> bytes)
     {
         switch (extension)
         {
             case "txt":
-                _text = CaptionText.Clean(bytes.Span);
+                _text.AddClean(bytes.Span);
                 break;
             case "cls":
-                _cls = Encoding.UTF8.GetString(bytes.Span).Trim();
+                _class.Add(bytes.Span);
                 break;
             default:
-                _json = JsonText.Parse(bytes.Span);
+                _json.Parse(bytes.Span);
                 break;
         }
     }
 
-    private RawSample Build(string key)
+    private RawSample Complete(RawSample sample)
     {
-        var caption = _text ?? _json.Caption ?? (_json.Captions.Count > 0 ? _json.Captions[0] : null);
-        var captions = caption is null || _json.Captions.Count == 0 ? null : _json.Captions.Contains(caption) ? _json.Captions : [caption, .. _json.Captions];
-        var sample = new RawSample
+        AddCaptions(sample);
+        if (_class.Count == 0)
         {
-            Key = key,
-            Source = shard,
-            Image = _image,
-            Caption = caption,
-            Captions = captions,
-            Label = int.TryParse(_cls, out var label) ? label : _cls is null ? _json.Label : null,
-        };
-        if (_image is null)
-        {
-            return sample with { Fault = SampleFault.NoImage, FaultDetail = $"members: {string.Join(", ", _extensions)}" };
+            sample.Label = _json.Label;
         }
-        return _cls is not null && sample.Label is null
-            ? sample with { Fault = SampleFault.BadLabel, FaultDetail = $"'{_cls}' is no class index" }
-            : sample;
+        else if (int.TryParse(_class[0].Trim(), out var label))
+        {
+            sample.Label = label;
+        }
+        if (sample.Image is null)
+        {
+            return sample.Break(SampleFault.NoImage, $"members: {string.Join(", ", _extensions)}");
+        }
+        return _class.Count > 0 && sample.Label is null ? sample.Break(SampleFault.BadLabel, $"'{_class[0].Trim()}' is no class index") : sample;
+    }
+
+    // The text before the json's caption, and either before the first of its captions.
+    private void AddCaptions(RawSample sample)
+    {
+        var first = _text.Count > 0 ? _text : _json.Caption;
+        var main = first.Count > 0 ? _json.Captions.IndexOf(first[0]) : 0;
+        if (main < 0)
+        {
+            sample.AddCaption(first[0]);
+        }
+        for (var i = 0; i < _json.Captions.Count; i++)
+        {
+            sample.AddCaption(_json.Captions[i]);
+        }
+        sample.MainCaption = Math.Max(0, main);
+    }
+
+    private void Forget()
+    {
+        _sample = null;
+        _text.Clear();
+        _class.Clear();
+        _json.Clear();
+        _extensions.Clear();
     }
 }
 
-/// <summary>What a sample's json says: `caption`, `captions`, an integer `label`; of a name that comes twice the last counts.</summary>
-internal readonly record struct JsonText(string? Caption, IReadOnlyList<string> Captions, int? Label)
+/// <summary>What a sample's json says: `caption`, `captions`, an integer `label`; of a name that comes twice the last counts. Used again for the next.</summary>
+internal sealed class JsonText
 {
-    public static JsonText None { get; } = new(null, [], null);
+    /// <summary>The caption, clean; one text or none.</summary>
+    public TextList Caption { get; } = new();
+
+    /// <summary>The captions, clean.</summary>
+    public TextList Captions { get; } = new();
+
+    /// <summary>The label where it is an integer.</summary>
+    public int? Label { get; private set; }
+
+    /// <summary>Forgets what was said.</summary>
+    public void Clear()
+    {
+        Caption.Clear();
+        Captions.Clear();
+        Label = null;
+    }
 
     /// <summary>Reads UTF-8 json, invalid bytes replaced; what is not a valid object says nothing.</summary>
-    public static JsonText Parse(ReadOnlySpan<byte> utf8)
+    public void Parse(ReadOnlySpan<byte> utf8)
     {
+        Clear();
         try
         {
             while (utf8.StartsWith(Encoding.UTF8.Preamble))
             {
                 utf8 = utf8[Encoding.UTF8.Preamble.Length..];
             }
-            return Read(Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8)));
+            Read(Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8)));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: an escape that is half a surrogate pair.
-            return None;
+            Clear();
         }
     }
 
-    private static JsonText Read(ReadOnlySpan<byte> utf8)
+    private void Read(ReadOnlySpan<byte> utf8)
     {
         var reader = new Utf8JsonReader(utf8);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
-            return None;
+            return;
         }
-        var said = None;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var (caption, captions, label) = (reader.ValueTextEquals("caption"u8), reader.ValueTextEquals("captions"u8), reader.ValueTextEquals("label"u8));
             reader.Read();
-            said = caption ? said with { Caption = Text(ref reader) }
-                : captions ? said with { Captions = Texts(ref reader) }
-                : label ? said with { Label = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var index) ? index : null }
-                : said;
+            if (caption)
+            {
+                Caption.Clear();
+                Caption.AddClean(ref reader);
+            }
+            else if (captions)
+            {
+                Captions.Clear();
+                AddAll(ref reader);
+            }
+            else if (label)
+            {
+                Label = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var index) ? index : null;
+            }
             reader.Skip();
         }
         // What follows the object is an error.
         reader.Read();
-        return said;
     }
 
-    private static string? Text(ref Utf8JsonReader reader) =>
-        reader.TokenType != JsonTokenType.String ? null : reader.ValueIsEscaped ? CaptionText.Clean(reader.GetString()) : CaptionText.Clean(reader.ValueSpan);
-
-    private static IReadOnlyList<string> Texts(ref Utf8JsonReader reader)
+    private void AddAll(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            return [];
+            return;
         }
-        var texts = new List<string>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (Text(ref reader) is { } text)
-            {
-                texts.Add(text);
-            }
+            Captions.AddClean(ref reader);
             reader.Skip();
         }
-        return texts;
     }
 }

@@ -44,7 +44,7 @@ public sealed class BesideData : IDisposable
     }
 
     /// <summary>Copies a caption's embedding [D]; false where no file has it.</summary>
-    public bool TryGet(string caption, Span<float> embedding)
+    public bool TryGet(ReadOnlySpan<char> caption, Span<float> embedding)
     {
         foreach (var store in _current)
         {

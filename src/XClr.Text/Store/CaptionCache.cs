@@ -92,12 +92,20 @@ public sealed class CaptionCache : IDisposable
         for (var i = 0; i < captions.Count; i++)
         {
             if (missing.ContainsKey(captions[i])) repeated.Add(i);
-            else if (!_store.TryGet(captions[i], embeddings.Slice(i * d, d)) && !_beside.TryGet(captions[i], embeddings.Slice(i * d, d))) missing.Add(captions[i], i);
+            else if (!Find(captions[i], embeddings.Slice(i * d, d))) missing.Add(captions[i], i);
         }
         EmbedMissing([.. missing.Keys], [.. missing.Values], embeddings);
         foreach (var i in repeated) embeddings.Slice(missing[captions[i]] * d, d).CopyTo(embeddings.Slice(i * d, d));
         Interlocked.Add(ref _embedded, missing.Count);
         Interlocked.Add(ref _reused, captions.Count - missing.Count);
+    }
+
+    /// <summary>Copies an embedding [D] that is stored already; false, and nothing written, where it is not. Allocates nothing.</summary>
+    public bool TryGet(ReadOnlySpan<char> caption, Span<float> embedding)
+    {
+        var found = Find(caption, embedding);
+        Interlocked.Add(ref _reused, found ? 1 : 0);
+        return found;
     }
 
     public void Dispose()
@@ -106,6 +114,8 @@ public sealed class CaptionCache : IDisposable
         _store.Dispose();
         _beside.Dispose();
     }
+
+    private bool Find(ReadOnlySpan<char> caption, Span<float> embedding) => _store.TryGet(caption, embedding) || _beside.TryGet(caption, embedding);
 
     /// <summary>In slices, each in the store before the next: a killed run loses one at most. rows[i]: where text i's embedding belongs.</summary>
     private void EmbedMissing(string[] texts, int[] rows, Span<float> embeddings)

@@ -88,7 +88,7 @@ public sealed class EmbeddingStore : IDisposable
     }
 
     /// <summary>Copies a caption's embedding [D] out of the store; false, and nothing written, where it has none.</summary>
-    public bool TryGet(string caption, Span<float> embedding)
+    public bool TryGet(ReadOnlySpan<char> caption, Span<float> embedding)
     {
         if (embedding.Length < Dimension) throw new ArgumentException($"An embedding has {Dimension} numbers, the span holds {embedding.Length}.", nameof(embedding));
         var key = CaptionKey.Of(caption);

@@ -64,9 +64,8 @@ internal sealed class AugmentedProbe : IDisposable
         var clock = Stopwatch.StartNew();
         for (var step = 0L; step < steps; step++)
         {
-            var batch = loader.Next(stop);
+            using var batch = loader.Next(stop);
             sources.Upload(device, batch.Images, (int)(step % 2), halfFree: default);
-            batch.Images.Dispose();
             device.Transfer.Upload<uint>(labels, batch.Labels);
             device.Transfer.Upload<byte>(variables, new StepVariables((float)schedule.Rate(step), Step: (uint)step).ToBytes());
             plan.Run();

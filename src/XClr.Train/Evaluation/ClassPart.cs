@@ -43,8 +43,21 @@ internal sealed class ClassPart : IImageDataset
         return new ClassPart(dataset, classes, [.. parts.Select(p => p is null ? (int?)null : classes.IndexOf(p))]);
     }
 
-    public IEnumerable<RawSample> Read(ReadOrder order) =>
-        dataset.Read(order).Where(s => s.Fault is not null || s.Label is not { } l || labels[l] is not null).Select(s => s.Fault is null && s.Label is { } label ? s with { Label = labels[label] } : s);
+    public IEnumerable<RawSample> Read(ReadOrder order)
+    {
+        foreach (var sample in dataset.Read(order))
+        {
+            if (sample.Fault is null && sample.Label is { } whole)
+            {
+                if (labels[whole] is not { } label)
+                {
+                    continue;
+                }
+                sample.Label = label;
+            }
+            yield return sample;
+        }
+    }
 
     public void Dispose() => dataset.Dispose();
 

@@ -69,12 +69,11 @@ internal sealed class TrainWorkload : IProfileWorkload
 
     public void Prepare()
     {
-        var batch = loader is null ? null : host.Measure(HostTimeline.WaitForData, () => loader.Next(CancellationToken.None));
+        using var batch = loader is null ? null : host.Measure(HostTimeline.WaitForData, () => loader.Next(CancellationToken.None));
         host.Measure(HostTimeline.Upload, () =>
         {
             var half = (int)(step % 2);
             graph.Sources.Upload(device, batch?.Images ?? noise.Images, half, halfUsed[half]);
-            batch?.Images.Dispose();
             graph.Objective.Upload(device, batch is null ? noise.Labels : batch.Labels, batch is null ? noise.Text : batch.Text);
             device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f, ClipNorm: (float)config.ClipNorm, Step: step).ToBytes());
         });
