@@ -17,6 +17,7 @@ public enum TargetKind
 public sealed class LoadedBatch : IDisposable
 {
     private readonly BatchLoader loader;
+    private int lent;
 
     internal LoadedBatch(BatchLoader loader, int size, TargetKind target, int textWidth)
     {
@@ -46,11 +47,21 @@ public sealed class LoadedBatch : IDisposable
     /// <summary>Share of this batch's samples whose caption another one of them has, 0 to 1; null where the loss needs no captions.</summary>
     public double? RepeatedCaptions { get; internal set; }
 
-    /// <inheritdoc/>
+    /// <summary>Gives it back to the loader. A second call does nothing.</summary>
     public void Dispose()
     {
-        Images.Dispose();
-        loader.Return(this);
+        if (Interlocked.Exchange(ref lent, 0) == 1)
+        {
+            Images.Dispose();
+            loader.Return(this);
+        }
+    }
+
+    /// <summary>Begins its next use.</summary>
+    internal LoadedBatch Lend()
+    {
+        lent = 1;
+        return this;
     }
 }
 
@@ -70,13 +81,14 @@ public sealed class BatchLoader : IDisposable
     private readonly BlockingCollection<LoadedBatch> ready = new(Ahead);
     private readonly CancellationTokenSource stop = new();
     private readonly Thread thread;
+    private readonly ConcurrentBag<LoadedBatch> spare = [];
     private ExceptionDispatchInfo? failure;
+
     // What is used for one batch after another, by the loader's thread.
     private readonly List<Sample> samples = [];
     private readonly List<int> missing = [];
     private readonly List<int> order = [];
     private readonly Comparison<int> byCaption;
-    private readonly ConcurrentBag<LoadedBatch> spare = [];
     private Sample? carried;
     private long emptyCaptions;
 
@@ -170,7 +182,7 @@ public sealed class BatchLoader : IDisposable
         (batch.Position, batch.Skipped, batch.Reduced) = (stream.Position, stream.SkippedCount + emptyCaptions, stream.ReducedCount);
         batch.RepeatedCaptions = target == TargetKind.Text ? Repeated() : null;
         DropSamples();
-        return batch;
+        return batch.Lend();
     }
 
     private void DropSamples()
