@@ -10,7 +10,7 @@ public sealed class RawSample
 {
     // The key, then the captions.
     private readonly TextList _texts = new();
-    private readonly RawSamplePool? _pool;
+    private readonly ObjectPool<RawSample>? _pool;
     private string? _key, _caption;
     private int _main;
     private ImageSource? _spare;
@@ -20,7 +20,7 @@ public sealed class RawSample
     public RawSample(string key, string source)
         : this(null) => Begin(key, source);
 
-    internal RawSample(RawSamplePool? pool) => (_pool, Source) = (pool, "");
+    internal RawSample(ObjectPool<RawSample>? pool) => (_pool, Source) = (pool, "");
 
     /// <summary>Name within its data set, such as a tar member's path without extension, or a file's relative path.</summary>
     public string Key => _key ??= new(KeyText);
@@ -102,6 +102,10 @@ public sealed class RawSample
 
     internal static RawSample Broken(string key, string source, SampleFault fault, string detail) => new RawSample(key, source).Break(fault, detail);
 
+    /// <summary>A reader's samples that are used again; each is to <see cref="Begin"/> anew.</summary>
+    internal static ObjectPool<RawSample> NewPool() => new(pool => new(pool));
+
+    /// <summary>Forgets everything but the name that it gets.</summary>
     internal RawSample Begin(ReadOnlySpan<char> key, string source)
     {
         (_key, _caption, _main, Source, Image, Label, Fault, FaultDetail) = (null, null, 0, source, null, null, null, null);
@@ -116,32 +120,5 @@ public sealed class RawSample
         Image?.Release();
         _spare = Image ?? _spare;
         _pool?.Return(this);
-    }
-}
-
-/// <summary>Raw samples of one reader that are used again. Thread safe.</summary>
-internal sealed class RawSamplePool
-{
-    private readonly Lock _gate = new();
-    private readonly Stack<RawSample> _free = [];
-
-    /// <summary>A sample with nothing but its name.</summary>
-    public RawSample Rent(ReadOnlySpan<char> key, string source)
-    {
-        RawSample? sample;
-        lock (_gate)
-        {
-            _free.TryPop(out sample);
-        }
-        return (sample ?? new(this)).Begin(key, source);
-    }
-
-    /// <summary>Takes one back.</summary>
-    public void Return(RawSample sample)
-    {
-        lock (_gate)
-        {
-            _free.Push(sample);
-        }
     }
 }

@@ -67,7 +67,7 @@ public readonly struct Sample : IDisposable, IEquatable<Sample>
 }
 
 /// <summary>The memory of one <see cref="Sample"/> after another.</summary>
-internal sealed class SampleSlot(SampleSlots? pool, AugmentParams[] views)
+internal sealed class SampleSlot(ObjectPool<SampleSlot>? pool, AugmentParams[] views)
 {
     private long _lease;
 
@@ -95,31 +95,6 @@ internal sealed class SampleSlot(SampleSlots? pool, AugmentParams[] views)
             Image.Dispose();
             Raw.Recycle();
             pool?.Return(this);
-        }
-    }
-}
-
-/// <summary>Slots that are used again, for samples of <paramref name="views"/> views. Thread safe.</summary>
-internal sealed class SampleSlots(int views)
-{
-    private readonly Lock _gate = new();
-    private readonly Stack<SampleSlot> _free = [];
-
-    /// <summary>A slot whose contents are undefined.</summary>
-    public SampleSlot Rent()
-    {
-        lock (_gate)
-        {
-            return _free.TryPop(out var slot) ? slot : new(this, new AugmentParams[views]);
-        }
-    }
-
-    /// <summary>Takes one back that holds no sample.</summary>
-    public void Return(SampleSlot slot)
-    {
-        lock (_gate)
-        {
-            _free.Push(slot);
         }
     }
 }

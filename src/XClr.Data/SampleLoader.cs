@@ -4,7 +4,7 @@ namespace XClr.Data;
 internal sealed class SampleLoader(SampleStreamOptions options)
 {
     private const long MaxFileBytes = 1L << 30;
-    private readonly SampleSlots _slots = new(options.Augment is null ? 0 : options.Views);
+    private readonly ObjectPool<SampleSlot> _slots = new(pool => new(pool, new AugmentParams[options.Augment is null ? 0 : options.Views]));
 
     /// <summary>
     /// Reads and decodes. <paramref name="gate"/> is asked with the decoded size in bytes before the buffer is taken.

@@ -93,8 +93,7 @@ public readonly struct DecodedImage : IDisposable, IEquatable<DecodedImage>
 /// <summary>What a <see cref="DecodedImage"/> holds a pooled buffer by: ended once, and used again under another number.</summary>
 internal sealed class PixelLease
 {
-    private static readonly Lock Gate = new();
-    private static readonly Stack<PixelLease> Free = [];
+    private static readonly ObjectPool<PixelLease> Pool = new(_ => new());
 
     private byte[] _buffer = [];
     private long _number;
@@ -103,12 +102,7 @@ internal sealed class PixelLease
 
     public static PixelLease Rent(int bytes)
     {
-        PixelLease? lease;
-        lock (Gate)
-        {
-            Free.TryPop(out lease);
-        }
-        lease ??= new();
+        var lease = Pool.Rent();
         lease._buffer = LoaderBuffers.Pool.Rent(bytes);
         return lease;
     }
@@ -125,9 +119,6 @@ internal sealed class PixelLease
         }
         LoaderBuffers.Pool.Return(_buffer);
         _buffer = [];
-        lock (Gate)
-        {
-            Free.Push(this);
-        }
+        Pool.Return(this);
     }
 }

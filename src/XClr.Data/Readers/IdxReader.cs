@@ -71,7 +71,7 @@ public sealed class IdxReader : IndexedDataset
         var size = Width * Height;
         Span<char> key = stackalloc char[11];
         index.TryFormat(key, out var length, "D6", CultureInfo.InvariantCulture);
-        var sample = Samples.Rent(key[..length], _file);
+        var sample = Samples.Rent().Begin(key[..length], _file);
         sample.Place<GreySource>().Set(_pixels.AsMemory(index * size, size), Width, Height);
         sample.Label = _labels[index];
         return _complete.Complete(sample);

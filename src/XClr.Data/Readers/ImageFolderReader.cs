@@ -58,7 +58,7 @@ public sealed class ImageFolderReader : IndexedDataset
     /// <inheritdoc/>
     public override RawSample Get(int index)
     {
-        var sample = Samples.Rent(_files[index], _root);
+        var sample = Samples.Rent().Begin(_files[index], _root);
         sample.Place<FileSource>().FilePath = Path.Combine(_root, _files[index]);
         sample.Label = _labels[index];
         return _complete.Complete(sample);

@@ -3,7 +3,7 @@ namespace XClr.Data.Readers;
 /// <summary>A set that knows all its samples: shuffling is one permutation of them all.</summary>
 public abstract class IndexedDataset : IImageDataset
 {
-    private protected RawSamplePool Samples { get; } = new();
+    private protected ObjectPool<RawSample> Samples { get; } = RawSample.NewPool();
 
     /// <inheritdoc/>
     public abstract string Name { get; }

@@ -13,7 +13,7 @@ public sealed class ParquetShardReader : IImageDataset
     private readonly IReadOnlyList<string> _files;
     private readonly ClassList? _classList;
     private readonly LabelCaptions _labels;
-    private readonly RawSamplePool _samples = new();
+    private readonly ObjectPool<RawSample> _samples = RawSample.NewPool();
     private long? _count;
 
     /// <param name="specification">Files, see <see cref="ShardList.Expand"/>.</param>
@@ -138,7 +138,7 @@ public sealed class ParquetShardReader : IImageDataset
         {
             return RawSample.Broken(key, path, SampleFault.NoImage, group.Error(index) is { } error ? $"the row's image is null: {error}" : "the row's image is null");
         }
-        var sample = _samples.Rent(key, path);
+        var sample = _samples.Rent().Begin(key, path);
         sample.Place<MemorySource>().Bytes = bytes;
         foreach (var written in group.Captions(index))
         {

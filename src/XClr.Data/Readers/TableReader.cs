@@ -82,7 +82,7 @@ public sealed class TableReader : IndexedDataset
         {
             return RawSample.Broken(key, Name, SampleFault.NoImage, "the path is a web address");
         }
-        var sample = Samples.Rent(key, Name);
+        var sample = Samples.Rent().Begin(key, Name);
         sample.Place<FileSource>().FilePath = Path.Combine(_folder, row.Path);
         AddCaptions(row, sample);
         return Labelled(row, sample);

@@ -12,7 +12,7 @@ public sealed class WebDatasetReader : IImageDataset
     private readonly IReadOnlyList<string> _shards;
     private readonly LabelCaptions _labels;
     private readonly ShardHandles _handles = new();
-    private readonly RawSamplePool _samples = new();
+    private readonly ObjectPool<RawSample> _samples = RawSample.NewPool();
     private readonly Lazy<ShardDownloads> _downloads;
     private long? _count;
 

@@ -5,7 +5,7 @@ using System.Text.Unicode;
 namespace XClr.Data.Readers;
 
 /// <summary>Collects the members of one key into a sample. <c>inMemory</c>: image bytes are read at once, since they cannot be later.</summary>
-internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withText, ShardHandles handles, RawSamplePool samples)
+internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withText, ShardHandles handles, ObjectPool<RawSample> samples)
 {
     private const int MaxText = 1 << 20;
     private const int MostKnown = 64;
@@ -34,7 +34,7 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
         if (_sample is null || !name[..dot].SequenceEqual(_sample.KeyText) || !_extensions.Add(extension))
         {
             Finish();
-            _sample = samples.Rent(name[..dot], shard);
+            _sample = samples.Rent().Begin(name[..dot], shard);
             _extensions.Add(extension);
         }
         tar.RequireWhole(member);

@@ -1,0 +1,29 @@
+namespace XClr.Data;
+
+/// <summary>Objects that are used again, as many as were in use at once; <paramref name="make"/> makes one where none is free. Thread safe.</summary>
+internal sealed class ObjectPool<T>(Func<ObjectPool<T>, T> make)
+    where T : class
+{
+    private readonly Lock _gate = new();
+    private readonly Stack<T> _free = [];
+
+    /// <summary>An object as its last user left it, or a new one.</summary>
+    public T Rent()
+    {
+        T? free;
+        lock (_gate)
+        {
+            _free.TryPop(out free);
+        }
+        return free ?? make(this);
+    }
+
+    /// <summary>Takes one back that nobody else holds.</summary>
+    public void Return(T used)
+    {
+        lock (_gate)
+        {
+            _free.Push(used);
+        }
+    }
+}
