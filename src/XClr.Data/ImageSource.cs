@@ -5,19 +5,29 @@ namespace XClr.Data;
 /// <summary>Where a sample's image comes from; nothing is read before a worker asks. Thread safe.</summary>
 public abstract class ImageSource
 {
-    /// <summary>Bytes that <see cref="Read"/> gives.</summary>
-    /// <exception cref="IOException">The file is gone.</exception>
-    public abstract long Length { get; }
-
     /// <summary>Bytes held in memory already, which a shuffle buffer must count.</summary>
     public virtual long HeldBytes => 0;
 
     /// <summary>Greyscale pixels, [Height, Width], one byte each, instead of an encoded file; null for files.</summary>
     public virtual (int Width, int Height)? GreyPixels => null;
 
-    /// <summary>Fills <paramref name="destination"/>, of <see cref="Length"/> bytes.</summary>
+    /// <summary>The encoded file, or the grey pixels. The caller disposes of them.</summary>
+    /// <exception cref="ImageDecodeException">The file is gone, shorter than it was, or too large.</exception>
+    public ImageBytes Read()
+    {
+        try
+        {
+            return ReadBytes();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageDecodeException(SampleFault.Unreadable, e.Message);
+        }
+    }
+
+    /// <inheritdoc cref="Read" path="/summary"/>
     /// <exception cref="IOException">The file is gone or shorter than it was.</exception>
-    public abstract void Read(Span<byte> destination);
+    protected abstract ImageBytes ReadBytes();
 
     /// <summary>Gives memory back that is used again; it is not read any more.</summary>
     internal virtual void Release()
@@ -25,26 +35,66 @@ public abstract class ImageSource
     }
 }
 
-/// <summary>A whole file, whose length is looked up when it is read. It is opened for each read and closed again.</summary>
+/// <summary>What an <see cref="ImageSource"/> gave: bytes of its own, or a pooled buffer that <see cref="Dispose"/>, to be called once, gives back.</summary>
+public readonly struct ImageBytes : IDisposable
+{
+    private const long MaxLength = 1L << 30;
+    private readonly byte[]? _pooled;
+    private readonly ReadOnlyMemory<byte> _bytes;
+
+    private ImageBytes(byte[]? pooled, ReadOnlyMemory<byte> bytes) => (_pooled, _bytes) = (pooled, bytes);
+
+    /// <summary>The bytes.</summary>
+    public ReadOnlySpan<byte> Span => _bytes.Span;
+
+    /// <summary>Bytes that outlive their reader.</summary>
+    public static ImageBytes Of(ReadOnlyMemory<byte> bytes) => new(null, bytes);
+
+    /// <summary>So many bytes for the caller to fill, in order, before anybody else sees them.</summary>
+    /// <param name="length">1 GiB at most.</param>
+    /// <param name="fill">Returns how many bytes it could fill from the front.</param>
+    /// <param name="state">Given to <paramref name="fill"/>.</param>
+    /// <param name="name">The file's, for messages.</param>
+    /// <exception cref="ImageDecodeException">They are too many.</exception>
+    /// <exception cref="IOException">Not all of them were there.</exception>
+    internal static ImageBytes Fill<T>(long length, Func<T, Span<byte>, int> fill, T state, string name)
+    {
+        if (length > MaxLength)
+        {
+            throw new ImageDecodeException(SampleFault.TooLarge, $"a file of {length} bytes");
+        }
+        var pooled = LoaderBuffers.Pool.Rent((int)length);
+        try
+        {
+            var done = fill(state, pooled.AsSpan(0, (int)length));
+            return done == length ? new(pooled, pooled.AsMemory(0, (int)length)) : throw new IOException($"{name} ended {length - done} bytes early: {length} were there before.");
+        }
+        catch
+        {
+            LoaderBuffers.Pool.Return(pooled);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_pooled is not null)
+        {
+            LoaderBuffers.Pool.Return(_pooled);
+        }
+    }
+}
+
+/// <summary>A whole file. It is opened for each read and closed again.</summary>
 internal sealed class FileSource : ImageSource
 {
     public string FilePath { get; set; } = "";
 
-    public override long Length => new FileInfo(FilePath).Length;
-
-    public override void Read(Span<byte> destination)
+    protected override ImageBytes ReadBytes()
     {
         using var handle = File.OpenHandle(FilePath);
-        var done = 0;
-        while (done < destination.Length)
-        {
-            var count = RandomAccess.Read(handle, destination[done..], done);
-            if (count == 0)
-            {
-                throw new IOException($"{FilePath} ended after {done} bytes; {destination.Length} were there before.");
-            }
-            done += count;
-        }
+        return ImageBytes.Fill(RandomAccess.GetLength(handle), static (handle, to) => FileRead.Fill(handle, to, 0), handle, FilePath);
     }
 }
 
@@ -55,18 +105,9 @@ internal sealed class ShardSource : ImageSource
     private string _path = "";
     private long _offset, _length;
 
-    public override long Length => _length;
-
     public void Set(ShardHandles shards, string path, long offset, long length) => (_shards, _path, _offset, _length) = (shards, path, offset, length);
 
-    public override void Read(Span<byte> destination)
-    {
-        var done = _shards!.Read(_path, destination, _offset);
-        if (done < destination.Length)
-        {
-            throw new IOException($"{_path} ended after {_offset + done} bytes; {_offset + destination.Length} were there before.");
-        }
-    }
+    protected override ImageBytes ReadBytes() => ImageBytes.Fill(_length, static (source, to) => source._shards!.Read(source._path, to, source._offset), this, _path);
 }
 
 /// <summary>A file's bytes that were read already, as from a compressed shard.</summary>
@@ -76,14 +117,12 @@ internal sealed class MemorySource : ImageSource
 
     public ReadOnlyMemory<byte> Bytes { get; set; }
 
-    public override long Length => Bytes.Length;
-
     public override long HeldBytes => Bytes.Length;
 
     /// <summary>Takes over the first bytes of an array of <see cref="LoaderBuffers"/>.</summary>
     public void Own(byte[] pooled, int length) => (_pooled, Bytes) = (pooled, pooled.AsMemory(0, length));
 
-    public override void Read(Span<byte> destination) => Bytes.Span.CopyTo(destination);
+    protected override ImageBytes ReadBytes() => ImageBytes.Of(Bytes);
 
     internal override void Release()
     {
@@ -101,11 +140,9 @@ internal sealed class GreySource : ImageSource
     private ReadOnlyMemory<byte> _pixels;
     private int _width, _height;
 
-    public override long Length => _pixels.Length;
-
     public override (int Width, int Height)? GreyPixels => (_width, _height);
 
     public void Set(ReadOnlyMemory<byte> pixels, int width, int height) => (_pixels, _width, _height) = (pixels, width, height);
 
-    public override void Read(Span<byte> destination) => _pixels.Span.CopyTo(destination);
+    protected override ImageBytes ReadBytes() => ImageBytes.Of(_pixels);
 }

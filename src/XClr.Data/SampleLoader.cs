@@ -3,7 +3,6 @@ namespace XClr.Data;
 /// <summary>What a worker does with one raw sample: read, draw the views, decode.</summary>
 internal sealed class SampleLoader(SampleStreamOptions options)
 {
-    private const long MaxFileBytes = 1L << 30;
     private readonly ObjectPool<SampleSlot> _slots = new(pool => new(pool, new AugmentParams[options.Augment is null ? 0 : options.Views]));
 
     /// <summary>
@@ -47,32 +46,10 @@ internal sealed class SampleLoader(SampleStreamOptions options)
 
     private DecodedImage LoadImage(ImageSource source, SampleSlot slot, IMemoryGate gate)
     {
-        var bytes = Array.Empty<byte>();
-        try
-        {
-            var length = source.Length;
-            if (length > MaxFileBytes)
-            {
-                throw new ImageDecodeException(SampleFault.TooLarge, $"a file of {length} bytes");
-            }
-            bytes = LoaderBuffers.Pool.Rent((int)length);
-            var file = bytes.AsSpan(0, (int)length);
-            source.Read(file);
-            return source.GreyPixels is { } size
-                ? Grey(file, size.Width, size.Height, slot, gate)
-                : Decode(file, slot, gate);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ImageDecodeException(SampleFault.Unreadable, e.Message);
-        }
-        finally
-        {
-            if (bytes.Length > 0)
-            {
-                LoaderBuffers.Pool.Return(bytes);
-            }
-        }
+        using var bytes = source.Read();
+        return source.GreyPixels is { } size
+            ? Grey(bytes.Span, size.Width, size.Height, slot, gate)
+            : Decode(bytes.Span, slot, gate);
     }
 
     private DecodedImage Grey(ReadOnlySpan<byte> grey, int width, int height, SampleSlot slot, IMemoryGate gate)

@@ -52,7 +52,6 @@ public sealed class LoadedBatch : IDisposable
     {
         if (Interlocked.Exchange(ref lent, 0) == 1)
         {
-            Images.Dispose();
             loader.Return(this);
         }
     }

@@ -26,6 +26,7 @@ public sealed class Encoder : IDisposable
     private readonly EncoderGraph graph;
     private readonly Plan plan;
     private readonly int size;
+    private readonly PackedBatch packed = new();
     private HostImageBindings? bindings;
 
     /// <param name="device">Device of the model.</param>
@@ -85,10 +86,7 @@ public sealed class Encoder : IDisposable
         {
             throw new ArgumentException($"An encoder of {Rows} rows was given {samples.Count} images.");
         }
-        using (var packed = new PackedBatch().Evaluation(samples, Rows, size))
-        {
-            graph.Sources.Upload(device, packed, half: 0, halfFree: default);
-        }
+        graph.Sources.Upload(device, packed.Evaluation(samples, Rows, size), half: 0, halfFree: default);
         plan.Run();
         featureRows.Add(Download(graph.Features, samples.Count, FeatureWidth));
         if (graph.Projections is { } projections)

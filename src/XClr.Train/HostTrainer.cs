@@ -21,6 +21,7 @@ public sealed class HostTrainer : IDisposable
     private readonly Plan plan;
     private readonly string fingerprint;
     private readonly SliceTimes times;
+    private readonly PackedBatch packed = new();
     private StreamPosition position;
     private (double Budget, bool Measured)? cutFor;
     private int next;
@@ -93,10 +94,7 @@ public sealed class HostTrainer : IDisposable
         }
         Require(images.Count, embeddings, labels);
         var samples = images.Select((image, i) => Sample.Of($"{i}", "host", image, Draw(image, Steps * BatchSize + i))).ToList();
-        using (var packed = new PackedBatch().Views(samples, Views, config.ImageSize))
-        {
-            graph.Sources.Upload(device, packed, half: (int)(Steps % 2), halfFree: default);
-        }
+        graph.Sources.Upload(device, packed.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
         graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
         device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm, Step: (uint)Steps).ToBytes());
         (begun, next) = (true, 0);

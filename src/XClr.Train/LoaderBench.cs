@@ -62,10 +62,11 @@ public sealed class LoaderBench
                 skipped++;
                 continue;
             }
-            var file = new byte[source.Length];
+            byte[] file;
             try
             {
-                source.Read(file);
+                using var read = source.Read();
+                file = read.Span.ToArray();
                 using var image = ImageDecoder.Decode(file);
                 pixels += (long)image.Width * image.Height;
             }
@@ -83,25 +84,19 @@ public sealed class LoaderBench
         }
     }
 
-    private LoaderRate Reading()
+    private LoaderRate Reading() => Measure(() =>
     {
-        var buffer = new byte[1 << 16];
-        return Measure(() =>
+        var read = 0;
+        foreach (var raw in request.Data.Read(ReadOrder.Sequential).Take(request.Limit))
         {
-            var read = 0;
-            foreach (var raw in request.Data.Read(ReadOrder.Sequential).Take(request.Limit))
+            if (raw.Image is { GreyPixels: null } source)
             {
-                if (raw.Image is { GreyPixels: null } source)
-                {
-                    var length = (int)source.Length;
-                    buffer = buffer.Length >= length ? buffer : new byte[2 * length];
-                    source.Read(buffer.AsSpan(0, length));
-                    read++;
-                }
+                source.Read().Dispose();
+                read++;
             }
-            return read;
-        });
-    }
+        }
+        return read;
+    });
 
     private LoaderRate Decoding(DecodeOptions options) => Measure(() =>
     {

@@ -91,8 +91,8 @@ public sealed class SourceRing : IDisposable
     }
 }
 
-/// <summary>Images of a batch one after another, and the table over them with offsets from the first byte. Used again for the next batch by who packs it.</summary>
-public sealed class PackedBatch : IDisposable
+/// <summary>Images of a batch one after another, and the table over them with offsets from the first byte. Whoever packs it uses it again for the next batch: its memory grows to the largest one.</summary>
+public sealed class PackedBatch
 {
     private AugmentEntry[] table = [];
     private byte[] bytes = [];
@@ -137,20 +137,10 @@ public sealed class PackedBatch : IDisposable
     public static PackedBatch Noise(int samples, int views, int size)
     {
         var imageBytes = Aligned(3 * size * size);
-        var bytes = LoaderBuffers.Pool.Rent(imageBytes * samples);
+        var bytes = new byte[imageBytes * samples];
         new Random(0).NextBytes(bytes);
         var rows = Enumerable.Range(0, samples * views).Select(row => AugmentEntry.Box((uint)(row % samples * imageBytes), size, size, 3, (0, 0, size, size), size));
         return new PackedBatch { table = [.. rows], bytes = bytes, ByteCount = imageBytes * samples };
-    }
-
-    /// <summary>Gives the images' buffer back.</summary>
-    public void Dispose()
-    {
-        if (bytes.Length > 0)
-        {
-            LoaderBuffers.Pool.Return(bytes);
-            (bytes, ByteCount) = ([], 0);
-        }
     }
 
     private void Pack(IReadOnlyList<Sample> samples, int rows)
@@ -163,8 +153,12 @@ public sealed class PackedBatch : IDisposable
             offsets[i] = (uint)total;
             total += Aligned(samples[i].Image.ByteCount);
         }
-        Dispose();
-        (bytes, ByteCount) = (LoaderBuffers.Pool.Rent(total), total);
+        ByteCount = total;
+        if (bytes.Length < total)
+        {
+            // A quarter more than this batch takes, so that one that is slightly larger finds room.
+            bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(total + total / 4L, Array.MaxLength));
+        }
         for (var i = 0; i < samples.Count; i++)
         {
             samples[i].Image.Pixels.CopyTo(bytes.AsSpan((int)offsets[i]));

@@ -23,7 +23,7 @@ public static class ViewSheet
         var images = Tensor.Persistent("views", new Shape(samples * views, spec.Size, spec.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Outputs);
         try
         {
-            using var packed = new PackedBatch().Views(drawn, views, spec.Size);
+            var packed = new PackedBatch().Views(drawn, views, spec.Size);
             ring.Upload(device, packed, half: 0, halfFree: default);
             using var plan = Plan.Build(device, device.Record(gpu => AugmentOp.Forward(gpu, ring.Bytes, ring.Table, images, spec)));
             plan.Run();

@@ -45,18 +45,14 @@ public class FuzzTests
             {
                 seen++;
                 // What a table names lies outside of it.
-                if (data.Format is "webdataset" or "idx" && raw.Image is { Length: < 1 << 20 } image)
+                if (data.Format is "webdataset" or "idx" && raw.Image is { } image)
                 {
-                    image.Read(new byte[image.Length]);
+                    image.Read().Dispose();
                 }
             }
         }
         catch (DataException)
         {
-        }
-        catch (IOException e)
-        {
-            Assert.Contains("ended after", e.Message);
         }
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, MostBytes);
         return seen;

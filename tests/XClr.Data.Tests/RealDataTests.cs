@@ -72,8 +72,8 @@ public class RealDataTests(ITestOutputHelper output)
         using var data = DatasetFactory.Open(Assets.Require("coco-captions"));
         foreach (var raw in data.Read(ReadOrder.Sequential).Take(30))
         {
-            var bytes = new byte[raw.Image!.Length];
-            raw.Image.Read(bytes);
+            using var read = raw.Image!.Read();
+            var bytes = read.Span;
             using var full = ImageDecoder.Decode(bytes);
             foreach (var scale in new[] { 2, 4, 8 })
             {

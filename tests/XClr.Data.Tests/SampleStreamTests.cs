@@ -356,12 +356,10 @@ public class SampleStreamTests
 
         private sealed class Source(CountingDataset owner) : ImageSource
         {
-            public override long Length => owner._file.Length;
-
-            public override void Read(Span<byte> destination)
+            protected override ImageBytes ReadBytes()
             {
                 Interlocked.Increment(ref owner._loaded);
-                owner._file.CopyTo(destination);
+                return ImageBytes.Of(owner._file);
             }
         }
     }

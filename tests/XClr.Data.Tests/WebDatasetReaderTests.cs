@@ -17,9 +17,8 @@ public class WebDatasetReaderTests
 
     private static byte[] Bytes(RawSample sample)
     {
-        var bytes = new byte[sample.Image!.Length];
-        sample.Image.Read(bytes);
-        return bytes;
+        using var bytes = sample.Image!.Read();
+        return bytes.Span.ToArray();
     }
 
     [Theory]

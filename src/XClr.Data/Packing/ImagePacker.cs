@@ -3,27 +3,12 @@ namespace XClr.Data.Packing;
 /// <summary>Image files to upright JPEGs of bounded size.</summary>
 internal static class ImagePacker
 {
-    private const long MaxFileBytes = 1L << 30;
-
     /// <summary>Reads a source's bytes; grey pixels become a JPEG.</summary>
     /// <exception cref="ImageDecodeException">They cannot be read.</exception>
     public static PackedImage Pack(ImageSource source, PackOptions options)
     {
-        try
-        {
-            var length = source.Length;
-            if (length > MaxFileBytes)
-            {
-                throw new ImageDecodeException(SampleFault.TooLarge, $"a file of {length} bytes");
-            }
-            var bytes = new byte[length];
-            source.Read(bytes);
-            return source.GreyPixels is { } size ? PackGrey(bytes, size.Width, size.Height, options) : Pack(bytes, options);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ImageDecodeException(SampleFault.Unreadable, e.Message);
-        }
+        using var bytes = source.Read();
+        return source.GreyPixels is { } size ? PackGrey(bytes.Span, size.Width, size.Height, options) : Pack(bytes.Span.ToArray(), options);
     }
 
     /// <summary>

@@ -3,6 +3,8 @@ namespace XClr.Data.Readers;
 /// <summary>Streaming shuffle: each next sample is drawn from a bounded buffer that the source refills.</summary>
 internal static class ShuffleBuffer
 {
+    private static readonly ObjectPool<List<RawSample>> Buffers = new(_ => []);
+
     /// <summary>
     /// The source's samples in an order that depends on (seed, epoch) and the source alone. The buffer holds at most
     /// <see cref="ReadOrder.BufferSize"/> samples and little more than <see cref="ReadOrder.BufferBytes"/> of image bytes.
@@ -10,20 +12,28 @@ internal static class ShuffleBuffer
     public static IEnumerable<RawSample> Shuffle(IEnumerable<RawSample> source, ReadOrder order)
     {
         var random = new SeededRandom(order.Seed, RandomPurpose.ShuffleBuffer, order.Epoch);
-        var buffer = new List<RawSample>();
+        var buffer = Buffers.Rent();
         var held = 0L;
-        foreach (var sample in source)
+        try
         {
-            buffer.Add(sample);
-            held += sample.Image?.HeldBytes ?? 0;
-            while (buffer.Count >= Math.Max(1, order.BufferSize) || (held > order.BufferBytes && buffer.Count > 0))
+            foreach (var sample in source)
+            {
+                buffer.Add(sample);
+                held += sample.Image?.HeldBytes ?? 0;
+                while (buffer.Count >= Math.Max(1, order.BufferSize) || (held > order.BufferBytes && buffer.Count > 0))
+                {
+                    yield return Take(buffer, ref random, ref held);
+                }
+            }
+            while (buffer.Count > 0)
             {
                 yield return Take(buffer, ref random, ref held);
             }
         }
-        while (buffer.Count > 0)
+        finally
         {
-            yield return Take(buffer, ref random, ref held);
+            buffer.Clear();
+            Buffers.Return(buffer);
         }
     }
 

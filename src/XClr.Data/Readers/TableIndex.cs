@@ -22,7 +22,7 @@ internal sealed class TableIndex
         var (held, start) = (0, 0L);
         while (true)
         {
-            held += Fill(file, buffer.AsSpan(held), start + held);
+            held += FileRead.Fill(file, buffer.AsSpan(held), start + held);
             if (held == 0)
             {
                 return index;
@@ -49,7 +49,7 @@ internal sealed class TableIndex
     public byte[] Read(SafeFileHandle file, int row)
     {
         var bytes = new byte[_lengths[_first + row]];
-        return Fill(file, bytes, _starts[_first + row]) == bytes.Length
+        return FileRead.Fill(file, bytes, _starts[_first + row]) == bytes.Length
             ? bytes
             : throw new IOException("The table became shorter while it was being read.");
     }
@@ -94,15 +94,5 @@ internal sealed class TableIndex
             fieldStart = c == ',' && !inQuotes;
         }
         return isLast && !inQuotes ? text.Length : firstLine;
-    }
-
-    private static int Fill(SafeFileHandle file, Span<byte> buffer, long offset)
-    {
-        var done = 0;
-        while (done < buffer.Length && RandomAccess.Read(file, buffer[done..], offset + done) is > 0 and var count)
-        {
-            done += count;
-        }
-        return done;
     }
 }

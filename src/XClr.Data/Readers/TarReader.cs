@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -21,7 +22,7 @@ internal sealed class TarReader(Stream archive) : IDisposable
     private const long MaxMember = 1L << 30;
 
     private readonly ArchiveWindow _window = new(archive);
-    private char[] _name = new char[BlockSize];
+    private char[] _name = ArrayPool<char>.Shared.Rent(BlockSize);
     private int _nameLength;
     private long _next;
 
@@ -110,8 +111,13 @@ internal sealed class TarReader(Stream archive) : IDisposable
         }
     }
 
-    /// <summary>Gives the buffer back; the archive stays open.</summary>
-    public void Dispose() => _window.Dispose();
+    /// <summary>Gives the buffers back; the archive stays open.</summary>
+    public void Dispose()
+    {
+        _window.Dispose();
+        ArrayPool<char>.Shared.Return(_name);
+        (_name, _nameLength) = ([], 0);
+    }
 
     // Empty at the archive's end.
     private ReadOnlySpan<byte> ReadHeader()
@@ -186,7 +192,10 @@ internal sealed class TarReader(Stream archive) : IDisposable
         // UTF-8 never has fewer bytes than UTF-16 has units.
         if (_nameLength + utf8.Length > _name.Length)
         {
-            Array.Resize(ref _name, _nameLength + utf8.Length);
+            var longer = ArrayPool<char>.Shared.Rent(_nameLength + utf8.Length);
+            Name.CopyTo(longer);
+            ArrayPool<char>.Shared.Return(_name);
+            _name = longer;
         }
         _nameLength += Encoding.UTF8.GetChars(utf8, _name.AsSpan(_nameLength));
     }

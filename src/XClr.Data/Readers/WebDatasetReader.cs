@@ -12,7 +12,7 @@ public sealed class WebDatasetReader : IImageDataset
     private readonly IReadOnlyList<string> _shards;
     private readonly LabelCaptions _labels;
     private readonly ShardHandles _handles = new();
-    private readonly ObjectPool<RawSample> _samples = RawSample.NewPool();
+    private readonly ObjectPool<WebSampleBuilder> _builders;
     private readonly Lazy<ShardDownloads> _downloads;
     private long? _count;
 
@@ -24,6 +24,8 @@ public sealed class WebDatasetReader : IImageDataset
         options ??= DatasetOptions.Default;
         Name = specification;
         _shards = ShardList.Expand(specification);
+        var samples = RawSample.NewPool();
+        _builders = new(_ => new(_handles, samples));
         _downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
         var classes = options.LoadClasses();
         Classes = classes?.Names;
@@ -103,23 +105,31 @@ public sealed class WebDatasetReader : IImageDataset
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
         using var tar = new TarReader(archive);
         // The file of a fetched shard may be deleted before its samples' turn comes.
-        var sample = new WebSampleBuilder(shard, compressed || ShardDownloads.IsAddress(shard), withText, _handles, _samples);
-        while (true)
+        var sample = _builders.Rent().Begin(shard, compressed || ShardDownloads.IsAddress(shard), withText);
+        try
         {
-            var member = TryNext(tar, sample, out failure);
-            if (sample.TakeFinished() is { } finished)
+            while (true)
             {
-                yield return _labels.Complete(finished);
+                var member = TryNext(tar, sample, out failure);
+                if (sample.TakeFinished() is { } finished)
+                {
+                    yield return _labels.Complete(finished);
+                }
+                if (failure is not null)
+                {
+                    yield return RawSample.Broken(Path.GetFileName(shard), shard, SampleFault.BrokenShard, $"the rest of {shard} is lost: {failure}");
+                    yield break;
+                }
+                if (!member)
+                {
+                    yield break;
+                }
             }
-            if (failure is not null)
-            {
-                yield return RawSample.Broken(Path.GetFileName(shard), shard, SampleFault.BrokenShard, $"the rest of {shard} is lost: {failure}");
-                yield break;
-            }
-            if (!member)
-            {
-                yield break;
-            }
+        }
+        finally
+        {
+            sample.Drop();
+            _builders.Return(sample);
         }
     }
 

@@ -4,8 +4,8 @@ using System.Text.Unicode;
 
 namespace XClr.Data.Readers;
 
-/// <summary>Collects the members of one key into a sample. <c>inMemory</c>: image bytes are read at once, since they cannot be later.</summary>
-internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withText, ShardHandles handles, ObjectPool<RawSample> samples)
+/// <summary>Collects the members of one key into a sample. Used again for the next shard.</summary>
+internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSample> samples)
 {
     private const int MaxText = 1 << 20;
     private const int MostKnown = 64;
@@ -17,7 +17,17 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
     private readonly HashSet<string> _extensions = new(StringComparer.Ordinal);
     private readonly TextList _text = new(), _class = new();
     private readonly JsonText _json = new();
+    private string _shard = "";
+    private bool _inMemory, _withText;
     private RawSample? _sample, _finished;
+
+    /// <summary>Begins with a shard. <paramref name="inMemory"/>: image bytes are read at once, since they cannot be later.</summary>
+    public WebSampleBuilder Begin(string shard, bool inMemory, bool withText)
+    {
+        Forget();
+        (_shard, _inMemory, _withText, _finished) = (shard, inMemory, withText, null);
+        return this;
+    }
 
     /// <summary>Adds a member; the sample before it is finished where the key changes.</summary>
     public void Add(TarReader tar, TarMember member)
@@ -34,7 +44,7 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
         if (_sample is null || !name[..dot].SequenceEqual(_sample.KeyText) || !_extensions.Add(extension))
         {
             Finish();
-            _sample = samples.Rent().Begin(name[..dot], shard);
+            _sample = samples.Rent().Begin(name[..dot], _shard);
             _extensions.Add(extension);
         }
         tar.RequireWhole(member);
@@ -45,7 +55,7 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
                 AddImage(_sample, tar, member);
             }
         }
-        else if (withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
+        else if (_withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
         {
             AddText(extension, tar.Peek(member));
         }
@@ -99,14 +109,14 @@ internal sealed class WebSampleBuilder(string shard, bool inMemory, bool withTex
 
     private void AddImage(RawSample sample, TarReader tar, TarMember member)
     {
-        if (withText && inMemory)
+        if (_withText && _inMemory)
         {
             var bytes = tar.ReadPooled(member);
             sample.Place<MemorySource>().Own(bytes, (int)member.Size);
         }
         else
         {
-            sample.Place<ShardSource>().Set(handles, shard, member.Offset, member.Size);
+            sample.Place<ShardSource>().Set(handles, _shard, member.Offset, member.Size);
         }
     }
 
