@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -23,7 +24,7 @@ public sealed class ArchitectureTests
 
     // tests/consumers are projects outside of the tree: they use packages, and are copied away before they are built.
     private static IEnumerable<(string Name, XDocument Project)> Projects(string folder) =>
-        Directory.GetFiles(Path.Combine(CliProcess.Repository, folder), "*.csproj", SearchOption.AllDirectories)
+        Directory.GetFiles(Path.Combine(Repository.Root, folder), "*.csproj", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}consumers{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
             .Select(f => (Path.GetFileNameWithoutExtension(f), XDocument.Load(f)));
 
@@ -58,7 +59,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void EveryProjectIsInTheSolution()
     {
-        var solution = File.ReadAllText(Path.Combine(CliProcess.Repository, "XClr.Vulkan.sln"));
+        var solution = File.ReadAllText(Path.Combine(Repository.Root, "XClr.Vulkan.sln"));
         Assert.All(Projects("src").Concat(Projects("tests")), p => Assert.Contains($"\"{p.Name}\"", solution));
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using SkiaSharp;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -92,7 +93,7 @@ public sealed class BenchTests
     public void AnEditedShaderIsMeasuredWithoutABuildAndABrokenOneIsADataErrorWithItsLine()
     {
         using var folder = new TemporaryFolder();
-        CliProcess.Run("cp", ["-r", Path.Combine(CliProcess.Repository, "shaders"), folder.Path]).Expect(0);
+        CliProcess.Run("cp", ["-r", Path.Combine(Repository.Root, "shaders"), folder.Path]).Expect(0);
         var edited = folder.File("shaders/pool/globalavgpool_fwd.glsl");
         File.WriteAllText(edited, File.ReadAllText(edited).Replace("main() {", "main() { if (gl_NumWorkGroups.x == 4321) return;", StringComparison.Ordinal));
         string[] bench = ["bench", "forward", "--arch", "resnet18", "--image-size", "32", "--rows", "1", "--repeats", "1", "--shader-dir", folder.File("shaders")];
@@ -107,7 +108,7 @@ public sealed class BenchTests
     public async Task WatchMeasuresAgainAfterAnEdit()
     {
         using var folder = new TemporaryFolder();
-        CliProcess.Run("cp", ["-r", Path.Combine(CliProcess.Repository, "shaders"), folder.Path]).Expect(0);
+        CliProcess.Run("cp", ["-r", Path.Combine(Repository.Root, "shaders"), folder.Path]).Expect(0);
         var edited = folder.File("shaders/pool/globalavgpool_fwd.glsl");
         var info = new ProcessStartInfo(CliProcess.Program, ["bench", "forward", "--arch", "resnet18", "--image-size", "32", "--rows", "1", "--repeats", "1", "--shader-dir", folder.File("shaders"), "--watch"])
         { RedirectStandardError = true, RedirectStandardOutput = true };

@@ -2,6 +2,7 @@ using System.Text.Json;
 using XClr.Data;
 using XClr.Nn;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -51,7 +52,7 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void WeightsOfPyTorchAreTrainedOnAndSaidWhatWasMadeOfThem()
     {
-        var weights = Path.Combine(CliProcess.Repository, "tests", "Golden", "data", "torch", "resnet18.pth");
+        var weights = Path.Combine(Repository.Root, "tests", "Golden", "data", "torch", "resnet18.pth");
         var said = CliProcess.Run(["train", .. TinySet.Write(folder), .. TinySet.Network, "--run-dir", Run, "--steps", "1", "--init-weights", weights]).Expect(0).Errors;
         Assert.Contains($"weights of {weights}: 120 tensors; found under 'state_dict'; prefix 'module.' removed; F16 converted to F32", said);
         Embed(weights, "--stem", "small", "--image-size", "8").Expect(0);
@@ -112,7 +113,7 @@ public sealed class CheckpointTests : IDisposable
     {
         Train();
         var commit = CliProcess.Run("inspect", Run, "--json").Expect(0).Json.GetProperty("state").GetProperty("commit");
-        if (Path.Exists(Path.Combine(CliProcess.Repository, ".git")))
+        if (Path.Exists(Path.Combine(Repository.Root, ".git")))
             Assert.Matches("^[0-9a-f]{40}$", commit.GetString());
         else
             Assert.Equal(JsonValueKind.Null, commit.ValueKind);

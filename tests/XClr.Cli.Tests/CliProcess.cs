@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -22,12 +23,9 @@ internal static class CliProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
-    /// <summary>The repository's root, found by its solution.</summary>
-    public static string Repository { get; } = FindRepository();
-
     public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "xclr");
 
-    public static string Script { get; } = Path.Combine(Repository, "xclr");
+    public static string Script { get; } = Path.Combine(Repository.Root, "xclr");
 
     /// <summary>Runs the program.</summary>
     public static CliResult Run(params string[] args) => Start(Program, args).Result();
@@ -80,13 +78,5 @@ internal static class CliProcess
             }
             return new CliResult(Process.ExitCode, output.Result, errors.Result);
         }
-    }
-
-    private static string FindRepository()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "XClr.Vulkan.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"No XClr.Vulkan.sln above {AppContext.BaseDirectory}.");
-        return folder;
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using XClr.Nn;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -11,7 +12,7 @@ public sealed class ParityTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    private static string Golden(string name) => Path.Combine(CliProcess.Repository, "tests", "Golden", "data", "optimizer", name);
+    private static string Golden(string name) => Path.Combine(Repository.Root, "tests", "Golden", "data", "optimizer", name);
 
     [Theory]
     [InlineData("sgd-nesterov-clip.safetensors")]

@@ -1,4 +1,5 @@
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -10,7 +11,7 @@ public sealed class ReadmeTests
     private static IEnumerable<string> Commands()
     {
         var inside = false;
-        foreach (var line in File.ReadLines(Path.Combine(CliProcess.Repository, "README.md")))
+        foreach (var line in File.ReadLines(Path.Combine(Repository.Root, "README.md")))
         {
             if (line.StartsWith(Fence, StringComparison.Ordinal))
                 inside = line == Fence + "sh";
@@ -37,7 +38,7 @@ public sealed class ReadmeTests
             var shortened = command == "./xclr demo"
                 ? $"{command} --steps 2 --arch resnet18 --width 0.0625 --batch-size 8 --run-dir {folder.File("run")}"
                 : command;
-            var result = CliProcess.Run("bash", ["-c", shortened], CliProcess.Repository).Expect(0);
+            var result = CliProcess.Run("bash", ["-c", shortened], Repository.Root).Expect(0);
             Assert.NotEmpty(result.Output);
             if (command == "./xclr demo")
                 Assert.Matches("k-NN top-1 accuracy +0\\.[0-9]+ +0\\.[0-9]+", result.Output);

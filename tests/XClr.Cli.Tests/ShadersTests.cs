@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -9,8 +10,8 @@ public sealed class ShadersTests
 
     // A source whose storage is 16 bits is two kernels: fp16's and bf16's.
     private static string[] FromSources() =>
-        [.. Directory.GetFiles(Path.Combine(CliProcess.Repository, "shaders"), "*.comp", SearchOption.AllDirectories)
-            .Select(f => Path.ChangeExtension(Path.GetRelativePath(Path.Combine(CliProcess.Repository, "shaders"), f), null).Replace('\\', '/'))
+        [.. Directory.GetFiles(Path.Combine(Repository.Root, "shaders"), "*.comp", SearchOption.AllDirectories)
+            .Select(f => Path.ChangeExtension(Path.GetRelativePath(Path.Combine(Repository.Root, "shaders"), f), null).Replace('\\', '/'))
             .SelectMany(n => n.EndsWith("_f16", StringComparison.Ordinal) ? [n, n[..^"f16".Length] + "bf16"] : n.EndsWith("_coopmat", StringComparison.Ordinal) ? [n, n + "_bf16"] : (string[])[n])
             .Order(StringComparer.Ordinal)];
 

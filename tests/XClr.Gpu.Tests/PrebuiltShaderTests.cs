@@ -7,7 +7,7 @@ namespace XClr.Gpu.Tests;
 /// <summary>shaders/prebuilt/ holds what make.sh made of the sources as they are now.</summary>
 public class PrebuiltShaderTests
 {
-    private static readonly string Shaders = Path.Combine(GoldenFile.RepositoryRoot(), "shaders");
+    private static readonly string Shaders = Path.Combine(Repository.Root, "shaders");
 
     [Fact]
     public void No_prebuilt_shader_is_older_than_its_sources()

@@ -17,7 +17,7 @@ public sealed class ShaderFolderTests : IDisposable
         foreach (var family in new[] { "pointwise", "common" })
         {
             Directory.CreateDirectory(Path.Combine(folder, family));
-            foreach (var file in Directory.GetFiles(Path.Combine(GoldenFile.RepositoryRoot(), "shaders", family)))
+            foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "shaders", family)))
             {
                 File.Copy(file, Path.Combine(folder, family, Path.GetFileName(file)));
             }

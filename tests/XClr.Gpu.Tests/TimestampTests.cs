@@ -77,7 +77,7 @@ public class TimestampTests
     [Fact]
     public void Query_commands_are_recorded_in_one_file()
     {
-        var folder = Path.Combine(GoldenFile.RepositoryRoot(), "src");
+        var folder = Path.Combine(Repository.Root, "src");
         var files = Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal));
         Assert.Equal(["TimestampQueries.cs"], files.Where(f => File.ReadAllText(f) is var text && (text.Contains("CmdWriteTimestamp", StringComparison.Ordinal)
             || text.Contains("CmdResetQueryPool", StringComparison.Ordinal) || text.Contains("CmdBeginQuery", StringComparison.Ordinal))).Select(Path.GetFileName));

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Nn.Tests;
 
@@ -115,10 +116,7 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void AFileWrittenByNumpyIsRead()
     {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "XClr.Vulkan.sln")))
-            root = root.Parent ?? throw new InvalidOperationException("the tests run outside the repository");
-        using var file = SafetensorsFile.Open(Path.Combine(root.FullName, "tests", "Golden", "data", "optimizer", "sgd.safetensors"));
+        using var file = GoldenFile.Open("optimizer/sgd.safetensors");
         file.Require("conv.weight", 5, 3, 3, 3);
         Assert.Equal([3L], file.ReadInt64("step"));
         // The scale runs into its clamp, ln 100, in this golden.

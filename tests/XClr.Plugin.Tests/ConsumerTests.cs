@@ -8,7 +8,6 @@ namespace XClr.Plugin.Tests;
 /// <summary>Projects outside the tree that use what `dotnet pack` and `cmake --install` give.</summary>
 public sealed class ConsumerTests : IDisposable
 {
-    private static readonly string Root = GoldenFile.RepositoryRoot();
     private readonly string folder = Directory.CreateTempSubdirectory("xclr-consumer").FullName;
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
@@ -21,7 +20,7 @@ public sealed class ConsumerTests : IDisposable
         string[] names = ["Gpu", "Nn", "Data", "Text", "Train"];
         foreach (var name in names)
         {
-            Run(Root, "dotnet", "pack", $"src/XClr.{name}", "-c", "Release", "--no-build", "-nologo", "-v", "quiet", "-nodeReuse:false", "-o", feed);
+            Run(Repository.Root, "dotnet", "pack", $"src/XClr.{name}", "-c", "Release", "--no-build", "-nologo", "-v", "quiet", "-nodeReuse:false", "-o", feed);
             var files = Entries(Path.Combine(feed, $"XClr.{name}.0.1.0.nupkg"));
             Assert.Contains($"lib/net10.0/XClr.{name}.dll", files);
             Assert.Contains($"lib/net10.0/XClr.{name}.xml", files);
@@ -42,7 +41,7 @@ public sealed class ConsumerTests : IDisposable
         _ = TestDevices.Get(TestDevices.Lavapipe);
         Skip.IfNot(File.Exists(Path.Combine(PublishedPlugin.Folder, "libxclr.so")), "libxclr.so is not published");
         var prefix = Path.Combine(folder, "prefix");
-        Run(Root, "cmake", "--install", "build", "--prefix", prefix);
+        Run(Repository.Root, "cmake", "--install", "build", "--prefix", prefix);
         CopyOf("cmake");
         Run(folder, "cmake", "-S", ".", "-B", "build", $"-DCMAKE_PREFIX_PATH={prefix}");
         Run(folder, "cmake", "--build", "build");
@@ -51,7 +50,7 @@ public sealed class ConsumerTests : IDisposable
 
     private void CopyOf(string consumer)
     {
-        foreach (var file in Directory.GetFiles(Path.Combine(Root, "tests", "consumers", consumer)))
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "tests", "consumers", consumer)))
         {
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         }

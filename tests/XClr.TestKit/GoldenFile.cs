@@ -10,18 +10,5 @@ public static class GoldenFile
     public static SafetensorsFile Open(string path) => SafetensorsFile.Open(PathOf(path));
 
     /// <summary>Where a golden file lies.</summary>
-    public static string PathOf(string path) => Path.Combine(RepositoryRoot(), "tests", "Golden", "data", path);
-
-    /// <summary>The folder of XClr.Vulkan.sln.</summary>
-    public static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "XClr.Vulkan.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-        throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} holds XClr.Vulkan.sln.");
-    }
+    public static string PathOf(string path) => Path.Combine(Repository.Root, "tests", "Golden", "data", path);
 }

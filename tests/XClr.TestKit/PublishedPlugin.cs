@@ -4,13 +4,13 @@ namespace XClr.TestKit;
 public static class PublishedPlugin
 {
     /// <summary>Where it is published.</summary>
-    public static string Folder { get; } = Path.Combine(GoldenFile.RepositoryRoot(), "build", "plugin");
+    public static string Folder { get; } = Path.Combine(Repository.Root, "build", "plugin");
 
     /// <summary>Where the samples' sources are.</summary>
-    public static string Samples { get; } = Path.Combine(GoldenFile.RepositoryRoot(), "native", "samples");
+    public static string Samples { get; } = Path.Combine(Repository.Root, "native", "samples");
 
     /// <summary>Publishes it, where its sources have changed.</summary>
-    public static void Publish() => Programs.Run(Path.Combine(GoldenFile.RepositoryRoot(), "xclr"), "publish", "--library");
+    public static void Publish() => Programs.Run(Path.Combine(Repository.Root, "xclr"), "publish", "--library");
 
     /// <summary>Compiles a sample, which finds the library where it is published. Returns the program.</summary>
     public static string Compile(string sample, string folder, string library)

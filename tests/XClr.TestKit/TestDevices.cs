@@ -109,7 +109,7 @@ public static class TestDevices
         SetEnv("VK_ADD_DRIVER_FILES", Path.Combine(ChromiumFolder, "vk_swiftshader_icd.json"));
         // Old lavapipes do not know the vector width in their cache's keys: each width gets a cache of its own.
         var width = Environment.GetEnvironmentVariable("LP_NATIVE_VECTOR_WIDTH") ?? "default";
-        SetEnv("MESA_SHADER_CACHE_DIR", Directory.CreateDirectory(Path.Combine(GoldenFile.RepositoryRoot(), "build", "shader-cache", width)).FullName);
+        SetEnv("MESA_SHADER_CACHE_DIR", Directory.CreateDirectory(Path.Combine(Repository.Root, "build", "shader-cache", width)).FullName);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         return true;
     }

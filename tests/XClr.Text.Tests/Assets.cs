@@ -1,4 +1,5 @@
 using System.Text.Json;
+using XClr.TestKit;
 
 namespace XClr.Text.Tests;
 
@@ -10,11 +11,10 @@ internal static class Assets
 {
     public static string StaticModel => Path.Combine(AppContext.BaseDirectory, "Models", CaptionEmbedder.Default);
 
-    /// <summary>A folder of the text encoders' assets: XCLR_ASSETS, or ../shared/assets from the repository root.</summary>
+    /// <summary>A folder of the text encoders' assets.</summary>
     public static string TextEncoder(string name)
     {
-        var root = Environment.GetEnvironmentVariable("XCLR_ASSETS") ?? Path.Combine(RepositoryRoot(), "..", "shared", "assets");
-        var path = Path.GetFullPath(Path.Combine(root, "text-encoder", name));
+        var path = Path.Combine(Repository.Assets, "text-encoder", name);
         Skip.IfNot(Path.Exists(path), $"no {path}");
         return path;
     }
@@ -27,13 +27,5 @@ internal static class Assets
             i.TryGetProperty("what", out var what) ? what.GetString()! : "", i.GetProperty("text").GetString()!,
             [.. i.GetProperty("ids").EnumerateArray().Select(x => x.GetInt32())],
             [.. i.GetProperty("embedding").EnumerateArray().Select(x => x.GetSingle())]))];
-    }
-
-    public static string RepositoryRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "XClr.Vulkan.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no XClr.Vulkan.sln above {AppContext.BaseDirectory}");
-        return folder;
     }
 }

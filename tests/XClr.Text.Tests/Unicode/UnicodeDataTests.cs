@@ -2,13 +2,14 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using XClr.Text.Unicode;
+using XClr.TestKit;
 
 namespace XClr.Text.Tests;
 
 public class UnicodeDataTests
 {
     private static JsonElement Golden { get; } = JsonDocument.Parse(
-        File.ReadAllBytes(Path.Combine(Assets.RepositoryRoot(), "tests", "Golden", "text", "unicode.json"))).RootElement;
+        File.ReadAllBytes(Path.Combine(Repository.Root, "tests", "Golden", "text", "unicode.json"))).RootElement;
 
     [Fact]
     public void EveryCodePointDecomposesAndLowersAsInPythonsTables()

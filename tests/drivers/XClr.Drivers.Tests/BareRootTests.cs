@@ -26,7 +26,7 @@ public sealed class BareRootTests(ITestOutputHelper output) : IDisposable
             File.WriteAllBytes(photo, data.ToArray());
         }
         // The repository is mounted into the root; what it was built with may lie in it.
-        var there = DriverRoot.Bare("find", "/", "-path", DriverRoot.Repository, "-prune", "-o", "-path", "/proc", "-prune", "-o", "(", "-name", "dotnet", "-type", "f", "-o", "-name", "libhostfxr*", "-o", "-name", "libcoreclr*", "-o", "-name", "libicu*", ")", "-print");
+        var there = DriverRoot.Bare("find", "/", "-path", Repository.Root, "-prune", "-o", "-path", "/proc", "-prune", "-o", "(", "-name", "dotnet", "-type", "f", "-o", "-name", "libhostfxr*", "-o", "-name", "libcoreclr*", "-o", "-name", "libicu*", ")", "-print");
         Assert.True(there is { ExitCode: 0, Output: "" }, $"exit code {there.ExitCode}: {there.Output}{there.Errors}");
         var run = DriverRoot.Bare("sh", "-ec", $"{frames} 3 2000 /tmp/run; {minimal} /tmp/run {photo} {photo}");
         output.WriteLine(run.Output);

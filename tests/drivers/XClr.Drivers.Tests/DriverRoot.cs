@@ -12,17 +12,14 @@ internal static class DriverRoot
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
-    /// <summary>The repository's root.</summary>
-    public static string Repository { get; } = GoldenFile.RepositoryRoot();
-
     /// <summary>Where the root and its results lie.</summary>
-    public static string Build { get; } = Path.Combine(Repository, "build", "drivers");
+    public static string Build { get; } = Path.Combine(Repository.Root, "build", "drivers");
 
     /// <summary>Version of the Mesa package in the root.</summary>
     public static string Mesa => File.ReadAllText(Path.Combine(Build, "mesa.version")).Trim();
 
     /// <summary>Version of Mesa on which no kernel spilled.</summary>
-    public static string LockedMesa => File.ReadAllText(Path.Combine(Repository, "tests", "drivers", "mesa.lock")).Trim();
+    public static string LockedMesa => File.ReadAllText(Path.Combine(Repository.Root, "tests", "drivers", "mesa.lock")).Trim();
 
     /// <summary>Skips the calling test where there is no root, or no shim for this device.</summary>
     public static void Require(string device)
@@ -41,7 +38,7 @@ internal static class DriverRoot
 
     private static RootRun Run(string first, string[] rest)
     {
-        var info = new ProcessStartInfo(Path.Combine(Repository, "tests", "drivers", "in_root.sh"), [first, .. rest])
+        var info = new ProcessStartInfo(Path.Combine(Repository.Root, "tests", "drivers", "in_root.sh"), [first, .. rest])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -1,3 +1,4 @@
+using XClr.TestKit;
 using Xunit;
 
 namespace XClr.Drivers.Tests;
@@ -11,7 +12,7 @@ public sealed class PortabilityTests
         var made = new Portability(DeviceBuild.Precisions.ToDictionary(p => p, p => (IReadOnlyList<DeviceBuild>)[.. DeviceBuild.DevicesOf(p).Select(d => DeviceBuild.Of(d, p))])).Write();
         var file = Path.Combine(DriverRoot.Build, "portability.md");
         File.WriteAllText(file, made);
-        var committed = File.ReadAllText(Path.Combine(DriverRoot.Repository, "docs", "portability.md"));
+        var committed = File.ReadAllText(Path.Combine(Repository.Root, "docs", "portability.md"));
         Assert.True(Portability.Structure(committed).SequenceEqual(Portability.Structure(made)), $"docs/portability.md does not list what the matrix found; copy {file} there");
     }
 
