@@ -96,6 +96,7 @@ void write_columns(int m0, int k0, uint x) {
 #ifdef NORM_SUMS
         ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
         if (MASK == 1u) ofY[slot] = READ_OCTET(normY, normY8, p.at, k);
+        if (MASK == 4u) ofY[slot].x = open_bits(p.at);
 #endif
       }
     }
@@ -109,6 +110,10 @@ void write_columns(int m0, int k0, uint x) {
       if (MASK == 1u) {
         yLow = from_words(ofY[slot].xy);
         yHigh = from_words(ofY[slot].zw);
+      }
+      if (MASK == 4u) {
+        yLow = of_bits(ofY[slot].x);
+        yHigh = of_bits(ofY[slot].x >> 4);
       }
       if (ACCUMULATE) v = Octet(v.low + from_words(old[slot].xy), v.high + from_words(old[slot].zw));
       uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, yLow, normLow)), to_words(open_gradient(v.high, xHigh, yHigh, normHigh)));

@@ -75,7 +75,7 @@ void write_out(int m0, int column, int rowGroup, int lane) {
       if (ACCUMULATE) v += LOAD(y, o);
 #ifdef NORM_SUMS
       vec4 x = ACTIVATION(normX, o);
-      v = STORED(open_gradient(v, x, MASK == 1u ? ACTIVATION(normY, o) : vec4(0), n));
+      v = STORED(open_gradient(v, x, MASK == 4u ? of_bits(open_bits(o)) : MASK == 1u ? ACTIVATION(normY, o) : vec4(0), n));
       add_to(normSums[j], v, x, n);
 #else
       v = STORED(NORM == 4u ? rectified(v) : v);

@@ -2,7 +2,8 @@
 // x, residual, y: [m, 4*quads]; gamma, beta, mean, spread: [4*quads]. spread is invStd, or with eps >= 0 the variance (inference).
 // RESIDUAL: 0 none, 1 added as it is, 2 normalised as it is loaded, by residualScale, residualShift: [4*quads].
 // affine = 0: gamma = 1, beta = 0 and the bindings are not read. y may be x or residual.
-// Dispatch: one share of rows per lane (rows.glsl). Traffic: reads x (and residual), writes y.
+// OPEN: also the signs of y as stored, for the backward pass: bit 4 (quad % 8) + c of open[row * quads / 8 + quad / 8] is one where the ReLU lets the gradient through. quads: a multiple of 8; rows: at most 8.
+// Dispatch: one share of rows per lane (rows.glsl). Traffic: reads x (and residual), writes y (and a bit for each value).
 #include "grid.glsl"
 #include "quad.glsl"
 #include "rows.glsl"
@@ -19,10 +20,19 @@ READ_QUADS(5, Spread, spread);
 READ_QUADS(6, ResidualScale, residualScale);
 READ_QUADS(7, ResidualShift, residualShift);
 WRITE_ACTIVATIONS(8, Y, y);
+#ifdef OPEN
+layout(std430, set = 0, binding = 9) writeonly buffer Open { uint open[]; };
+shared uint signs[LANES];  // four bits for each row of a lane
+uint signs_of(vec4 v) { return uint(dot(mix(vec4(1, 2, 4, 8), vec4(0), lessThanEqual(v, vec4(0))), vec4(1))); }
+#endif
 
 void main() {
   Share s = share_of_rows(flat_invocation(), m, quads, rows);
+#ifdef OPEN
+  uint own = 0, n = 0;
+#else
   if (s.first >= s.end) return;
+#endif
   vec4 center[COLUMNS], scale[COLUMNS], shift[COLUMNS], otherScale[COLUMNS], otherShift[COLUMNS];
   for (uint k = 0; k < COLUMNS; k++) {
     uint c = min(COLUMN(s, k), quads - 1);
@@ -41,7 +51,21 @@ void main() {
       vec4 v = batchnorm(ACTIVATION(x, i), center[k], scale[k], shift[k]);
       if (RESIDUAL == 1) v += ACTIVATION(residual, i);
       if (RESIDUAL == 2) v += normalised(ACTIVATION(residual, i), otherScale[k], otherShift[k]);
-      STORE(y, i, mix(v, vec4(lower), lessThan(v, vec4(lower))));
+      v = mix(v, vec4(lower), lessThan(v, vec4(lower)));
+      STORE(y, i, v);
+#ifdef OPEN
+      own |= signs_of(STORED(v)) << 4 * n++;
+#endif
     }
   }
+#ifdef OPEN
+  // Of eight neighbouring lanes, which have the same rows, each puts the word of one row together.
+  uint lane = gl_LocalInvocationIndex, mine = lane % 8, row = s.first + mine * s.step;
+  signs[lane] = own;
+  barrier();
+  if (mine >= rows || row >= s.end) return;
+  uint word = 0;
+  for (uint i = 0; i < 8; i++) word |= (signs[lane - mine + i] >> 4 * mine & 15u) << 4 * i;
+  open[(row * quads + s.quad) / 8] = word;
+#endif
 }

@@ -26,7 +26,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     private readonly int channels = ModelSpec.Stored(spec.OutChannels);
     private ConvGeometry geometry;
     private LayerOutput input;
-    private Tensor? convolved, mean, invStd, y;
+    private Tensor? convolved, mean, invStd, y, signs;
     private NormOnLoad? onLoad;
     private ReluMask mask;
 
@@ -35,6 +35,9 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     private BatchNormState Norm => working.Norm(spec.Norm);
 
     private NormPass Pass => new(convolved!, Norm, mean!, invStd!, mask, y, mask == ReluMask.OnLoad ? onLoad : null);
+
+    // For the data gradient that is the gradient of this layer's output.
+    private NormPass PassAbove => signs is null ? Pass : Pass with { Mask = ReluMask.FromBits, Y = signs };
 
     /// <summary>Whether this layer takes an input that is yet to be normalised.</summary>
     public bool NormalisesOnLoad(DeviceCaps caps) => Conv2dOp.NormalisesOnLoad(caps, spec.Kernel * spec.Kernel, channels);
@@ -64,7 +67,8 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         }
         (mask, onLoad) = (!relu ? ReluMask.None : residual is null ? ReluMask.Recomputed : ReluMask.FromOutput, null);
         y = gpu.NewTensor("y", convolved.Shape, type: convolved.Type);
-        BatchNormOp.Normalize(gpu, convolved, Norm, mean, invStd, y, relu, residual?.Values, residual?.OnLoad);
+        signs = mask == ReluMask.FromOutput ? BatchNormOp.Signs(gpu, y) : null;
+        BatchNormOp.Normalize(gpu, convolved, Norm, mean, invStd, y, relu, residual?.Values, residual?.OnLoad, signs);
         return new(y);
     }
 
@@ -82,7 +86,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     {
         onLoad = new NormOnLoad(gpu.NewTensor("scale", new Shape(channels)), gpu.NewTensor("shift", new Shape(channels)), relu);
         BatchNormOp.ScaleShift(gpu, Norm, mean, invStd, onLoad.Scale, onLoad.Shift);
-        (mask, y) = (relu ? ReluMask.OnLoad : ReluMask.None, null);
+        (mask, y, signs) = (relu ? ReluMask.OnLoad : ReluMask.None, null, null);
         return new(values, onLoad);
     }
 
@@ -117,6 +121,6 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     {
         using var layer = gpu.Layer(spec.Conv);
         var dx = sum ?? gpu.NewTensor("dx", input.Values.Shape, type: input.Values.Type);
-        return new(dx, Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, accumulateData: sum is not null, working.AddsGradients, below?.Pass));
+        return new(dx, Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, accumulateData: sum is not null, working.AddsGradients, below?.PassAbove));
     }
 }

@@ -21,12 +21,15 @@ public static class BatchNormOp
     private static readonly Kernel<MergeParams> Merge = new("norm/batchnorm_merge", reads: 1, writes: 4);
     private static readonly Kernel<MergeParams> MergeWord = new("norm/batchnorm_merge_word", reads: 1, writes: 4, texels: 1);
     private static readonly KernelVariants<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 8, writes: 1, texels: 8);
+    private static readonly KernelVariants<FwdParams> FwdOpen = new("norm/batchnorm_fwd_open", reads: 8, writes: 2, texels: 0, hasWord: false);
     private static readonly Kernel<ScaleParams> Scale = new("norm/batchnorm_scale", reads: 4, writes: 2);
     private static readonly KernelVariants<ReduceParams> Reduce = new("norm/batchnorm_bwd_reduce", reads: 7, writes: 1, texels: 7);
     private static readonly KernelVariants<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2, texels: 7);
     private static readonly Kernel<SumParams> Sum = new("norm/batchnorm_bwd_params", reads: 1, writes: 3);
     private static readonly Kernel<SumParams> SumWord = new("norm/batchnorm_bwd_params_word", reads: 1, writes: 3, texels: 1);
     private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1, texels: 8);
+
+    private const int SignsPerWord = 32;
 
     /// <summary>Tells the forward kernels that the spread they are given is invStd already.</summary>
     private const float SpreadIsInvStd = -1;
@@ -85,13 +88,21 @@ public static class BatchNormOp
         }
     }
 
-    /// <summary>y = gamma (x - mean) invStd + beta, plus residual and ReLU, with given statistics.</summary>
-    public static void Normalize(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, NormOnLoad? residualOnLoad = null) =>
-        Apply(gpu, x, state, mean, invStd, SpreadIsInvStd, y, relu, residual, residualOnLoad);
+    /// <summary>y = gamma (x - mean) invStd + beta, plus residual and ReLU, with given statistics. <paramref name="signs"/>: from <see cref="Signs"/>, is filled.</summary>
+    public static void Normalize(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, NormOnLoad? residualOnLoad = null, Tensor? signs = null) =>
+        Apply(gpu, x, state, mean, invStd, SpreadIsInvStd, y, relu, residual, residualOnLoad, signs);
+
+    /// <summary>
+    /// A tensor for the signs of y [...,C], a bit for each value, which a data gradient reads in y's place (<see cref="ReluMask.FromBits"/>): [...,C/32] words. Null where C is no multiple of 32, and on CPU drivers, whose data
+    /// gradients mask nothing.
+    /// </summary>
+    public static Tensor? Signs(Recorder gpu, Tensor y) => gpu.Caps.CpuKernels || y.Shape.Dims[^1] % SignsPerWord != 0
+        ? null
+        : gpu.NewTensor($"{y.Name}.signs", new Shape([.. y.Shape.Dims[..^1], y.Shape.Dims[^1] / SignsPerWord]), type: DType.UInt32);
 
     /// <summary>Inference forward: the same with the running statistics.</summary>
     public static void Infer(Recorder gpu, Tensor x, BatchNormState state, Tensor y, bool relu, Tensor? residual = null) =>
-        Apply(gpu, x, state, state.RunningMean, state.RunningVar, state.Eps, y, relu, residual, null);
+        Apply(gpu, x, state, state.RunningMean, state.RunningVar, state.Eps, y, relu, residual, null, null);
 
     /// <summary>The normalisation as y = x scale + shift for an op that applies it while it loads x; scale, shift: [C], from batch statistics.</summary>
     public static void ScaleShift(Recorder gpu, BatchNormState state, Tensor mean, Tensor invStd, Tensor scale, Tensor shift) =>
@@ -111,24 +122,25 @@ public static class BatchNormOp
             reads: [state.Gamma ?? mean, state.Beta ?? mean, mean, spread], writes: [scale, shift], new DispatchCost(4.0 * c), $"{c}");
     }
 
-    private static void Apply(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor spread, float eps, Tensor y, bool relu, Tensor? residual, NormOnLoad? residualOnLoad)
+    private static void Apply(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor spread, float eps, Tensor y, bool relu, Tensor? residual, NormOnLoad? residualOnLoad, Tensor? signs)
     {
         var (m, c) = RowWork.Require2D(x);
         RequireVectors(c, state, mean, spread);
         Shape.Require(x.Shape.Dims, y);
         Shape.Require(x.Shape.Dims, residual ?? x);
         residualOnLoad?.Require(c);
-        var kernel = Fwd.For(gpu, RowWork.Storage(x, residual ?? x, y)).With(residual is null ? 0u : residualOnLoad is null ? 1u : 2u);
-        var (flatX, flatR, flatY) = (RowWork.Flat(x), RowWork.Flat(residual ?? x), RowWork.Flat(y));
+        var storage = RowWork.Storage(x, residual ?? x, y);
+        var kernel = (signs is null ? Fwd.For(gpu, storage) : FwdOpen.Portable(storage)).With(residual is null ? 0u : residualOnLoad is null ? 1u : 2u);
+        var (flatX, flatR, flatY, flatSigns) = (RowWork.Flat(x), RowWork.Flat(residual ?? x), RowWork.Flat(y), signs is null ? null : RowWork.Flat(signs));
         var quads = (uint)c / 4;
-        foreach (var (start, count) in gpu.RowRuns(flatX, flatR, flatY))
+        foreach (var (start, count) in gpu.RowRuns(flatX, flatR, flatY, flatSigns ?? flatY))
         {
             var rows = RowWork.RowsPerLane(gpu, count, quads);
             gpu.Dispatch(kernel, RowWork.Groups(gpu, count, quads, rows),
                 new((uint)count, quads, rows, Affine(state), eps, relu ? 0 : float.NegativeInfinity),
                 reads: [flatX.Rows(start, count), flatR.Rows(start, count), state.Gamma ?? mean, state.Beta ?? mean, mean, spread, residualOnLoad?.Scale ?? mean, residualOnLoad?.Shift ?? mean],
-                writes: [flatY.Rows(start, count)],
-                new DispatchCost(4.0 * count * c, (residual is null ? 2L : 3L) * count * c * Tensor.SizeOf(x.Type)), $"{count}x{c}");
+                writes: flatSigns is null ? [flatY.Rows(start, count)] : [flatY.Rows(start, count), flatSigns.Rows(start, count)],
+                new DispatchCost(4.0 * count * c, (residual is null ? 2L : 3L) * count * c * Tensor.SizeOf(x.Type) + (signs is null ? 0 : count * c / 8)), $"{count}x{c}");
         }
     }
 
@@ -231,6 +243,10 @@ public static class BatchNormOp
         if (mask == ReluMask.FromOutput && y is null)
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y.");
+        }
+        if (mask == ReluMask.FromBits)
+        {
+            throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from bits is for data gradients.");
         }
         if (mask == ReluMask.OnLoad != onLoad is not null)
         {

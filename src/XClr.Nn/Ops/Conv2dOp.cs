@@ -93,7 +93,7 @@ public static class Conv2dOp
     private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, bool accumulate, NormPass? norm)
     {
         var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, accumulate, norm?.Mask));
-        var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X)).ToList();
+        var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X, norm.Y ?? norm.X)).ToList();
         long Blocks(ResidueClass c, int images) => CeilDiv((long)images * c.Rows * c.Columns, Conv2dKernels.TileRows);
         var partials = norm is null
             ? null

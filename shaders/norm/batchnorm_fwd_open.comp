@@ -1,0 +1,5 @@
+#version 450
+#define LANES 256
+#define OPEN
+#extension GL_GOOGLE_include_directive : require
+#include "batchnorm_fwd.glsl"
