@@ -96,7 +96,7 @@ void write_columns(int m0, int k0, uint x) {
 #ifdef NORM_SUMS
         ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
         if (MASK == 1u) ofY[slot] = READ_OCTET(normY, normY8, p.at, k);
-        if (MASK == 4u) ofY[slot].x = open_bits(p.at);
+        if (MASK == 4u) ofY[slot].x = open_bits(p.at, k);
 #endif
       }
     }
@@ -106,17 +106,18 @@ void write_columns(int m0, int k0, uint x) {
       uint slot = i % IN_FLIGHT * STRIP_ROWS + r;
       Octet v = staged(staged_row() + r * ROW_STEP);
 #ifdef NORM_SUMS
-      vec4 xLow = from_words(ofX[slot].xy), xHigh = from_words(ofX[slot].zw), yLow = vec4(0), yHigh = vec4(0);
+      vec4 xLow = from_words(ofX[slot].xy), xHigh = from_words(ofX[slot].zw);
+      bvec4 closedLow = bvec4(false), closedHigh = closedLow;
       if (MASK == 1u) {
-        yLow = from_words(ofY[slot].xy);
-        yHigh = from_words(ofY[slot].zw);
+        closedLow = closed_by(from_words(ofY[slot].xy));
+        closedHigh = closed_by(from_words(ofY[slot].zw));
       }
       if (MASK == 4u) {
-        yLow = of_bits(ofY[slot].x);
-        yHigh = of_bits(ofY[slot].x >> 4);
+        closedLow = closed_by(ofY[slot].x, 0u);
+        closedHigh = closed_by(ofY[slot].x, 4u);
       }
       if (ACCUMULATE) v = Octet(v.low + from_words(old[slot].xy), v.high + from_words(old[slot].zw));
-      uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, yLow, normLow)), to_words(open_gradient(v.high, xHigh, yHigh, normHigh)));
+      uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, closedLow, normLow)), to_words(open_gradient(v.high, xHigh, closedHigh, normHigh)));
       uvec4 counted = p.inside ? words : uvec4(0);
       vec4 a = from_words(counted.xy), b = from_words(counted.zw);
       low = Pair(low.first + a, low.second + a * (xLow - normLow.center));

@@ -75,7 +75,10 @@ void write_out(int m0, int column, int rowGroup, int lane) {
       if (ACCUMULATE) v += LOAD(y, o);
 #ifdef NORM_SUMS
       vec4 x = ACTIVATION(normX, o);
-      v = STORED(open_gradient(v, x, MASK == 4u ? of_bits(open_bits(o)) : MASK == 1u ? ACTIVATION(normY, o) : vec4(0), n));
+      bvec4 closed = bvec4(false);
+      if (MASK == 1u) closed = closed_by(ACTIVATION(normY, o));
+      if (MASK == 4u) closed = closed_by(open_bits(o, k), 0u);
+      v = STORED(open_gradient(v, x, closed, n));
       add_to(normSums[j], v, x, n);
 #else
       v = STORED(NORM == 4u ? rectified(v) : v);

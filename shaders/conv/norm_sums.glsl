@@ -17,13 +17,14 @@ Norm norm_of(int k) {
   return Norm(mean[k], MASK == 3u ? gamma[k] : inverse * gamma[k], beta[k]);
 }
 
-// For mask 4 the bits of quad `at` and, above them, of the next: at is even, or the next is not looked at.
-uint open_bits(int at) { return normOpen[at >> 3] >> 4 * (at & 7); }
-vec4 of_bits(uint bits) { return vec4(uvec4(bits, bits >> 1, bits >> 2, bits >> 3) & 1u); }
+// For mask 4 the bits of quad `at`, of column k, and, above them, of the next: at is even, or the next is not looked at.
+uint open_bits(int at, int k) { return normOpen[at >> 3] >> 4 * (k & 7); }
+bvec4 closed_by(uint bits, uint first) { return equal(uvec4(bits) & uvec4(1, 2, 4, 8) << first, uvec4(0)); }
+bvec4 closed_by(vec4 y) { return lessThanEqual(y, vec4(0)); }
 
-// y: of normY, for mask 1, or of its bits for mask 4.
-vec4 open_gradient(vec4 g, vec4 x, vec4 y, Norm n) {
-  if (MASK == 1u || MASK == 4u) return mix(g, vec4(0), lessThanEqual(y, vec4(0)));
+// closed: where the ReLU was, for masks 1 and 4.
+vec4 open_gradient(vec4 g, vec4 x, bvec4 closed, Norm n) {
+  if (MASK == 1u || MASK == 4u) return mix(g, vec4(0), closed);
   return masked(MASK, g, x, n.center, n.scale, n.shift);
 }
 
