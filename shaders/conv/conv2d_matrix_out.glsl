@@ -96,7 +96,7 @@ void write_columns(int m0, int k0, uint x) {
 #ifdef NORM_SUMS
         ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
         if (MASK == 1u) ofY[slot] = READ_OCTET(normY, normY8, p.at, k);
-        if (MASK == 4u) ofY[slot].x = open_bits(p.at, k);
+        if (MASK == 4u) ofY[slot].x = signs_of(p.at, k);
 #endif
       }
     }

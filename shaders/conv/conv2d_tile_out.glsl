@@ -77,7 +77,7 @@ void write_out(int m0, int column, int rowGroup, int lane) {
       vec4 x = ACTIVATION(normX, o);
       bvec4 closed = bvec4(false);
       if (MASK == 1u) closed = closed_by(ACTIVATION(normY, o));
-      if (MASK == 4u) closed = closed_by(open_bits(o, k), 0u);
+      if (MASK == 4u) closed = closed_by(signs_of(o, k), 0u);
       v = STORED(open_gradient(v, x, closed, n));
       add_to(normSums[j], v, x, n);
 #else

@@ -2,7 +2,7 @@
 // x, residual, y: [m, 4*quads]; gamma, beta, mean, spread: [4*quads]. spread is invStd, or with eps >= 0 the variance (inference).
 // RESIDUAL: 0 none, 1 added as it is, 2 normalised as it is loaded, by residualScale, residualShift: [4*quads].
 // affine = 0: gamma = 1, beta = 0 and the bindings are not read. y may be x or residual.
-// OPEN: also the signs of y as stored, for the backward pass: bit 4 (quad % 8) + c of open[row * quads / 8 + quad / 8] is one where the ReLU lets the gradient through. quads: a multiple of 8; rows: at most 8.
+// SIGNS: also the signs of y as stored, for the backward pass: bit 4 (quad % 8) + c of signs[row * quads / 8 + quad / 8] is one where the ReLU lets the gradient through. quads: a multiple of 8; rows: at most 8.
 // Dispatch: one share of rows per lane (rows.glsl). Traffic: reads x (and residual), writes y (and a bit for each value).
 #include "grid.glsl"
 #include "quad.glsl"
@@ -20,15 +20,15 @@ READ_QUADS(5, Spread, spread);
 READ_QUADS(6, ResidualScale, residualScale);
 READ_QUADS(7, ResidualShift, residualShift);
 WRITE_ACTIVATIONS(8, Y, y);
-#ifdef OPEN
-layout(std430, set = 0, binding = 9) writeonly buffer Open { uint open[]; };
-shared uint signs[LANES];  // four bits for each row of a lane
-uint signs_of(vec4 v) { return uint(dot(mix(vec4(1, 2, 4, 8), vec4(0), lessThanEqual(v, vec4(0))), vec4(1))); }
+#ifdef SIGNS
+layout(std430, set = 0, binding = 9) writeonly buffer Signs { uint signs[]; };
+shared uint signsOf[LANES];  // four bits for each row of a lane
+uint bits_of(vec4 v) { return uint(dot(mix(vec4(1, 2, 4, 8), vec4(0), lessThanEqual(v, vec4(0))), vec4(1))); }
 #endif
 
 void main() {
   Share s = share_of_rows(flat_invocation(), m, quads, rows);
-#ifdef OPEN
+#ifdef SIGNS
   uint own = 0, n = 0;
 #else
   if (s.first >= s.end) return;
@@ -53,19 +53,19 @@ void main() {
       if (RESIDUAL == 2) v += normalised(ACTIVATION(residual, i), otherScale[k], otherShift[k]);
       v = mix(v, vec4(lower), lessThan(v, vec4(lower)));
       STORE(y, i, v);
-#ifdef OPEN
-      own |= signs_of(STORED(v)) << 4 * n++;
+#ifdef SIGNS
+      own |= bits_of(STORED(v)) << 4 * n++;
 #endif
     }
   }
-#ifdef OPEN
+#ifdef SIGNS
   // Of eight neighbouring lanes, which have the same rows, each puts the word of one row together.
   uint lane = gl_LocalInvocationIndex, mine = lane % 8, row = s.first + mine * s.step;
-  signs[lane] = own;
+  signsOf[lane] = own;
   barrier();
   if (mine >= rows || row >= s.end) return;
   uint word = 0;
-  for (uint i = 0; i < 8; i++) word |= (signs[lane - mine + i] >> 4 * mine & 15u) << 4 * i;
-  open[(row * quads + s.quad) / 8] = word;
+  for (uint i = 0; i < 8; i++) word |= (signsOf[lane - mine + i] >> 4 * mine & 15u) << 4 * i;
+  signs[(row * quads + s.quad) / 8] = word;
 #endif
 }

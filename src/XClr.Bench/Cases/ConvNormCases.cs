@@ -6,7 +6,7 @@ namespace XClr.Bench.Cases;
 
 /// <summary>
 /// A data gradient that goes on through the batch normalisation below it: dy, w (and what is there in dx to add to) -> dnorm, the gradient of that one's input norm_x [N,H,W,C], dgamma and dbeta.
-/// Mask: where the ReLU between them finds its sign; norm_y is its output where that is FromOutput, signs that one's where it is FromBits.
+/// Mask: where the ReLU between them finds its sign; norm_y is its output where that is FromOutput, signs that one's where it is FromSigns.
 /// </summary>
 public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, bool Accumulate = false)
 {
@@ -16,12 +16,12 @@ public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, bool Acc
     {
         var (g, c) = (Geometry, new Shape(Geometry.C));
         OpTensor dx = new("dx", g.X);
-        var y = Mask == ReluMask.FromBits ? new OpTensor("signs", new Shape(Geometry.N, Geometry.H, Geometry.W, Geometry.C / 32), Type: DType.UInt32, Values: Signs) : new OpTensor("norm_y", g.X);
+        var y = Mask == ReluMask.FromSigns ? new OpTensor("signs", new Shape(Geometry.N, Geometry.H, Geometry.W, Geometry.C / 32), Type: DType.UInt32, Values: Signs) : new OpTensor("norm_y", g.X);
         OpTensor[] vectors = [new("gamma", c), new("beta", c), new("running_mean", c), new("running_var", c, Fill.Positive)];
         return new OpCase(Name, [new("dy", g.Y), new("w", g.Weights), new("norm_x", g.X), y, .. vectors, dx], [new("dnorm", g.X), new("dgamma", c), new("dbeta", c)], Record);
     }
 
-    /// <summary>Whether the ReLU lets the gradient of value <paramref name="index"/> through, where the mask is FromBits.</summary>
+    /// <summary>Whether the ReLU lets the gradient of value <paramref name="index"/> through, where the mask is FromSigns.</summary>
     public bool IsOpen(int index) => (Word(index / 32) >> index % 32 & 1) != 0;
 
     private uint[] Signs() => [.. Enumerable.Range(0, (int)(Geometry.X.Count / 32)).Select(Word)];
@@ -33,7 +33,7 @@ public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, bool Acc
         Tensor Vector(string name) => gpu.NewTensor(name, new Shape(Geometry.C));
         var state = new BatchNormState(t["gamma"], t["beta"], t["running_mean"], t["running_var"]);
         var onLoad = Mask == ReluMask.OnLoad ? new NormOnLoad(Vector("scale"), Vector("shift"), Relu: true) : null;
-        var norm = new NormPass(t["norm_x"], state, Vector("mean"), Vector("inv_std"), Mask, t[Mask == ReluMask.FromBits ? "signs" : "norm_y"], onLoad);
+        var norm = new NormPass(t["norm_x"], state, Vector("mean"), Vector("inv_std"), Mask, t[Mask == ReluMask.FromSigns ? "signs" : "norm_y"], onLoad);
         BatchNormOp.Statistics(gpu, norm.X, state, norm.Mean, norm.InvStd);
         if (onLoad is not null)
         {
@@ -61,30 +61,30 @@ public static class ConvNormCases
     ];
 
     /// <summary>From one bit per value, which CPU drivers do not do: tiles with columns left over, pixels that no tap reaches, more than one binding at the portable floor (1 MiB).</summary>
-    public static IReadOnlyList<ConvNormCase> Bits { get; } =
+    public static IReadOnlyList<ConvNormCase> WithSigns { get; } =
     [
-        new(new(2, 15, 11, 224, 24, 1, 1, 1, 0), ReluMask.FromBits, Accumulate: true),
-        new(new(2, 9, 8, 32, 8, 1, 1, 2, 0), ReluMask.FromBits, Accumulate: true),
-        new(new(3, 9, 7, 64, 20, 3, 3, 1, 1), ReluMask.FromBits),
-        new(new(4, 64, 40, 32, 20, 1, 1, 1, 0), ReluMask.FromBits),
+        new(new(2, 15, 11, 224, 24, 1, 1, 1, 0), ReluMask.FromSigns, Accumulate: true),
+        new(new(2, 9, 8, 32, 8, 1, 1, 2, 0), ReluMask.FromSigns, Accumulate: true),
+        new(new(3, 9, 7, 64, 20, 3, 3, 1, 1), ReluMask.FromSigns),
+        new(new(4, 64, 40, 32, 20, 1, 1, 1, 0), ReluMask.FromSigns),
     ];
 
     /// <summary>
-    /// What a block's end and the next one's beginning do with the signs between them: y = relu(bn(x) + residual) and, of dy of a 1x1 convolution of y, dnorm, dgamma and dbeta; signs: whether they go by bits.
+    /// What a block's end and the next one's beginning do with the signs between them: y = relu(bn(x) + residual) and, of dy of a 1x1 convolution of y, dnorm, dgamma and dbeta; signs: whether it reads them and not y.
     /// </summary>
     public static OpCase Between(ConvGeometry g, bool signs)
     {
         var c = new Shape(g.C);
-        return new($"batchnorm_fwd to conv2d_bwd_data_norm {g} {(signs ? ReluMask.FromBits : ReluMask.FromOutput)}",
+        return new($"batchnorm_fwd to conv2d_bwd_data_norm {g} {(signs ? ReluMask.FromSigns : ReluMask.FromOutput)}",
             [new("x", g.X), new("residual", g.X), new("dy", g.Y), new("w", g.Weights), new("gamma", c), new("beta", c), new("running_mean", c), new("running_var", c, Fill.Positive)],
             [new("y", g.X), new("dnorm", g.X), new("dgamma", c), new("dbeta", c)], (gpu, t) =>
             {
                 var (mean, invStd, dx) = (gpu.NewTensor("mean", c), gpu.NewTensor("inv_std", c), gpu.NewTensor("dx", g.X, type: t["x"].Type));
                 var state = new BatchNormState(t["gamma"], t["beta"], t["running_mean"], t["running_var"]);
-                var bits = signs ? BatchNormOp.Signs(gpu, t["y"])! : null;
+                var ofY = signs ? BatchNormOp.Signs(gpu, t["y"])! : null;
                 BatchNormOp.Statistics(gpu, t["x"], state, mean, invStd);
-                BatchNormOp.Normalize(gpu, t["x"], state, mean, invStd, t["y"], relu: true, t["residual"], signs: bits);
-                var norm = new NormPass(t["x"], state, mean, invStd, signs ? ReluMask.FromBits : ReluMask.FromOutput, bits ?? t["y"]);
+                BatchNormOp.Normalize(gpu, t["x"], state, mean, invStd, t["y"], relu: true, t["residual"], signs: ofY);
+                var norm = new NormPass(t["x"], state, mean, invStd, signs ? ReluMask.FromSigns : ReluMask.FromOutput, ofY ?? t["y"]);
                 BatchNormOp.BackwardFromSums(gpu, dx, norm, Conv2dOp.BackwardData(gpu, t["dy"], t["w"], dx, g, norm: norm)!, t["dnorm"], t["dgamma"], t["dbeta"]);
             });
     }

@@ -37,7 +37,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     private NormPass Pass => new(convolved!, Norm, mean!, invStd!, mask, y, mask == ReluMask.OnLoad ? onLoad : null);
 
     // For the data gradient that is the gradient of this layer's output.
-    private NormPass PassAbove => signs is null ? Pass : Pass with { Mask = ReluMask.FromBits, Y = signs };
+    private NormPass PassAbove => signs is null ? Pass : Pass with { Mask = ReluMask.FromSigns, Y = signs };
 
     /// <summary>Whether this layer takes an input that is yet to be normalised.</summary>
     public bool NormalisesOnLoad(DeviceCaps caps) => Conv2dOp.NormalisesOnLoad(caps, spec.Kernel * spec.Kernel, channels);

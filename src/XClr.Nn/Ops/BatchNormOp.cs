@@ -21,7 +21,7 @@ public static class BatchNormOp
     private static readonly Kernel<MergeParams> Merge = new("norm/batchnorm_merge", reads: 1, writes: 4);
     private static readonly Kernel<MergeParams> MergeWord = new("norm/batchnorm_merge_word", reads: 1, writes: 4, texels: 1);
     private static readonly KernelVariants<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 8, writes: 1, texels: 8);
-    private static readonly KernelVariants<FwdParams> FwdOpen = new("norm/batchnorm_fwd_open", reads: 8, writes: 2, texels: 0, hasWord: false);
+    private static readonly KernelVariants<FwdParams> FwdSigns = new("norm/batchnorm_fwd_signs", reads: 8, writes: 2, texels: 0, hasWord: false);
     private static readonly Kernel<ScaleParams> Scale = new("norm/batchnorm_scale", reads: 4, writes: 2);
     private static readonly KernelVariants<ReduceParams> Reduce = new("norm/batchnorm_bwd_reduce", reads: 7, writes: 1, texels: 7);
     private static readonly KernelVariants<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2, texels: 7);
@@ -93,7 +93,7 @@ public static class BatchNormOp
         Apply(gpu, x, state, mean, invStd, SpreadIsInvStd, y, relu, residual, residualOnLoad, signs);
 
     /// <summary>
-    /// A tensor for the signs of y [...,C], a bit for each value, which a data gradient reads in y's place (<see cref="ReluMask.FromBits"/>): [...,C/32] words. Null where C is no multiple of 32, and on CPU drivers, whose data
+    /// A tensor for the signs of y [...,C], a bit for each value, which a data gradient reads in y's place (<see cref="ReluMask.FromSigns"/>): [...,C/32] words. Null where C is no multiple of 32, and on CPU drivers, whose data
     /// gradients mask nothing.
     /// </summary>
     public static Tensor? Signs(Recorder gpu, Tensor y) => gpu.Caps.CpuKernels || y.Shape.Dims[^1] % SignsPerWord != 0
@@ -130,7 +130,7 @@ public static class BatchNormOp
         Shape.Require(x.Shape.Dims, residual ?? x);
         residualOnLoad?.Require(c);
         var storage = RowWork.Storage(x, residual ?? x, y);
-        var kernel = (signs is null ? Fwd.For(gpu, storage) : FwdOpen.Portable(storage)).With(residual is null ? 0u : residualOnLoad is null ? 1u : 2u);
+        var kernel = (signs is null ? Fwd.For(gpu, storage) : FwdSigns.Portable(storage)).With(residual is null ? 0u : residualOnLoad is null ? 1u : 2u);
         var (flatX, flatR, flatY, flatSigns) = (RowWork.Flat(x), RowWork.Flat(residual ?? x), RowWork.Flat(y), signs is null ? null : RowWork.Flat(signs));
         var quads = (uint)c / 4;
         foreach (var (start, count) in gpu.RowRuns(flatX, flatR, flatY, flatSigns ?? flatY))
@@ -140,7 +140,7 @@ public static class BatchNormOp
                 new((uint)count, quads, rows, Affine(state), eps, relu ? 0 : float.NegativeInfinity),
                 reads: [flatX.Rows(start, count), flatR.Rows(start, count), state.Gamma ?? mean, state.Beta ?? mean, mean, spread, residualOnLoad?.Scale ?? mean, residualOnLoad?.Shift ?? mean],
                 writes: flatSigns is null ? [flatY.Rows(start, count)] : [flatY.Rows(start, count), flatSigns.Rows(start, count)],
-                new DispatchCost(4.0 * count * c, (residual is null ? 2L : 3L) * count * c * Tensor.SizeOf(x.Type) + (signs is null ? 0 : count * c / 8)), $"{count}x{c}");
+                new DispatchCost(4.0 * count * c, (residual is null ? 2L : 3L) * count * c * Tensor.SizeOf(x.Type) + (signs is null ? 0 : (long)count * c / 8)), $"{count}x{c}");
         }
     }
 
@@ -244,9 +244,9 @@ public static class BatchNormOp
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y.");
         }
-        if (mask == ReluMask.FromBits)
+        if (mask == ReluMask.FromSigns)
         {
-            throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from bits is for data gradients.");
+            throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from signs is for data gradients.");
         }
         if (mask == ReluMask.OnLoad != onLoad is not null)
         {

@@ -31,6 +31,6 @@ public enum ReluMask
     /// <summary>Recomputed as an op computed it that normalised the input where it loaded it (<see cref="NormOnLoad"/>).</summary>
     OnLoad,
 
-    /// <summary>As <see cref="FromOutput"/>, from one bit per value (<see cref="BatchNormOp.Signs"/>), for a data gradient that masks what it writes (<see cref="Conv2dOp.BackwardData"/>).</summary>
-    FromBits,
+    /// <summary>As <see cref="FromOutput"/>, from its signs, one bit per value (<see cref="BatchNormOp.Signs"/>), for a data gradient that masks what it writes (<see cref="Conv2dOp.BackwardData"/>).</summary>
+    FromSigns,
 }

@@ -53,11 +53,11 @@ internal static class Conv2dKernels
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, bool accumulate, ConvWay? way, string detail)
     {
         uint[] slots = [(uint)norm.Mask, accumulate ? 1u : 0u];
-        var y = norm.Mask is ReluMask.FromOutput or ReluMask.FromBits ? norm.Y! : norm.X;
-        var storage = RowWork.Storage(dy, taps, dx, norm.X, norm.Mask == ReluMask.FromBits ? norm.X : y);
+        var y = norm.Mask is ReluMask.FromOutput or ReluMask.FromSigns ? norm.Y! : norm.X;
+        var storage = RowWork.Storage(dy, taps, dx, norm.X, norm.Mask == ReluMask.FromSigns ? norm.X : y);
         var (kernel, rows, columns) = ChooseRows(gpu.Caps, BwdDataNorm, storage, p, slots, way);
         var size = Tensor.SizeOf(storage);
-        var ofMask = norm.Mask switch { ReluMask.FromOutput => size * p.M * p.K4 * 4, ReluMask.FromBits => p.M * p.K4 / 2, _ => 0 };
+        var ofMask = norm.Mask switch { ReluMask.FromOutput => size * p.M * p.K4 * 4, ReluMask.FromSigns => p.M * p.K4 / 2, _ => 0 };
         var bytes = RowBytes(p, size, accumulate) + size * p.M * p.K4 * 4 + ofMask + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
         gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, norm.X, y, norm.Gamma, norm.Beta, norm.Mean, norm.InvStd], writes: [dx, partials],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);

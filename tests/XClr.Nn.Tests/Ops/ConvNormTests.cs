@@ -65,10 +65,10 @@ public sealed class ConvNormTests
     public static TheoryData<string> Devices => [.. TestDevices.All];
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void BitsMatchReference(string device)
+    public void SignsMatchReference(string device)
     {
         var caps = Portable(device);
-        foreach (var c in ConvNormCases.Bits)
+        foreach (var c in ConvNormCases.WithSigns)
         {
             OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, caps: caps);
             foreach (var storage in OpRunner.Halves)
@@ -80,19 +80,19 @@ public sealed class ConvNormTests
 
     /// <summary>Rows that are no multiple of eight, and two to four rows to a lane; more than one binding at the portable floor.</summary>
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void BitsOfTheForwardPassMaskAsItsOutputDoes(string device)
+    public void SignsOfTheForwardPassMaskAsItsOutputDoes(string device)
     {
         string[] halves = ["x", "y", "residual", "dy", "w", "dnorm"];
         foreach (var g in new ConvGeometry[] { new(3, 7, 5, 32, 8, 1, 1, 1, 0), new(1, 9, 7, 96, 8, 1, 1, 2, 0), new(2, 64, 64, 64, 4, 1, 1, 1, 0), new(3, 61, 64, 64, 4, 1, 1, 1, 0) })
         {
             foreach (var storage in (DType[])[DType.Float32, .. OpRunner.Halves])
             {
-                var (bits, output) = (ConvNormCases.Between(g, signs: true).In(storage, halves), ConvNormCases.Between(g, signs: false).In(storage, halves));
-                var inputs = OpRunner.Inputs(bits);
-                var want = OpRunner.Run(TestDevices.Get(device), output, inputs, Portable(device));
-                foreach (var (name, values) in OpRunner.Run(TestDevices.Get(device), bits, inputs, Portable(device)))
+                var (ofSigns, ofOutput) = (ConvNormCases.Between(g, signs: true).In(storage, halves), ConvNormCases.Between(g, signs: false).In(storage, halves));
+                var inputs = OpRunner.Inputs(ofSigns);
+                var want = OpRunner.Run(TestDevices.Get(device), ofOutput, inputs, Portable(device));
+                foreach (var (name, values) in OpRunner.Run(TestDevices.Get(device), ofSigns, inputs, Portable(device)))
                 {
-                    Assert.True(values.AsSpan().SequenceEqual(want[name]), $"{bits.Name} on {device}: {name}");
+                    Assert.True(values.AsSpan().SequenceEqual(want[name]), $"{ofSigns.Name} on {device}: {name}");
                 }
                 Assert.Contains(want["y"], v => v == 0);
             }
@@ -101,20 +101,20 @@ public sealed class ConvNormTests
 
     private static DeviceCaps Portable(string device) => TestDevices.Get(device).Caps with { CpuKernels = false, LaneRowKernels = false };
 
-    public static TheoryData<string, string> NamesAndBits()
+    public static TheoryData<string, string> NamesAndSigns()
     {
         var data = Names();
-        foreach (var (device, c) in from device in TestDevices.All from c in ConvNormCases.Bits select (device, c))
+        foreach (var (device, c) in from device in TestDevices.All from c in ConvNormCases.WithSigns select (device, c))
         {
             data.Add(device, c.Name);
         }
         return data;
     }
 
-    [SkippableTheory, MemberData(nameof(NamesAndBits))]
+    [SkippableTheory, MemberData(nameof(NamesAndSigns))]
     public void CooperativeMatricesMatchReference(string device, string name)
     {
-        var c = ConvNormCases.All.Concat(ConvNormCases.Bits).Single(c => c.Name == name);
+        var c = ConvNormCases.All.Concat(ConvNormCases.WithSigns).Single(c => c.Name == name);
         foreach (var (storage, cores) in from storage in MatrixConv2dTests.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
         {
             var caps = MatrixConv2dTests.MatrixCaps(device) with { ShaderCores = cores };
@@ -135,7 +135,7 @@ public sealed class ConvNormTests
     {
         var dx = Conv2dReference.BackwardData(c.Geometry, t["dy"], t["w"]);
         var norm = new Dictionary<string, double[]>(t) { ["x"] = t["norm_x"] };
-        var y = c.Mask == ReluMask.FromOutput ? t["norm_y"] : c.Mask == ReluMask.FromBits ? [.. dx.Select((_, i) => c.IsOpen(i) ? 1.0 : 0)] : BatchNormReference.Forward(norm, relu: false, residual: false, affine: true)["y"];
+        var y = c.Mask == ReluMask.FromOutput ? t["norm_y"] : c.Mask == ReluMask.FromSigns ? [.. dx.Select((_, i) => c.IsOpen(i) ? 1.0 : 0)] : BatchNormReference.Forward(norm, relu: false, residual: false, affine: true)["y"];
         norm["dy"] = [.. dx.Select((v, i) => c.Mask != ReluMask.None && y[i] <= 0 ? 0 : v + (c.Accumulate ? t["dx"][i] : 0))];
         var want = BatchNormReference.Backward(norm, relu: false, residual: false, affine: true);
         return new() { ["dnorm"] = want["dx"], ["dgamma"] = want["dgamma"], ["dbeta"] = want["dbeta"] };

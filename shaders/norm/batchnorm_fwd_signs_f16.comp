@@ -1,5 +1,6 @@
 #version 450
 #define LANES 256
-#define OPEN
+#define SIGNS
+#define F16
 #extension GL_GOOGLE_include_directive : require
 #include "batchnorm_fwd.glsl"

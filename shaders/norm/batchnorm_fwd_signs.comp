@@ -1,6 +1,5 @@
 #version 450
 #define LANES 256
-#define OPEN
-#define F16
+#define SIGNS
 #extension GL_GOOGLE_include_directive : require
 #include "batchnorm_fwd.glsl"
