@@ -48,7 +48,12 @@ public readonly struct ImageBytes : IDisposable
     public ReadOnlySpan<byte> Span => _bytes.Span;
 
     /// <summary>Bytes that outlive their reader.</summary>
-    public static ImageBytes Of(ReadOnlyMemory<byte> bytes) => new(null, bytes);
+    /// <exception cref="ImageDecodeException">They are more than 1 GiB.</exception>
+    public static ImageBytes Of(ReadOnlyMemory<byte> bytes)
+    {
+        RequireLength(bytes.Length);
+        return new(null, bytes);
+    }
 
     /// <summary>So many bytes for the caller to fill, in order, before anybody else sees them.</summary>
     /// <param name="length">1 GiB at most.</param>
@@ -59,10 +64,7 @@ public readonly struct ImageBytes : IDisposable
     /// <exception cref="IOException">Not all of them were there.</exception>
     internal static ImageBytes Fill<T>(long length, Func<T, Span<byte>, int> fill, T state, string name)
     {
-        if (length > MaxLength)
-        {
-            throw new ImageDecodeException(SampleFault.TooLarge, $"a file of {length} bytes");
-        }
+        RequireLength(length);
         var pooled = LoaderBuffers.Pool.Rent((int)length);
         try
         {
@@ -82,6 +84,14 @@ public readonly struct ImageBytes : IDisposable
         if (_pooled is not null)
         {
             LoaderBuffers.Pool.Return(_pooled);
+        }
+    }
+
+    private static void RequireLength(long length)
+    {
+        if (length > MaxLength)
+        {
+            throw new ImageDecodeException(SampleFault.TooLarge, $"a file of {length} bytes");
         }
     }
 }

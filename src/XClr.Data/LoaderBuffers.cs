@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace XClr.Data;
 
-/// <summary>Byte arrays of image files, pixels and batches, used again.</summary>
+/// <summary>Byte arrays of image files and pixels, used again.</summary>
 public static class LoaderBuffers
 {
     private const int LargestBytes = 1 << 30, MostOfASize = 1024;

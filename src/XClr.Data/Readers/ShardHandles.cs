@@ -19,24 +19,17 @@ internal sealed class ShardHandles : IDisposable
     /// <exception cref="IOException">The file cannot be opened or read.</exception>
     public int Read(string path, Span<byte> destination, long offset)
     {
-        var done = 0;
-        while (done < destination.Length)
+        while (true)
         {
             try
             {
-                var count = RandomAccess.Read(Open(path), destination[done..], offset + done);
-                if (count == 0)
-                {
-                    break;
-                }
-                done += count;
+                return FileRead.Fill(Open(path), destination, offset);
             }
             catch (ObjectDisposedException)
             {
-                // Closed by another thread, which needed the place, between opening and reading.
+                // Closed by another thread, which needed the place, while this one read.
             }
         }
-        return done;
     }
 
     /// <summary>Closes the files. Reading opens them again.</summary>
