@@ -12,16 +12,15 @@ uvec2 to_words(vec4 v) {
 #else
 vec4 from_words(uvec2 words) { return vec4(unpackHalf2x16(words.x), unpackHalf2x16(words.y)); }
 
-// packHalf2x16 alone may truncate and saturate (lavapipe 22.3.6 does), which biases sums and hides overflows from the loss scale. What it is given here is a half already; below the
-// smallest normal half, 2^-14, a sum with 1/2 rounds to the halves' quantum of 2^-24.
+// packHalf2x16 alone may truncate and saturate (lavapipe 22.3.6 does), which biases sums and hides overflows from the loss scale. What it is given here is a half already: a sum with 2^13 times v's power of two
+// (of a subnormal half, 2^-14) rounds to the halves' quantum there.
 uvec2 to_words(vec4 v) {
-  uvec4 bits = floatBitsToUint(v), even = bits + 0xfffu + (bits >> 13 & 1u);
-  uvec4 sign = bits & 0x80000000u, size = even & 0x7fffe000u;
-  size = mix(size, uvec4(0x7f800000u), greaterThan(size, uvec4(0x477fe000u)));
-  size = mix(size, uvec4(0x7fc00000u), greaterThan(bits & 0x7fffffffu, uvec4(0x7f800000u)));
-  precise vec4 small = (abs(v) + 0.5) - 0.5;
-  size = mix(size, floatBitsToUint(small), lessThan(bits & 0x7fffffffu, uvec4(0x38800000u)));
-  vec4 half4 = uintBitsToFloat(sign | size);
+  uvec4 bits = floatBitsToUint(v);
+  vec4 large = uintBitsToFloat(clamp(bits & 0x7f800000u, uvec4(0x38800000u), uvec4(0x47800000u)) + 0x06800000u);
+  precise vec4 sum = abs(v) + large;
+  precise vec4 size = sum - large;
+  size = mix(size, vec4(1.0 / 0.0), greaterThan(size, vec4(65504)));
+  vec4 half4 = uintBitsToFloat(floatBitsToUint(size) | bits & 0x80000000u);
   return uvec2(packHalf2x16(half4.xy), packHalf2x16(half4.zw));
 }
 #endif

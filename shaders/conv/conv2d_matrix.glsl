@@ -140,9 +140,15 @@ void load_next() {
   advance_step();
 }
 
+// Row of the tile that an invocation loads first: eight neighbours, whose stores go together, have 64 / DEPTH rows that lie in different banks.
+uint first_row() {
+  uint i = gl_LocalInvocationIndex / (DEPTH / 8), together = 64 / DEPTH;
+  return (i & ~7u) + i % together * (DEPTH / 8) + i / together % (DEPTH / 8);
+}
+
 void store_next() {
   uint t = gl_LocalInvocationIndex, octets = COLUMNS / 8;
-  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[(t / (DEPTH / 8) + i * (INVOCATIONS / (DEPTH / 8))) * PITCH_A + t % (DEPTH / 8)] = nextA[i];
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) tile[(first_row() + i * (INVOCATIONS / (DEPTH / 8))) * PITCH_A + t % (DEPTH / 8)] = nextA[i];
   [[unroll]] for (uint i = 0; i < LOADS_B; i++) tile[SIZE_A + (t / octets + i * INVOCATIONS / octets) * PITCH_B + t % octets] = nextB[i];
 }
 #include "conv2d_matrix_out.glsl"
@@ -154,7 +160,7 @@ void main() {
   laneC = t % int(DEPTH / 8) * 2;
   tap = ONE_TAP ? Tap(0, 0, 0) : tap_of(laneC);
   wayOfStep = tap_of(int(DEPTH / 4));
-  [[unroll]] for (uint i = 0; i < LOADS_A; i++) rows[i] = row_of(m0 + t / int(DEPTH / 8) + int(i * (INVOCATIONS / (DEPTH / 8))));
+  [[unroll]] for (uint i = 0; i < LOADS_A; i++) rows[i] = row_of(m0 + int(first_row() + i * (INVOCATIONS / (DEPTH / 8))));
   laneB = t / int(COLUMNS / 8);
   depthB = laneB;
   columnB = min(k0 + t % int(COLUMNS / 8) * 2, (K4 - 1) & (K_OCTETS ? -2 : -1));

@@ -33,14 +33,23 @@ void main() {
     average[k] = QUAD(sums, c) * inverseCount;
     slope[k] = QUAD(sums, quads + c) * inverseCount * inverse;
   }
-  for (uint r = s.first; r < s.end; r += s.step) {
+  // Several rows' loads before the first use.
+  for (uint first = s.first; first < s.end; first += AT_ONCE * s.step) {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
-      uint i = r * quads + COLUMN(s, k);
-      vec4 g = ACTIVATION(dy, i), v = ACTIVATION(x, i);
-      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
-      g = masked(MASK, g, v, center[k], scale[k], shift[k]);
-      STORE(dx, i, scale[k] * (g - average[k] - (v - center[k]) * slope[k]));
+      vec4 gs[AT_ONCE], vs[AT_ONCE];
+      for (uint j = 0; j < AT_ONCE; j++) {
+        uint r = first + j * s.step, i = (r < s.end ? r : first) * quads + COLUMN(s, k);
+        gs[j] = ACTIVATION(dy, i);
+        vs[j] = ACTIVATION(x, i);
+        if (MASK == 1) gs[j] = mix(gs[j], vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
+      }
+      for (uint j = 0; j < AT_ONCE; j++) {
+        uint r = first + j * s.step;
+        if (r >= s.end) continue;
+        vec4 g = masked(MASK, gs[j], vs[j], center[k], scale[k], shift[k]);
+        STORE(dx, r * quads + COLUMN(s, k), scale[k] * (g - average[k] - (vs[j] - center[k]) * slope[k]));
+      }
     }
   }
 }

@@ -35,18 +35,27 @@ void main() {
     shift[k] = affine != 0 ? QUAD(beta, c) : vec4(0);
     sum[k] = weighted[k] = vec4(0);
   }
-  for (uint r = s.first; r < s.end; r++) {
+  // Several rows' loads before the first use.
+  for (uint first = s.first; first < s.end; first += AT_ONCE) {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
-      uint i = r * quads + COLUMN(s, k);
-      vec4 g = ACTIVATION(dy, i), v = ACTIVATION(x, i);
-      if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
-      g = masked(MASK, g, v, center[k], scale[k], shift[k]);
-      sum[k] += g;
-      weighted[k] += g * ((v - center[k]) * inverse[k]);
+      vec4 gs[AT_ONCE], vs[AT_ONCE];
+      for (uint j = 0; j < AT_ONCE; j++) {
+        uint i = min(first + j, s.end - 1) * quads + COLUMN(s, k);
+        gs[j] = ACTIVATION(dy, i);
+        vs[j] = ACTIVATION(x, i);
+        if (MASK == 1) gs[j] = mix(gs[j], vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
+      }
+      for (uint j = 0; j < AT_ONCE; j++) {
+        if (first + j >= s.end) continue;
+        vec4 g = masked(MASK, gs[j], vs[j], center[k], scale[k], shift[k]);
+        sum[k] += g;
+        weighted[k] += g * ((vs[j] - center[k]) * inverse[k]);
 #ifdef RESIDUAL
-      STORE(dresidual, i, accumulate != 0 ? LOAD(dresidual, i) + g : g);
+        uint i = (first + j) * quads + COLUMN(s, k);
+        STORE(dresidual, i, accumulate != 0 ? LOAD(dresidual, i) + g : g);
 #endif
+      }
     }
   }
   for (uint k = 0; k < COLUMNS; k++) {

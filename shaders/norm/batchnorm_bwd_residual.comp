@@ -1,5 +1,6 @@
 #version 450
 #define LANES 256
 #define RESIDUAL
+#define AT_ONCE 4
 #extension GL_GOOGLE_include_directive : require
 #include "batchnorm_bwd_reduce.glsl"

@@ -2,5 +2,6 @@
 #define LANES 64
 #define RESIDUAL
 #define WORD
+#define AT_ONCE 1
 #extension GL_GOOGLE_include_directive : require
 #include "batchnorm_bwd_reduce.glsl"

@@ -3,5 +3,6 @@
 #define RESIDUAL
 #define WORD
 #define F16
+#define AT_ONCE 1
 #extension GL_GOOGLE_include_directive : require
 #include "batchnorm_bwd_reduce.glsl"

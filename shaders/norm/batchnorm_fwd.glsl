@@ -44,18 +44,28 @@ void main() {
     otherScale[k] = QUAD(residualScale, c);
     otherShift[k] = QUAD(residualShift, c);
   }
-  for (uint r = s.first; r < s.end; r += s.step) {
+  // Several rows' loads before the first use.
+  for (uint first = s.first; first < s.end; first += AT_ONCE * s.step) {
     for (uint k = 0; k < COLUMNS; k++) {
       if (COLUMN(s, k) >= quads) continue;
-      uint i = r * quads + COLUMN(s, k);
-      vec4 v = batchnorm(ACTIVATION(x, i), center[k], scale[k], shift[k]);
-      if (RESIDUAL == 1) v += ACTIVATION(residual, i);
-      if (RESIDUAL == 2) v += normalised(ACTIVATION(residual, i), otherScale[k], otherShift[k]);
-      v = mix(v, vec4(lower), lessThan(v, vec4(lower)));
-      STORE(y, i, v);
+      vec4 xs[AT_ONCE], others[AT_ONCE];
+      for (uint j = 0; j < AT_ONCE; j++) {
+        uint r = first + j * s.step, i = (r < s.end ? r : first) * quads + COLUMN(s, k);
+        xs[j] = ACTIVATION(x, i);
+        if (RESIDUAL != 0) others[j] = ACTIVATION(residual, i);
+      }
+      for (uint j = 0; j < AT_ONCE; j++) {
+        uint r = first + j * s.step;
+        if (r >= s.end) continue;
+        vec4 v = batchnorm(xs[j], center[k], scale[k], shift[k]);
+        if (RESIDUAL == 1) v += others[j];
+        if (RESIDUAL == 2) v += normalised(others[j], otherScale[k], otherShift[k]);
+        v = mix(v, vec4(lower), lessThan(v, vec4(lower)));
+        STORE(y, r * quads + COLUMN(s, k), v);
 #ifdef SIGNS
-      own |= bits_of(STORED(v)) << 4 * n++;
+        own |= bits_of(STORED(v)) << 4 * n++;
 #endif
+      }
     }
   }
 #ifdef SIGNS

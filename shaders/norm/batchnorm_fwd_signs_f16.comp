@@ -2,5 +2,6 @@
 #define LANES 256
 #define SIGNS
 #define F16
+#define AT_ONCE 4
 #extension GL_GOOGLE_include_directive : require
 #include "batchnorm_fwd.glsl"

@@ -1,18 +1,24 @@
 // Statistics of all rows from those of blocks of rows, merged pairwise in a fixed order: (n, mean, M2) of a and b have
 // mean = mean_a + d n_b / n and M2 = M2_a + M2_b + d^2 n_a n_b / n with d = mean_b - mean_a.
 // partials: [blocks, 2, 4*quads] -> mean, invStd: [4*quads]; running mean and variance (unbiased) move towards them by momentum.
+// With TO_BLOCKS each perMerged blocks become one: partials -> merged: [ceil(blocks / perMerged), 2, 4*quads].
 // Means are merged as deviations from the first block's, so that a large common mean costs no digits.
-// Dispatch: SLICES lanes per quad, each over every SLICES-th block, then a tree. Traffic: reads the partials once.
+// Dispatch: SLICES lanes per quad (and merged block), each over every SLICES-th block, then a tree. Traffic: reads the partials once.
 #include "grid.glsl"
 #include "quad.glsl"
 const uint QUADS = LANES / SLICES;
 layout(local_size_x = LANES) in;
-layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint blocks; float eps; float momentum; };
 READ_QUADS(0, Partials, partials);
+#ifdef TO_BLOCKS
+layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint blocks; uint perMerged; };
+layout(std430, set = 0, binding = 1) writeonly buffer Merged { vec4 merged[]; };
+#else
+layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint blocks; float eps; float momentum; };
 layout(std430, set = 0, binding = 1) writeonly buffer Mean { vec4 mean[]; };
 layout(std430, set = 0, binding = 2) writeonly buffer InvStd { vec4 invStd[]; };
 layout(std430, set = 0, binding = 3) buffer RunningMean { vec4 runningMean[]; };
 layout(std430, set = 0, binding = 4) buffer RunningVar { vec4 runningVar[]; };
+#endif
 
 struct Sum { vec4 value; vec4 rest; };
 struct Moments { float n; Sum mean; Sum m2; };
@@ -43,24 +49,32 @@ Part part(Moments a) { return Part(a.n, a.mean.value + a.mean.rest, a.m2.value +
 #endif
 
 void main() {
-  uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS;
+  uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS, begin = 0, end = blocks;
   uint slice = gl_LocalInvocationIndex / QUADS;
+#ifdef TO_BLOCKS
+  uint block = flat_group() / quads;
+  quad = flat_group() % quads;
+  begin = block * perMerged;
+  end = min(blocks, begin + perMerged);
+  bool used = begin < blocks;
+#else
   bool used = quad < quads;
-  vec4 origin = used ? QUAD(partials, quad) : vec4(0);
+#endif
+  vec4 origin = used ? QUAD(partials, begin * 2 * quads + quad) : vec4(0);
   Moments all = Moments(0, Sum(vec4(0), vec4(0)), Sum(vec4(0), vec4(0)));
 #if SLICES == 1
-  for (uint b = 0; used && b < blocks; b++) merge(all, rows_of(b), QUAD(partials, b * 2 * quads + quad) - origin, QUAD(partials, (b * 2 + 1) * quads + quad));
+  for (uint b = begin; used && b < end; b++) merge(all, rows_of(b), QUAD(partials, b * 2 * quads + quad) - origin, QUAD(partials, (b * 2 + 1) * quads + quad));
 #else
   // Several blocks' loads before the first use.
-  for (uint first = slice; used && first < blocks; first += AT_ONCE * SLICES) {
+  for (uint first = begin + slice; used && first < end; first += AT_ONCE * SLICES) {
     vec4 means[AT_ONCE], m2s[AT_ONCE];
     for (uint j = 0; j < AT_ONCE; j++) {
-      uint i = min(first + j * SLICES, blocks - 1) * 2 * quads + quad;
+      uint i = min(first + j * SLICES, end - 1) * 2 * quads + quad;
       means[j] = QUAD(partials, i);
       m2s[j] = QUAD(partials, i + quads);
     }
     for (uint j = 0; j < AT_ONCE; j++)
-      if (first + j * SLICES < blocks) merge(all, rows_of(first + j * SLICES), means[j] - origin, m2s[j]);
+      if (first + j * SLICES < end) merge(all, rows_of(first + j * SLICES), means[j] - origin, m2s[j]);
   }
   parts[gl_LocalInvocationIndex] = part(all);
   for (uint width = SLICES / 2; width > 0; width /= 2) {
@@ -74,8 +88,13 @@ void main() {
 #endif
   if (slice != 0 || !used) return;
   vec4 average = origin + (all.mean.value + all.mean.rest), m2 = all.m2.value + all.m2.rest;
+#ifdef TO_BLOCKS
+  merged[block * 2 * quads + quad] = average;
+  merged[(block * 2 + 1) * quads + quad] = m2;
+#else
   mean[quad] = average;
   invStd[quad] = 1 / sqrt(m2 / all.n + eps);
   runningMean[quad] = mix(runningMean[quad], average, momentum);
   runningVar[quad] = mix(runningVar[quad], m2 / max(all.n - 1, 1), momentum);
+#endif
 }

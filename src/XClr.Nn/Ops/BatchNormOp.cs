@@ -11,15 +11,18 @@ public static class BatchNormOp
 {
     private readonly record struct StatsParams(uint M, uint Quads, uint RowsPerBlock, uint FirstBlock);
     private readonly record struct MergeParams(uint M, uint Quads, uint RowsPerBlock, uint Blocks, float Eps, float Momentum);
+    private readonly record struct MergeBlocksParams(uint M, uint Quads, uint RowsPerBlock, uint Blocks, uint PerMerged);
     private readonly record struct FwdParams(uint M, uint Quads, uint Rows, uint Affine, float Eps, float Lower);
     private readonly record struct ScaleParams(uint Quads, uint Affine, float Eps);
     private readonly record struct ReduceParams(uint M, uint Quads, uint RowsPerBlock, uint FirstBlock, uint Affine, uint Accumulate);
     private readonly record struct SumParams(uint Quads, uint Blocks, uint Accumulate);
+    private readonly record struct SumBlocksParams(uint Quads, uint Blocks, uint PerMerged);
     private readonly record struct BwdParams(uint M, uint Quads, uint Rows, uint Affine, float InverseCount);
 
     private static readonly KernelVariants<StatsParams> Stats = new("norm/batchnorm_stats", reads: 1, writes: 1, texels: 1);
     private static readonly Kernel<MergeParams> Merge = new("norm/batchnorm_merge", reads: 1, writes: 4);
     private static readonly Kernel<MergeParams> MergeWord = new("norm/batchnorm_merge_word", reads: 1, writes: 4, texels: 1);
+    private static readonly Kernel<MergeBlocksParams> MergeToBlocks = new("norm/batchnorm_merge_blocks", reads: 1, writes: 1);
     private static readonly KernelVariants<FwdParams> Fwd = new("norm/batchnorm_fwd", reads: 8, writes: 1, texels: 8);
     private static readonly KernelVariants<FwdParams> FwdSigns = new("norm/batchnorm_fwd_signs", reads: 8, writes: 2, texels: 0, hasWord: false);
     private static readonly Kernel<ScaleParams> Scale = new("norm/batchnorm_scale", reads: 4, writes: 2);
@@ -27,9 +30,13 @@ public static class BatchNormOp
     private static readonly KernelVariants<ReduceParams> Residual = new("norm/batchnorm_bwd_residual", reads: 7, writes: 2, texels: 7);
     private static readonly Kernel<SumParams> Sum = new("norm/batchnorm_bwd_params", reads: 1, writes: 3);
     private static readonly Kernel<SumParams> SumWord = new("norm/batchnorm_bwd_params_word", reads: 1, writes: 3, texels: 1);
+    private static readonly Kernel<SumBlocksParams> SumToBlocks = new("norm/batchnorm_bwd_params_blocks", reads: 1, writes: 1);
     private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1, texels: 8);
 
     private const int SignsPerWord = 32;
+
+    /// <summary>Blocks of rows above which a GPU merges so many to one first: few workgroups, one for each quad, would read all of them.</summary>
+    private const int ManyBlocks = 2048, PerMerged = 512;
 
     /// <summary>Tells the forward kernels that the spread they are given is invStd already.</summary>
     private const float SpreadIsInvStd = -1;
@@ -59,6 +66,13 @@ public static class BatchNormOp
         var blocks = (int)CeilDiv(m, partials.RowsPerBlock);
         Shape.Require([blocks, 2, c], partials.Values);
         var quads = (uint)c / 4;
+        if (!gpu.Caps.CpuKernels && blocks > ManyBlocks)
+        {
+            var merged = Merged(gpu, partials.Values);
+            gpu.Dispatch(MergeToBlocks, (long)merged.Shape[0] * quads, new((uint)m, quads, (uint)partials.RowsPerBlock, (uint)blocks, PerMerged),
+                reads: [partials.Values], writes: [merged], new DispatchCost(12.0 * blocks * c), $"{blocks}x2x{c}");
+            (partials, blocks) = (new RowStatistics(merged, partials.RowsPerBlock * PerMerged), merged.Shape[0]);
+        }
         gpu.Dispatch(RowWork.Pick(gpu, Merge, MergeWord), RowWork.MergeGroups(gpu, quads),
             new((uint)m, quads, (uint)partials.RowsPerBlock, (uint)blocks, state.Eps, state.Momentum),
             reads: [partials.Values], writes: [mean, invStd, state.RunningMean, state.RunningVar], new DispatchCost(12.0 * blocks * c), $"{blocks}x2x{c}");
@@ -215,10 +229,21 @@ public static class BatchNormOp
         var beta = dbeta ?? gpu.NewTensor("dbeta", new Shape(c), MemoryCategory.Workspace);
         Shape.Require([c], gamma);
         Shape.Require([c], beta);
+        if (!gpu.Caps.CpuKernels && blocks > ManyBlocks)
+        {
+            var merged = Merged(gpu, partials);
+            gpu.Dispatch(SumToBlocks, (long)merged.Shape[0] * (c / 4), new((uint)c / 4, (uint)blocks, PerMerged),
+                reads: [partials], writes: [merged], new DispatchCost(2.0 * blocks * c), $"{blocks}x2x{c}");
+            (partials, blocks) = (merged, merged.Shape[0]);
+        }
         gpu.Dispatch(RowWork.Pick(gpu, Sum, SumWord), RowWork.MergeGroups(gpu, c / 4), new((uint)c / 4, (uint)blocks, accumulate ? 1u : 0u),
             reads: [partials], writes: [sums, gamma, beta], new DispatchCost(2.0 * blocks * c), $"{blocks}x2x{c}");
         return sums;
     }
+
+    // For what a first pass makes of many blocks.
+    private static Tensor Merged(Recorder gpu, Tensor partials) =>
+        gpu.NewTensor($"{partials.Name}.merged", new Shape((int)CeilDiv(partials.Shape[0], PerMerged), 2, partials.Shape[2]), MemoryCategory.Workspace);
 
     private static void WriteDx(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor sums, Tensor dx)
     {

@@ -28,12 +28,25 @@ public static class LinearOp
                 gpu.Dispatch(BiasFwd, CeilDiv((long)count * g.K / 4, 64), new((uint)count, (uint)g.K / 4), reads: [bias], writes: [y.Rows(start, count)], detail: $"{count}x{g.K}");
             }
         }
+        if (SharesDepth(gpu, y, g.C))
+        {
+            BackwardWeight(gpu, Transposed(gpu, x), w, y, accumulate: bias is not null);
+            return;
+        }
         Conv2dOp.Forward(gpu, Pixels(x), Taps(w), Pixels(y), g, accumulate: bias is not null);
     }
 
     /// <summary>dx = dy w^T, added to dx with <paramref name="accumulate"/>.</summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, bool accumulate = false) =>
-        Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), Geometry(dx, w, dy), accumulate);
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, bool accumulate = false)
+    {
+        var g = Geometry(dx, w, dy);
+        if (SharesDepth(gpu, dx, g.K))
+        {
+            BackwardWeight(gpu, Transposed(gpu, dy), Transposed(gpu, w), dx, accumulate);
+            return;
+        }
+        Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), g, accumulate);
+    }
 
     /// <summary>dw = x^T dy, added to dw with <paramref name="accumulate"/>.</summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, bool accumulate = false) =>
@@ -56,6 +69,21 @@ public static class LinearOp
             first += blocks;
         }
         SumPartsOp.Forward(gpu, parts, dbias, accumulate);
+    }
+
+    // Whether a product of so deep a sum has so few tiles that a GPU's cores would wait for them, and each long: then it is computed as a weight gradient, whose sum is shared out. On matrices such tiles are quick as they are.
+    private static bool SharesDepth(Recorder gpu, Tensor y, int depth)
+    {
+        var (m, k) = y.Shape.As2D();
+        return !gpu.Caps.CpuKernels && y.Type == DType.Float32 && m % 4 == 0 && depth >= DeepSum && CeilDiv(m, Conv2dKernels.TileRows) * CeilDiv(k, Conv2dKernels.TileColumns) < FewTiles;
+    }
+
+    private const int DeepSum = 512, FewTiles = 256;
+
+    private static Tensor Transposed(Recorder gpu, Tensor x)
+    {
+        var (m, c) = x.Shape.As2D();
+        return Conv2dKernels.TransposeTaps(gpu, Taps(x), 1, 1, 0, 0, 1).Reshape(c, m);
     }
 
     /// <summary>Rows that one invocation of the bias gradient adds.</summary>

@@ -58,15 +58,16 @@ public static class MaxPoolOp
     public static void Backward(Recorder gpu, Tensor dy, Tensor argmax, PoolWindow window, Tensor dx)
     {
         RequirePooled(dx, window, dy, argmax);
+        var (_, h, w, c) = dx.Shape.AsNhwc();
         // The CPU variant reads argmax sixteen channels at a time.
-        var storage = RowWork.Storage(dx, dy);
-        var (kernel, lanes) = dx.Shape[3] % 16 == 0 ? (Bwd.For(gpu, storage), RowWork.Lanes(gpu)) : (Bwd.Portable(storage), 256u);
-        kernel = kernel.With(Geometry(dx, dy, window));
+        var (storage, isWord) = (RowWork.Storage(dx, dy), gpu.Caps.CpuKernels && c % 16 == 0);
+        var kernel = (isWord ? Bwd.Word(storage) : Bwd.Portable(storage)).With(Geometry(dx, dy, window));
+        // Pixels of a lane, as in shaders/pool/maxpool_bwd.glsl.
+        var blocks = !isWord && window.Stride == 2 ? CeilDiv(h + window.Pad, 2) * CeilDiv(w + window.Pad, 2) : (long)h * w;
         foreach (var (start, count) in gpu.RowRuns(dx, dy, argmax))
         {
-            var image = dx.Rows(start, count);
-            gpu.Dispatch(kernel, CeilDiv(image.Shape.Count / 4, lanes), new((uint)count),
-                reads: [dy.Rows(start, count), argmax.Rows(start, count)], writes: [image],
+            gpu.Dispatch(kernel, CeilDiv(count * blocks * (c / 4), isWord ? RowWork.Lanes(gpu) : 256), new((uint)count),
+                reads: [dy.Rows(start, count), argmax.Rows(start, count)], writes: [dx.Rows(start, count)],
                 new DispatchCost((double)count * dy.RowCount * window.R * window.S), $"{dx.Shape} {window.R}x{window.S}/{window.Stride}");
         }
     }

@@ -52,11 +52,11 @@ internal static class RowWork
         gpu.Caps.CpuKernels ? (uint)Math.Clamp(m * quads / (16 * 64 * 4), 1, 64) : (uint)Math.Clamp(m * quads / 65536, 1, 4);
 
     /// <summary>
-    /// Rows of one block of a reduction: about 2,048 blocks x quads on a CPU and 65,536 on a GPU, a multiple of 16 from 16 to 512.
+    /// Rows of one block of a reduction: about 2,048 blocks x quads on a CPU and 131,072 on a GPU, a multiple of 16 from 16 to 512.
     /// A function of the shape and of the kind of kernels alone, so that sums are taken in the same order in every run.
     /// </summary>
     public static int RowsPerBlock(Recorder gpu, long m, long quads) =>
-        (int)Math.Clamp(m * quads / (gpu.Caps.CpuKernels ? 2048 : 65536) / 16 * 16, 16, 512);
+        (int)Math.Clamp(m * quads / (gpu.Caps.CpuKernels ? 2048 : 131072) / 16 * 16, 16, 512);
 
     /// <summary>Workgroups of a kernel over [M,C] whose lanes take <paramref name="rows"/> rows each of one quad, or on a CPU of a fourth of a strip of 32 quads (common/rows.glsl).</summary>
     public static long Groups(Recorder gpu, long m, long quads, long rows) =>

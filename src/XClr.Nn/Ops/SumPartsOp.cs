@@ -1,3 +1,4 @@
+using System.Numerics;
 using XClr.Gpu;
 using static XClr.Nn.Ops.OpMath;
 
@@ -6,8 +7,8 @@ namespace XClr.Nn.Ops;
 /// <summary>Second pass of every split sum: adds parts in a fixed order.</summary>
 internal static class SumPartsOp
 {
-    // Of a workgroup of shaders/gemm/sum_parts.glsl. Many parts are shared out over several lanes: there are few sums then, and one lane's loads wait for each other.
-    private const int Lanes = 64, MostSlices = 8, ManyParts = 16;
+    // Parts of a lane, on a GPU: many parts are shared out over several lanes, since there are few sums then, and one lane's loads wait for each other.
+    private const int PartsPerLane = 8, MostSlices = 32;
 
     private readonly record struct SumParams(int Parts, int N4);
 
@@ -18,8 +19,8 @@ internal static class SumPartsOp
     public static void Forward(Recorder gpu, Tensor parts, Tensor sum, bool accumulate)
     {
         var n4 = checked((int)(parts.RowCount / 4));
-        var slices = !gpu.Caps.CpuKernels && parts.Shape[0] >= ManyParts ? MostSlices : 1;
-        gpu.Dispatch(RowWork.Pick(gpu, Sum, SumWord).With(accumulate ? 1u : 0u, (uint)slices), CeilDiv(n4, Lanes / slices), new(parts.Shape[0], n4),
+        var slices = gpu.Caps.CpuKernels ? 1 : (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(parts.Shape[0] / PartsPerLane, 1, MostSlices));
+        gpu.Dispatch(RowWork.Pick(gpu, Sum, SumWord).With(accumulate ? 1u : 0u, (uint)slices), CeilDiv(n4, RowWork.Lanes(gpu) / slices), new(parts.Shape[0], n4),
             reads: [parts], writes: [sum], new DispatchCost(4.0 * n4 * parts.Shape[0]), $"{parts.Shape}");
     }
 }
