@@ -152,7 +152,7 @@ void main() {
     store_next();
     barrier();
   }
-  [[dont_unroll]] for (uint k = 0; k < DEPTH; k += MATRIX_K) multiply_tiles(k, k + MATRIX_K);
+  multiply_tiles(0, DEPTH);
   barrier();
   write_out(part, row0, k0);
 }

@@ -21,17 +21,15 @@ shared vec4 sliceSum[LANES], sliceWeighted[LANES];
 #endif
 
 void main() {
-  uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS, begin = 0, end = blocks;
-  uint slice = gl_LocalInvocationIndex / QUADS;
+  uint group = flat_group(), begin = 0, end = blocks;
 #ifdef TO_BLOCKS
-  uint block = flat_group() / quads;
-  quad = flat_group() % quads;
-  begin = block * perMerged;
+  uint groups = (quads + QUADS - 1) / QUADS, block = group / groups;
+  group %= groups;
+  begin = min(blocks, block * perMerged);
   end = min(blocks, begin + perMerged);
-  bool used = begin < blocks;
-#else
-  bool used = quad < quads;
 #endif
+  uint quad = group * QUADS + gl_LocalInvocationIndex % QUADS, slice = gl_LocalInvocationIndex / QUADS;
+  bool used = quad < quads && begin < blocks;
   vec4 sum = vec4(0), weighted = vec4(0);
 #if SLICES == 1
   for (uint b = begin; used && b < end; b++) {

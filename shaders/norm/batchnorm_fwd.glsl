@@ -23,7 +23,10 @@ WRITE_ACTIVATIONS(8, Y, y);
 #ifdef SIGNS
 layout(std430, set = 0, binding = 9) writeonly buffer Signs { uint signs[]; };
 shared uint signsOf[LANES];  // four bits for each row of a lane
-uint bits_of(vec4 v) { return uint(dot(mix(vec4(1, 2, 4, 8), vec4(0), lessThanEqual(v, vec4(0))), vec4(1))); }
+uint bits_of(vec4 v) {
+  uvec4 open = mix(uvec4(1, 2, 4, 8), uvec4(0), lessThanEqual(v, vec4(0)));
+  return open.x | open.y | open.z | open.w;
+}
 #endif
 
 void main() {

@@ -49,17 +49,15 @@ Part part(Moments a) { return Part(a.n, a.mean.value + a.mean.rest, a.m2.value +
 #endif
 
 void main() {
-  uint quad = flat_group() * QUADS + gl_LocalInvocationIndex % QUADS, begin = 0, end = blocks;
-  uint slice = gl_LocalInvocationIndex / QUADS;
+  uint group = flat_group(), begin = 0, end = blocks;
 #ifdef TO_BLOCKS
-  uint block = flat_group() / quads;
-  quad = flat_group() % quads;
-  begin = block * perMerged;
+  uint groups = (quads + QUADS - 1) / QUADS, block = group / groups;
+  group %= groups;
+  begin = min(blocks, block * perMerged);
   end = min(blocks, begin + perMerged);
-  bool used = begin < blocks;
-#else
-  bool used = quad < quads;
 #endif
+  uint quad = group * QUADS + gl_LocalInvocationIndex % QUADS, slice = gl_LocalInvocationIndex / QUADS;
+  bool used = quad < quads && begin < blocks;
   vec4 origin = used ? QUAD(partials, begin * 2 * quads + quad) : vec4(0);
   Moments all = Moments(0, Sum(vec4(0), vec4(0)), Sum(vec4(0), vec4(0)));
 #if SLICES == 1

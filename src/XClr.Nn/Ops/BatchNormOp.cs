@@ -35,8 +35,8 @@ public static class BatchNormOp
 
     private const int SignsPerWord = 32;
 
-    /// <summary>Blocks of rows above which a GPU merges so many to one first: few workgroups, one for each quad, would read all of them.</summary>
-    private const int ManyBlocks = 2048, PerMerged = 512;
+    /// <summary>Blocks of rows above which a GPU merges so many to one first, in workgroups for so many quads: few workgroups, one for each quad, would read all of them.</summary>
+    private const int ManyBlocks = 4096, PerMerged = 512, MergedQuads = 8;
 
     /// <summary>Tells the forward kernels that the spread they are given is invStd already.</summary>
     private const float SpreadIsInvStd = -1;
@@ -69,7 +69,7 @@ public static class BatchNormOp
         if (!gpu.Caps.CpuKernels && blocks > ManyBlocks)
         {
             var merged = Merged(gpu, partials.Values);
-            gpu.Dispatch(MergeToBlocks, (long)merged.Shape[0] * quads, new((uint)m, quads, (uint)partials.RowsPerBlock, (uint)blocks, PerMerged),
+            gpu.Dispatch(MergeToBlocks, merged.Shape[0] * CeilDiv(quads, MergedQuads), new((uint)m, quads, (uint)partials.RowsPerBlock, (uint)blocks, PerMerged),
                 reads: [partials.Values], writes: [merged], new DispatchCost(12.0 * blocks * c), $"{blocks}x2x{c}");
             (partials, blocks) = (new RowStatistics(merged, partials.RowsPerBlock * PerMerged), merged.Shape[0]);
         }
@@ -232,7 +232,7 @@ public static class BatchNormOp
         if (!gpu.Caps.CpuKernels && blocks > ManyBlocks)
         {
             var merged = Merged(gpu, partials);
-            gpu.Dispatch(SumToBlocks, (long)merged.Shape[0] * (c / 4), new((uint)c / 4, (uint)blocks, PerMerged),
+            gpu.Dispatch(SumToBlocks, merged.Shape[0] * CeilDiv(c / 4, MergedQuads), new((uint)c / 4, (uint)blocks, PerMerged),
                 reads: [partials], writes: [merged], new DispatchCost(2.0 * blocks * c), $"{blocks}x2x{c}");
             (partials, blocks) = (merged, merged.Shape[0]);
         }

@@ -49,7 +49,7 @@ internal static class RowWork
 
     /// <summary>Rows of one lane of a kernel over [M,C] (common/rows.glsl): many on a CPU, as long as 16 workgroups remain; few on a GPU.</summary>
     public static uint RowsPerLane(Recorder gpu, long m, long quads) =>
-        gpu.Caps.CpuKernels ? (uint)Math.Clamp(m * quads / (16 * 64 * 4), 1, 64) : (uint)Math.Clamp(m * quads / 65536, 1, 4);
+        gpu.Caps.CpuKernels ? (uint)Math.Clamp(m * quads / (16 * 64 * 4), 1, 64) : (uint)Math.Clamp(m * quads / 65536, 1, 8);
 
     /// <summary>
     /// Rows of one block of a reduction: about 2,048 blocks x quads on a CPU and 131,072 on a GPU, a multiple of 16 from 16 to 512.
