@@ -16,7 +16,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// <summary>Share of the device that the workgroups of a product keep busy, the last round of them included, that is enough.</summary>
     private const double EnoughBusy = 0.8, EnoughBusyParts = 0.9;
 
-    /// <summary>Fewer than a processor's schedulers the cost model does not take.</summary>
+    /// <summary>Fewer leave a processor's schedulers without work.</summary>
     private const int LeastSubgroups = 4;
 
     /// <summary>Rows of blocks of statistics: every tile is a whole number of them.</summary>
@@ -99,17 +99,17 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// The tiles that the cost model takes (docs/decisions.md), the best first: those of four subgroups with most sums per lane (of products whose sum is shared out also those that are longer than wide: of others they are too few); then
     /// the larger before the smaller, and of one size those with most sums per lane and deep steps first, since they read shared memory least often.
     /// </summary>
-    public static IEnumerable<MatrixTile> Modelled(DeviceCaps caps, DType storage, bool split) => new[]
-    {
-        Of(caps, storage, [(128, 128)], [(128, 32)]),
-        split ? Of(caps, storage, [(256, 64), (64, 256)], [(128, 32)]) : [],
-        Of(caps, storage, [(64, 128), (128, 64)], [(64, 32)]),
-        Of(caps, storage, [(128, 128), (64, 128), (128, 64), (64, 64)], [(64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16)]),
-    }.SelectMany(tiles => tiles).Where(tile => tile.SY * tile.SX >= LeastSubgroups);
+    public static IEnumerable<MatrixTile> Modelled(DeviceCaps caps, DType storage, bool split) =>
+    [
+        .. Of(caps, storage, [(128, 128)], [(128, 32)]),
+        .. split ? Of(caps, storage, [(256, 64), (64, 256)], [(128, 32)]) : [],
+        .. Of(caps, storage, [(64, 128), (128, 64)], [(64, 32)]),
+        .. Of(caps, storage, [(128, 128), (64, 128), (128, 64), (64, 64)], [(64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16)]),
+    ];
 
     /// <summary>All tiles that fit a device and a storage (none for fp32); none twice.</summary>
     public static IEnumerable<MatrixTile> Tiles(DeviceCaps caps, DType storage) =>
-        [.. Modelled(caps, storage, split: true).Concat(Of(caps, storage, [(256, 128), (128, 256)], [(128, 32)])).Concat(Of(caps, storage, [(128, 128), (256, 64), (64, 256), (128, 64), (64, 128)], [(128, 16)])).Distinct()];
+        [.. Modelled(caps, storage, split: true).Concat(Of(caps, storage, [(256, 128), (128, 256)], [(128, 32)])).Distinct()];
 
     // Tiles of such sizes, with such sums per lane and depths of a step; each with the device's largest matrices that fit.
     private static IEnumerable<MatrixTile> Of(DeviceCaps caps, DType storage, (int Rows, int Columns)[] sizes, (int Sums, int Depth)[] shares)
@@ -129,7 +129,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     }
 
     private bool Fits(DeviceCaps caps) =>
-        Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && WM * Shape.M <= BlockRows && SharesStrips(NarrowStrip) && SharesStrips(WideStrip)
+        SY * SX >= LeastSubgroups && Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && WM * Shape.M <= BlockRows && SharesStrips(NarrowStrip) && SharesStrips(WideStrip)
         && Rows * Depth / 8 % Invocations == 0 && Columns * Depth / 8 % Invocations == 0
         && Invocations <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
 
