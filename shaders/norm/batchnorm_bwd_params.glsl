@@ -4,7 +4,7 @@
 // Dispatch: SLICES lanes per quad (and merged block), each over every SLICES-th block, then a tree. Traffic: reads the partials once.
 #include "grid.glsl"
 #include "quad.glsl"
-const uint QUADS = LANES / SLICES;
+#include "merged_blocks.glsl"
 layout(local_size_x = LANES) in;
 READ_QUADS(0, Partials, partials);
 #ifdef TO_BLOCKS
@@ -21,32 +21,28 @@ shared vec4 sliceSum[LANES], sliceWeighted[LANES];
 #endif
 
 void main() {
-  uint group = flat_group(), begin = 0, end = blocks;
 #ifdef TO_BLOCKS
-  uint groups = (quads + QUADS - 1) / QUADS, block = group / groups;
-  group %= groups;
-  begin = min(blocks, block * perMerged);
-  end = min(blocks, begin + perMerged);
+  Blocks b = blocks_of_lane(quads, blocks, perMerged);
+#else
+  Blocks b = blocks_of_lane(quads, blocks, blocks);
 #endif
-  uint quad = group * QUADS + gl_LocalInvocationIndex % QUADS, slice = gl_LocalInvocationIndex / QUADS;
-  bool used = quad < quads && begin < blocks;
   vec4 sum = vec4(0), weighted = vec4(0);
 #if SLICES == 1
-  for (uint b = begin; used && b < end; b++) {
-    sum += QUAD(partials, b * 2 * quads + quad);
-    weighted += QUAD(partials, (b * 2 + 1) * quads + quad);
+  for (uint i = b.begin; i < b.end; i++) {
+    sum += QUAD(partials, i * 2 * quads + b.quad);
+    weighted += QUAD(partials, (i * 2 + 1) * quads + b.quad);
   }
 #else
   // Several blocks' loads before the first use.
-  for (uint first = begin + slice; used && first < end; first += AT_ONCE * SLICES) {
+  for (uint first = b.begin + b.slice; first < b.end; first += AT_ONCE * SLICES) {
     vec4 sumsOf[AT_ONCE], weightedOf[AT_ONCE];
     for (uint j = 0; j < AT_ONCE; j++) {
-      uint b = min(first + j * SLICES, end - 1);
-      sumsOf[j] = QUAD(partials, b * 2 * quads + quad);
-      weightedOf[j] = QUAD(partials, (b * 2 + 1) * quads + quad);
+      uint i = min(first + j * SLICES, b.end - 1) * 2 * quads + b.quad;
+      sumsOf[j] = QUAD(partials, i);
+      weightedOf[j] = QUAD(partials, i + quads);
     }
     for (uint j = 0; j < AT_ONCE; j++)
-      if (first + j * SLICES < end) {
+      if (first + j * SLICES < b.end) {
         sum += sumsOf[j];
         weighted += weightedOf[j];
       }
@@ -55,20 +51,20 @@ void main() {
   sliceWeighted[gl_LocalInvocationIndex] = weighted;
   for (uint width = SLICES / 2; width > 0; width /= 2) {
     barrier();
-    if (slice < width) {
+    if (b.slice < width) {
       sliceSum[gl_LocalInvocationIndex] = sum += sliceSum[gl_LocalInvocationIndex + width * QUADS];
       sliceWeighted[gl_LocalInvocationIndex] = weighted += sliceWeighted[gl_LocalInvocationIndex + width * QUADS];
     }
   }
 #endif
-  if (slice != 0 || !used) return;
+  if (b.slice != 0 || b.begin == b.end) return;
 #ifdef TO_BLOCKS
-  merged[block * 2 * quads + quad] = sum;
-  merged[(block * 2 + 1) * quads + quad] = weighted;
+  merged[b.block * 2 * quads + b.quad] = sum;
+  merged[(b.block * 2 + 1) * quads + b.quad] = weighted;
 #else
-  sums[quad] = sum;
-  sums[quads + quad] = weighted;
-  dbeta[quad] = accumulate != 0 ? dbeta[quad] + sum : sum;
-  dgamma[quad] = accumulate != 0 ? dgamma[quad] + weighted : weighted;
+  sums[b.quad] = sum;
+  sums[quads + b.quad] = weighted;
+  dbeta[b.quad] = accumulate != 0 ? dbeta[b.quad] + sum : sum;
+  dgamma[b.quad] = accumulate != 0 ? dgamma[b.quad] + weighted : weighted;
 #endif
 }

@@ -6,7 +6,7 @@
 // Dispatch: SLICES lanes per quad (and merged block), each over every SLICES-th block, then a tree. Traffic: reads the partials once.
 #include "grid.glsl"
 #include "quad.glsl"
-const uint QUADS = LANES / SLICES;
+#include "merged_blocks.glsl"
 layout(local_size_x = LANES) in;
 READ_QUADS(0, Partials, partials);
 #ifdef TO_BLOCKS
@@ -49,50 +49,46 @@ Part part(Moments a) { return Part(a.n, a.mean.value + a.mean.rest, a.m2.value +
 #endif
 
 void main() {
-  uint group = flat_group(), begin = 0, end = blocks;
 #ifdef TO_BLOCKS
-  uint groups = (quads + QUADS - 1) / QUADS, block = group / groups;
-  group %= groups;
-  begin = min(blocks, block * perMerged);
-  end = min(blocks, begin + perMerged);
+  Blocks b = blocks_of_lane(quads, blocks, perMerged);
+#else
+  Blocks b = blocks_of_lane(quads, blocks, blocks);
 #endif
-  uint quad = group * QUADS + gl_LocalInvocationIndex % QUADS, slice = gl_LocalInvocationIndex / QUADS;
-  bool used = quad < quads && begin < blocks;
-  vec4 origin = used ? QUAD(partials, begin * 2 * quads + quad) : vec4(0);
+  vec4 origin = b.begin < b.end ? QUAD(partials, b.begin * 2 * quads + b.quad) : vec4(0);
   Moments all = Moments(0, Sum(vec4(0), vec4(0)), Sum(vec4(0), vec4(0)));
 #if SLICES == 1
-  for (uint b = begin; used && b < end; b++) merge(all, rows_of(b), QUAD(partials, b * 2 * quads + quad) - origin, QUAD(partials, (b * 2 + 1) * quads + quad));
+  for (uint i = b.begin; i < b.end; i++) merge(all, rows_of(i), QUAD(partials, i * 2 * quads + b.quad) - origin, QUAD(partials, (i * 2 + 1) * quads + b.quad));
 #else
   // Several blocks' loads before the first use.
-  for (uint first = begin + slice; used && first < end; first += AT_ONCE * SLICES) {
+  for (uint first = b.begin + b.slice; first < b.end; first += AT_ONCE * SLICES) {
     vec4 means[AT_ONCE], m2s[AT_ONCE];
     for (uint j = 0; j < AT_ONCE; j++) {
-      uint i = min(first + j * SLICES, end - 1) * 2 * quads + quad;
+      uint i = min(first + j * SLICES, b.end - 1) * 2 * quads + b.quad;
       means[j] = QUAD(partials, i);
       m2s[j] = QUAD(partials, i + quads);
     }
     for (uint j = 0; j < AT_ONCE; j++)
-      if (first + j * SLICES < end) merge(all, rows_of(first + j * SLICES), means[j] - origin, m2s[j]);
+      if (first + j * SLICES < b.end) merge(all, rows_of(first + j * SLICES), means[j] - origin, m2s[j]);
   }
   parts[gl_LocalInvocationIndex] = part(all);
   for (uint width = SLICES / 2; width > 0; width /= 2) {
     barrier();
-    if (slice < width) {
+    if (b.slice < width) {
       Part other = parts[gl_LocalInvocationIndex + width * QUADS];
       merge(all, other.n, other.mean, other.m2);
       parts[gl_LocalInvocationIndex] = part(all);
     }
   }
 #endif
-  if (slice != 0 || !used) return;
+  if (b.slice != 0 || b.begin == b.end) return;
   vec4 average = origin + (all.mean.value + all.mean.rest), m2 = all.m2.value + all.m2.rest;
 #ifdef TO_BLOCKS
-  merged[block * 2 * quads + quad] = average;
-  merged[(block * 2 + 1) * quads + quad] = m2;
+  merged[b.block * 2 * quads + b.quad] = average;
+  merged[(b.block * 2 + 1) * quads + b.quad] = m2;
 #else
-  mean[quad] = average;
-  invStd[quad] = 1 / sqrt(m2 / all.n + eps);
-  runningMean[quad] = mix(runningMean[quad], average, momentum);
-  runningVar[quad] = mix(runningVar[quad], m2 / max(all.n - 1, 1), momentum);
+  mean[b.quad] = average;
+  invStd[b.quad] = 1 / sqrt(m2 / all.n + eps);
+  runningMean[b.quad] = mix(runningMean[b.quad], average, momentum);
+  runningVar[b.quad] = mix(runningVar[b.quad], m2 / max(all.n - 1, 1), momentum);
 #endif
 }
