@@ -152,7 +152,7 @@ void main() {
     store_next();
     barrier();
   }
-  multiply_tiles(0, DEPTH);
+  multiply_last();
   barrier();
   write_out(part, row0, k0);
 }

@@ -179,7 +179,7 @@ void main() {
     store_next();
     barrier();
   }
-  multiply_tiles(0, DEPTH);
+  multiply_last();
   barrier();
   write_out(m0, k0);
 }

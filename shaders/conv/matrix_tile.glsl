@@ -66,6 +66,14 @@ void multiply_tiles(uint first, uint last) {
   }
 }
 
+// The last step's products, which stand apart: in a loop over the depth where they are so many (small matrices) that compilers would take twice as long for them; else unrolled, which is faster.
+void multiply_last() {
+  if (WM * WN * DEPTH <= 32 * MATRIX_K)
+    multiply_tiles(0, DEPTH);
+  else
+    [[dont_unroll]] for (uint k = 0; k < DEPTH; k += MATRIX_K) multiply_tiles(k, k + MATRIX_K);
+}
+
 // Strip `x` of row `i` of this subgroup's matrices into shared memory, where the operands were: a barrier must lie between the last product and the first strip. subgroupBarrier() before and after
 // a lane's reading is the caller's.
 void stage_strip(uint i, uint x) {
