@@ -5,7 +5,7 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// Linear layer y = x w + bias, fp32 (products also fp16 or bf16; with a bias y and dy are fp32). x, dx: [M,C], w, dw: [C,K] (a 1x1 convolution's weights: K fastest), bias, dbias: [K], y, dy: [M,K]; C and K multiples of 4.
-/// The products are 1x1 convolutions over M images of one pixel.
+/// The products are 1x1 convolutions over M images of one pixel; on GPUs those of deep fp32 sums and few tiles are computed as weight gradients, whose sums are shared out.
 /// </summary>
 public static class LinearOp
 {
