@@ -15,7 +15,7 @@ internal sealed partial class StopSignals : IDisposable
     private readonly string what;
     private int signals;
 
-    /// <param name="say">Tells the user, on standard error; called from a thread of the pool.</param>
+    /// <param name="say">Tells the user, on standard error; called from a thread of its own.</param>
     /// <param name="what">What happens before the work ends.</param>
     public StopSignals(Action<string> say, string what = "the batch is finished, nothing is written")
     {
@@ -40,7 +40,8 @@ internal sealed partial class StopSignals : IDisposable
         if (Interlocked.Increment(ref signals) > 1)
             EndAtOnce();
         source.Cancel();
-        ThreadPool.UnsafeQueueUserWorkItem(_ => say($"stopping: {what}; once more ends at once"), null);
+        // A thread of its own: those of the pool may all be at work.
+        new Thread(() => say($"stopping: {what}; once more ends at once")) { IsBackground = true }.Start();
     }
 
     // Without the handlers of a normal exit: threads of the work and of the driver still run.

@@ -5,7 +5,8 @@ namespace XClr.Gpu;
 /// <summary>A device as the loader lists it.</summary>
 public sealed record DeviceInfo(int Index, DeviceCaps Caps);
 
-/// <summary>Chooses a device: by index, UUID or part of its name; without a wish the best one (discrete, integrated, virtual, CPU; then memory).</summary>
+/// <summary>Chooses a device: by index, UUID or part of its name; without a wish the best one (discrete, integrated, virtual, CPU; then memory,
+/// or of drivers for the CPU, which share its memory, the wider vectors).</summary>
 public static class DeviceSelector
 {
     /// <summary>Environment variable read where no device is named.</summary>
@@ -19,7 +20,7 @@ public static class DeviceSelector
         }
         if (string.IsNullOrWhiteSpace(wish))
         {
-            return devices.OrderBy(d => d.Caps.Kind).ThenByDescending(d => d.Caps.DeviceLocalBytes).ThenBy(d => d.Index).First();
+            return devices.OrderBy(d => d.Caps.Kind).ThenByDescending(d => d.Caps.Kind == GpuKind.Cpu ? d.Caps.SubgroupSize : d.Caps.DeviceLocalBytes).ThenBy(d => d.Index).First();
         }
         if (int.TryParse(wish, NumberStyles.None, CultureInfo.InvariantCulture, out var index))
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Xunit;
 using XClr.TestKit;
@@ -56,17 +57,26 @@ internal static class CliProcess
     public sealed class Running
     {
         private readonly Task<string> output;
-        private readonly Task<string> errors;
+        private readonly StringBuilder errors = new();
 
         public Running(Process process)
         {
             Process = process;
             process.StandardInput.Close();
             output = process.StandardOutput.ReadToEndAsync();
-            errors = process.StandardError.ReadToEndAsync();
+            process.ErrorDataReceived += (_, line) =>
+            {
+                lock (errors)
+                    errors.Append(line.Data).Append(line.Data is null ? "" : "\n");
+            };
+            process.BeginErrorReadLine();
         }
 
         public Process Process { get; }
+
+        /// <summary>Waits until the process has said this on standard error; false where it ends, or five minutes pass, before that.</summary>
+        public bool Says(string text) =>
+            SpinWait.SpinUntil(() => Process.HasExited || Errors().Contains(text, StringComparison.Ordinal), TimeSpan.FromMinutes(5)) && Errors().Contains(text, StringComparison.Ordinal);
 
         /// <summary>Waits for the end; a process that takes too long is killed and fails the test.</summary>
         public CliResult Result(TimeSpan? limit = null)
@@ -76,7 +86,14 @@ internal static class CliProcess
                 Process.Kill(entireProcessTree: true);
                 Assert.Fail($"{Process.StartInfo.FileName} {string.Join(' ', Process.StartInfo.ArgumentList)} took longer than {limit ?? Limit}");
             }
-            return new CliResult(Process.ExitCode, output.Result, errors.Result);
+            Process.WaitForExit(); // for the end of standard error
+            return new CliResult(Process.ExitCode, output.Result, Errors());
+        }
+
+        private string Errors()
+        {
+            lock (errors)
+                return errors.ToString();
         }
     }
 }

@@ -102,10 +102,9 @@ public sealed partial class TrainTests : IDisposable
         var owner = Path.Combine(Run, "lock.owner");
         Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || File.Exists(owner), TimeSpan.FromMinutes(5)));
         Assert.Equal(0, Kill(running.Process.Id, SigTerm));
-        Thread.Sleep(200);
+        Assert.True(running.Says("stopping: the step is finished and saved; once more ends at once"));
         Assert.Equal(0, Kill(running.Process.Id, SigTerm));
         var ended = running.Result().Expect(130);
-        Assert.Contains("stopping: the step is finished and saved; once more ends at once", ended.Errors);
         Assert.DoesNotContain("to go on", ended.Errors);
         Assert.False(XClr.Nn.CheckpointPath.Exists(Run));
     }

@@ -31,6 +31,9 @@ public class DeviceTests
             new(index, PaperDevice.Caps with { Name = name, Kind = kind, DeviceLocalBytes = bytes, DeviceUuid = new Guid(index, 1, 2, new byte[8]) });
         DeviceInfo[] devices = [Device(0, "llvmpipe", GpuKind.Cpu, 64), Device(1, "Card A", GpuKind.Discrete, 8), Device(2, "Card B", GpuKind.Discrete, 16), Device(3, "Iris", GpuKind.Integrated, 32)];
         Assert.Equal(2, DeviceSelector.Pick(devices, null).Index);
+        // SwiftShader takes a hundred times as long as lavapipe.
+        DeviceInfo[] drivers = [new(0, devices[0].Caps with { SubgroupSize = 4, DeviceLocalBytes = 128 }), new(1, devices[0].Caps with { SubgroupSize = 8 })];
+        Assert.Equal(1, DeviceSelector.Pick(drivers, null).Index);
         Assert.Equal(3, DeviceSelector.Pick(devices, "iris").Index);
         Assert.Equal(0, DeviceSelector.Pick(devices, "0").Index);
         Assert.Equal(1, DeviceSelector.Pick(devices, devices[1].Caps.DeviceUuid.ToString()).Index);

@@ -203,17 +203,22 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     public void Contexts_leave_no_memory_behind()
     {
         var rounds = int.Parse(Environment.GetEnvironmentVariable("XCLR_ROUNDS") ?? "150", System.Globalization.CultureInfo.InvariantCulture);
-        long early = 0;
-        for (var round = 1; round <= rounds; round++)
+        var (early, end) = (ResidentAfter(rounds / 10), ResidentAfter(rounds - rounds / 10));
+        if (end > early * 1.05)
+        {
+            // .NET compiled code meanwhile, or collected late: that happens once, a leak goes on.
+            (early, end) = (end, ResidentAfter(rounds));
+        }
+        Assert.True(end <= early * 1.05, $"from {early >> 20} to {end >> 20} MiB");
+    }
+
+    private long ResidentAfter(int rounds)
+    {
+        for (var round = 0; round < rounds; round++)
         {
             library.Require(library.Destroy(library.Create(new ContextInfo { Size = (uint)sizeof(ContextInfo) })));
-            if (round == rounds / 10)
-            {
-                early = Resident();
-            }
         }
-        var end = Resident();
-        Assert.True(end <= early * 1.05, $"{early >> 20} MiB after {rounds / 10} rounds, {end >> 20} MiB after {rounds}");
+        return Resident();
     }
 
     [SkippableFact]

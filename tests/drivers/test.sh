@@ -1,4 +1,4 @@
-# Sourced by ./xclr, whose say and count it uses: run_driver_tests.
+# Sourced by ./xclr, whose say, count and failures it uses: run_driver_tests.
 
 # What runs on lavapipe: a test project, and which of its tests (nothing: all).
 driver_runs=(XClr.Gpu.Tests XClr.Nn.Tests "XClr.Train.Tests FullyQualifiedName~TrainPlanTests|FullyQualifiedName~A_network_step_agrees|FullyQualifiedName~A_run_learns")
@@ -21,6 +21,7 @@ run_driver_tests() {
   for i in "${!files[@]}"; do
     count Counters total failed executed "$results/${files[i]}.trx" "$(<"$results/${files[i]}.log.rc")" "${names[i]}"
   done
+  failures "$results"
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" = 0 ]
 }
