@@ -60,13 +60,13 @@ internal sealed class Portability(IReadOnlyDictionary<string, IReadOnlyList<Devi
 
     private static string Counts(int subgroup, string project)
     {
-        var file = Path.Combine(DriverRoot.Build, "results", $"lavapipe-{subgroup}-{project}.trx");
-        if (!File.Exists(file))
+        var files = Directory.GetFiles(Path.Combine(DriverRoot.Build, "results"), $"lavapipe-{subgroup}-{project}-*.trx");
+        if (files.Length == 0)
         {
             return "not run | |";
         }
-        var counters = XDocument.Load(file).Descendants().First(e => e.Name.LocalName == "Counters");
-        int Count(string name) => int.Parse(counters.Attribute(name)!.Value, CultureInfo.InvariantCulture);
+        var counters = files.Select(f => XDocument.Load(f).Descendants().First(e => e.Name.LocalName == "Counters")).ToList();
+        int Count(string name) => counters.Sum(c => int.Parse(c.Attribute(name)!.Value, CultureInfo.InvariantCulture));
         return $"{Count("passed")} | {Count("failed")} | {Count("total") - Count("executed")}";
     }
 
