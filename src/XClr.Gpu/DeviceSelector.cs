@@ -16,7 +16,7 @@ public static class DeviceSelector
     {
         if (devices.Count == 0)
         {
-            throw new GpuException("The Vulkan loader lists no device with Vulkan 1.2. On Debian: apt-get install mesa-vulkan-drivers (its lavapipe runs on the CPU where there is no GPU).");
+            throw new GpuException($"The Vulkan loader lists no device with Vulkan 1.2. {GpuInstance.Remedy}");
         }
         if (string.IsNullOrWhiteSpace(wish))
         {

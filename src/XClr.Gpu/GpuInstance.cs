@@ -57,6 +57,12 @@ internal sealed unsafe class GpuInstance : IDisposable
         }
     }
 
+    /// <summary>Where drivers come from on this system.</summary>
+    internal static string Remedy =>
+        OperatingSystem.IsWindows() ? "The graphics card's current driver brings it."
+        : OperatingSystem.IsMacOS() ? "MoltenVK, which the Vulkan SDK holds, brings it."
+        : "On Debian: apt-get install libvulkan1 mesa-vulkan-drivers (its lavapipe runs on the CPU where there is no GPU).";
+
     public IReadOnlyList<PhysicalDevice> PhysicalDevices()
     {
         uint count = 0;
@@ -80,7 +86,7 @@ internal sealed unsafe class GpuInstance : IDisposable
         }
         catch (Exception e) when (e is FileNotFoundException or DllNotFoundException or TypeInitializationException)
         {
-            throw new GpuException("The Vulkan loader (libvulkan.so.1) was not found. On Debian: apt-get install libvulkan1 mesa-vulkan-drivers.", e);
+            throw new GpuException($"The Vulkan loader ({(OperatingSystem.IsWindows() ? "vulkan-1.dll" : "libvulkan.so.1")}) was not found. {Remedy}", e);
         }
     }
 
@@ -110,22 +116,12 @@ internal sealed unsafe class GpuInstance : IDisposable
         };
         Instance instance;
         var result = Vk.CreateInstance(&info, null, &instance);
-        return result == Result.ErrorIncompatibleDriver
-            ? throw new GpuException("No Vulkan driver was found. On Debian: apt-get install mesa-vulkan-drivers (its lavapipe runs on the CPU where there is no GPU).")
-            : result == Result.Success ? instance : throw Failed(result);
-    }
-
-    private static GpuException Failed(Result result)
-    {
-        try
+        if (result is Result.ErrorIncompatibleDriver or Result.ErrorInitializationFailed)
         {
-            result.Check("vkCreateInstance");
+            throw new GpuException($"No Vulkan driver could be loaded ({result}). {Remedy} VK_LOADER_DEBUG=error,driver shows which ones the loader tried.");
         }
-        catch (GpuException e)
-        {
-            return e;
-        }
-        return new GpuException($"vkCreateInstance returned {result}.");
+        result.Check("vkCreateInstance");
+        return instance;
     }
 
     private void Listen()
