@@ -66,8 +66,10 @@ internal static class CliProcess
             output = process.StandardOutput.ReadToEndAsync();
             process.ErrorDataReceived += (_, line) =>
             {
+                if (line.Data is null)
+                    return; // the end
                 lock (errors)
-                    errors.Append(line.Data).Append(line.Data is null ? "" : "\n");
+                    errors.Append(line.Data).Append('\n');
             };
             process.BeginErrorReadLine();
         }

@@ -25,7 +25,6 @@ fetch_arm64() {
   printf 'processor\t: %s\nFeatures\t: fp asimd aes pmull sha1 sha2 crc32 atomics\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\nCPU revision\t: 1\n\n' 0 1 >"$build/root/proc/cpuinfo"
 }
 
-mkdir -p "$build"
 case $platform in
   linux-arm64)
     [ -e "$build/root/proc/cpuinfo" ] || fetch_arm64
@@ -67,6 +66,7 @@ check() {
 }
 
 # Relative paths are the same for both.
+mkdir -p "$build"
 cd "$build"
 rm -rf emulated here photos packed
 mkdir -p photos/a
