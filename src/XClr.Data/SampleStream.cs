@@ -56,6 +56,9 @@ public sealed class SampleStream : IDisposable
     /// <summary>Number of skipped samples.</summary>
     public long SkippedCount => _skipped.Values.Sum();
 
+    /// <summary>Threads that still run; 0 after <see cref="Dispose"/>.</summary>
+    internal int RunningThreads => _threads.Count(t => t.IsAlive);
+
     /// <summary>The next sample, which the caller owns; null after the last epoch.</summary>
     /// <exception cref="DataException">
     /// The set is empty, an epoch holds no good sample, or more samples are bad than <see cref="SampleStreamOptions.MaxBadFraction"/>.

@@ -179,11 +179,14 @@ public class SampleStreamTests
         using var data = Dataset(folder);
         for (var i = 0; i < 20; i++)
         {
-            using var stream = new SampleStream(data, Options(3) with { Prefetch = 1 + i, EndEpoch = int.MaxValue, PrefetchBytes = 1000 });
+            var stream = new SampleStream(data, Options(3) with { Prefetch = 1 + i, EndEpoch = int.MaxValue, PrefetchBytes = 1000 });
             for (var k = 0; k < i; k++)
             {
                 stream.Next()!.Value.Dispose();
             }
+            Assert.Equal(4, stream.RunningThreads);
+            stream.Dispose();
+            Assert.Equal(0, stream.RunningThreads);
         }
     }
 

@@ -14,4 +14,15 @@ one() { # one PROJECT CLASS
 }
 export -f one
 xargs -P "$(nproc)" -L 1 bash -c 'one "$0" "$1"' <"$root/tests/classes"
-! grep -lq 'outcome="Failed"' "$out"/tests-*.trx
+
+# A class whose process ended before its results has failed too (with a filter it may have no test), and a run in which no test ran.
+wrong=0
+while read -r _ class; do
+  if [ -z "${XCLR_TEST_FILTER-}" ] && ! [ -s "$out/tests-$class.trx" ]; then
+    echo "$class: no results, its process ended early"
+    wrong=1
+  fi
+done <"$root/tests/classes"
+grep -q 'outcome="Passed"' "$out"/tests-*.trx || { echo "no test passed"; wrong=1; }
+if grep -lq 'outcome="Failed"' "$out"/tests-*.trx; then wrong=1; fi
+exit $wrong
