@@ -67,7 +67,7 @@ internal sealed class AugmentedProbe : IDisposable
             using var batch = loader.Next(stop);
             sources.Upload(device, batch.Images, (int)(step % 2), halfFree: default);
             device.Transfer.Upload<uint>(labels, batch.Labels);
-            device.Transfer.Upload<byte>(variables, new StepVariables((float)schedule.Rate(step), Step: (uint)step).ToBytes());
+            device.Transfer.Upload<byte>(variables, new StepVariables((float)schedule.Rate(step)).ToBytes());
             plan.Run();
             if ((step + 1) % perEpoch == 0)
             {

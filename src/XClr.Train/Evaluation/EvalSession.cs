@@ -159,9 +159,15 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
             unmeasured.Add("retrieval was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
             return;
         }
+        if (queries.Count < 2)
+        {
+            unmeasured.Add("retrieval was not measured: it needs two held-out images at least.");
+            return;
+        }
         var space = Space();
-        var texts = Retrieval.WithTexts(device, space, queries, Captions, stop);
-        var images = Retrieval.OfImages(device, queries, RowMatrix.Of(Captions.Embed(queries.Captions), Captions.Width), stop);
+        RowMatrix Embed(IReadOnlyList<string> texts) => RowMatrix.Of(Captions.Embed(texts), Captions.Width);
+        var texts = Retrieval.WithTexts(device, space.Images(device, queries, stop), queries.AllCaptions, t => space.Texts(device, Embed(t), stop), stop);
+        var images = Retrieval.OfImages(device, queries.Features, Embed(queries.Captions), queries.Labels, stop);
         protocols.Add(new ProtocolResult("retrieval") { Map = space.Name, Retrieval = texts, Images = images, TrainingImages = space.Ridge is null ? null : bank!.Count });
         foreach (var (name, recall) in new[] { (EvalNames.ImageToText, texts.ImageToText), (EvalNames.TextToImage, texts.TextToImage) })
         {

@@ -29,10 +29,9 @@ internal static class Retrieval
 {
     private const int Deepest = 10;
 
-    /// <summary>Between images and texts, in a common space.</summary>
-    public static RetrievalResult WithTexts(GpuDevice device, TextSpace space, FeatureSet set, CaptionSource captions, CancellationToken stop)
+    /// <summary>Between images and texts, in a common space. images: [n,P]; own: each image's captions, one at least; embed: rows [m,P] of m captions.</summary>
+    public static RetrievalResult WithTexts(GpuDevice device, RowMatrix images, IReadOnlyList<IReadOnlyList<string>> own, Func<IReadOnlyList<string>, RowMatrix> embed, CancellationToken stop)
     {
-        var own = set.AllCaptions!;
         var texts = own.SelectMany(c => c).Distinct(StringComparer.Ordinal).ToList();
         var indexOf = texts.Select((t, i) => (t, i)).ToDictionary(p => p.t, p => p.i, StringComparer.Ordinal);
         var textsOf = own.Select(c => c.Select(t => indexOf[t]).ToHashSet()).ToArray();
@@ -44,19 +43,17 @@ internal static class Retrieval
                 imagesOf[t].Add(i);
             }
         }
-        var images = space.Images(device, set, stop);
-        var rows = space.Texts(device, RowMatrix.Of(captions.Embed(texts), captions.Width), stop);
-        return new RetrievalResult(set.Count, texts.Count,
+        var rows = embed(texts);
+        return new RetrievalResult(images.Count, texts.Count,
             RecallAt.Of(Ranks(NearestRows.Find(device, rows, images, Deepest, stop), textsOf)), RecallAt.Of(Ranks(NearestRows.Find(device, images, rows, Deepest, stop), imagesOf)));
     }
 
-    /// <summary>Between images alone, by features; texts: an embedding per image, L2-normalised.</summary>
-    public static ImageRetrieval OfImages(GpuDevice device, FeatureSet set, RowMatrix texts, CancellationToken stop)
+    /// <summary>Between images alone, two at least, by features [n,F]; texts: an embedding per image [n,D], L2-normalised.</summary>
+    public static ImageRetrieval OfImages(GpuDevice device, RowMatrix features, RowMatrix texts, IReadOnlyList<int>? labels, CancellationToken stop)
     {
-        var found = NearestRows.Find(device, set.Features, set.Features, Deepest + 1, stop);
+        var found = NearestRows.Find(device, features, features, Deepest + 1, stop);
         var pairs = found.SelectMany((near, i) => near.Where(n => n.Row != i).Take(Deepest).Select(n => (Image: i, Other: n.Row))).ToList();
-        var labels = set.Labels;
-        return new ImageRetrieval(Math.Min(Deepest, set.Count - 1), pairs.Average(p => TensorPrimitives.Dot(texts[p.Image], texts[p.Other])),
+        return new ImageRetrieval(Math.Min(Deepest, features.Count - 1), pairs.Average(p => TensorPrimitives.Dot(texts[p.Image], texts[p.Other])),
             Rows.MeanOffDiagonalCosine(texts.First(SimilarityFidelity.MaxSamples), texts.Width), labels is null ? null : pairs.Average(p => labels[p.Image] == labels[p.Other] ? 1.0 : 0));
     }
 
