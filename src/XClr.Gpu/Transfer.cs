@@ -26,8 +26,8 @@ public sealed unsafe class Transfer : IDisposable
     {
         this.device = device;
         var info = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = device.Copy.Family, Flags = CommandPoolCreateFlags.ResetCommandBufferBit };
-        device.Vk.CreateCommandPool(device.Handle, &info, null, out pool).Check("vkCreateCommandPool");
         ring = new ArenaBlock(device, RingBytes, "staging", hostVisible: true);
+        device.Vk.CreateCommandPool(device.Handle, &info, null, out pool).Check("vkCreateCommandPool");
     }
 
     /// <summary>The latest upload.</summary>
@@ -152,16 +152,12 @@ public sealed unsafe class Transfer : IDisposable
         var commands = idle.Count > 0 ? idle.Pop() : Allocate();
         var begin = new CommandBufferBeginInfo { SType = StructureType.CommandBufferBeginInfo, Flags = CommandBufferUsageFlags.OneTimeSubmitBit };
         device.Vk.BeginCommandBuffer(commands, &begin).Check("vkBeginCommandBuffer");
-        // One queue: barriers order copies against kernels. Two queues: the semaphores do, and the copy queue knows no compute stage.
-        if (device.Copy == device.Compute)
-        {
-            Barriers.Memory(device.Vk, commands, PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit, AccessFlags.ShaderWriteBit | AccessFlags.TransferWriteBit,
-                PipelineStageFlags.TransferBit, AccessFlags.TransferReadBit | AccessFlags.TransferWriteBit);
-        }
+        // Barriers order a copy against the copies before it and, on one queue, against kernels. On two queues semaphores do that, and the copy queue knows no compute stage.
+        var kernels = device.Copy == device.Compute ? PipelineStageFlags.ComputeShaderBit : 0;
+        var (written, used) = kernels == 0 ? (AccessFlags.None, AccessFlags.None) : (AccessFlags.ShaderWriteBit, AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit);
+        Barriers.Memory(device.Vk, commands, kernels | PipelineStageFlags.TransferBit, written | AccessFlags.TransferWriteBit, PipelineStageFlags.TransferBit, AccessFlags.TransferReadBit | AccessFlags.TransferWriteBit);
         record(commands);
-        var readers = device.Copy == device.Compute ? PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.HostBit : PipelineStageFlags.HostBit;
-        var access = device.Copy == device.Compute ? AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit | AccessFlags.HostReadBit : AccessFlags.HostReadBit;
-        Barriers.Memory(device.Vk, commands, PipelineStageFlags.TransferBit, AccessFlags.TransferWriteBit, readers, access);
+        Barriers.Memory(device.Vk, commands, PipelineStageFlags.TransferBit, AccessFlags.TransferWriteBit, kernels | PipelineStageFlags.HostBit, used | AccessFlags.HostReadBit);
         device.Vk.EndCommandBuffer(commands).Check("vkEndCommandBuffer");
         var ticket = device.Copy.Submit(commands, after, afterValue);
         inFlight.Enqueue((commands, ticket, head));
