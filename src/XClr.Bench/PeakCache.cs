@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using XClr.Gpu;
 
 namespace XClr.Bench;
@@ -50,19 +51,9 @@ public static class PeakCache
 
     internal static void Write(string file, DevicePeaks peaks)
     {
-        var temporary = $"{file}.{Environment.ProcessId}.tmp";
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            string Line(string key, double value) => string.Create(CultureInfo.InvariantCulture, $"{key} {value:R}");
-            string[] matrix = peaks.MatrixGigaflopsPerSecond is { } m ? [Line("matrix_gigaflops", m)] : [];
-            File.WriteAllLines(temporary, [$"code {PeakBench.CodeHash}", Line("gigabytes", peaks.GigabytesPerSecond), Line("gigaflops", peaks.GigaflopsPerSecond), .. matrix, $"measured {peaks.Measured:O}"]);
-            File.Move(temporary, file, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Peaks that cannot be kept are measured again next time.
-            File.Delete(temporary);
-        }
+        string Line(string key, double value) => string.Create(CultureInfo.InvariantCulture, $"{key} {value:R}");
+        string[] matrix = peaks.MatrixGigaflopsPerSecond is { } m ? [Line("matrix_gigaflops", m)] : [];
+        string[] lines = [$"code {PeakBench.CodeHash}", Line("gigabytes", peaks.GigabytesPerSecond), Line("gigaflops", peaks.GigaflopsPerSecond), .. matrix, $"measured {peaks.Measured:O}"];
+        CacheFile.TryReplace(file, Encoding.UTF8.GetBytes(string.Join('\n', lines)));
     }
 }

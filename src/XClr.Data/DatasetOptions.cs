@@ -19,9 +19,11 @@ public sealed record DatasetOptions
     /// <summary>Turns labels into captions, such as "a photo of a {class}"; the set's own captions are then not used.</summary>
     public string? CaptionTemplate { get; init; }
 
-    /// <summary>Where shards behind http addresses are kept: $XCLR_CACHE/shards, else ~/.cache/xclr/shards.</summary>
+    /// <summary>Where shards behind http addresses are kept: $XCLR_CACHE/shards, else $XDG_CACHE_HOME/xclr/shards, else ~/.cache/xclr/shards.</summary>
     public string ShardCache { get; init; } = Path.Combine(
-        Environment.GetEnvironmentVariable("XCLR_CACHE") is { Length: > 0 } own ? own : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "xclr"), "shards");
+        Environment.GetEnvironmentVariable("XCLR_CACHE") is { Length: > 0 } own ? own
+        : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg && Path.IsPathRooted(xdg) ? Path.Combine(xdg, "xclr")
+        : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "xclr"), "shards");
 
     /// <summary>What they may take together, in bytes: $XCLR_SHARD_CACHE_GB, else 20 GB.</summary>
     public long ShardCacheBytes { get; init; } =

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace XClr.Gpu;
 
@@ -51,17 +52,8 @@ internal sealed class KernelFigures
             return;
         }
         grown = false;
-        var temporary = $"{file}.{Environment.ProcessId}.tmp";
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            File.WriteAllLines(temporary, fits.Values.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{Text(f.Spills)} {Text(f.Occupancy)} {ShaderLibrary.Hash(NameOf(f.Key))} {f.Key}"));
-            File.Move(temporary, file, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            File.Delete(temporary);
-        }
+        var lines = fits.Values.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{Text(f.Spills)} {Text(f.Occupancy)} {ShaderLibrary.Hash(NameOf(f.Key))} {f.Key}\n");
+        CacheFile.TryReplace(file, Encoding.UTF8.GetBytes(string.Concat(lines)));
     }
 
     private void Take(string line)

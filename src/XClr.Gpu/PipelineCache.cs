@@ -197,21 +197,7 @@ internal sealed unsafe class PipelineCache : IDisposable
             }
         }
         data = data[..(int)size];
-        var temporary = $"{file}.{Environment.ProcessId}.tmp";
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            File.WriteAllBytes(temporary, [.. Magic, .. SHA256.HashData(data), .. data]);
-            File.Move(temporary, file, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A cache that cannot be kept costs time at the next start, nothing else.
-            if (File.Exists(temporary))
-            {
-                File.Delete(temporary);
-            }
-        }
+        CacheFile.TryReplace(file, [.. Magic, .. SHA256.HashData(data), .. data]);
     }
 
     public void Dispose()

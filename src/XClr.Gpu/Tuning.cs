@@ -54,16 +54,12 @@ public sealed record Tuning(IReadOnlyDictionary<string, string> Ways, DateTimeOf
         }
     }
 
-    /// <summary>Keeps these choices. Replaced by rename: a reader finds the old file or the new one.</summary>
-    /// <exception cref="IOException">The folder cannot be written.</exception>
+    /// <summary>Keeps these choices.</summary>
+    /// <inheritdoc cref="CacheFile.Replace" path="/exception"/>
     public void Write(DeviceCaps caps, string folder)
     {
-        var file = FileOf(caps, folder);
-        var temporary = $"{file}.{Environment.ProcessId}.tmp";
-        Directory.CreateDirectory(folder);
         var content = new TuningFile(caps.Name, caps.DriverInfo, caps.DriverVersion, KernelsHash, Measured ?? DateTimeOffset.UtcNow, new SortedDictionary<string, string>(Ways.ToDictionary(), StringComparer.Ordinal));
-        File.WriteAllText(temporary, JsonSerializer.Serialize(content, TuningJson.Default.TuningFile));
-        File.Move(temporary, file, overwrite: true);
+        CacheFile.Replace(FileOf(caps, folder), JsonSerializer.SerializeToUtf8Bytes(content, TuningJson.Default.TuningFile));
     }
 }
 

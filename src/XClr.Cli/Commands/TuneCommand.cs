@@ -57,8 +57,8 @@ public sealed class TuneCommand : Command
             works = [.. works.Where(w => glob.Matches(w.Work.Name))];
         }
         List<TunedConv> found = [.. Measure(device, works, signals.Token)];
-        Keep(device, found);
         Print(device, found);
+        Keep(device, found);
         signals.Token.ThrowIfCancellationRequested();
         return ExitCode.Success;
     }
@@ -84,7 +84,14 @@ public sealed class TuneCommand : Command
             else
                 ways.Remove(tuned.Work);
         }
-        new Tuning(ways, DateTimeOffset.UtcNow).Write(device.Caps, CacheFolder.Default);
+        try
+        {
+            new Tuning(ways, DateTimeOffset.UtcNow).Write(device.Caps, CacheFolder.Default);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{CacheFolder.Default}: what was chosen cannot be kept ({e.Message.TrimEnd('.')}); XCLR_CACHE names another folder.");
+        }
     }
 
     private void Print(GpuDevice device, List<TunedConv> found)
