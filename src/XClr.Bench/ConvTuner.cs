@@ -162,7 +162,7 @@ public static class ConvTuner
 
         public Plan Plan { get; } = plan;
 
-        public double Median => times.Order().ElementAt(times.Count / 2);
+        public double Median => Samples.Of(times).Median;
 
         public void Run() => Plan.Run();
 

@@ -13,7 +13,7 @@ namespace XClr.Bench;
 /// <param name="Kernels">Names of the kernels that were chosen.</param>
 public sealed record OpTiming(string Name, IReadOnlyList<double> Milliseconds, double Flops, long Bytes, double LeastMs, IReadOnlyList<string> Kernels)
 {
-    public double MedianMs => Milliseconds[Milliseconds.Count / 2];
+    public double MedianMs => Samples.Of(Milliseconds).Median;
     public double GigaflopsPerSecond => Flops / MedianMs * 1e-6;
     public double GigabytesPerSecond => Bytes / MedianMs * 1e-6;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using XClr.Data;
-using XClr.Train.Profiling;
+using XClr.Gpu;
 
 namespace XClr.Train;
 

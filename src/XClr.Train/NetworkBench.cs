@@ -4,7 +4,6 @@ using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
-using XClr.Train.Profiling;
 
 namespace XClr.Train;
 

@@ -1,3 +1,5 @@
+using XClr.Gpu;
+
 namespace XClr.Train.Profiling;
 
 /// <summary>How a time compares with an earlier one.</summary>

@@ -2,19 +2,6 @@ using XClr.Gpu;
 
 namespace XClr.Train.Profiling;
 
-/// <summary>Values of K runs, milliseconds.</summary>
-public sealed record Samples(double Median, double Min, double Max, IReadOnlyList<double> Values)
-{
-    public static Samples Of(IReadOnlyList<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return new Samples((sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2, sorted[0], sorted[^1], values);
-    }
-
-    /// <summary>Values given in nanoseconds.</summary>
-    internal static Samples OfNs(IEnumerable<double> values) => Of([.. values.Select(v => v * 1e-6)]);
-}
-
 /// <summary>What the driver's compiler says of a kernel: of its specialisations the most registers and spills and the least occupancy; null where it does not say.</summary>
 public sealed record CompilerColumns(int? Registers, int? Spills, int? Occupancy);
 

@@ -1,3 +1,4 @@
+using XClr.Gpu;
 using XClr.Train.Profiling;
 using Xunit;
 
