@@ -223,10 +223,10 @@ xclr_status xclr_trainer_step_slice_with(xclr_trainer trainer, const xclr_slice_
 /* Steps so far. */
 xclr_status xclr_trainer_steps(xclr_trainer trainer, uint64_t *steps);
 
-/* Writes a checkpoint, FOLDER/checkpoints/step-NNNNNNNN, that the command line reads (`xclr eval --checkpoint FOLDER`, `train --resume`). Submits, and waits. */
+/* Writes a checkpoint, FOLDER/checkpoints/step-NNNNNNNN, that the command line reads (`xclr eval --checkpoint FOLDER`, `train --resume`). Not between the slices of a step. Submits, and waits. */
 xclr_status xclr_trainer_save(xclr_trainer trainer, const char *folder);
 
-/* Goes on from a checkpoint of the same network, this library's or the command line's. Submits, and waits. */
+/* Goes on from a checkpoint of the same network, this library's or the command line's. Not between the slices of a step. Submits, and waits. */
 xclr_status xclr_trainer_load(xclr_trainer trainer, const char *checkpoint);
 
 xclr_status xclr_trainer_free(xclr_trainer trainer);

@@ -72,7 +72,7 @@ internal sealed class Arena(GpuDevice device) : IDisposable
         {
             return;
         }
-        var bytes = RoundUp(buffer.Bytes, device.PlacementAlignment);
+        var bytes = RoundUp(buffer.Bytes, device.Caps.PlacementAlignment);
         if (bytes > device.Caps.MaxMemoryAllocationSize)
         {
             throw new GpuException($"Buffer '{buffer.Name}' needs {bytes} bytes in one piece, above the device's maxMemoryAllocationSize of {device.Caps.MaxMemoryAllocationSize}.");

@@ -47,6 +47,9 @@ public sealed record DeviceCaps
     public required long MaxStorageBufferRange { get; init; }
     /// <summary>Offsets of bindings are multiples of this; it suits storage and uniform texel buffers.</summary>
     public required long MinStorageBufferOffsetAlignment { get; init; }
+
+    /// <summary>What buffers' places in a block of memory are multiples of, in bytes.</summary>
+    internal long PlacementAlignment => Math.Max(256, MinStorageBufferOffsetAlignment);
     /// <summary>Bytes that a uniform texel buffer of RGBA32F may cover.</summary>
     public required long MaxTexelBufferBytes { get; init; }
     public required long MaxMemoryAllocationSize { get; init; }

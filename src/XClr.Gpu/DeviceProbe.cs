@@ -21,7 +21,8 @@ internal static unsafe class DeviceProbe
             : $"{name} has no queue that runs compute shaders";
     }
 
-    public static DeviceCaps Read(GpuInstance instance, PhysicalDevice device)
+    /// <summary>What the device can do on the queue family that will be used; null: the first that computes.</summary>
+    public static DeviceCaps Read(GpuInstance instance, PhysicalDevice device, uint? queueFamily = null)
     {
         var vk = instance.Vk;
         var sizes = new PhysicalDeviceSubgroupSizeControlProperties { SType = StructureType.PhysicalDeviceSubgroupSizeControlProperties };
@@ -39,7 +40,7 @@ internal static unsafe class DeviceProbe
         ref var basic = ref properties.Properties;
         ref var limits = ref basic.Limits;
         var features = Features(vk, device, extensions);
-        var queue = ComputeQueue(vk, device);
+        var queue = ComputeQueue(vk, device, queueFamily);
         var kind = basic.DeviceType switch
         {
             PhysicalDeviceType.DiscreteGpu => GpuKind.Discrete,
@@ -98,11 +99,16 @@ internal static unsafe class DeviceProbe
         }
     }
 
-    /// <summary>The family that runs compute (the first one; on most devices it also does graphics), and its timestamp bits.</summary>
-    public static (uint Family, int Bits) ComputeQueue(Vk vk, PhysicalDevice device)
+    /// <summary>The family that runs compute (the given one, or the first; on most devices it also does graphics), and its timestamp bits.</summary>
+    public static (uint Family, int Bits) ComputeQueue(Vk vk, PhysicalDevice device, uint? given = null)
     {
         var families = QueueFamilies(vk, device);
-        var index = Array.FindIndex(families, f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit));
+        bool Computes(int family) => family < families.Length && families[family].QueueFlags.HasFlag(QueueFlags.ComputeBit);
+        if (given is { } family && !Computes((int)Math.Min(family, int.MaxValue)))
+        {
+            throw new GpuException($"Queue family {family} of the host's device runs no compute shaders; the device has {families.Length} families.");
+        }
+        var index = given is { } chosen ? (int)chosen : Array.FindIndex(families, f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit));
         return index < 0
             ? throw new GpuException("The device has no queue that runs compute shaders.")
             : ((uint)index, (int)families[index].TimestampValidBits);

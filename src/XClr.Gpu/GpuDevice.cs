@@ -35,13 +35,21 @@ public sealed unsafe partial class GpuDevice : IDisposable
         var copy = foreign is null ? DeviceProbe.TransferQueue(Vk, physical) : null;
         families = copy is { } c ? [compute, c] : [compute];
         Handle = foreign is null ? CreateDevice() : new Device(foreign.Device);
-        Compute = new GpuQueue(this, compute, foreign is null ? QueueOf(compute) : new Queue(foreign.Queue));
-        Copy = copy is { } family ? new GpuQueue(this, family, QueueOf(family)) : Compute;
         Labels = new DebugLabels(instance, Handle);
         Memory = new MemoryAllocator(this, physical);
         arena = new Arena(this);
-        Pipelines = new PipelineCache(this, options.CacheFolder);
-        Transfer = new Transfer(this);
+        try
+        {
+            Compute = new GpuQueue(this, compute, foreign is null ? QueueOf(compute) : new Queue(foreign.Queue));
+            Copy = copy is { } family ? new GpuQueue(this, family, QueueOf(family)) : Compute;
+            Pipelines = new PipelineCache(this, options.CacheFolder);
+            Transfer = new Transfer(this);
+        }
+        catch
+        {
+            Destroy();
+            throw;
+        }
     }
 
     /// <summary>What the device can do. Grows by the kernels that are to be passed over, see <see cref="Record"/>.</summary>
@@ -65,7 +73,6 @@ public sealed unsafe partial class GpuDevice : IDisposable
     internal MemoryAllocator Memory { get; }
     /// <summary>Whether buffers have addresses for kernels with <see cref="Kernel.Pointers"/>: only those for CPU drivers have any.</summary>
     internal bool HasPointers => Caps.BufferDeviceAddress && Caps.CpuKernels;
-    internal long PlacementAlignment => Math.Max(256, Caps.MinStorageBufferOffsetAlignment);
 
     /// <summary>Gives persistent buffers their memory; those that have it keep it.</summary>
     public void Place(params IEnumerable<GpuBuffer> buffers)
@@ -177,6 +184,23 @@ public sealed unsafe partial class GpuDevice : IDisposable
     /// <inheritdoc cref="MemoryAllocator.Probe"/>
     public (long Held, long Further) ProbeMemory(long most) => Memory.Probe(most);
 
+    // What was made of it so far, where opening fails half-way.
+    private void Destroy()
+    {
+        Transfer?.Dispose();
+        Pipelines?.Dispose();
+        arena.Dispose();
+        if (Copy != Compute)
+        {
+            Copy?.Dispose();
+        }
+        Compute?.Dispose();
+        if (ownsDevice)
+        {
+            Vk.DestroyDevice(Handle, null);
+        }
+    }
+
     /// <summary>Frees everything. Buffers and plans that were not disposed are a leak, reported by an exception after all is freed.</summary>
     public void Dispose()
     {
@@ -199,18 +223,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
         {
             leaks.Append($" buffer {buffer};");
         }
-        Transfer.Dispose();
-        Pipelines.Dispose();
-        arena.Dispose();
-        if (Copy != Compute)
-        {
-            Copy.Dispose();
-        }
-        Compute.Dispose();
-        if (ownsDevice)
-        {
-            Vk.DestroyDevice(Handle, null);
-        }
+        Destroy();
         instance.Dispose();
         if (leaks.Length > 0)
         {

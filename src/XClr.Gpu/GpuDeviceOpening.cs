@@ -51,7 +51,7 @@ public sealed unsafe partial class GpuDevice
         vk.CurrentDevice = new Device(handles.Device);
         var instance = new GpuInstance(vk, new Instance(handles.Instance));
         var physical = new PhysicalDevice(handles.PhysicalDevice);
-        var caps = DeviceProbe.Read(instance, physical);
+        var caps = DeviceProbe.Read(instance, physical, handles.QueueFamily);
         bool Has(string feature) => handles.Enabled.Contains(feature);
         caps = caps with
         {

@@ -143,7 +143,7 @@ public sealed unsafe partial class Plan : IDisposable
             foreach (var (buffer, slice) in transient.Where(t => t.Value.Block == block))
             {
                 var end = slice.Offset + buffer.Bytes;
-                var guard = bytes.AsSpan((int)end, (int)(Math.Min(Arena.RoundUp(end, device.PlacementAlignment) + device.PlacementAlignment, block.Bytes) - end));
+                var guard = bytes.AsSpan((int)end, (int)(Math.Min(Arena.RoundUp(end, device.Caps.PlacementAlignment) + device.Caps.PlacementAlignment, block.Bytes) - end));
                 var broken = guard.IndexOfAnyExcept(CanaryByte);
                 if (broken >= 0)
                 {

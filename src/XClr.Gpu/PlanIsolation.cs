@@ -17,7 +17,7 @@ public sealed unsafe partial class Plan
     /// <exception cref="GpuException">The device has no timestamps, or gives none within a limit.</exception>
     public IReadOnlyList<double> Isolate(int dispatch, int repeats)
     {
-        using var timestamps = new TimestampQueries(device, 2 * IsolatedRepeats);
+        var timestamps = new TimestampQueries(device, 2 * IsolatedRepeats);
         var info = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = device.Compute.Family };
         device.Vk.CreateCommandPool(device.Handle, &info, null, out var pool).Check("vkCreateCommandPool");
         try
@@ -37,8 +37,11 @@ public sealed unsafe partial class Plan
         }
         finally
         {
-            device.Settle();
-            device.Vk.DestroyCommandPool(device.Handle, pool, null);
+            if (device.Settle())
+            {
+                timestamps.Dispose();
+                device.Vk.DestroyCommandPool(device.Handle, pool, null);
+            }
         }
     }
 

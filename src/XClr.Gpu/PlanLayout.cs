@@ -109,7 +109,7 @@ public sealed class PlanLayout
     /// <summary>Bytes of transient buffers alive during a dispatch: the lower bound of any planner at that moment.</summary>
     public long LiveBytes(int dispatch) => Transient.Where(t => t.First <= dispatch && dispatch <= t.Last).Sum(t => t.Buffer.Bytes);
 
-    // A watchdog of about 2 s is common; these bounds stay an order of magnitude below it on the slowest devices of each kind.
+    // A watchdog of about 2 s is common; by the rates of slow devices of each kind (1 TFLOP/s, 100 GFLOP/s) these take 0.5 s.
     private static double DefaultFlopsPerSubmit(GpuKind kind) => kind == GpuKind.Discrete ? 500e9 : 50e9;
 
     private void FindLifetimes()
@@ -156,7 +156,7 @@ public sealed class PlanLayout
 
     private void AssignOffsets(DeviceCaps caps, PlanOptions options)
     {
-        var alignment = Math.Max(256, caps.MinStorageBufferOffsetAlignment);
+        var alignment = caps.PlacementAlignment;
         var guard = options.Canaries ? alignment : 0;
         var planner = new ArenaPlanner(alignment, caps.MaxMemoryAllocationSize, shareMemory: !options.Canaries);
         foreach (var (buffer, first, last) in Transient.OrderByDescending(t => t.Buffer.Bytes).ThenBy(t => t.First))

@@ -30,7 +30,7 @@ internal static class VkCall
         throw result switch
         {
             Result.ErrorDeviceLost => new DeviceLostException(
-                $"{call}: the device was lost (VK_ERROR_DEVICE_LOST). The driver reset it, often a watchdog; restart with --resume auto, and lower the work per submit."),
+                $"{call}: the device was lost (VK_ERROR_DEVICE_LOST). The driver reset it, often because one piece of work took too long or the card failed; go on from the last checkpoint (train: --resume auto), with smaller batches where it happens again."),
             Result.ErrorOutOfHostMemory => new GpuException($"{call}: the driver has no host memory left (VK_ERROR_OUT_OF_HOST_MEMORY)."),
             _ => new GpuException($"{call} failed: {result} ({(int)result})."),
         };

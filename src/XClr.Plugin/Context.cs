@@ -25,8 +25,8 @@ internal sealed unsafe class Context : IDisposable
     /// <summary>The device is the host's.</summary>
     public bool IsShared { get; }
 
-    /// <summary>Runs a call; a second thread is refused.</summary>
-    public void Enter(Action body)
+    /// <summary>Runs a call on the object of a handle. A second thread is refused, and so is a call whose object another thread destroyed since it was looked up.</summary>
+    public void Enter(ulong handle, Action body)
     {
         if (Interlocked.CompareExchange(ref entered, 1, 0) != 0)
         {
@@ -34,6 +34,7 @@ internal sealed unsafe class Context : IDisposable
         }
         try
         {
+            _ = Handles.Get<IDisposable>(handle, "object");
             body();
         }
         finally

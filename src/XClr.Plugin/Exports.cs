@@ -31,7 +31,7 @@ internal static unsafe class Exports
     public static int Destroy(ulong context) => Boundary.Call("xclr_destroy", () =>
     {
         var found = Handles.Get<Context>(context, "context");
-        found.Enter(() =>
+        found.Enter(context, () =>
         {
             Handles.Remove(context);
             found.Dispose();
@@ -47,7 +47,7 @@ internal static unsafe class Exports
             throw new UsageException("capacity is 0; the name needs at least its final zero.");
         }
         var found = Handles.Get<Context>(context, "context");
-        found.Enter(() =>
+        found.Enter(context, () =>
         {
             var to = new Span<byte>(name, (int)Math.Min(capacity - 1, int.MaxValue));
             Encoding.UTF8.GetEncoder().Convert(found.Device.Caps.FullName, to, flush: true, out _, out var used, out _);
@@ -60,7 +60,7 @@ internal static unsafe class Exports
     {
         Boundary.Require(result, "out");
         var (found, path) = (Handles.Get<Context>(context, "context"), Boundary.Text(checkpoint, "checkpoint"));
-        found.Enter(() => *result = Handles.Add(found.Keep(new ImageEncoder(found, path, batch))));
+        found.Enter(context, () => *result = Handles.Add(found.Keep(new ImageEncoder(found, path, batch))));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_encoder_describe")]
@@ -77,7 +77,7 @@ internal static unsafe class Exports
     {
         var found = Handles.Get<ImageEncoder>(encoder, "encoder");
         Boundary.Require(images, "images");
-        found.Context.Enter(() => found.Embed(count, (index, maxBytes) => HostImages.Read(images, index, maxBytes), features, projections));
+        found.Context.Enter(encoder, () => found.Embed(count, (index, maxBytes) => HostImages.Read(images, index, maxBytes), features, projections));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_embed_files")]
@@ -85,7 +85,7 @@ internal static unsafe class Exports
     {
         var found = Handles.Get<ImageEncoder>(encoder, "encoder");
         Boundary.Require(paths, "paths");
-        found.Context.Enter(() => found.Embed(count, (index, maxBytes) => HostImages.ReadFile(Boundary.Text(paths[index], $"paths[{index}]"), maxBytes), features, projections));
+        found.Context.Enter(encoder, () => found.Embed(count, (index, maxBytes) => HostImages.ReadFile(Boundary.Text(paths[index], $"paths[{index}]"), maxBytes), features, projections));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_record_embed")]
@@ -93,7 +93,7 @@ internal static unsafe class Exports
     {
         var found = Recorded(encoder, commandBuffer, images, features);
         Boundary.RequireSize(images->Size, sizeof(BufferImages), "xclr_buffer_images");
-        found.Context.Enter(() => found.Record(commandBuffer, *images, Rows(features, projections)));
+        found.Context.Enter(encoder, () => found.Record(commandBuffer, *images, Rows(features, projections)));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_record_embed_image")]
@@ -101,7 +101,7 @@ internal static unsafe class Exports
     {
         var found = Recorded(encoder, commandBuffer, images, features);
         Boundary.RequireSize(images->Size, sizeof(ImageViews), "xclr_image_views");
-        found.Context.Enter(() => found.Record(commandBuffer, *images, Rows(features, projections)));
+        found.Context.Enter(encoder, () => found.Record(commandBuffer, *images, Rows(features, projections)));
     });
 
     private static ImageEncoder Recorded(ulong encoder, nint commandBuffer, void* images, void* features)
@@ -120,7 +120,7 @@ internal static unsafe class Exports
     public static int FreeEncoder(ulong encoder) => Boundary.Call("xclr_encoder_free", () =>
     {
         var found = Handles.Get<ImageEncoder>(encoder, "encoder");
-        found.Context.Enter(() => found.Context.End(found));
+        found.Context.Enter(encoder, () => found.Context.End(found));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_text_open")]

@@ -17,7 +17,7 @@ internal static unsafe class TrainerExports
         {
             throw new UsageException($"text_width is {textWidth}; allowed: 0 to {ushort.MaxValue}.");
         }
-        found.Enter(() => *result = Handles.Add(found.Keep(new HostedTrainer(found, TrainConfig.FromText(json, "config_json"), (int)textWidth))));
+        found.Enter(context, () => *result = Handles.Add(found.Keep(new HostedTrainer(found, TrainConfig.FromText(json, "config_json"), (int)textWidth))));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_step")]
@@ -25,7 +25,7 @@ internal static unsafe class TrainerExports
     {
         var found = Handles.Get<HostedTrainer>(trainer, "trainer");
         Boundary.Require(images, "images");
-        found.Context.Enter(() =>
+        found.Context.Enter(trainer, () =>
         {
             var value = found.Step(images, embeddings, labels);
             if (loss is not null)
@@ -40,7 +40,7 @@ internal static unsafe class TrainerExports
     {
         var found = Handles.Get<HostedTrainer>(trainer, "trainer");
         Boundary.Require(images, "images");
-        found.Context.Enter(() => found.Begin(images, embeddings, labels));
+        found.Context.Enter(trainer, () => found.Begin(images, embeddings, labels));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_step_slice")]
@@ -67,7 +67,7 @@ internal static unsafe class TrainerExports
         {
             throw new UsageException("xclr_slice_options names a semaphore, and the context has a device of its own; give 0, or make the context on the host's device (xclr_context_info.shared).");
         }
-        found.Context.Enter(() =>
+        found.Context.Enter(trainer, () =>
         {
             var value = found.Trainer.Slice(TimeSpan.FromMicroseconds(options.BudgetMicroseconds), Semaphore(options.WaitSemaphore, options.WaitValue), Semaphore(options.SignalSemaphore, options.SignalValue));
             *done = value is null ? 0 : 1;
@@ -92,21 +92,21 @@ internal static unsafe class TrainerExports
     public static int Save(ulong trainer, byte* folder) => Boundary.Call("xclr_trainer_save", () =>
     {
         var (found, path) = (Handles.Get<HostedTrainer>(trainer, "trainer"), Boundary.Text(folder, "folder"));
-        found.Context.Enter(() => found.Context.Info($"saved {found.Trainer.Save(path)}"));
+        found.Context.Enter(trainer, () => found.Context.Info($"saved {found.Trainer.Save(path)}"));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_load")]
     public static int Load(ulong trainer, byte* checkpoint) => Boundary.Call("xclr_trainer_load", () =>
     {
         var (found, path) = (Handles.Get<HostedTrainer>(trainer, "trainer"), Boundary.Text(checkpoint, "checkpoint"));
-        found.Context.Enter(() => found.Trainer.Load(path));
+        found.Context.Enter(trainer, () => found.Trainer.Load(path));
     });
 
     [UnmanagedCallersOnly(EntryPoint = "xclr_trainer_free")]
     public static int Free(ulong trainer) => Boundary.Call("xclr_trainer_free", () =>
     {
         var found = Handles.Get<HostedTrainer>(trainer, "trainer");
-        found.Context.Enter(() => found.Context.End(found));
+        found.Context.Enter(trainer, () => found.Context.End(found));
     });
 
     private sealed class HostedTrainer(Context context, TrainConfig config, int textWidth) : IDisposable

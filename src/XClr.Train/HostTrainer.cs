@@ -96,7 +96,7 @@ public sealed class HostTrainer : IDisposable
         var samples = images.Select((image, i) => Sample.Of($"{i}", "host", image, Draw(image, Steps * BatchSize + i))).ToList();
         graph.Sources.Upload(device, packed.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
         graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
-        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm, Step: (uint)Steps).ToBytes());
+        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm).ToBytes());
         (begun, next) = (true, 0);
     }
 
@@ -172,16 +172,20 @@ public sealed class HostTrainer : IDisposable
     }
 
     /// <summary>Writes a checkpoint into a run folder's place for them; returns its folder.</summary>
+    /// <exception cref="UsageException">A step has begun and not ended: weights and statistics are between two steps.</exception>
     public string Save(string runFolder)
     {
+        RequireEnded("saving");
         var store = new CheckpointStore(runFolder, config.Keep, warn);
         return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, position, best: null);
     }
 
     /// <summary>Goes on from a checkpoint; data positions of a command-line run stay what they were.</summary>
     /// <exception cref="CheckpointException">It is of another network, or holds weights alone.</exception>
+    /// <exception cref="UsageException">A step has begun and not ended.</exception>
     public void Load(string checkpoint)
     {
+        RequireEnded("loading");
         var path = CheckpointPath.Resolve(checkpoint);
         var state = TrainCheckpoint.StateOf(path);
         TrainCheckpoint.Resume(path, state, device, graph);
@@ -189,6 +193,14 @@ public sealed class HostTrainer : IDisposable
         if (state.PlanFingerprint != fingerprint)
         {
             warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}): results go on, but not bit for bit.");
+        }
+    }
+
+    private void RequireEnded(string what)
+    {
+        if (begun)
+        {
+            throw new UsageException($"A step has begun: its slices come before {what}.");
         }
     }
 

@@ -131,6 +131,11 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
             library.Require(((delegate* unmanaged<ulong, HostImage*, float*, uint*, int>)library["xclr_trainer_step_begin"])(trainer, images.Pointer, text, null));
         }
         var (loss, done, slices) = (0f, 0, 0);
+        foreach (var function in new[] { "xclr_trainer_save", "xclr_trainer_load" })
+        {
+            Assert.Equal(Library.Argument, library.Call(function, trainer, "/nowhere"));
+            Assert.Contains("A step has begun", library.LastError, StringComparison.Ordinal);
+        }
         while (done == 0)
         {
             library.Require(((delegate* unmanaged<ulong, uint, int*, float*, int>)library["xclr_trainer_step_slice"])(trainer, budget, &done, &loss));
