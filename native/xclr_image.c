@@ -298,6 +298,8 @@ static void decode(decoder *d, int32_t scale, const xclr_jpeg_limits *limits, co
   d->jpeg.scale_num = (unsigned)scale;
   d->jpeg.scale_denom = 8;
   jpeg_calc_output_dimensions(&d->jpeg);
+  /* libjpeg-turbo 3 reads lossless JPEGs, and ignores the scale for them. */
+  if ((int32_t)d->jpeg.output_width != xclr_jpeg_scaled((int32_t)d->jpeg.image_width, scale)) fail(d, XCLR_UNSUPPORTED, "it cannot be scaled");
   xclr_box box = check_box(d, asked, rgb_size);
   jpeg_start_decompress(&d->jpeg);
   if (!four && (JDIMENSION)box.width == d->jpeg.output_width && (JDIMENSION)box.height == d->jpeg.output_height) {
