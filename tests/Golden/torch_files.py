@@ -72,10 +72,10 @@ def main():
     wrapped = state_dict(tiny, "module.backbone.", torch.float16)
     wrapped["module.backbone.fc.bias"] = torch.zeros(3)
     wrapped["module.predictor.0.weight"] = torch.zeros(2, 2)
-    save("half.pth", {"epoch": 3, "arch": "resnet18", "best": 0.5, "optimizer": {"state": {0: {"step": 1}}, "param_groups": [{"lr": 1e-3, "params": [0]}]}, "state_dict": wrapped})
+    save("half.pth", {"epoch": 3, "arch": "resnet18", "best": torch.tensor(0.5), "optimizer": {"state": {0: {"step": 1}}, "param_groups": [{"lr": 1e-3, "params": [0]}]}, "state_dict": wrapped})
     one = {"conv1.weight": torch.zeros(1)}
     save("legacy.pth", one, _use_new_zipfile_serialization=False)
-    save("namespace.pth", {"state_dict": one, "args": argparse.Namespace(lr=1)})
+    save("namespace.pth", {"model": one, "args": argparse.Namespace(lr=1)})
     save("malicious.pth", {"state_dict": one, "hook": Malicious()})
     save("numbers.pth", {"epoch": 3, "history": [1, 2]})
     torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), os.path.join(folder, "script.pth"))

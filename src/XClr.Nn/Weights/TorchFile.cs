@@ -13,7 +13,7 @@ public sealed class TorchFile : IWeightFile
     private const int MaxWrappers = 3;
 
     // What training programs put their weights under, in the order in which they are looked for.
-    private static readonly string[] Wrappers = ["state_dict", "model_state_dict", "model_state", "model", "net"];
+    internal static readonly string[] Wrappers = ["state_dict", "model_state_dict", "model_state", "model", "net"];
 
     private readonly ZipArchive archive;
     private readonly string root;
@@ -165,12 +165,13 @@ public sealed class TorchFile : IWeightFile
         var keys = new List<string>();
         while (value is OrderedDictionary<string, object?> dictionary)
         {
-            if (dictionary.Values.Any(v => v is TorchTensor))
-            {
-                return (dictionary, keys.Count == 0 ? null : string.Join('.', keys));
-            }
+            // Weights under a name go before tensors beside it: checkpoints keep a best accuracy, or a random state, as a tensor.
             if (keys.Count == MaxWrappers || Wrappers.FirstOrDefault(w => dictionary.GetValueOrDefault(w) is OrderedDictionary<string, object?>) is not { } key)
             {
+                if (dictionary.Values.Any(v => v is TorchTensor))
+                {
+                    return (dictionary, keys.Count == 0 ? null : string.Join('.', keys));
+                }
                 throw new CheckpointException($"{Path}: holds no weights: a dictionary of {Keys(dictionary)}, none of it a tensor; they are looked for in it and under {string.Join(", ", Wrappers)}.");
             }
             keys.Add(key);

@@ -46,7 +46,7 @@ public sealed class TorchFileTests
 
     [Theory]
     [InlineData("malicious.pth", "names posix.system, which no state dict needs; it is refused, nothing was run")]
-    [InlineData("namespace.pth", "names argparse.Namespace, which no state dict needs")]
+    [InlineData("namespace.pth", "names argparse.Namespace, which no state dict needs; it is refused, nothing was run. If you trust the file, save its tensors alone: python3 -c ")]
     [InlineData("legacy.pth", "from before PyTorch 1.6, a bare pickle, which is not read here. Save it anew as a zip file: python3 -c \"import torch; torch.save(torch.load('")]
     [InlineData("script.pth", "is a TorchScript archive; save its weights")]
     [InlineData("numbers.pth", "holds no weights: a dictionary of 'epoch', 'history', none of it a tensor")]
