@@ -26,7 +26,7 @@ public static class Conv2dOp
     /// <paramref name="prologue"/> is applied to x as it is loaded; <paramref name="epilogue"/> receives statistics of y. <paramref name="onStore"/> (without the other two) is applied to the sum;
     /// y is added to the result of its normalisation, before its ReLU.
     /// </summary>
-    /// <exception cref="ShapeException">Shapes do not fit the geometry, or images per run cannot be whole blocks of statistics.</exception>
+    /// <exception cref="ShapeException">Shapes do not fit the geometry.</exception>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, ConvGeometry g, NormOnLoad? prologue = null, ConvEpilogue? epilogue = null, bool accumulate = false, NormOnStore? onStore = null)
     {
         Require(g, x, w, y, prologue);
@@ -43,8 +43,14 @@ public static class Conv2dOp
         var rowsPerBlock = ConvEpilogue.RowsPerBlock(gpu.Caps);
         var partials = Conv2dKernels.IsLaneRows(gpu.Caps, y.Type, way) ? null : epilogue?.Partials;
         var imageRows = g.OH * g.OW;
-        foreach (var (start, count) in ImageRuns(gpu, partials is null ? 1 : rowsPerBlock, imageRows, x, y))
+        if (partials is not null && ImagesPerRun(gpu, rowsPerBlock, imageRows, x, y) == 0)
         {
+            partials = null; // A pass of its own computes them.
+        }
+        var perRun = ImagesPerRun(gpu, partials is null ? 1 : rowsPerBlock, imageRows, x, y);
+        for (var start = 0; start < g.N; start += perRun)
+        {
+            var count = Math.Min(perRun, g.N - start);
             var p = new Conv2dKernels.RowParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
                 g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
             Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, (ChannelNorm?)onStore ?? prologue, partials, accumulate, way, $"{g with { N = count }}");
@@ -210,22 +216,16 @@ public static class Conv2dOp
         return work.Measured(gpu.Caps);
     }
 
-    // Runs of images as RowRuns cuts them; with statistics, every run but the last is a whole number of blocks.
-    private static IEnumerable<(int Start, int Count)> ImageRuns(Recorder gpu, int rowsPerBlock, int imageRows, Tensor x, Tensor y)
+    // Images of a run as RowRuns cuts them, such that every run but the last is a whole number of blocks of rows; 0 where the device's maxStorageBufferRange holds no such run.
+    private static int ImagesPerRun(Recorder gpu, int rowsPerBlock, int imageRows, Tensor x, Tensor y)
     {
-        var images = x.Shape[0];
         var longest = gpu.RowRuns(x, y).First().Count;
-        if (longest < images)
+        if (longest == x.Shape[0])
         {
-            var step = Enumerable.Range(1, longest).FirstOrDefault(i => (long)i * imageRows % rowsPerBlock == 0 && Aligned(gpu, x, i) && Aligned(gpu, y, i));
-            longest = step > 0
-                ? longest - longest % step
-                : throw new ShapeException($"'{y.Name}' {y.Shape}: whole blocks of {rowsPerBlock} rows need more images than the {longest} that the device's maxStorageBufferRange of {gpu.Caps.MaxStorageBufferRange} holds; compute the statistics separately.");
+            return longest;
         }
-        for (var start = 0; start < images; start += longest)
-        {
-            yield return (start, Math.Min(longest, images - start));
-        }
+        var step = Enumerable.Range(1, longest).FirstOrDefault(i => (long)i * imageRows % rowsPerBlock == 0 && Aligned(gpu, x, i) && Aligned(gpu, y, i));
+        return step > 0 ? longest - longest % step : 0;
     }
 
     private static bool Aligned(Recorder gpu, Tensor t, int rows) => rows * t.RowBytes % gpu.Caps.MinStorageBufferOffsetAlignment == 0;

@@ -179,6 +179,22 @@ public sealed class Conv2dOpTests
         }
     }
 
+    /// <summary>Images of 15x15 pixels, of which a run holds nine: 225 times a number up to nine is no whole number of blocks, so that a pass of its own computes the statistics, of neighbours in memory.</summary>
+    [SkippableTheory]
+    [InlineData("maxStorageBufferRange=64K")]
+    [InlineData("maxStorageBufferRange=64K,cpuKernels=0")]
+    public void StatisticsOfRunsThatAreNoWholeBlocks(string caps)
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe, caps);
+        var c = new Conv2dCase(ConvPass.Forward, new ConvGeometry(20, 15, 15, 4, 8, 1, 1, 1, 0), Epilogue: true);
+        var op = c.ToOpCase(device.Caps);
+        var inputs = OpRunner.Inputs(op);
+        var outputs = OpRunner.Run(device, op, inputs);
+        var want = Reference(c, device.Caps, inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()))["y"];
+        OpRunner.RequireClose("y", outputs["y"], want, Tolerance);
+        OpRunner.RequireClose("partials", outputs["partials"], Conv2dReference.Partials(want, c.Geometry.K, ConvEpilogue.RowsPerBlock(device.Caps)), Tolerance);
+    }
+
     [Fact]
     public void RefusesWhatItCannotCompute()
     {
