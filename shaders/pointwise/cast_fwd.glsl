@@ -1,4 +1,4 @@
-// y = x rounded to fp16. x: count quads of fp32, y: count quads of halves. Values beyond 65,504 become infinite.
+// y = x rounded to 16 bits, fp16 or with BF16 bfloat16. x: count quads of fp32, y: count quads of those. Values beyond the storage's range (fp16: 65,504) become infinite.
 // Dispatch: a workgroup takes LANES * reps neighbouring quads. Traffic: reads x, writes y (half of it).
 #include "grid.glsl"
 #include "flat.glsl"

@@ -47,7 +47,7 @@ public static class ParityOptimizer
             for (var step = 0; step < rates.Count; step++)
             {
                 Upload(device, parameters, parameters.Gradients, gradients, $"{step}.");
-                device.Transfer.Upload<byte>(stepVariables, new StepVariables(rates[step], ClipNorm: request.ClipNorm, Step: (uint)step).ToBytes());
+                device.Transfer.Upload<byte>(stepVariables, new StepVariables(rates[step], ClipNorm: request.ClipNorm).ToBytes());
                 plan.Run();
             }
             SafetensorsWriter.Write(request.Out, Results(device, optimizer, shapes));

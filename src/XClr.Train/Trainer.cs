@@ -143,7 +143,7 @@ public sealed class Trainer
         var half = (int)(step % 2);
         session.Graph.Sources.Upload(session.Device, batch.Images, half, halfUsed[half]);
         session.Graph.Objective.Upload(session.Device, batch.Labels, batch.Text);
-        var variables = new StepVariables((float)session.Schedule.Rate(step), ClipNorm: (float)config.ClipNorm, Step: (uint)step);
+        var variables = new StepVariables((float)session.Schedule.Rate(step), ClipNorm: (float)config.ClipNorm);
         session.Device.Transfer.Upload<byte>(session.Graph.StepVariables, variables.ToBytes());
         halfUsed[half] = session.Plan.Submit();
         running.Enqueue(halfUsed[half]);

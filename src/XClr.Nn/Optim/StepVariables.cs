@@ -4,28 +4,24 @@ using XClr.Gpu;
 namespace XClr.Nn.Optim;
 
 /// <summary>
-/// What changes from step to step while the recorded plan stays the same: written to the device before each step, read by kernels as eight
-/// 32-bit words in this order (shaders/common/step.glsl).
+/// What changes from step to step while the recorded plan stays the same: written to the device before each step, read by kernels as 32-bit
+/// words in this order (shaders/common/step.glsl).
 /// </summary>
 /// <param name="LearningRate">The step's learning rate, scaling and schedule applied.</param>
 /// <param name="LossScale">Gradients hold LossScale times the gradient of the loss; the optimiser divides. 1 in fp32; under a <see cref="LossScaler"/> the device overwrites it.</param>
 /// <param name="ClipNorm">Largest global L2 norm of the unscaled gradients; 0 switches clipping off.</param>
-/// <param name="Step">Step number of the run, from 0, for records; AdamW counts its updates itself.</param>
-/// <param name="Seed">Seed of the step's draws.</param>
 [StructLayout(LayoutKind.Sequential)]
-public readonly record struct StepVariables(float LearningRate, float LossScale = 1, float ClipNorm = 0, uint Step = 0, uint Seed = 0)
+public readonly record struct StepVariables(float LearningRate, float LossScale = 1, float ClipNorm = 0)
 {
-    private readonly uint reserved0;
-    private readonly uint reserved1;
-    private readonly uint reserved2;
+    private readonly uint padding;
 
     /// <summary>32-bit words of the structure.</summary>
-    public const int Words = 8;
+    public const int Words = 4;
 
     /// <summary>Index of the word that holds LossScale.</summary>
     internal const uint LossScaleWord = 1;
 
-    /// <summary>The persistent tensor [8] that holds a StepVariables on the device.</summary>
+    /// <summary>The persistent tensor [4] that holds a StepVariables on the device.</summary>
     public static Tensor NewTensor() => Tensor.Persistent("step_variables", new Shape(Words), MemoryCategory.Inputs, DType.UInt32);
 
     /// <summary>The bytes to upload.</summary>

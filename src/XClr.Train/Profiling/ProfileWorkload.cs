@@ -75,7 +75,7 @@ internal sealed class TrainWorkload : IProfileWorkload
             var half = (int)(step % 2);
             graph.Sources.Upload(device, batch?.Images ?? noise.Images, half, halfUsed[half]);
             graph.Objective.Upload(device, batch is null ? noise.Labels : batch.Labels, batch is null ? noise.Text : batch.Text);
-            device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f, ClipNorm: (float)config.ClipNorm, Step: step).ToBytes());
+            device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f, ClipNorm: (float)config.ClipNorm).ToBytes());
         });
         step++;
     }

@@ -9,7 +9,6 @@ internal sealed class OptimizerRun : IDisposable
     private readonly Tensor stepVariables = StepVariables.NewTensor();
     private readonly Plan plan;
     private readonly float lossScale;
-    private uint steps;
 
     public OptimizerRun(GpuDevice device, ParameterSpec[] specs, float[][] initial, float lossScale, Func<ParameterSet, DeviceCaps, Optimizer> make, Action<Recorder, ParameterSet>? after = null)
     {
@@ -34,7 +33,7 @@ internal sealed class OptimizerRun : IDisposable
     public float[] Step(float[][] gradients, float lr, float clip)
     {
         Fill(Parameters.Gradients, gradients);
-        Device.Transfer.Upload<byte>(stepVariables, new StepVariables(lr, lossScale, clip, steps++).ToBytes());
+        Device.Transfer.Upload<byte>(stepVariables, new StepVariables(lr, lossScale, clip).ToBytes());
         plan.Run();
         return Device.Transfer.Download(Optimizer.Result, 4);
     }
