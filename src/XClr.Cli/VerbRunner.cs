@@ -15,6 +15,7 @@ public static class VerbRunner
     /// <summary>Runs the verb that the arguments name. Returns the exit code.</summary>
     public static int Run(IReadOnlyList<string> args, params Type[] verbs)
     {
+        Console.SetError(new MessageWriter(Console.Error));
         try
         {
             var types = verbs.Select(OptionTableType.Extend).ToArray();

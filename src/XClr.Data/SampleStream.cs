@@ -177,13 +177,26 @@ public sealed class SampleStream : IDisposable
         }
     }
 
+    /// <summary>Counts the sample delivered last, or one before it in its epoch, among the bad ones: whoever took it cannot use it. It stays the caller's.</summary>
+    /// <exception cref="DataException">More samples are bad than <see cref="SampleStreamOptions.MaxBadFraction"/>.</exception>
+    public void Reject(Sample sample, SampleFault cause, string detail)
+    {
+        _good--;
+        _goodInEpoch--;
+        CountBad(sample.Key, sample.Source, cause, detail, sample.Epoch, sample.Index);
+    }
+
     private void Skip(LoadJob job)
     {
-        var fault = job.Fault!;
+        CountBad(job.Raw!.Key, job.Raw.Source, job.Fault!.Cause, job.Fault.Detail, job.Epoch, job.Index);
+        job.Raw.Recycle();
+    }
+
+    private void CountBad(string key, string source, SampleFault cause, string detail, int epoch, long index)
+    {
         _badInEpoch++;
-        _skipped[fault.Cause] = _skipped.GetValueOrDefault(fault.Cause) + 1;
-        _options.SkipLog?.Add(job.Raw!.Key, job.Raw.Source, fault.Cause, fault.Detail, job.Epoch, job.Index);
-        job.Raw!.Recycle();
+        _skipped[cause] = _skipped.GetValueOrDefault(cause) + 1;
+        _options.SkipLog?.Add(key, source, cause, detail, epoch, index);
         if (_goodInEpoch + _badInEpoch >= FewestForBadFraction)
         {
             RequireFewBad();

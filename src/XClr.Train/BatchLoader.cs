@@ -88,8 +88,8 @@ public sealed class BatchLoader : IDisposable
     private readonly List<int> missing = [];
     private readonly List<int> order = [];
     private readonly Comparison<int> byCaption;
+    private readonly List<Sample> dropped = [];
     private Sample? carried;
-    private long emptyCaptions;
 
     /// <param name="dataset">Data; the caller disposes of it.</param>
     /// <param name="options">Stream options; Augment must be set.</param>
@@ -178,7 +178,7 @@ public sealed class BatchLoader : IDisposable
         {
             batch.Labels![i] = (uint)samples[i].Label!.Value;
         }
-        (batch.Position, batch.Skipped, batch.Reduced) = (stream.Position, stream.SkippedCount + emptyCaptions, stream.ReducedCount);
+        (batch.Position, batch.Skipped, batch.Reduced) = (stream.Position, stream.SkippedCount, stream.ReducedCount);
         batch.RepeatedCaptions = target == TargetKind.Text ? Repeated() : null;
         DropSamples();
         return batch.Lend();
@@ -255,11 +255,15 @@ public sealed class BatchLoader : IDisposable
                 samples[kept++] = sample;
                 continue;
             }
-            emptyCaptions++;
-            options.SkipLog?.Add(sample.Key, sample.Source, SampleFault.EmptyCaption, "the caption embeds to zero: it holds no known word", sample.Epoch, sample.Index);
-            sample.Dispose();
+            dropped.Add(sample);
         }
         samples.RemoveRange(kept, samples.Count - kept);
+        foreach (var sample in dropped)
+        {
+            stream.Reject(sample, SampleFault.EmptyCaption, "the caption embeds to zero: it holds no known word");
+            sample.Dispose();
+        }
+        dropped.Clear();
     }
 
     // Strings are made of those captions only that no store has.

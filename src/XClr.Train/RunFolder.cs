@@ -14,6 +14,9 @@ public sealed class RunFolder : IDisposable
     private const string LockName = "lock";
     private const string OwnerName = "lock.owner";
 
+    // What .NET gives for a file that another process has locked: errno on Unix, Windows' code there.
+    private const int EAgain = 11, EAgainOnMac = 35, SharingViolation = unchecked((int)0x80070020);
+
     private readonly FileStream handle;
 
     private RunFolder(string path, FileStream handle) => (Path, this.handle) = (path, handle);
@@ -34,31 +37,31 @@ public sealed class RunFolder : IDisposable
     /// Opens (or makes) the folder of a run and takes its lock. A folder that holds a checkpoint is refused unless the run resumes, so that no
     /// run is overwritten by mistake.
     /// </summary>
-    /// <param name="config">RunDir: the folder, null for a new one under runs/. Resume: null refuses a folder with checkpoints.</param>
-    /// <exception cref="UsageException">Another process holds it, or it holds a run and nothing is to be resumed.</exception>
+    /// <param name="config">RunDir: the folder, null for a new one under runs/. Resume: null, or another run's checkpoint, refuses a folder with checkpoints.</param>
+    /// <exception cref="UsageException">Another process holds it, or it holds a run and that is not the one to be resumed.</exception>
     /// <exception cref="IOException">It cannot be made or written.</exception>
     public static RunFolder Open(TrainConfig config)
     {
         var path = System.IO.Path.GetFullPath(config.RunDir ?? NewName(config));
         Directory.CreateDirectory(path);
         var folder = new RunFolder(path, Lock(path));
-        if (config.Resume is null && CheckpointPath.Exists(path))
+        if (CheckpointPath.Exists(path) && !GoesOn(config.Resume, path))
         {
             folder.Dispose();
-            throw new UsageException($"--run-dir {path}: holds a run already; go on with it by --resume auto, or name another folder.");
+            throw new UsageException($"--run-dir {path}: holds a run already{(config.Resume is null ? "" : $", and --resume {config.Resume} is another's")}; go on with it by --resume auto, or name another folder.");
         }
         return folder;
     }
 
     /// <summary>
-    /// Saves the effective configuration. Returns the options whose values differ from the one saved before, as "name: old -> new"; empty in a
+    /// Saves the effective configuration, without where the run lies and what it goes on from, which are not for a run that is begun with it. Returns the options whose values differ from the one saved before, as "name: old -> new"; empty in a
     /// new folder.
     /// </summary>
     /// <exception cref="IOException">The disk is full or not writable.</exception>
     public IReadOnlyList<string> SaveConfig(TrainConfig config)
     {
         var changes = File.Exists(ConfigFile) ? Changes(config) : [];
-        var json = config.ToJson();
+        var json = (config with { Resume = null, RunDir = null }).ToJson();
         DurableFile.Write(ConfigFile, stream =>
         {
             using var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
@@ -72,6 +75,9 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Frees the lock.</summary>
     public void Dispose() => handle.Dispose();
+
+    private static bool GoesOn(string? resume, string path) =>
+        resume == "auto" || (resume is not null && (System.IO.Path.GetFullPath(resume) + System.IO.Path.DirectorySeparatorChar).StartsWith(System.IO.Path.TrimEndingDirectorySeparator(path) + System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal));
 
     private IReadOnlyList<string> Changes(TrainConfig config)
     {
@@ -107,7 +113,7 @@ public sealed class RunFolder : IDisposable
             // FileShare.None is an exclusive flock: it ends with the process, so a killed run leaves nothing to clear up.
             handle = new FileStream(System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException) when (File.Exists(System.IO.Path.Combine(path, LockName)))
+        catch (IOException e) when (e.HResult is EAgain or EAgainOnMac or SharingViolation)
         {
             var who = File.Exists(owner) ? $" ({File.ReadAllText(owner).Trim()})" : "";
             throw new UsageException($"--run-dir {path}: another process{who} is writing there; wait for its end, or name another folder.");

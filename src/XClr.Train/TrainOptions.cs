@@ -121,7 +121,7 @@ public static class TrainOptions
             OptionValues.Int(1, 1 << 20), c => c.BatchSize, (c, v) => c with { BatchSize = v });
         yield return Option("micro-batch", "samples", "Samples that the network works on at a time, for batches larger than memory; 0: the whole batch; auto: as many as fit. The loss compares the whole batch, batch norms a micro-batch",
             OptionValues.IntOrAuto, c => c.MicroBatch, (c, v) => c with { MicroBatch = v });
-        yield return Option("epochs", "passes over the data", "Length of the run; replaces --steps",
+        yield return Option("epochs", "passes over the data", "Length of the run, in steps of all samples: where some are skipped, it passes over the others more often; replaces --steps",
             OptionValues.OptionalNumber(0, 1e6, aboveMin: true), c => c.Epochs, (c, v) => v is null ? c with { Epochs = null } : c with { Epochs = v, Steps = null });
         yield return Option("steps", "optimiser steps", "Length of the run; replaces --epochs",
             OptionValues.OptionalLong(1), c => c.Steps, (c, v) => v is null ? c with { Steps = null } : c with { Steps = v, Epochs = null });

@@ -64,10 +64,10 @@ public sealed record StepMetrics
     /// <summary>Share of the wall time in which the step waited for data, 0 to 1, over the interval.</summary>
     public required double DataWait { get; init; }
 
-    /// <summary>Samples skipped since the run began.</summary>
+    /// <summary>Samples skipped since the run began, or was resumed.</summary>
     public required long Skipped { get; init; }
 
-    /// <summary>Images since the run began that were made smaller to fit their slot on the device, see <see cref="SourceRing.ImageBytes"/>.</summary>
+    /// <summary>Images since the run began, or was resumed, that were made smaller to fit their slot on the device, see <see cref="SourceRing.ImageBytes"/>.</summary>
     public required long Reduced { get; init; }
 
     /// <summary>Time left at the present speed.</summary>

@@ -99,7 +99,13 @@ internal sealed class TrainSession : IDisposable
     {
         using var validation = TrainSetup.OpenValidation(config, data);
         var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining, reporter.Warn);
-        return new EvalMetrics(step, Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.InTraining, stop, Graph.EvaluationRows).Values);
+        var measured = Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.InTraining, stop, Graph.EvaluationRows);
+        // Fidelity may be missing in a run without captions; without k-NN no checkpoint is the best.
+        foreach (var lack in measured.Values.ContainsKey(EvalNames.KnnTop1) ? [] : measured.Unmeasured)
+        {
+            reporter.Warn(lack);
+        }
+        return new EvalMetrics(step, measured.Values);
     }
 
     public string Save(long step, StreamPosition position, CheckpointMetric? best)

@@ -10,6 +10,7 @@ internal static class TrainValidation
     public static void Check(TrainConfig c, bool requireData)
     {
         Require(!requireData || c.Data is not null, "--data is missing: name a training set, or a --recipe or --config that has one.");
+        Require(c.Resume != "auto" || c.RunDir is not null, "--resume auto needs --run-dir, the folder of the run to go on with.");
         CheckData(c);
         CheckObjective(c);
         CheckAugmentation(c);

@@ -84,7 +84,7 @@ public sealed class Trainer
         var after = status == TrainStatus.Completed ? EvaluateAndKeepBest(stop) : null;
         if (session.SavedStep != step)
         {
-            throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: {session.Folder.ResumeArguments}");
+            throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: xclr {session.Folder.ResumeArguments}");
         }
         return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments, reporter.Warnings);
     }
@@ -190,7 +190,7 @@ public sealed class Trainer
             DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
             Skipped = batch.Skipped,
             Reduced = batch.Reduced,
-            Eta = TimeSpan.FromSeconds((session.TotalSteps - step) * seconds / steps),
+            Eta = TimeSpan.FromSeconds(Math.Min((session.TotalSteps - step) * seconds / steps, TimeSpan.MaxValue.TotalSeconds / 2)),
         };
         if (intervalFirstStep == session.Step)
         {

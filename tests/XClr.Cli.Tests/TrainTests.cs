@@ -28,6 +28,7 @@ public sealed partial class TrainTests : IDisposable
     [InlineData("--data is missing")]
     [InlineData("There is no recipe 'dmo'; there are: cc3m-clip-r50, cc3m-simclr-r50, cc3m-supcon-r50, cc3m-xclr-r50, compare, demo, imagenet-clip-r50, imagenet-simclr-r50, imagenet-supcon-r50, imagenet-xclr-r50. Did you mean 'demo'?", "--recipe", "dmo")]
     [InlineData("--nesterov needs --optimizer sgd", "--data", "d", "--nesterov")]
+    [InlineData("--resume auto needs --run-dir", "--data", "d", "--resume", "auto")]
     [InlineData("--lr is given more than once.", "--lr", "1", "--lr", "2")]
     [InlineData("'steps' and 'epochs' both say how long", "--steps", "1", "--epochs", "2")]
     public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args) =>
@@ -62,7 +63,7 @@ public sealed partial class TrainTests : IDisposable
         Assert.Contains("layer4.1.bn2.running_var", report);
         Assert.Contains("3 steps", report);
         // What was saved runs again by itself, and a folder that holds a run is not overwritten.
-        Assert.Contains("holds a run already", CliProcess.Run("train", "--config", Path.Combine(Run, "config.json")).Expect(2).Errors);
+        Assert.Contains("holds a run already", CliProcess.Run("train", "--config", Path.Combine(Run, "config.json"), "--run-dir", Run).Expect(2).Errors);
     }
 
     [Fact]
@@ -71,6 +72,35 @@ public sealed partial class TrainTests : IDisposable
         using var held = RunFolder.Open(new TrainConfig { RunDir = Run });
         var errors = CliProcess.Run(Arguments("--steps", "1")).Expect(2).Errors;
         Assert.Contains($"another process (process {Environment.ProcessId} on ", errors);
+    }
+
+    /// <summary>A log on a full disk, or a terminal that has gone, costs messages.</summary>
+    [SkippableFact]
+    public void ARunWhoseMessagesCannotBeWrittenIsSaved()
+    {
+        Skip.IfNot(File.Exists("/dev/full"), "/dev/full stands for the full disk");
+        var command = string.Join(' ', Arguments("--steps", "2", "--log-every", "1").Select(a => $"'{a}'"));
+        CliProcess.Run("bash", ["-c", $"exec '{CliProcess.Program}' {command} 2>/dev/full"]).Expect(0);
+        Assert.Equal([1, 2], LoggedSteps());
+        Assert.True(XClr.Nn.CheckpointPath.Exists(Run));
+        CliProcess.Run("bash", ["-c", $"exec '{CliProcess.Program}' train --data nowhere 2>/dev/full"]).Expect(3);
+    }
+
+    /// <summary>Captions of which the encoder knows no word count as bad samples, and a set of nothing else ends the run.</summary>
+    [Fact]
+    public void CaptionsThatEmbedToZeroAreBadSamples()
+    {
+        TinySet.Write(folder);
+        CliProcess.Run("inspect", folder.Path, "--views", folder.File("views.png"), "--image-size", "16", "--augment", "light").Expect(0);
+        string[] Train(Func<int, string> caption) =>
+        [
+            "train", "--data", folder.File("set.jsonl", string.Concat(Enumerable.Range(0, 32).Select(i => JsonSerializer.Serialize(new { image = "views.png", caption = caption(i) }) + "\n"))),
+            .. TinySet.Network, "--loss", "xclr", "--steps", "100", "--run-dir", Run,
+        ];
+        Assert.Contains("none of 32 samples can be used: 32 empty-caption", CliProcess.Run(Train(_ => "\ue000")).Expect(3).Errors);
+        Assert.Contains("16 of 32 samples are bad (16 empty-caption), more than the allowed share of 0.1", CliProcess.Run([.. Train(i => i % 2 == 0 ? "\ue000" : "a bright sky"), "--max-bad-fraction", "0.1"]).Expect(3).Errors);
+        // One good one an epoch is no batch of four.
+        Assert.Contains("An epoch has fewer good samples (1) than --batch-size 4", CliProcess.Run(Train(i => i > 0 ? "\ue000" : "a bright sky")).Expect(3).Errors);
     }
 
     [Fact]

@@ -33,6 +33,12 @@ public sealed class RunFolderTests : IDisposable
         foreach (var name in new[] { "model.safetensors", "state.json" })
             File.WriteAllText(Path.Combine(Run, "checkpoints", "step-00000010", name), "");
         Assert.Contains("--resume auto", Assert.Throws<UsageException>(() => RunFolder.Open(Config)).Message);
+        // Neither another run's checkpoint nor that of a folder whose name only begins alike.
+        foreach (var other in new[] { Path.Combine(parent, "other"), Run + "2" })
+        {
+            Assert.Contains($"--resume {other} is another's", Assert.Throws<UsageException>(() => RunFolder.Open(Config with { Resume = other })).Message);
+        }
+        RunFolder.Open(Config with { Resume = Path.Combine(Run, "checkpoints", "step-00000010") }).Dispose();
         RunFolder.Open(Config with { Resume = "auto" }).Dispose();
         using var afterRefusal = RunFolder.Open(Config with { Resume = "auto" });
         Assert.True(CheckpointPath.Exists(afterRefusal.Path));
@@ -43,7 +49,8 @@ public sealed class RunFolderTests : IDisposable
     {
         using var run = RunFolder.Open(Config);
         Assert.Empty(run.SaveConfig(Config));
-        Assert.Equal(Config, TrainConfig.Resolve(null, run.ConfigFile, []));
+        // Where the run lies is not for one that is begun with its configuration.
+        Assert.Equal(Config with { RunDir = null }, TrainConfig.Resolve(null, run.ConfigFile, []));
         var changes = run.SaveConfig(Config with { Lr = 0.5, Resume = "auto", ClipNorm = 1 });
         Assert.Equal(["lr: 0.3 -> 0.5", "clip-norm: 0 -> 1"], changes);
     }

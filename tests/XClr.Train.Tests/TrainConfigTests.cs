@@ -213,7 +213,7 @@ public sealed class TrainConfigTests : IDisposable
 
     [Fact]
     public void ARunThatBeganWithGivenWeightsResumesWithItsSavedConfig() =>
-        Assert.Equal(("w", "auto"), From("data", "d", "init-weights", "w", "resume", "auto").Validated() is var c ? (c.InitWeights, c.Resume) : default);
+        Assert.Equal(("w", "auto"), From("data", "d", "init-weights", "w", "run-dir", "r", "resume", "auto").Validated() is var c ? (c.InitWeights, c.Resume) : default);
 
     [Fact]
     public void EveryRecipeIsValidAndTheXclrRecipesAreTheDocumentedOnes()
