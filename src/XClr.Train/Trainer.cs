@@ -214,8 +214,8 @@ public sealed class Trainer
             RequireNoSkippedUpdate();
             return;
         }
-        var what = float.IsFinite(loss) ? $"the gradient of {gradients.FirstNonFinite}" : gradients.FirstNonFinite is { } name ? $"the loss ({loss}) and the gradient of {name}" : $"the loss ({loss})";
-        throw Diverged($"Step {step}: {what} is not finite (looked at every {config.LogEvery} steps).");
+        var what = float.IsFinite(loss) ? $"the gradient of {gradients.FirstNonFinite} is" : gradients.FirstNonFinite is { } name ? $"the loss ({loss}) and the gradient of {name} are" : $"the loss ({loss}) is";
+        throw Diverged($"Step {step}: {what} not finite (looked at every {config.LogEvery} steps).");
     }
 
     // The device skips an update whose gradient is not finite; a later step's report no longer shows it, the count of updates does.

@@ -128,7 +128,7 @@ public static class ClipLoss
             foreach (var (col, cols) in RowWindow.Runs(all.Total, mostCols))
             {
                 var p = TileOf(gpu.Caps, all, pass, (row, rows), (col, cols), out var x, out var y) with { Splits = (uint)splits, Resume = col > 0 ? 1u : 0u };
-                gpu.Dispatch(gpu.Caps.CpuKernels ? FwdWord : Fwd, OpMath.CeilDiv(rows, rowTile) * splits, p, reads: [x, y, logitScale], writes: [partial],
+                gpu.Dispatch(RowWork.Pick(gpu, Fwd, FwdWord), OpMath.CeilDiv(rows, rowTile) * splits, p, reads: [x, y, logitScale], writes: [partial],
                     new DispatchCost(2.0 * rows * cols * pass.X.Shape[1]), $"{rows}x{cols}");
             }
             gpu.Dispatch(Merge, OpMath.CeilDiv(rows, 64), new MergeParams((uint)rows, (uint)parts, (uint)((d * all.Local) + row)), reads: [partial], writes: [state], detail: $"{rows}");
@@ -153,7 +153,7 @@ public static class ClipLoss
                     StateRowAt = (uint)((d * all.Total) + all.FirstSample + row),
                     StateColAt = (uint)(((d + 2) % Directions * all.Total) + col),
                 };
-                gpu.Dispatch(gpu.Caps.CpuKernels ? BwdWord : Bwd, OpMath.CeilDiv(rows, rowTile) * tiles, p, reads: [x, y, allStates, logitScale, stepVariables], writes: [slab],
+                gpu.Dispatch(RowWork.Pick(gpu, Bwd, BwdWord), OpMath.CeilDiv(rows, rowTile) * tiles, p, reads: [x, y, allStates, logitScale, stepVariables], writes: [slab],
                     new DispatchCost(2.0 * rows * cols * pass.X.Shape[1]), $"{rows}x{cols}");
                 SlabRows.Add(gpu, slab, new SlabColumns(pass.Y, pass.YFirst + col, cols), dx, firstOut + row, add || col > 0);
             }

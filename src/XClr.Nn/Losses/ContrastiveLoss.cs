@@ -98,7 +98,7 @@ public static class ContrastiveLoss
             foreach (var (col, cols) in RowWindow.Runs(z.Total, mostCols))
             {
                 var p = TileOf(gpu.Caps, z, targets, tau, (row, rows), (col, cols), out var reads) with { Splits = (uint)splits, Resume = col > 0 ? 1u : 0u };
-                gpu.Dispatch((gpu.Caps.CpuKernels ? FwdWord : Fwd).With(targets.Kind), OpMath.CeilDiv(rows, rowTile) * splits, p, reads, writes: [partial],
+                gpu.Dispatch(RowWork.Pick(gpu, Fwd, FwdWord).With(targets.Kind), OpMath.CeilDiv(rows, rowTile) * splits, p, reads, writes: [partial],
                     new DispatchCost(PairFlops(z, targets) * rows * cols), $"{rows}x{cols}");
             }
             gpu.Dispatch(Merge, OpMath.CeilDiv(rows, 64), new MergeParams((uint)rows, (uint)parts, (uint)row), reads: [partial], writes: [state, terms], detail: $"{rows}");
@@ -126,7 +126,7 @@ public static class ContrastiveLoss
                 var tiles = (int)OpMath.CeilDiv(cols, Tile);
                 var slab = gpu.NewTensor("contrastive_slab", new Shape(2 * rows, 2 * tiles * Tile), MemoryCategory.Workspace);
                 var p = TileOf(gpu.Caps, z, targets, tau, (row, rows), (col, cols), out var reads) with { Splits = (uint)tiles, StateRowAt = (uint)(z.FirstSample + row) };
-                gpu.Dispatch((gpu.Caps.CpuKernels ? BwdWord : Bwd).With(targets.Kind), OpMath.CeilDiv(rows, rowTile) * tiles, p, [.. reads[..6], allStates, allStates, .. reads[6..], stepVariables], writes: [slab],
+                gpu.Dispatch(RowWork.Pick(gpu, Bwd, BwdWord).With(targets.Kind), OpMath.CeilDiv(rows, rowTile) * tiles, p, [.. reads[..6], allStates, allStates, .. reads[6..], stepVariables], writes: [slab],
                     new DispatchCost(PairFlops(z, targets) * rows * cols), $"{rows}x{cols}");
                 var columns = new SlabColumns(z.Columns, col, cols, z.Total + col);
                 SlabRows.Add(gpu, slab.Rows(0, rows), columns, dz, row, add: col > 0);

@@ -1,4 +1,5 @@
 using XClr.Gpu;
+using XClr.Nn.Ops;
 
 namespace XClr.Nn.Optim;
 
@@ -38,7 +39,7 @@ public sealed class Lars : Optimizer
         var ratio = gpu.NewTensor("lars_ratio", new Shape(tensors), MemoryCategory.Workspace);
         foreach (var range in Chunks.Ranges)
         {
-            gpu.Dispatch(gpu.Caps.CpuKernels ? NormsWord : Norms, range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks, decay),
+            gpu.Dispatch(RowWork.Pick(gpu, Norms, NormsWord), range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks, decay),
                 reads: [range.Of(Parameters.Gradients), range.Of(Parameters.Values), Chunks.Chunks, Result], writes: [partial], new DispatchCost(7.0 * range.Count), $"{range.Count}");
         }
         gpu.Dispatch(Ratio, tensors, new RatioParams((uint)tensors, trust), reads: [partial, Chunks.Tensors], writes: [ratio], detail: $"{tensors}");

@@ -64,7 +64,7 @@ public abstract class Optimizer : IDisposable
         var partial = gpu.NewTensor("gradient_norms", new Shape(Chunks.Count, 2), MemoryCategory.Workspace);
         foreach (var range in Chunks.Ranges)
         {
-            gpu.Dispatch(gpu.Caps.CpuKernels ? NormChunksWord : NormChunks, range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks), reads: [range.Of(Parameters.Gradients), Chunks.Chunks, stepVariables], writes: [partial],
+            gpu.Dispatch(RowWork.Pick(gpu, NormChunks, NormChunksWord), range.Chunks, new ChunkParams((uint)range.FirstChunk, (uint)range.Chunks), reads: [range.Of(Parameters.Gradients), Chunks.Chunks, stepVariables], writes: [partial],
                 new DispatchCost(2.0 * range.Count), $"{range.Count}");
         }
         gpu.Dispatch(Norm, 1, new NormParams((uint)Chunks.Count), reads: [partial, Chunks.Chunks, stepVariables], writes: [Result, Updates], detail: $"{Chunks.Count}");
@@ -99,7 +99,7 @@ public abstract class Optimizer : IDisposable
     {
         BufferView[] writes = [.. updated.Select(range.Of)];
         BufferView[] old = gpu.Caps.CpuKernels ? writes : [];
-        gpu.Dispatch(gpu.Caps.CpuKernels ? kernels.Word : kernels.Portable, range.Chunks, p, [range.Of(Parameters.Gradients), .. old, .. tables], writes,
+        gpu.Dispatch(RowWork.Pick(gpu, kernels.Portable, kernels.Word), range.Chunks, p, [range.Of(Parameters.Gradients), .. old, .. tables], writes,
             new DispatchCost(flops * range.Count, 4 * (1 + (2 * updated.Length)) * range.Count), $"{range.Count}");
     }
 
