@@ -24,7 +24,8 @@ internal sealed class HostileServer : IDisposable
     /// <summary>Requests by path.</summary>
     public ConcurrentDictionary<string, int> Requests { get; } = new();
 
-    /// <summary>Files by path, given whole, or from the byte that a range asks for. Paths under /cut/ end in the middle the first time, those under /cut-always/ every time.</summary>
+    /// <summary>Files by path, given whole, or from the byte that a range asks for. Paths under /cut/ end in the middle the first time, those under /cut-always/ every time;
+    /// those under /reset/ the first time with a reset.</summary>
     public ConcurrentDictionary<string, byte[]> Files { get; } = new();
 
     /// <summary>The most requests that were open at once.</summary>
@@ -65,6 +66,12 @@ internal sealed class HostileServer : IDisposable
             try
             {
                 await (Files.TryGetValue(path, out var file) ? GiveAsync(stream, path, file, from, count) : AnswerAsync(stream, path, count));
+                if (path.StartsWith("/reset/", StringComparison.Ordinal) && count == 1)
+                {
+                    // What was sent is taken first: a reset throws away what the other side has not read.
+                    await Task.Delay(200, _stop.Token);
+                    client.Client.Close(timeout: 0);
+                }
             }
             finally
             {
@@ -78,13 +85,13 @@ internal sealed class HostileServer : IDisposable
 
     private static async Task GiveAsync(NetworkStream stream, string path, byte[] file, int from, int count)
     {
-        var cut = path.StartsWith("/cut-always/", StringComparison.Ordinal) || (path.StartsWith("/cut/", StringComparison.Ordinal) && count == 1);
+        var cut = path.StartsWith("/cut-always/", StringComparison.Ordinal) || ((path.StartsWith("/cut/", StringComparison.Ordinal) || path.StartsWith("/reset/", StringComparison.Ordinal)) && count == 1);
         var head = from == 0 ? $"HTTP/1.1 200 OK\r\n" : $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{file.Length - 1}/{file.Length}\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"{head}Content-Length: {file.Length - from}\r\nConnection: close\r\n\r\n"));
         await stream.WriteAsync(file.AsMemory(from, (file.Length - from) / (cut ? 2 : 1)));
     }
 
-    // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.
+    // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /odd-address/N, /dark/K (nothing K times), /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.
     private async Task AnswerAsync(NetworkStream stream, string path, int count)
     {
         var parts = path.TrimStart('/').Split('/');
@@ -108,6 +115,11 @@ internal sealed class HostileServer : IDisposable
                 break;
             case "hops":
                 await RedirectAsync(stream, number > 1 ? $"/hops/{number - 1}" : "/good/77.jpg");
+                break;
+            case "odd-address":
+                await RedirectAsync(stream, new[] { "//[", "///", "//:99999/", "http://[" }[number]);
+                break;
+            case "dark" when count <= number:
                 break;
             case "file":
                 await RedirectAsync(stream, "file:///etc/passwd");

@@ -101,9 +101,7 @@ public sealed class ImageFetcher : IDisposable
                 RequireImage(response);
                 return await ReadAsync(response.Content, limit).ConfigureAwait(false);
             }
-            address = response.Headers.Location is { } next
-                ? Parse(new Uri(address, next).AbsoluteUri)
-                : throw new FetchException("redirects", $"status {(int)response.StatusCode} without an address");
+            address = Next(address, response);
             if (!seen.Add(address))
             {
                 throw new FetchException("redirects", $"a loop that comes back to {address}");
@@ -113,6 +111,17 @@ public sealed class ImageFetcher : IDisposable
                 throw new FetchException("redirects", $"more than {_options.MaxRedirects}");
             }
         }
+    }
+
+    private static Uri Next(Uri address, HttpResponseMessage response)
+    {
+        if (response.Headers.Location is not { } next)
+        {
+            throw new FetchException("redirects", $"status {(int)response.StatusCode} without an address");
+        }
+        return Uri.TryCreate(address, next, out var whole)
+            ? Parse(whole.AbsoluteUri)
+            : throw new FetchException("redirects", $"status {(int)response.StatusCode} to '{next.OriginalString}', which is no address");
     }
 
     private void RequireImage(HttpResponseMessage response)
