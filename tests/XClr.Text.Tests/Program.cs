@@ -1,6 +1,6 @@
 namespace XClr.Text.Tests;
 
-/// <summary>The child process of the store's tests: XClr.Text.Tests append STORE NAME BATCHES BATCH, which prints a line after each batch, and <see cref="StoreScale"/>'s fill and probe.</summary>
+/// <summary>The child process of the store's tests: XClr.Text.Tests append STORE NAME BATCHES BATCH, which prints a line after each batch; read STORE CAPTION, which says whether it is there, then what appending it says; and <see cref="StoreScale"/>'s fill and probe.</summary>
 internal static class Program
 {
     public const int Dimension = 8;
@@ -13,6 +13,8 @@ internal static class Program
         {
             case ["append", var path, var name, var batches, var batch]:
                 return Append(path, name, int.Parse(batches), int.Parse(batch));
+            case ["read", var path, var caption]:
+                return Read(path, caption);
             case ["fill", var path, var count, var dimension]:
                 Console.WriteLine(StoreScale.Fill(path, long.Parse(count), int.Parse(dimension)));
                 return 0;
@@ -40,6 +42,21 @@ internal static class Program
                 return 1;
             }
             Console.WriteLine($"appended {i}");
+        }
+        return 0;
+    }
+
+    private static int Read(string path, string caption)
+    {
+        using var store = EmbeddingStore.Open(path);
+        Console.WriteLine(store.TryGet(caption, new float[Dimension]) ? "there" : "missing");
+        try
+        {
+            store.Append([caption + " anew"], Rows([caption], Dimension));
+        }
+        catch (IOException e)
+        {
+            Console.WriteLine("failed " + e.Message);
         }
         return 0;
     }

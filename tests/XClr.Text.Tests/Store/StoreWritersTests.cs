@@ -22,12 +22,13 @@ public class StoreWritersTests
         }
     }
 
-    private static Process Start(string store, string name, int batches, int batch, string shell = "")
+    private static Process Start(string store, string name, int batches, int batch, string shell = "") =>
+        Start(["append", store, name, batches.ToString(), batch.ToString()], shell.Length > 0 ? ["/bin/sh", "-c", shell + " exec \"$@\"", "sh"] : []);
+
+    private static Process Start(string[] args, string[] under)
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        var child = Path.Combine(AppContext.BaseDirectory, "XClr.Text.Tests.dll");
-        string[] command = [dotnet, "exec", child, "append", store, name, batches.ToString(), batch.ToString()];
-        if (shell.Length > 0) command = ["/bin/sh", "-c", shell + " exec \"$@\"", "sh", .. command];
+        string[] command = [.. under, dotnet, "exec", Path.Combine(AppContext.BaseDirectory, "XClr.Text.Tests.dll"), .. args];
         return Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, UseShellExecute = false })!;
     }
 
@@ -110,5 +111,35 @@ public class StoreWritersTests
         var more = Program.Captions("more", 0, 300);
         Assert.Equal(300, store.Append(more, Program.Rows(more, D)));
         AssertHolds(store, "more", 1, 300);
+    }
+
+    /// <summary>Embeddings beside their data, on a mount that may only be read.</summary>
+    [SkippableFact]
+    public void AReadOnlyMountIsRead()
+    {
+        string[] mounting = ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c"];
+        using var folder = new TempFolder();
+        var mount = $"mount --bind '{folder.Path}' '{folder.Path}' && mount -o remount,bind,ro '{folder.Path}'";
+        Skip.IfNot(OperatingSystem.IsLinux() && Succeeds([.. mounting, mount]), "nothing can be mounted here");
+        using (var store = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint))
+            store.Append(["a dog"], Program.Rows(["a dog"], D));
+        using var child = Start(["read", folder["s.xemb"], "a dog"], [.. mounting, mount + " && exec \"$@\"", "sh"]);
+        var said = child.StandardOutput.ReadToEnd().Split('\n');
+        Assert.Equal("there", said[0]);
+        Assert.StartsWith($"failed {folder["s.xemb"]}", said[1]);
+
+        static bool Succeeds(string[] command)
+        {
+            try
+            {
+                using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true, UseShellExecute = false })!;
+                process.WaitForExit();
+                return process.ExitCode == 0;
+            }
+            catch (System.ComponentModel.Win32Exception)
+            {
+                return false; // there is no unshare
+            }
+        }
     }
 }
