@@ -103,6 +103,10 @@ internal sealed class FileSource : ImageSource
 
     protected override ImageBytes ReadBytes()
     {
+        if (FilePath.Contains('\0'))
+        {
+            throw new IOException("the path has a NUL in it, which no file's may");
+        }
         using var handle = File.OpenHandle(FilePath);
         return ImageBytes.Fill(RandomAccess.GetLength(handle), static (handle, to) => FileRead.Fill(handle, to, 0), handle, FilePath);
     }

@@ -75,6 +75,17 @@ public class ReaderTests
     }
 
     [Fact]
+    public void APathWithANul_IsUnreadable()
+    {
+        using var folder = new TempFolder();
+        folder.File("a.jpg", TempFolder.Image(1));
+        using var data = DatasetFactory.Open(folder.File("table.csv", "image,caption\na\0.jpg,one\na.jpg,two\n"));
+        using var stream = new SampleStream(data, new() { Shuffle = false });
+        Assert.Equal(["two"], stream.ReadAll().Select(s => { using (s) { return s.Caption; } }));
+        Assert.Equal(1, stream.Skipped[SampleFault.Unreadable]);
+    }
+
+    [Fact]
     public void AQuoteThatNeverCloses_CostsOneRow()
     {
         using var folder = new TempFolder();
