@@ -164,14 +164,28 @@ public class WebDatasetReaderTests
         Assert.Equal(["00008", "00011"], Keys($"{folder.Path}/a-0{{08,11}}.tar"));
         Assert.Equal(["00010", "00011"], Keys($"{folder.Path}/a-01?.tar"));
         Assert.Equal(["00008", "00009", "00010", "00011", "00050"], Keys(folder));
+        // What img2dataset writes beside its shards is no shard.
+        folder.File("a-008_stats.json", "{}");
+        Assert.Equal(["00008"], Keys($"{folder.Path}/a-008*"));
+        Assert.Equal(["00008", "00009"], Keys($"{folder.Path}/a-00*"));
         Assert.Equal(4, ShardList.ExpandBraces("{0..1}/{a,b}").Count());
 
         string Error(string path) => Assert.Throws<DataException>(() => DatasetFactory.Open(path)).Message;
         Assert.Contains("2 of 3 shards", Error($"{folder.Path}/a-{{011..013}}.tar"));
         Assert.Contains("a-012.tar", Error($"{folder.Path}/a-{{011..013}}.tar"));
-        Assert.Contains("no file matches", Error($"{folder.Path}/z*.tar"));
+        Assert.Contains("no .tar, .tar.gz or .tgz file matches", Error($"{folder.Path}/z*.tar"));
         Assert.Contains("no range", Error($"{folder.Path}/a-{{5..1}}.tar"));
         Assert.Contains("download", Error("s3://example.org/{0..3}.tar"));
+    }
+
+    [Fact]
+    public void AShardOfAnyName_IsReadWhereTheFormatIsNamed()
+    {
+        using var folder = new TempFolder();
+        var path = folder.File("shard", File.ReadAllBytes(folder.Shard("0.tar", TempFolder.Samples(2))));
+        using var data = (WebDatasetReader)DatasetFactory.Open(path, "webdataset");
+        Assert.Equal(2, data.Count);
+        Assert.Null(ShardSidecars.Read(data.Shards));
     }
 
     [Fact]

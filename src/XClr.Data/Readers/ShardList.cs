@@ -17,16 +17,31 @@ public static class ShardList
 {
     private const int MaxShards = 1_000_000;
 
+    private static readonly string[] Suffixes = [".tar", ".tar.gz", ".tgz"];
+
     // Of a set that was fetched over days a few shards may be missing; where more are, the specification is wrong.
     internal const double MaxMissing = 0.1;
 
     /// <summary>Whether a file name is a shard's.</summary>
     public static bool IsShard(string path, ShardKind kind = ShardKind.Tar) => kind == ShardKind.Parquet
         ? path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
-        : WithoutQuery(path).EndsWith(".tar", StringComparison.OrdinalIgnoreCase) || IsCompressed(path);
+        : Stem(path) is not null;
 
     internal static bool IsCompressed(string path) =>
         WithoutQuery(path).EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || WithoutQuery(path).EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>A .tar shard's path or address without its suffix, which its sidecars share; null where it has none.</summary>
+    internal static string? Stem(string path)
+    {
+        foreach (var suffix in Suffixes)
+        {
+            if (WithoutQuery(path).EndsWith(suffix, StringComparison.OrdinalIgnoreCase))
+            {
+                return WithoutQuery(path)[..^suffix.Length].ToString();
+            }
+        }
+        return null;
+    }
 
     private static ReadOnlySpan<char> WithoutQuery(string path) =>
         ShardDownloads.IsAddress(path) && path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? path.AsSpan(0, query) : path;
@@ -93,10 +108,10 @@ public static class ShardList
 
     private static IEnumerable<string> ExpandPath(string path, ShardKind kind)
     {
+        var files = kind == ShardKind.Tar ? ".tar, .tar.gz or .tgz file" : ".parquet file";
         if (Directory.Exists(path))
         {
-            return Require(
-                path, Directory.EnumerateFiles(path).Where(f => IsShard(f, kind)), kind == ShardKind.Tar ? "no .tar, .tar.gz or .tgz files" : "no .parquet files");
+            return Require(path, Directory.EnumerateFiles(path).Where(f => IsShard(f, kind)), $"no {files}s");
         }
         var name = Path.GetFileName(path);
         if (name.AsSpan().IndexOfAny('*', '?') < 0)
@@ -105,9 +120,9 @@ public static class ShardList
         }
         var folder = Path.GetDirectoryName(path) is { Length: > 0 } given ? given : ".";
         var matches = Directory.Exists(folder)
-            ? Directory.EnumerateFiles(folder).Where(f => FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false))
+            ? Directory.EnumerateFiles(folder).Where(f => IsShard(f, kind) && FileSystemName.MatchesSimpleExpression(name, Path.GetFileName(f), ignoreCase: false))
             : throw new DataException($"The folder '{folder}' of '{path}' does not exist.");
-        return Require(path, matches, "no file matches");
+        return Require(path, matches, $"no {files} matches");
     }
 
     private static List<string> Require(string path, IEnumerable<string> files, string what)

@@ -21,8 +21,7 @@ public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadO
         var (count, statuses) = (0, new Dictionary<string, long>());
         foreach (var shard in shards)
         {
-            var stem = shard[..shard.LastIndexOf(".t", StringComparison.OrdinalIgnoreCase)];
-            if ((TryStats(stem + "_stats.json") ?? TryParquet(stem + ".parquet")) is { } found)
+            if (ShardList.Stem(shard) is { } stem && (TryStats(stem + "_stats.json") ?? TryParquet(stem + ".parquet")) is { } found)
             {
                 count++;
                 foreach (var (status, rows) in found)

@@ -85,8 +85,8 @@ public sealed class WebDatasetReader : IImageDataset
     // A shard that is not here is not fetched to be counted where its statistics lie beside it.
     private long CountOf(string shard)
     {
-        if (ShardDownloads.IsAddress(shard) && shard.IndexOf(".t", shard.LastIndexOf('/'), StringComparison.OrdinalIgnoreCase) is > 0 and var end
-            && Downloads.TryReadSmall(shard[..end] + "_stats.json") is { } stats && ShardSidecars.TrySuccesses(stats) is { } count)
+        if (ShardDownloads.IsAddress(shard) && ShardList.Stem(shard) is { } stem
+            && Downloads.TryReadSmall(stem + "_stats.json") is { } stats && ShardSidecars.TrySuccesses(stats) is { } count)
         {
             return count;
         }
