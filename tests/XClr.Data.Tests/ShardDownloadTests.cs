@@ -46,13 +46,52 @@ public sealed class ShardDownloadTests : IDisposable
         Assert.DoesNotContain(Directory.GetFiles(Cache), f => f.EndsWith(".part", StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void AnInterruptedTransfer_GoesOnWhereItStopped()
+    [Theory]
+    [InlineData("/cut/00000.tar")]
+    [InlineData("/reset/00000.tar")]
+    public void AnInterruptedTransfer_GoesOnWhereItStopped(string path)
     {
-        Serve("/cut/00000.tar", 0);
-        using var data = Open($"{_server.Root}/cut/00000.tar");
+        Serve(path, 0);
+        using var data = Open(_server.Root + path);
         Assert.Equal(["00000", "00001", "00002", "00003", "00004"], Keys(data));
-        Assert.Equal(2, _server.Requests["/cut/00000.tar"]);
+        Assert.Equal(2, _server.Requests[path]);
+    }
+
+    [Fact]
+    public void ARedirectToNoAddress_IsReported()
+    {
+        using var data = Open($"{_server.Root}/odd-address/0.tar");
+        Assert.Equal(SampleFault.Unreadable, data.Read(ReadOrder.Sequential).Single().Fault);
+        Assert.Equal(1, data.Count);
+    }
+
+    [Theory]
+    [InlineData(".tar", "<html>come back later</html>")]
+    [InlineData(".tar.gz", "<html>come back later</html>")]
+    public void ABodyThatIsNoArchive_IsFetchedAnewAtTheNextOpening(string suffix, string page)
+    {
+        var path = "/a/0" + suffix;
+        _server.Files[path] = TempFolder.Utf8(page);
+        using (var data = Open(_server.Root + path))
+        {
+            Assert.Equal(SampleFault.BrokenShard, data.Read(ReadOrder.Sequential).Single().Fault);
+        }
+        Serve(path, 0, suffix);
+        using var again = Open(_server.Root + path);
+        Assert.Equal(5, Keys(again).Count);
+        Assert.Equal(2, _server.Requests[path]);
+    }
+
+    [Fact]
+    public void WhatKilledRunsLeft_IsDeletedAfterADay()
+    {
+        Serve("/a/0.tar", 0);
+        var (old, young) = (_folder.File("cache/1.shard.77.part", "old"), _folder.File("cache/2.shard.78.part", "young"));
+        File.SetLastWriteTimeUtc(old, DateTime.UtcNow.AddDays(-2));
+        using var data = Open($"{_server.Root}/a/0.tar");
+        Assert.Equal(5, Keys(data).Count);
+        Assert.False(File.Exists(old));
+        Assert.True(File.Exists(young));
     }
 
     [Fact]

@@ -14,6 +14,8 @@ internal sealed class ShardDownloads : IDisposable
     private const int Retries = 4;
     private const int MaxSmall = 1 << 20;
 
+    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromDays(1);
+
     private readonly string _folder;
     private readonly long _maxBytes;
     private readonly TimeSpan _backOff, _stall;
@@ -62,7 +64,7 @@ internal sealed class ShardDownloads : IDisposable
                 }
             }
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or UnauthorizedAccessException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or UnauthorizedAccessException or UriFormatException)
         {
             throw new IOException($"{address}: {e.Message}", e);
         }
@@ -85,6 +87,9 @@ internal sealed class ShardDownloads : IDisposable
         }
     }
 
+    /// <summary>Deletes what was fetched, so that the next <see cref="Open"/> fetches it anew: it turned out to be no whole archive.</summary>
+    public void Forget(string address) => File.Delete(Path.Combine(_folder, FileOf(address)));
+
     /// <summary>A small file beside a shard, such as its statistics; null where there is none.</summary>
     public byte[]? TryReadSmall(string address)
     {
@@ -100,7 +105,7 @@ internal sealed class ShardDownloads : IDisposable
             var bytes = new byte[MaxSmall];
             return bytes[..body.ReadAtLeast(bytes, MaxSmall, throwOnEndOfStream: false)];
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or UriFormatException)
         {
             return null;
         }
@@ -171,7 +176,7 @@ internal sealed class ShardDownloads : IDisposable
     private bool MayPass(Exception e) => e switch
     {
         HttpRequestException { StatusCode: { } status } => (int)status is 408 or 429 or >= 500,
-        HttpRequestException or HttpIOException => true,
+        HttpRequestException => true,
         OperationCanceledException => !_stop.IsCancellationRequested,
         _ => false,
     };
@@ -201,11 +206,24 @@ internal sealed class ShardDownloads : IDisposable
         file.Seek(0, SeekOrigin.End);
         await using var body = await response.Content.ReadAsStreamAsync(quiet.Token).ConfigureAwait(false);
         var block = new byte[1 << 17];
-        while (await body.ReadAsync(block, quiet.Token).ConfigureAwait(false) is > 0 and var count)
+        while (await ReceiveAsync(body, block, quiet.Token).ConfigureAwait(false) is > 0 and var count)
         {
             RequireFits(file.Length + count);
             await file.WriteAsync(block.AsMemory(0, count), _stop.Token).ConfigureAwait(false);
             quiet.CancelAfter(_stall);
+        }
+    }
+
+    // What fails here is the connection, which may come back; what fails in writing, such as a full disk, is final.
+    private static async Task<int> ReceiveAsync(Stream body, byte[] block, CancellationToken quiet)
+    {
+        try
+        {
+            return await body.ReadAsync(block, quiet).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new HttpRequestException((e.InnerException ?? e).Message, e);
         }
     }
 
@@ -220,6 +238,7 @@ internal sealed class ShardDownloads : IDisposable
     // Deleting a file that someone reads does no harm: it is gone when they close it. One that was fetched and not opened yet goes last.
     private void MakeRoom(long wanted)
     {
+        DeleteAbandoned();
         var awaited = _running.Keys.Select(FileOf).ToHashSet(StringComparer.Ordinal);
         var files = new DirectoryInfo(_folder).GetFiles("*.shard").OrderBy(f => awaited.Contains(f.Name)).ThenBy(f => f.LastAccessTimeUtc).ToList();
         var held = files.Sum(f => f.Length);
@@ -227,6 +246,22 @@ internal sealed class ShardDownloads : IDisposable
         {
             held -= file.Length;
             file.Delete();
+        }
+    }
+
+    // Parts of runs that were killed.
+    private void DeleteAbandoned()
+    {
+        foreach (var part in new DirectoryInfo(_folder).GetFiles("*.part").Where(f => f.LastWriteTimeUtc < DateTime.UtcNow - AbandonedAfter))
+        {
+            try
+            {
+                part.Delete();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Another user's, who will delete it.
+            }
         }
     }
 }

@@ -117,6 +117,7 @@ public sealed class WebDatasetReader : IImageDataset
                 }
                 if (failure is not null)
                 {
+                    ForgetFetched(shard);
                     yield return RawSample.Broken(Path.GetFileName(shard), shard, SampleFault.BrokenShard, $"the rest of {shard} is lost: {failure}");
                     yield break;
                 }
@@ -144,6 +145,23 @@ public sealed class WebDatasetReader : IImageDataset
         {
             failure = e.Message;
             return null;
+        }
+    }
+
+    // A page that a server gave once in a shard's place must not stay in the cache.
+    private void ForgetFetched(string shard)
+    {
+        if (!ShardDownloads.IsAddress(shard))
+        {
+            return;
+        }
+        try
+        {
+            Downloads.Forget(shard);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is read again as it is.
         }
     }
 
