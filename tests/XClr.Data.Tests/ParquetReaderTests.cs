@@ -37,7 +37,8 @@ public class ParquetReaderTests
         });
     }
 
-    private static string Write(
+    /// <summary>A file of two row groups, of the columns that <paramref name="schema"/> says.</summary>
+    internal static string Write(
         TempFolder folder, string name, ParquetSchema schema, Dictionary<string, string>? metadata, Func<ParquetRowGroupWriter, DataField[], int, Task> fill)
     {
         var memory = new MemoryStream();
@@ -104,6 +105,51 @@ public class ParquetReaderTests
         Assert.Equal("a dog", s[0].Caption);
         Assert.Equal("train-000000004", s[4].Key);
         Assert.Null(DatasetFactory.Open(HuggingFace(folder, "odd.parquet", "{\"info\": 3}")).Classes);
+    }
+
+    [Fact]
+    public void ColumnsOfAnotherTypeThanTheirNamePromises_AreIgnored()
+    {
+        using var folder = new TempFolder();
+        Reads("id", Guid.NewGuid());
+        Reads("key", 1.5);
+        Reads("label", 2m);
+        Reads("label", true);
+        Reads("category", new DateTime(2026, 1, 1));
+        Reads("text", 7L);
+        Reads("error_message", 3.5f);
+
+        void Reads<T>(string name, T value)
+            where T : struct
+        {
+            var schema = new ParquetSchema(new DataField<string>("sentence"), new DataField<byte[]>("jpg"), new DataField<T>(name));
+            var s = ReadAll(Write(folder, "x.parquet", schema, null, async (group, fields, g) =>
+            {
+                await group.WriteAsync(fields[0], ["one", "two"]);
+                await group.WriteAsync(fields[1], [TempFolder.Image(1), TempFolder.Image(2)]);
+                await group.WriteAsync<T>(fields[2], new[] { value, value });
+            }));
+            Assert.Equal([null, null, null, null], s.Select(x => x.Fault));
+            Assert.Equal(["one", "two", "one", "two"], s.Select(x => x.Caption));
+            Assert.Equal(["x-000000000", "x-000000001", "x-000000002", "x-000000003"], s.Select(x => x.Key));
+            Assert.All(s, x => Assert.Null(x.Label));
+        }
+    }
+
+    /// <summary>pandas writes whole numbers as floating-point ones where some are missing.</summary>
+    [Fact]
+    public void FloatingPointLabels_AreTakenWhereTheyAreWhole()
+    {
+        using var folder = new TempFolder();
+        var schema = new ParquetSchema(new DataField<byte[]>("jpg"), new DataField<double?>("label"));
+        var s = ReadAll(Write(folder, "x.parquet", schema, null, async (group, fields, g) =>
+        {
+            await group.WriteAsync(fields[0], [.. Enumerable.Range(0, 5).Select(i => TempFolder.Image(i))]);
+            await group.WriteAsync<double>(fields[1], new double?[] { 3, null, double.NaN, 1.5, 1e300 });
+        }));
+        Assert.Equal([3, null, null, null, null], s.Take(5).Select(x => x.Label));
+        Assert.Equal([null, null, null, SampleFault.BadLabel, SampleFault.BadLabel], s.Take(5).Select(x => x.Fault));
+        Assert.Contains("'1.5' is no class", s[3].FaultDetail);
     }
 
     [Fact]

@@ -65,7 +65,7 @@ internal sealed class ParquetRowGroup : IDisposable
 
     private static string? First(List<string>[]? texts, int row) => texts?[row] is [var first, ..] ? first : null;
 
-    /// <summary>A column's texts by row, whole numbers too: a list holds one, several where the column is of lists, none for null. Null without a field.</summary>
+    /// <summary>A column's texts by row, numbers too: a list holds one, several where the column is of lists, none for null and for what is no number. Null without a field.</summary>
     public static List<string>[]? Texts(ParquetRowGroupReader group, DataField? field)
     {
         if (field is null)
@@ -81,7 +81,10 @@ internal sealed class ParquetRowGroup : IDisposable
         }
         foreach (var (row, place) in Places(column, field, rows.Length))
         {
-            rows[row].Add(text(place));
+            if (text(place) is { } written)
+            {
+                rows[row].Add(written);
+            }
         }
         return rows;
     }
@@ -90,7 +93,7 @@ internal sealed class ParquetRowGroup : IDisposable
         ? (int)group.RowCount
         : throw new InvalidDataException($"a row group has {group.RowCount} rows; at most {MaxRows} are held at a time: write the file with smaller row groups");
 
-    private static Func<int, string> TextOf(RawColumnData column) => column switch
+    private static Func<int, string?> TextOf(RawColumnData column) => column switch
     {
         RawColumnData<ReadOnlyMemory<char>> c => i => c.Values[i].ToString(),
         RawColumnData<ReadOnlyMemory<byte>> c => i => Encoding.UTF8.GetString(c.Values[i].Span),
@@ -102,8 +105,12 @@ internal sealed class ParquetRowGroup : IDisposable
         RawColumnData<ushort> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
         RawColumnData<uint> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
         RawColumnData<ulong> c => i => c.Values[i].ToString(CultureInfo.InvariantCulture),
-        _ => throw new InvalidDataException($"a column of {column.GetType().GenericTypeArguments[0].Name} where text or whole numbers are expected"),
+        RawColumnData<float> c => i => Number(c.Values[i]),
+        RawColumnData<double> c => i => Number(c.Values[i]),
+        _ => throw new InvalidDataException($"a column of {column.GetType().GenericTypeArguments[0].Name} where text or numbers are expected"),
     };
+
+    private static string? Number(double value) => double.IsNaN(value) ? null : value.ToString(CultureInfo.InvariantCulture);
 
     // The values of a column lie packed, without the nulls: a value is there where its definition level is the highest, and a row begins where the
     // repetition level is 0.
