@@ -16,9 +16,10 @@ public sealed class SampleStream : IDisposable
     private readonly SampleLoader _loader;
     private readonly LoadQueue _queue;
     private readonly List<Thread> _threads = [];
-    private readonly Dictionary<SampleFault, long> _skipped = [];
+    private readonly Dictionary<SampleFault, long> _skipped = [], _skippedInEpoch = [];
 
     private long _goodInEpoch, _badInEpoch, _good;
+    private string _firstInEpoch = "";
 
     /// <summary>Starts reading ahead.</summary>
     /// <param name="dataset">Stays open as long as the stream; the caller disposes of it.</param>
@@ -194,8 +195,12 @@ public sealed class SampleStream : IDisposable
 
     private void CountBad(string key, string source, SampleFault cause, string detail, int epoch, long index)
     {
-        _badInEpoch++;
+        if (_badInEpoch++ == 0)
+        {
+            _firstInEpoch = $"'{key}': {detail}";
+        }
         _skipped[cause] = _skipped.GetValueOrDefault(cause) + 1;
+        _skippedInEpoch[cause] = _skippedInEpoch.GetValueOrDefault(cause) + 1;
         _options.SkipLog?.Add(key, source, cause, detail, epoch, index);
         if (_goodInEpoch + _badInEpoch >= FewestForBadFraction)
         {
@@ -209,7 +214,7 @@ public sealed class SampleStream : IDisposable
         if (_options.MaxBadFraction is { } max && _badInEpoch > max * all)
         {
             throw new DataException(
-                $"'{_dataset.Name}': {_badInEpoch} of {all} samples are bad ({SampleFaults.Describe(_skipped)}), more than the allowed share of {max}.");
+                $"'{_dataset.Name}': {_badInEpoch} of {all} samples are bad ({SampleFaults.Describe(_skippedInEpoch)}), more than the allowed share of {max}.");
         }
     }
 
@@ -222,9 +227,10 @@ public sealed class SampleStream : IDisposable
         RequireFewBad();
         if (_goodInEpoch == 0 && _badInEpoch == end.Index)
         {
-            throw new DataException($"'{_dataset.Name}': none of {end.Index} samples can be used: {SampleFaults.Describe(_skipped)}.");
+            throw new DataException($"'{_dataset.Name}': none of {end.Index} samples can be used: {SampleFaults.Describe(_skippedInEpoch)}; the first is {_firstInEpoch.TrimEnd('.')}.");
         }
         (_goodInEpoch, _badInEpoch) = (0, 0);
+        _skippedInEpoch.Clear();
         Position = new(end.Epoch + 1, 0);
     }
 }

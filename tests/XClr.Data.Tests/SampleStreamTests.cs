@@ -44,6 +44,31 @@ public class SampleStreamTests
         return seen;
     }
 
+    /// <summary>Three good samples, and in the next epoch two bad ones.</summary>
+    [Fact]
+    public void AnEpochWithoutAGoodSample_SaysItsOwnCausesAndTheFirst()
+    {
+        using var folder = new TempFolder();
+        var path = folder.Shard("0.tar", TempFolder.Samples(3));
+        using var data = DatasetFactory.Open(path);
+        using var stream = new SampleStream(data, new() { Shuffle = false, EndEpoch = 3, RequireCaption = true, RequireLabel = true, Prefetch = 1 });
+        var seen = 0;
+        var message = Assert.Throws<DataException>(() =>
+        {
+            while (stream.Next() is { } sample)
+            {
+                using (sample)
+                {
+                    if (++seen == 1)
+                    {
+                        folder.Shard("0.tar", [("7.jpg", TempFolder.Image(1)), ("7.cls", "cat"u8.ToArray()), ("8.jpg", TempFolder.Image(1))]);
+                    }
+                }
+            }
+        }).Message;
+        Assert.Contains("none of 2 samples can be used: 1 no-caption, 1 bad-label; the first is '7': 'cat' is no class index.", message);
+    }
+
     [Fact]
     public void Order_DoesNotDependOnTheNumberOfWorkers()
     {
