@@ -59,14 +59,22 @@ public class WebDatasetReaderTests
             ("6.jpg", [1]), ("6.json", "{broken"u8.ToArray()),
             ("7.jpg", [1]), ("7.json", """{"caption": "half \ud83d a pair"}"""u8.ToArray()),
             ("8.jpg", [1]), ("8.txt", "first"u8.ToArray()), ("8.json", """{"captions": ["second"]}"""u8.ToArray()),
+            ("9.jpg", [1]), ("9.json", """{"caption": ["a", " b ", 3], "captions": ["b", "c"]}"""u8.ToArray()),
+            ("10.jpg", [1]), ("10.txt", "t"u8.ToArray()), ("10.json", """{"caption": ["a", "b"]}"""u8.ToArray()),
+            // As Python writes what is no number.
+            ("11.jpg", [1]), ("11.json", """{"p": NaN, "caption": "no NaN, \"-Infinity\"", "q": [Infinity, -Infinity], "label": 2, "r":NaN}"""u8.ToArray()),
+            ("12.jpg", [1]), ("12.json", """{"p": NaNs, "caption": "x"}"""u8.ToArray()),
         ]);
         var s = ReadAll(folder);
-        Assert.Equal(["a dog in the park \U0001F415", "from json", "only", "a\uFFFD\uFFFDb", null, null, null, "first"], s.Select(x => x.Caption));
+        Assert.Equal(["a dog in the park \U0001F415", "from json", "only", "a\uFFFD\uFFFDb", null, null, null, "first", "a", "t", "no NaN, \"-Infinity\"", null], s.Select(x => x.Caption));
         Assert.Equal(["x", "from json"], s[1].Captions);
         Assert.Equal(["only", "these"], s[2].Captions);
         Assert.Equal(4, s[2].Label);
         Assert.Empty(s[4].Captions);
         Assert.Equal(["first", "second"], s[7].Captions);
+        Assert.Equal(["b", "c", "a"], s[8].Captions);
+        Assert.Equal(["t", "a", "b"], s[9].Captions);
+        Assert.Equal(2, s[10].Label);
         Assert.All(s, x => Assert.Null(x.Fault));
     }
 

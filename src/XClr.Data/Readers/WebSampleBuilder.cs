@@ -180,7 +180,7 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     }
 }
 
-/// <summary>What a sample's json says: `caption`, `captions`, an integer `label`; of a name that comes twice the last counts. Used again for the next.</summary>
+/// <summary>What a sample's json says: `caption` (a text or a list), `captions`, an integer `label`; of a name that comes twice the last counts. Used again for the next.</summary>
 internal sealed class JsonText
 {
     /// <summary>The caption, clean; one text or none.</summary>
@@ -203,19 +203,33 @@ internal sealed class JsonText
     /// <summary>Reads UTF-8 json, invalid bytes replaced; what is not a valid object says nothing.</summary>
     public void Parse(ReadOnlySpan<byte> utf8)
     {
+        while (utf8.StartsWith(Encoding.UTF8.Preamble))
+        {
+            utf8 = utf8[Encoding.UTF8.Preamble.Length..];
+        }
+        if (!Utf8.IsValid(utf8))
+        {
+            utf8 = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8));
+        }
+        if (!TryRead(utf8) && PythonJson.WithNulls(utf8) is { } json)
+        {
+            TryRead(json);
+        }
+    }
+
+    private bool TryRead(ReadOnlySpan<byte> utf8)
+    {
         Clear();
         try
         {
-            while (utf8.StartsWith(Encoding.UTF8.Preamble))
-            {
-                utf8 = utf8[Encoding.UTF8.Preamble.Length..];
-            }
-            Read(Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8)));
+            Read(utf8);
+            return true;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: an escape that is half a surrogate pair.
             Clear();
+            return false;
         }
     }
 
@@ -234,11 +248,12 @@ internal sealed class JsonText
             {
                 Caption.Clear();
                 Caption.AddClean(ref reader);
+                AddAll(ref reader, Caption);
             }
             else if (captions)
             {
                 Captions.Clear();
-                AddAll(ref reader);
+                AddAll(ref reader, Captions);
             }
             else if (label)
             {
@@ -248,9 +263,27 @@ internal sealed class JsonText
         }
         // What follows the object is an error.
         reader.Read();
+        TakeList();
     }
 
-    private void AddAll(ref Utf8JsonReader reader)
+    // A list under `caption` is among the captions, and its first is the caption.
+    private void TakeList()
+    {
+        if (Caption.Count < 2)
+        {
+            return;
+        }
+        for (var i = 0; i < Caption.Count; i++)
+        {
+            if (Captions.IndexOf(Caption[i]) < 0)
+            {
+                Captions.Add(Caption[i]);
+            }
+        }
+        Caption.Keep(1);
+    }
+
+    private static void AddAll(ref Utf8JsonReader reader, TextList texts)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -258,7 +291,7 @@ internal sealed class JsonText
         }
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            Captions.AddClean(ref reader);
+            texts.AddClean(ref reader);
             reader.Skip();
         }
     }
