@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Parquet.Schema;
 using XClr.Data.Packing;
 using Xunit;
 
@@ -121,7 +122,7 @@ public class PackFromUrlsTests
     [InlineData("cc3m.tsv", "a dog\thttps://x.org/1.jpg\nb\thttp://x.org/2.jpg\n", "caption,url")]
     [InlineData("cc12m.tsv", "https://x.org/1.jpg\ta dog\nhttps://x.org/2.jpg\tsee http://y.org\n", "url,caption")]
     [InlineData("named.csv", "id,text,image_url\n1,\"a, dog\",https://x.org/1.jpg\n2,b,https://x.org/2.jpg\n", "id,text,image_url")]
-    [InlineData("rows.jsonl", "{\"url\": \"https://x.org/1.jpg\", \"caption\": \"a dog\"}\n{\"url\": \"https://x.org/2.jpg\"}\n", null)]
+    [InlineData("rows.jsonl", "{\"url\": \"https://x.org/1.jpg\", \"caption\": \"a dog\"}\n{\"url\": \"https://x.org/2.jpg\", \"score\": NaN}\n", null)]
     public void ColumnsAreRecognised(string name, string text, string? columns)
     {
         using var folder = new TempFolder();
@@ -130,6 +131,40 @@ public class PackFromUrlsTests
         Assert.Equal(["https://x.org/1.jpg", name == "cc3m.tsv" ? "http://x.org/2.jpg" : "https://x.org/2.jpg"], table.Read().Select(i => i.Address));
         Assert.Contains("dog", table.Read().First().Sample.Caption);
         Assert.Equal(2, table.Total);
+    }
+
+    /// <summary>What the error for a Parquet file of addresses advises.</summary>
+    [Fact]
+    public void ParquetIsPacked_ItsColumnsByTheirNames()
+    {
+        using var folder = new TempFolder();
+        using var server = new HostileServer();
+        var schema = new ParquetSchema(new DataField<Guid>("id"), new DataField<string>("URL"), new DataField<string>("TEXT"), new DataField<double?>("similarity"));
+        var path = ParquetReaderTests.Write(folder, "laion.parquet", schema, null, async (group, fields, g) =>
+        {
+            await group.WriteAsync<Guid>(fields[0], new Guid[3]);
+            await group.WriteAsync(fields[1], [$"{server.Root}/good/{10 * g}.jpg", null!, $"{server.Root}/404"]);
+            await group.WriteAsync(fields[2], [$"a\ndog {g}", "x", null!]);
+            await group.WriteAsync<double>(fields[3], new double?[3]);
+        });
+        Assert.Contains($"xclr pack --from-urls '{path}'", Assert.Throws<DataException>(() => DatasetFactory.Open(path)).Message);
+        var result = Pack(path, folder + "/out");
+        Assert.Equal((6, 2), (result.Rows, result.Good));
+        Assert.Equal([("bad-row", 2), ("http-status", 2)], result.Failed.Select(f => (f.Key, (int)f.Value)).Order());
+        using var packed = DatasetFactory.Open(folder + "/out");
+        Assert.Equal(["a dog 0", "a dog 1"], packed.Read(ReadOrder.Sequential).Select(s => s.Caption));
+
+        using var named = new AddressTable(path, ["a", "caption", "url", "b"]);
+        Assert.Equal("a dog 0", named.Read().First().Address?.Replace('\n', ' '));
+        string Error(params string[] columns) => Assert.Throws<DataException>(() => new AddressTable(path, columns)).Message;
+        Assert.Contains("has 4 columns, not the 2 of url, caption", Error("url", "caption"));
+        Assert.Contains("named url", Error("a", "b", "c", "d"));
+        Assert.Contains("column id holds no text", Error("url", "a", "b", "c"));
+        var damaged = File.ReadAllBytes(path);
+        damaged.AsSpan(4, damaged.Length / 3).Fill(0xFF);
+        using var broken = new AddressTable(folder.File("broken.parquet", damaged));
+        Assert.Contains("row group 0 cannot be read", Assert.Throws<DataException>(() => broken.Read().Count()).Message);
+        Assert.Contains("the file cannot be read", Assert.Throws<DataException>(() => new AddressTable(folder.File("cut.parquet", damaged[..^9]))).Message);
     }
 
     [Fact]

@@ -131,6 +131,20 @@ public class ReaderTests
     }
 
     [Fact]
+    public void Jsonl_TakesWhatPythonWrites_AndListsOfCaptions()
+    {
+        using var folder = new TempFolder();
+        var path = folder.File("t.jsonl",
+            "{\"path\": \"a.jpg\", \"similarity\": NaN, \"text\": \"is NaN\"}\n{\"path\": \"b.jpg\", \"caption\": [\"x\", \"y\"], \"captions\": [\"y\", \"z\"], \"w\": -Infinity}\n{\"path\": \"c.jpg\", \"caption\": [], \"text\": \"t\"}\n");
+        var s = ReadAll(path, "jsonl");
+        Assert.Equal(["is NaN", "x", "t"], s.Select(x => x.Caption));
+        Assert.Equal(["x", "y", "z"], s[1].Captions);
+        Assert.Contains("is no JSON object: ", Error(folder.File("bad.jsonl", "{\"path\": 'a.jpg'}\n")));
+        Assert.Contains("BytePositionInLine: 9", Error(folder.File("bad.jsonl", "{\"path\": 'a.jpg'}\n")));
+        Assert.Contains("is no JSON object: it is of the kind Array", Error(folder.File("list.jsonl", "[1]\n")));
+    }
+
+    [Fact]
     public void TablesThatCannotServe_AreRefusedWithARemedy()
     {
         using var folder = new TempFolder();

@@ -3,6 +3,9 @@ namespace XClr.Data.Readers;
 /// <summary>One row of a table of images.</summary>
 internal sealed record TableRow(string? Path, string? Caption, IReadOnlyList<string> Captions, string? Label);
 
+/// <summary>One row of a table of addresses, its captions clean.</summary>
+internal sealed record AddressRow(string? Address, IReadOnlyList<string> Captions);
+
 /// <summary>How a table's rows are written.</summary>
 internal interface ITableFormat
 {
@@ -39,6 +42,12 @@ internal static class ColumnNames
         }
         return -1;
     }
+
+    /// <summary>The index of the column of addresses.</summary>
+    /// <exception cref="DataException">There is none.</exception>
+    public static int RequireAddress(IReadOnlyList<string> columns, string table) => Find(columns, Address) is >= 0 and var found
+        ? found
+        : throw new DataException($"'{table}': none of the columns {string.Join(", ", columns)} is named {string.Join(" or ", Address)}.");
 
     /// <summary>The error for a table of web addresses, with the command that fetches them.</summary>
     public static DataException Addresses(string table, string where) =>

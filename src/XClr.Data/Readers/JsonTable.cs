@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace XClr.Data.Readers;
 
-/// <summary>JSONL: an object a line, with a path, `caption` or `captions`, and `label` (an index or a name).</summary>
+/// <summary>JSONL: an object a line, with a path, `caption` or `captions` (a text or a list), and `label` (an index or a name).</summary>
 internal sealed class JsonTable : ITableFormat
 {
     public bool HasHeader => false;
@@ -14,17 +14,31 @@ internal sealed class JsonTable : ITableFormat
     /// <exception cref="DataException">It is no object, or names no image file.</exception>
     public static JsonTable Open(ReadOnlySpan<byte> firstRow, string table)
     {
-        var format = new JsonTable();
-        var first = format.Parse(firstRow) ?? throw new DataException($"The first line of '{table}' is no JSON object.");
-        return first.Path is not null ? format : throw ColumnNames.NoPath(table, Keys(firstRow));
+        try
+        {
+            using var first = Document(firstRow);
+            return Value(first.RootElement, ColumnNames.Path) is not null
+                ? new()
+                : throw ColumnNames.NoPath(table, [.. first.RootElement.EnumerateObject().Select(p => p.Name)]);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new DataException($"The first line of '{table}' is no JSON object: {e.Message}", e);
+        }
     }
 
-    public TableRow? Parse(ReadOnlySpan<byte> row)
+    public TableRow? Parse(ReadOnlySpan<byte> row) => TryRead(row, Read);
+
+    /// <summary>A row of a table of addresses; null where it is no object.</summary>
+    public static AddressRow? Address(ReadOnlySpan<byte> row) => TryRead(row, root => new AddressRow(Value(root, ColumnNames.Address), Read(root).Captions));
+
+    private static T? TryRead<T>(ReadOnlySpan<byte> row, Func<JsonElement, T> read)
+        where T : class
     {
         try
         {
-            using var document = JsonDocument.Parse(Encoding.UTF8.GetString(row));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement) : null;
+            using var document = Document(row);
+            return read(document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -32,38 +46,40 @@ internal sealed class JsonTable : ITableFormat
         }
     }
 
-    /// <summary>The first of a row's properties of these names that is a non-blank string or a number; null where there is none, or no object.</summary>
-    public static string? Text(ReadOnlySpan<byte> row, string[] names)
+    // An object: what else a row is is an error.
+    private static JsonDocument Document(ReadOnlySpan<byte> row)
     {
+        var text = Encoding.UTF8.GetString(row);
+        JsonDocument document;
         try
         {
-            using var document = JsonDocument.Parse(Encoding.UTF8.GetString(row));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Value(document.RootElement, names) : null;
+            document = JsonDocument.Parse(text);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException) when (PythonJson.WithNulls(Encoding.UTF8.GetBytes(text)) is { } json)
         {
-            return null;
+            document = JsonDocument.Parse(json);
         }
-    }
-
-    private static List<string> Keys(ReadOnlySpan<byte> row)
-    {
-        using var document = JsonDocument.Parse(Encoding.UTF8.GetString(row));
-        return [.. document.RootElement.EnumerateObject().Select(p => p.Name)];
+        return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new JsonException($"it is of the kind {document.RootElement.ValueKind}");
     }
 
     private static TableRow Read(JsonElement root)
     {
-        var caption = CaptionText.Clean(Value(root, ColumnNames.Caption));
-        IReadOnlyList<string> captions = [];
-        if (root.TryGetProperty("captions", out var all) && all.ValueKind == JsonValueKind.Array)
-        {
-            captions = [.. all.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.String).Select(e => CaptionText.Clean(e.GetString())).OfType<string>()];
-        }
-        caption ??= captions.Count > 0 ? captions[0] : null;
-        captions = caption is null || captions.Contains(caption) ? captions : [caption, .. captions];
-        return new(Value(root, ColumnNames.Path), caption, captions, Value(root, ColumnNames.Label));
+        var own = Captions(root);
+        IReadOnlyList<string> captions = root.TryGetProperty("captions", out var all) ? Texts(all) : [];
+        return new(Value(root, ColumnNames.Path), own.Concat(captions).FirstOrDefault(), [.. own.Except(captions), .. captions], Value(root, ColumnNames.Label));
     }
+
+    // Of the first property of a caption's names that has a text, a number or a list with a text in it.
+    private static IReadOnlyList<string> Captions(JsonElement root) => ColumnNames.Caption
+        .SelectMany(name => root.EnumerateObject().Where(p => string.Equals(p.Name, name, StringComparison.OrdinalIgnoreCase)))
+        .Select(p => Texts(p.Value)).FirstOrDefault(t => t.Count > 0) ?? [];
+
+    private static IReadOnlyList<string> Texts(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Array => [.. value.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.String).Select(e => CaptionText.Clean(e.GetString())).OfType<string>()],
+        JsonValueKind.String or JsonValueKind.Number => CaptionText.Clean(value.ToString()) is { } text ? [text] : [],
+        _ => [],
+    };
 
     // The first property of these names that is a non-blank string or a number.
     private static string? Value(JsonElement root, string[] names)

@@ -160,7 +160,7 @@ public sealed class ParquetShardReader : IImageDataset
         return _labels.Complete(sample);
     }
 
-    private static OpenFile? TryOpen(string path, out string? failure) => Guarded(() => new OpenFile(path), out failure);
+    private static ParquetFile? TryOpen(string path, out string? failure) => Guarded(() => new ParquetFile(path), out failure);
 
     // Damaged bytes make the package throw nearly anything: whatever it is, the file is damaged.
     private static T? Guarded<T>(Func<T> read, out string? failure)
@@ -175,33 +175,6 @@ public sealed class ParquetShardReader : IImageDataset
         {
             failure = e.Message;
             return null;
-        }
-    }
-
-    private sealed class OpenFile : IDisposable
-    {
-        private readonly FileStream _stream;
-
-        public OpenFile(string path)
-        {
-            _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            try
-            {
-                Reader = ParquetReader.CreateAsync(_stream).GetAwaiter().GetResult();
-            }
-            catch
-            {
-                _stream.Dispose();
-                throw;
-            }
-        }
-
-        public ParquetReader Reader { get; }
-
-        public void Dispose()
-        {
-            Reader.DisposeAsync().AsTask().GetAwaiter().GetResult();
-            _stream.Dispose();
         }
     }
 }

@@ -78,7 +78,7 @@ public sealed class TableReader : IndexedDataset
         {
             return RawSample.Broken(key, Name, SampleFault.NoImage, "the row has no path");
         }
-        if (IsAddress(row.Path))
+        if (ShardDownloads.IsAddress(row.Path))
         {
             return RawSample.Broken(key, Name, SampleFault.NoImage, "the path is a web address");
         }
@@ -90,9 +90,6 @@ public sealed class TableReader : IndexedDataset
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _file.Dispose();
-
-    private static bool IsAddress(string path) =>
-        path.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || path.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
 
     private ITableFormat Open(string format)
     {
@@ -115,7 +112,7 @@ public sealed class TableReader : IndexedDataset
     {
         for (var i = 0; i < Math.Min(10, _index.Count); i++)
         {
-            if (Row(i)?.Path is { } path && IsAddress(path))
+            if (Row(i)?.Path is { } path && ShardDownloads.IsAddress(path))
             {
                 throw ColumnNames.Addresses(Name, $"row {i + 1}: '{path}'");
             }

@@ -1,0 +1,80 @@
+using Parquet.Schema;
+using XClr.Data.Readers;
+
+namespace XClr.Data.Packing;
+
+/// <summary>Parquet files of addresses, as LAION's and Hugging Face's. The texts of one row group are held at a time.</summary>
+internal sealed class ParquetAddresses : IAddressRows
+{
+    private readonly string _path;
+    private readonly ParquetFile _file;
+    private readonly DataField _address;
+    private readonly DataField? _caption;
+
+    public ParquetAddresses(string path, IReadOnlyList<string>? columns)
+    {
+        _path = path;
+        _file = Guarded(() => new ParquetFile(path), "the file");
+        try
+        {
+            var fields = _file.Reader.Schema.Fields;
+            Columns = columns ?? [.. fields.Select(f => f.Name)];
+            if (Columns.Count != fields.Count)
+            {
+                throw new DataException($"'{path}' has {fields.Count} columns, not the {Columns.Count} of {string.Join(", ", Columns)}: {string.Join(", ", fields.Select(f => f.Name))}.");
+            }
+            var address = ColumnNames.RequireAddress(Columns, path);
+            _address = Text(address) ?? throw new DataException($"'{path}': the column {fields[address].Name} holds no text.");
+            _caption = ColumnNames.Find(Columns, ColumnNames.Caption) is >= 0 and var caption ? Text(caption) : null;
+            Count = _file.Reader.Metadata?.NumRows ?? 0;
+            if (Count == 0)
+            {
+                throw new DataException($"The list of addresses '{path}' has no rows.");
+            }
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
+    }
+
+    public long Count { get; }
+
+    public IReadOnlyList<string> Columns { get; }
+
+    public IEnumerable<AddressRow?> Read()
+    {
+        for (var g = 0; g < _file.Reader.RowGroupCount; g++)
+        {
+            foreach (var row in Guarded(() => Rows(g), $"row group {g}"))
+            {
+                yield return row;
+            }
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private IEnumerable<AddressRow> Rows(int index)
+    {
+        using var group = _file.Reader.OpenRowGroupReader(index);
+        var (addresses, captions) = (ParquetRowGroup.Texts(group, _address)!, ParquetRowGroup.Texts(group, _caption));
+        return addresses.Select((a, i) => new AddressRow(a.FirstOrDefault()?.Trim(), [.. (captions?[i] ?? []).Select(CaptionText.Clean).OfType<string>()]));
+    }
+
+    private DataField? Text(int column) => ParquetColumns.FindText(_file.Reader.Schema, _file.Reader.Schema.Fields[column].Name);
+
+    // As in ParquetShardReader: damaged bytes make the package throw nearly anything.
+    private T Guarded<T>(Func<T> read, string what)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw new DataException($"'{_path}': {what} cannot be read: {e.Message.TrimEnd('.')}. Fetch it again.", e);
+        }
+    }
+}
