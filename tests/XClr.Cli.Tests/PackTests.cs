@@ -53,6 +53,19 @@ public sealed class PackTests : IDisposable
         Assert.True(Inspect(other));
     }
 
+    [Fact]
+    public void AnOutageIsNoSuccess()
+    {
+        // Nothing listens on port 1.
+        var table = folder.File("list.tsv", "a dog\thttp://127.0.0.1:1/1.jpg\na cat\thttp://127.0.0.1:1/2.jpg\n");
+        string[] pack = ["pack", "--from-urls", table, "--out", folder.File("fetched"), "--retries", "0", "--json"];
+        var first = CliProcess.Run(pack).Expect(3);
+        Assert.Contains("2 rows failed as unreachable or timeout, as in a network outage: the same command with --retry-failed fetches them again.", first.Errors);
+        Assert.Contains("none of 2 rows could be packed: 2 unreachable; a line for each in *_failed.jsonl.", first.Errors);
+        Assert.Equal(1, CliProcess.Run(pack).Expect(3).Json.GetProperty("resumed").GetInt32());
+        Assert.Equal(0, CliProcess.Run([.. pack, "--retry-failed", "--text-encoder", CaptionEmbedder.Default]).Expect(3).Json.GetProperty("resumed").GetInt32());
+    }
+
     private bool Inspect(string encoder)
     {
         var embeddings = RunWithCache("third", "inspect", folder.File("shards"), "--text-encoder", encoder, "--json").Expect(0).Json.GetProperty("embeddings");

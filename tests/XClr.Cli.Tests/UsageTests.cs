@@ -12,6 +12,7 @@ public sealed class UsageTests
     [InlineData("--captions is missing.", "embed-text", "--out", "o")]
     [InlineData("--out is missing.", "embed-text", "--captions", "c.txt")]
     [InlineData("pack needs a data set, or --from-urls", "pack", "--out", "o")]
+    [InlineData("--retry-failed fetches rows of --from-urls again, which is not given.", "pack", "x", "--out", "o", "--retry-failed")]
     [InlineData("--quality 0: allowed: 1 to 100.", "pack", "x", "--out", "o", "--quality", "0")]
     [InlineData("--json is given more than once.", "devices", "--json", "--json")]
     [InlineData("an argument is missing.", "inspect")]

@@ -28,6 +28,9 @@ internal sealed class HostileServer : IDisposable
     /// those under /reset/ the first time with a reset.</summary>
     public ConcurrentDictionary<string, byte[]> Files { get; } = new();
 
+    /// <summary>Whether /dark is without an answer.</summary>
+    public bool Dark { get; set; }
+
     /// <summary>The most requests that were open at once.</summary>
     public int MostOpen { get; private set; }
 
@@ -91,7 +94,7 @@ internal sealed class HostileServer : IDisposable
         await stream.WriteAsync(file.AsMemory(from, (file.Length - from) / (cut ? 2 : 1)));
     }
 
-    // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /odd-address/N, /dark/K (nothing K times), /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.
+    // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /odd-address/N, /dark (nothing while Dark is set), /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.
     private async Task AnswerAsync(NetworkStream stream, string path, int count)
     {
         var parts = path.TrimStart('/').Split('/');
@@ -119,7 +122,7 @@ internal sealed class HostileServer : IDisposable
             case "odd-address":
                 await RedirectAsync(stream, new[] { "//[", "///", "//:99999/", "http://[" }[number]);
                 break;
-            case "dark" when count <= number:
+            case "dark" when Dark:
                 break;
             case "file":
                 await RedirectAsync(stream, "file:///etc/passwd");

@@ -10,11 +10,11 @@ public class PackFromUrlsTests
 {
     private static readonly FetchOptions Quick = new() { Timeout = TimeSpan.FromSeconds(5), Retries = 1, BackOff = TimeSpan.FromMilliseconds(10), MaxBytes = 1 << 20, Connections = 8 };
 
-    private static PackResult Pack(string table, string folder, FetchOptions? fetch = null, IReadOnlyList<string>? columns = null, int shardSize = 100, CancellationToken stop = default, Action<PackProgress>? report = null)
+    private static PackResult Pack(string table, string folder, FetchOptions? fetch = null, IReadOnlyList<string>? columns = null, int shardSize = 100, CancellationToken stop = default, Action<PackProgress>? report = null, bool retryFailed = false)
     {
         using var addresses = new AddressTable(table, columns);
         using var fetcher = new ImageFetcher(fetch ?? Quick);
-        return new ShardPacker(addresses, new() { Folder = folder, ShardSize = shardSize, Workers = 2 }, fetcher).RunAsync(report, stop).GetAwaiter().GetResult();
+        return new ShardPacker(addresses, new() { Folder = folder, ShardSize = shardSize, Workers = 2, RetryFailed = retryFailed }, fetcher).RunAsync(report, stop).GetAwaiter().GetResult();
     }
 
     private static string Fetch(HostileServer server, string path, FetchOptions? options = null)
@@ -116,6 +116,47 @@ public class PackFromUrlsTests
         Assert.All(whole.SelectMany(s => Enumerable.Range(10 * s, 10)), i => Assert.Equal(before[$"/slow/{i}.jpg"], server.Requests[$"/slow/{i}.jpg"]));
         using var packed = DatasetFactory.Open(folder + "/out");
         Assert.Equal(Enumerable.Range(0, 60).Select(i => $"caption {i}"), packed.Read(ReadOrder.Sequential).Select(s => s.Caption));
+    }
+
+    [Fact]
+    public void RowsThatFailedInAnOutage_AreFetchedAgainWhereThatIsAskedFor()
+    {
+        using var folder = new TempFolder();
+        using var server = new HostileServer { Dark = true };
+        string[] paths = ["/good/10.jpg", "/dark", "/404", "/good/20.jpg", "/good/30.jpg", "/html", "/good/40.jpg", "/garbage"];
+        var table = folder.File("t.tsv", string.Concat(paths.Select((p, i) => $"caption {i}\t{server.Root}{p}\n")));
+        List<(string, string)> Tars() => [.. Directory.GetFiles(folder + "/out", "*.tar").Order().Select(f => (f, Convert.ToHexString(File.ReadAllBytes(f))))];
+        List<string?> Captions()
+        {
+            using var packed = DatasetFactory.Open(folder + "/out");
+            return [.. packed.Read(ReadOrder.Sequential).Select(s => s.Caption)];
+        }
+
+        var result = Pack(table, folder + "/out", shardSize: 3);
+        Assert.Equal((4, 2, 3), (result.Good, result.Unreached, result.Shards));
+        var (first, asked) = (Tars(), server.Requests.Values.Sum());
+        Assert.Equal(3, Pack(table, folder + "/out", shardSize: 3).Resumed);
+        Assert.Equal(asked, server.Requests.Values.Sum());
+
+        // Cut off, it leaves what was there.
+        using var stop = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => Pack(table, folder + "/out", shardSize: 3, stop: stop.Token, report: _ => stop.Cancel(), retryFailed: true));
+        Assert.Equal(first, Tars());
+
+        server.Dark = false;
+        var last = new PackProgress();
+        result = Pack(table, folder + "/out", shardSize: 3, retryFailed: true, report: p => last = p);
+        Assert.Equal((5, 1, 1), (result.Good, result.Unreached, result.Resumed));
+        Assert.Equal(["caption 0", "caption 1", "caption 3", "caption 4", "caption 6"], Captions());
+        // Images that were there are not fetched again.
+        Assert.All(server.Requests.Where(r => r.Key.StartsWith("/good/", StringComparison.Ordinal)), r => Assert.Equal(1, r.Value));
+        Assert.Equal(8, last.Rows);
+        Assert.Equal(["/404"], File.ReadLines(folder + "/out/00000_failed.jsonl").Select(l => new Uri(JsonDocument.Parse(l).RootElement.GetProperty("url").GetString()!).AbsolutePath));
+
+        // The outage lasts: nothing is lost.
+        server.Dispose();
+        Assert.Equal((5, 1), (Pack(table, folder + "/out", shardSize: 3, retryFailed: true).Good, Pack(table, folder + "/out", shardSize: 3, retryFailed: true).Unreached));
+        Assert.Equal(5, Captions().Count);
     }
 
     [Theory]

@@ -16,7 +16,7 @@ public sealed class PackCommand : DatasetCommand
     [Value(0, MetaName = "source", HelpText = "A data set of any format [path or shards].")]
     public string? Source { get; set; }
 
-    [Option("from-urls", HelpText = "Instead of a data set: a TSV, CSV or JSONL file of addresses and captions, as CC3M's and CC12M's [path].")]
+    [Option("from-urls", HelpText = "Instead of a data set: a TSV, CSV, JSONL or Parquet file of addresses and captions, as CC3M's and CC12M's [path].")]
     public string? FromUrls { get; set; }
 
     [Option("columns", HelpText = "What the columns of --from-urls are, one url and usually one caption; unset: recognised [names, comma-separated].")]
@@ -52,6 +52,9 @@ public sealed class PackCommand : DatasetCommand
     [Option("max-redirects", Default = 5, HelpText = "Redirects to follow [redirects].")]
     public int MaxRedirects { get; set; }
 
+    [Option("retry-failed", HelpText = "Also pack shards again that have rows which failed as unreachable or timeout, as in a network outage; images that are there stay.")]
+    public bool RetryFailed { get; set; }
+
     [Option("text-encoder", HelpText = "Also embed the captions, into captions-*.xemb beside the shards, so that training embeds none [name or path].")]
     public string? TextEncoder { get; set; }
 
@@ -59,22 +62,25 @@ public sealed class PackCommand : DatasetCommand
     public override int Run()
     {
         Check();
-        var options = new PackOptions { Folder = Out, ShortSide = ShortSide, Quality = Quality, ShardSize = ShardSize };
+        var options = new PackOptions { Folder = Out, ShortSide = ShortSide, Quality = Quality, ShardSize = ShardSize, RetryFailed = RetryFailed };
         if (Workers > 0)
             options = options with { Workers = Workers };
         using var signals = new StopSignals(line => Console.Error.WriteLine(line), "shards that are whole stay; the same command goes on after them");
         var result = FromUrls is null ? PackDataset(options, signals.Token) : PackAddresses(options, signals.Token);
-        var embedded = TextEncoder is null ? (int?)null : EmbedCaptions(TextEncoder, result.Good);
+        var embedded = TextEncoder is null || result.Good == 0 ? (int?)null : EmbedCaptions(TextEncoder, result.Good);
         if (Json)
             Output.Json(new { folder = Path.GetFullPath(Out), result.Shards, result.Resumed, result.Rows, result.Good, result.Failed, captionsEmbedded = embedded });
         else
             Print(result, embedded);
-        return ExitCode.Success;
+        if (result.Unreached > 0)
+            Output.Warn($"{result.Unreached} rows failed as {string.Join(" or ", FetchException.Outage)}, as in a network outage: the same command with --retry-failed fetches them again.");
+        return result.Good > 0 ? ExitCode.Success : throw new DataException($"none of {result.Rows} rows could be packed: {Failures(result)}.");
     }
 
     private void Check()
     {
         Require(Source is null != FromUrls is null, "pack needs a data set, or --from-urls with a list of addresses, and not both.");
+        Require(!RetryFailed || FromUrls is not null, "--retry-failed fetches rows of --from-urls again, which is not given.");
         Require(Columns is null || FromUrls is not null, "--columns says what the columns of --from-urls are, which is not given.");
         Require(ShortSide >= 0, $"--short-side {ShortSide}: allowed: a whole number from 0 up.");
         Require(Quality is >= 1 and <= 100, $"--quality {Quality}: allowed: 1 to 100.");
@@ -136,8 +142,11 @@ public sealed class PackCommand : DatasetCommand
             ("folder", Out),
             ("shards", $"{result.Shards}{(result.Resumed > 0 ? $", {result.Resumed} of them from earlier runs" : "")}"),
             ("samples", $"{result.Good} of {result.Rows} rows"),
-            ("failed", result.Failed.Count == 0 ? "none" : string.Join(", ", result.Failed.OrderByDescending(f => f.Value).Select(f => $"{f.Value} {f.Key}")) + "; a line for each in *_failed.jsonl"),
+            ("failed", result.Failed.Count == 0 ? "none" : Failures(result)),
             .. embedded is { } count ? [("captions", $"{count} embedded, in captions-*.xemb beside the shards")] : Array.Empty<(string, string)>(),
         ]);
     }
+
+    private static string Failures(PackResult result) =>
+        string.Join(", ", result.Failed.OrderByDescending(f => f.Value).Select(f => $"{f.Value} {f.Key}")) + "; a line for each in *_failed.jsonl";
 }

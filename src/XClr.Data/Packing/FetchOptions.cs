@@ -29,6 +29,9 @@ public sealed class FetchException(string cause, string message, bool mayPass = 
     /// <summary>bad-address, unreachable, timeout, http-status, redirects, content-type, too-large or cut-short.</summary>
     public string Cause { get; } = cause;
 
+    /// <summary>Causes that a network outage has: later the same addresses may well be there.</summary>
+    public static IReadOnlyList<string> Outage { get; } = ["unreachable", "timeout"];
+
     /// <summary>Whether another attempt may do better.</summary>
     internal bool MayPass { get; } = mayPass;
 

@@ -23,6 +23,9 @@ public sealed record PackOptions
 
     /// <summary>Shards in the making at a time, so that one slow row holds nothing up.</summary>
     public int ShardsAtOnce { get; init; } = 2;
+
+    /// <summary>Whether finished shards with rows that failed as in an outage (<see cref="FetchException.Outage"/>) are packed again: what failed is fetched anew, images that are there stay.</summary>
+    public bool RetryFailed { get; init; }
 }
 
 /// <summary>How packing went. Rows = Good + those of Failed.</summary>
@@ -31,7 +34,11 @@ public sealed record PackOptions
 /// <param name="Rows">Rows of the source.</param>
 /// <param name="Good">Samples in the shards.</param>
 /// <param name="Failed">The other rows by cause.</param>
-public sealed record PackResult(int Shards, int Resumed, long Rows, long Good, IReadOnlyDictionary<string, long> Failed);
+public sealed record PackResult(int Shards, int Resumed, long Rows, long Good, IReadOnlyDictionary<string, long> Failed)
+{
+    /// <summary>Rows that failed as in an outage, which <see cref="PackOptions.RetryFailed"/> tries again.</summary>
+    public long Unreached => FetchException.Outage.Sum(cause => Failed.GetValueOrDefault(cause));
+}
 
 /// <summary>How far packing is.</summary>
 /// <param name="Rows">Rows done, those of earlier runs included.</param>

@@ -10,22 +10,83 @@ internal sealed record PackedRow(PackItem Item, PackedImage? Image, string? Caus
 
 /// <summary>
 /// One shard in the folder, with the names of img2dataset's: 00012.tar, 00012_stats.json and 00012_failed.jsonl (a line for each failed row). The .tar appears last and
-/// whole, by renaming: where it is, the shard is done.
+/// whole, by renaming: where it is, the shard is done. A shard that is packed again replaces its .tar first, so that what was lacking is known until it is there.
 /// </summary>
 internal sealed class PackedShard(string folder, int number)
 {
+    private const int RowDigits = 4;
+
     private static readonly JsonWriterOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly string _name = Path.Combine(folder, number.ToString("D5", CultureInfo.InvariantCulture));
 
     private string Stats => _name + "_stats.json";
 
+    private string Tar => _name + ".tar";
+
     /// <summary>Whether an earlier run finished it, from as many rows; a source that grew has its last shard packed again.</summary>
-    public bool IsDone(int rows) => File.Exists(_name + ".tar") && Count([]).Rows == rows;
+    public bool IsDone(int rows) => File.Exists(Tar) && Count([]).Rows == rows;
+
+    /// <summary>Whether rows of it, which is done, failed as in an outage.</summary>
+    public bool HasUnreached()
+    {
+        var failed = new Dictionary<string, long>();
+        Count(failed);
+        return FetchException.Outage.Any(failed.ContainsKey);
+    }
+
+    /// <summary>The images that are there already, by row, where they came from the same addresses. Of a damaged .tar, those before the damage.</summary>
+    public Dictionary<int, PackedImage> Images(IReadOnlyList<PackItem> items)
+    {
+        var images = new Dictionary<int, PackedImage>();
+        if (!File.Exists(Tar))
+        {
+            return images;
+        }
+        try
+        {
+            using var file = File.OpenRead(Tar);
+            using var tar = new TarReader(file);
+            byte[] jpeg = [];
+            while (tar.GetNextEntry() is { } entry)
+            {
+                var row = int.Parse(Path.GetFileNameWithoutExtension(entry.Name)[^RowDigits..], CultureInfo.InvariantCulture);
+                using var memory = new MemoryStream();
+                entry.DataStream?.CopyTo(memory);
+                var bytes = memory.ToArray();
+                if (entry.Name.EndsWith(".jpg", StringComparison.Ordinal))
+                {
+                    jpeg = bytes;
+                }
+                else if (entry.Name.EndsWith(".json", StringComparison.Ordinal) && row < items.Count && Image(jpeg, bytes, items[row].Address) is { } image)
+                {
+                    images[row] = image;
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            // The others are fetched.
+        }
+        return images;
+    }
+
+    private static PackedImage? Image(byte[] jpeg, byte[] said, string? address)
+    {
+        using var json = JsonDocument.Parse(said);
+        int Number(string name) => json.RootElement.GetProperty(name).GetInt32();
+        return address is not null && json.RootElement.GetProperty("url").GetString() == address
+            ? new(jpeg, Number("width"), Number("height"), Number("original_width"), Number("original_height"))
+            : null;
+    }
 
     /// <summary>Writes everything. <paramref name="firstRow"/>: number of the first row in the source, from 0.</summary>
     public void Write(IReadOnlyList<PackedRow> rows, long firstRow)
     {
+        if (File.Exists(Tar))
+        {
+            Replace(Tar, file => WriteTar(file, rows));
+        }
         var failed = rows.Select((row, i) => (Row: row, Number: firstRow + i)).Where(r => r.Row.Image is null).ToList();
         Replace(_name + "_failed.jsonl", file =>
         {
@@ -35,17 +96,22 @@ internal sealed class PackedShard(string folder, int number)
             }
         });
         Replace(Stats, file => file.Write(StatsOf(rows)));
-        Replace(_name + ".tar", file =>
+        if (!File.Exists(Tar))
         {
-            using var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true);
-            for (var i = 0; i < rows.Count; i++)
+            Replace(Tar, file => WriteTar(file, rows));
+        }
+    }
+
+    private void WriteTar(FileStream file, IReadOnlyList<PackedRow> rows)
+    {
+        using var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true);
+        for (var i = 0; i < rows.Count; i++)
+        {
+            if (rows[i].Image is not null)
             {
-                if (rows[i].Image is not null)
-                {
-                    Add(tar, string.Create(CultureInfo.InvariantCulture, $"{number:D5}{i:D4}"), rows[i]);
-                }
+                Add(tar, number.ToString("D5", CultureInfo.InvariantCulture) + i.ToString($"D{RowDigits}", CultureInfo.InvariantCulture), rows[i]);
             }
-        });
+        }
     }
 
     /// <summary>Adds this finished shard's counts. Returns rows and good ones.</summary>
@@ -63,7 +129,7 @@ internal sealed class PackedShard(string folder, int number)
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {
-            throw new DataException($"'{Stats}' cannot be read ({e.Message.TrimEnd('.')}); delete '{_name}.tar' to have this shard packed again.", e);
+            throw new DataException($"'{Stats}' cannot be read ({e.Message.TrimEnd('.')}); delete '{Tar}' to have this shard packed again.", e);
         }
     }
 

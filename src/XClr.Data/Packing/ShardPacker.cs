@@ -38,7 +38,7 @@ public sealed class ShardPacker
             {
                 var (shard, firstRow) = (new PackedShard(_options.Folder, number), (long)number++ * _options.ShardSize);
                 shards.Add(shard);
-                if (shard.IsDone(items.Length))
+                if (shard.IsDone(items.Length) && !(_options.RetryFailed && shard.HasUnreached()))
                 {
                     resumed++;
                     Interlocked.Add(ref _before, items.Length);
@@ -76,7 +76,10 @@ public sealed class ShardPacker
     {
         try
         {
-            var rows = await Task.WhenAll(items.Select(item => PackAsync(item, report, halt.Token))).ConfigureAwait(false);
+            var held = shard.Images(items);
+            Interlocked.Add(ref _before, held.Count);
+            var rows = await Task.WhenAll(items.Select((item, i) =>
+                held.TryGetValue(i, out var image) ? Task.FromResult(new PackedRow(item, image)) : PackAsync(item, report, halt.Token))).ConfigureAwait(false);
             halt.Token.ThrowIfCancellationRequested();
             shard.Write(rows, firstRow);
         }
