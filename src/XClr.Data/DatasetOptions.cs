@@ -5,7 +5,7 @@ namespace XClr.Data;
 /// <summary>What a data set is opened with, beside its path.</summary>
 public sealed record DatasetOptions
 {
-    internal static DatasetOptions Default { get; } = new();
+    private const string CacheVariable = "XCLR_SHARD_CACHE_GB";
 
     /// <summary>
     /// Part of a set that has several: `train` or `test` of IDX files (`t10k` and `val` mean test), a subfolder of an image
@@ -26,8 +26,12 @@ public sealed record DatasetOptions
         : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "xclr"), "shards");
 
     /// <summary>What they may take together, in bytes: $XCLR_SHARD_CACHE_GB, else 20 GB.</summary>
-    public long ShardCacheBytes { get; init; } =
-        (long)(double.TryParse(Environment.GetEnvironmentVariable("XCLR_SHARD_CACHE_GB"), CultureInfo.InvariantCulture, out var gigabytes) && gigabytes > 0 ? gigabytes * 1e9 : 20e9);
+    /// <exception cref="DataException">The variable is no number above 0.</exception>
+    public long ShardCacheBytes { get; init; } = CacheBytes(Environment.GetEnvironmentVariable(CacheVariable));
 
     internal ClassList? LoadClasses() => ClassesFile is null ? null : ClassList.Load(ClassesFile);
+
+    internal static long CacheBytes(string? gigabytes) => string.IsNullOrEmpty(gigabytes) ? 20_000_000_000
+        : double.TryParse(gigabytes, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number > 0 && number <= long.MaxValue / 1e9 ? (long)(number * 1e9)
+        : throw new DataException($"{CacheVariable} is '{gigabytes}'; allowed: a number above 0, in GB, such as 20.");
 }

@@ -41,6 +41,11 @@ public sealed class InspectTests : IDisposable
     }
 
     [Fact]
+    public void ACacheSizeThatIsNoNumberIsRefused() => Assert.Contains(
+        "xclr: XCLR_SHARD_CACHE_GB is '20GB'; allowed: a number above 0",
+        CliProcess.Run(CliProcess.Program, ["inspect", IdxFolder()], environment: new Dictionary<string, string?> { ["XCLR_SHARD_CACHE_GB"] = "20GB" }).Expect(3).Errors);
+
+    [Fact]
     public void BadSamplesAreCountedByCauseAndALimitIsKept()
     {
         var table = folder.File("set.csv", "path,caption\ngone.jpg,a dog\nempty.png,a cat\nok.png,a bird\n");

@@ -114,6 +114,16 @@ public sealed class ShardDownloadTests : IDisposable
         Assert.Contains("XCLR_SHARD_CACHE_GB", small.Read(ReadOrder.Sequential).Single().FaultDetail);
     }
 
+    [Fact]
+    public void TheCachesSizeIsANumberOrRefused()
+    {
+        Assert.Equal(20_000_000_000, DatasetOptions.CacheBytes(null));
+        Assert.Equal(20_000_000_000, DatasetOptions.CacheBytes(""));
+        Assert.Equal(500_000_000, DatasetOptions.CacheBytes("0.5"));
+        Assert.All(["20GB", "0", "-1", "NaN", "Infinity", "1e300", "1,000"], written =>
+            Assert.Contains($"XCLR_SHARD_CACHE_GB is '{written}'", Assert.Throws<DataException>(() => DatasetOptions.CacheBytes(written)).Message));
+    }
+
     /// <summary>Three shards are fetched ahead into room for two: the one that had to go is fetched once more when it is opened.</summary>
     [Fact]
     public void AShardWhoseRoomWasTakenBeforeItWasOpened_IsFetchedAnew()

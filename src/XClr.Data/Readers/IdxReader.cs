@@ -23,7 +23,7 @@ public sealed class IdxReader : IndexedDataset
     /// <exception cref="DataException">Files are missing, damaged or do not belong together.</exception>
     public IdxReader(string path, DatasetOptions? options = null)
     {
-        options ??= DatasetOptions.Default;
+        options ??= new();
         Name = path;
         _file = Directory.Exists(path) ? FindImages(path, options.Split ?? "train") : path;
         (_pixels, var sizes) = ReadIdx(_file, dimensions: 3);

@@ -18,7 +18,7 @@ public sealed class ImageFolderReader : IndexedDataset
     /// <exception cref="DataException">No class folders, no images, or a folder that the classes file does not know.</exception>
     public ImageFolderReader(string root, DatasetOptions? options = null)
     {
-        options ??= DatasetOptions.Default;
+        options ??= new();
         Name = root;
         _root = options.Split is null ? root : Path.Combine(root, options.Split);
         var folders = ClassFolders(_root, root);

@@ -21,7 +21,7 @@ public sealed class ParquetShardReader : IImageDataset
     /// <exception cref="DataException">No files, none that can be read, or no column of image bytes.</exception>
     public ParquetShardReader(string specification, DatasetOptions? options = null)
     {
-        options ??= DatasetOptions.Default;
+        options ??= new();
         Name = specification;
         _files = ShardList.Expand(specification, ShardKind.Parquet);
         _classList = options.LoadClasses();

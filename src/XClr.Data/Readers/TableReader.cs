@@ -24,7 +24,7 @@ public sealed class TableReader : IndexedDataset
     /// <exception cref="DataException">No rows, no path column, or paths that are web addresses.</exception>
     public TableReader(string path, string format, DatasetOptions? options = null)
     {
-        options ??= DatasetOptions.Default;
+        options ??= new();
         (Name, Format) = (path, format);
         if (!File.Exists(path))
         {

@@ -21,7 +21,7 @@ public sealed class WebDatasetReader : IImageDataset
     /// <exception cref="DataException">No shards, or one that is missing.</exception>
     public WebDatasetReader(string specification, DatasetOptions? options = null)
     {
-        options ??= DatasetOptions.Default;
+        options ??= new();
         Name = specification;
         _shards = ShardList.Expand(specification);
         var samples = RawSample.NewPool();
