@@ -56,11 +56,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
     {
         gate.Reserve((long)grey.Length * 3);
         var image = DecodedImage.Allocate(width, height);
-        var rgb = image.Writable;
-        for (int i = 0, to = 0; i < grey.Length; i++, to += 3)
-        {
-            rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[i];
-        }
+        ImageTransforms.GreyToRgb(grey, image.Writable);
         image = ImageDecoder.FitInto(image, options.Decode.MaxBytes);
         Draw(slot, width, height);
         Rescale(slot.Views, width, height, image.Width, image.Height);

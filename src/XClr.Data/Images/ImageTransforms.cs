@@ -37,6 +37,15 @@ internal static class ImageTransforms
         }
     }
 
+    /// <summary>Writes grey pixels [N] as RGB8 [N, 3].</summary>
+    public static void GreyToRgb(ReadOnlySpan<byte> grey, Span<byte> rgb)
+    {
+        for (int i = 0, to = 0; i < grey.Length; i++, to += 3)
+        {
+            rgb[to] = rgb[to + 1] = rgb[to + 2] = grey[i];
+        }
+    }
+
     /// <summary>The smallest whole factor by which an RGB8 image must be reduced to take at most <paramref name="maxBytes"/>.</summary>
     public static int ReductionFor(int width, int height, long maxBytes)
     {

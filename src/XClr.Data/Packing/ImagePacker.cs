@@ -29,10 +29,7 @@ internal static class ImagePacker
     private static PackedImage PackGrey(ReadOnlySpan<byte> grey, int width, int height, PackOptions options)
     {
         using var image = DecodedImage.Allocate(width, height);
-        for (int i = 0, to = 0; i < grey.Length; i++, to += 3)
-        {
-            image.Writable.Slice(to, 3).Fill(grey[i]);
-        }
+        ImageTransforms.GreyToRgb(grey, image.Writable);
         var (outWidth, outHeight) = Target(width, height, options.ShortSide);
         return Encode(image, outWidth, outHeight, options.Quality);
     }

@@ -9,7 +9,7 @@ namespace XClr.Text;
 internal sealed class ModelDirectory
 {
     /// <summary>Encoders that ship with the program, found by name.</summary>
-    public static readonly IReadOnlyList<string> BuiltIn = ["static-minilm-128"];
+    public static readonly IReadOnlyList<string> BuiltIn = [CaptionEmbedder.Default];
 
     private readonly string _transformer;
     private readonly string? _poolingFolder;
