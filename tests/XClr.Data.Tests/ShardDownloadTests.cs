@@ -178,6 +178,70 @@ public sealed class ShardDownloadTests : IDisposable
         Assert.False(_server.Requests.ContainsKey("/a/0.tar"));
     }
 
+    [Fact]
+    public void WhatWasCountedOnce_IsNotFetchedToBeCountedAgain()
+    {
+        Serve("/a/0.tar", 0);
+        Serve("/a/1.tar", 5);
+        _server.Files["/a/1_stats.json"] = """{"status_dict": {"success": 5}}"""u8.ToArray();
+        var specification = $"{_server.Root}/a/{{0..1}}.tar";
+        using (var data = Open(specification))
+        {
+            Assert.Equal(10, data.Count);
+        }
+        Assert.All(Directory.GetFiles(Cache, "*.shard"), File.Delete);
+        var asked = _server.Requests.Values.Sum();
+        using var again = Open(specification);
+        Assert.Equal(10, again.Count);
+        Assert.Equal(asked, _server.Requests.Values.Sum());
+    }
+
+    /// <summary>A server's error page is no shard of one sample.</summary>
+    [Fact]
+    public void WhatIsNoArchive_IsCountedAgain()
+    {
+        _server.Files["/a/0.tar"] = "<html>come back later</html>"u8.ToArray();
+        using (var data = Open($"{_server.Root}/a/0.tar"))
+        {
+            Assert.Equal(1, data.Count);
+        }
+        Serve("/a/0.tar", 0);
+        using var again = Open($"{_server.Root}/a/0.tar");
+        Assert.Equal(5, again.Count);
+    }
+
+    [Fact]
+    public void LocalShardsCounts_AreKeptWhereCountingTakesLong_UntilTheFileChanges()
+    {
+        var (one, two) = (_folder.Shard("1.tar", TempFolder.Samples(2)), _folder.Shard("2.tar", TempFolder.Samples(2)));
+        Counted(one, 2, TimeSpan.FromSeconds(0.1));
+        Assert.Null(new ShardCounts(Cache).Find(one));
+        Counted(one, 2, TimeSpan.FromSeconds(2));
+        Counted(two, 3, TimeSpan.FromSeconds(2));
+        Assert.Equal((2, 3), (new ShardCounts(Cache).Find(one), new ShardCounts(Cache).Find(two)));
+        File.SetLastWriteTimeUtc(one, DateTime.UtcNow.AddHours(1));
+        File.Delete(two);
+        Assert.Equal((null, null), (new ShardCounts(Cache).Find(one), new ShardCounts(Cache).Find(two)));
+        File.WriteAllText(Cache + "/counts.tsv", $"x\ty\tz\n\n-5\t-\t{ShardDownloads.FileOf("http://x.org/1.tar")}\n7\t-\t{ShardDownloads.FileOf("http://x.org/2.tar")}\n");
+        Assert.Equal((null, 7), (new ShardCounts(Cache).Find("http://x.org/1.tar"), new ShardCounts(Cache).Find("http://x.org/2.tar")));
+
+        void Counted(string shard, long count, TimeSpan took)
+        {
+            var counts = new ShardCounts(Cache);
+            counts.Add(shard, count, took);
+            counts.Save();
+        }
+    }
+
+    [Fact]
+    public void StatisticsBesideALocalShard_CountItWithoutAWalk()
+    {
+        var path = _folder.Shard("0.tar", TempFolder.Samples(2));
+        _folder.File("0_stats.json", """{"count": 9, "status_dict": {"success": 7, "failed": 2}}""");
+        using var data = Open(path);
+        Assert.Equal(7, data.Count);
+    }
+
     [Theory]
     [InlineData("pipe:curl http://x.org/0.tar", "pipe:")]
     [InlineData("s3://bucket/{0..2}.tar", "http and https")]

@@ -140,7 +140,8 @@ internal sealed class ShardDownloads : IDisposable
         }
     }
 
-    private static string FileOf(string address) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..32] + ".shard";
+    /// <summary>The name that an address's file has: a hash, since an address may hold a secret.</summary>
+    internal static string FileOf(string address) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..32] + ".shard";
 
     private async Task<string> FetchAsync(string address, string path)
     {

@@ -52,6 +52,9 @@ public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadO
         }
     }
 
+    /// <summary>The same of a file; null where it is not there either.</summary>
+    internal static long? TrySuccesses(string path) => TryStats(path) is { } found && found.TryGetValue(Success, out var count) ? count : null;
+
     private static Dictionary<string, long> ParseStats(byte[] stats)
     {
         try

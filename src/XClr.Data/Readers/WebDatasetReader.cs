@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 
 namespace XClr.Data.Readers;
@@ -14,6 +15,7 @@ public sealed class WebDatasetReader : IImageDataset
     private readonly ShardHandles _handles = new();
     private readonly ObjectPool<WebSampleBuilder> _builders;
     private readonly Lazy<ShardDownloads> _downloads;
+    private readonly string _cache;
     private long? _count;
 
     /// <param name="specification">Shards, see <see cref="ShardList.Expand"/>.</param>
@@ -26,6 +28,7 @@ public sealed class WebDatasetReader : IImageDataset
         _shards = ShardList.Expand(specification);
         var samples = RawSample.NewPool();
         _builders = new(_ => new(_handles, samples));
+        _cache = options.ShardCache;
         _downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
         var classes = options.LoadClasses();
         Classes = classes?.Names;
@@ -52,7 +55,7 @@ public sealed class WebDatasetReader : IImageDataset
     {
         get
         {
-            _count ??= _shards.Sum(CountOf);
+            _count ??= CountAll();
             return _count > 0 ? _count.Value : throw new DataException(
                 $"'{Name}' holds no samples: {_shards.Count} shard(s), first {_shards[0]} {(File.Exists(_shards[0]) ? $"of {new FileInfo(_shards[0]).Length} bytes" : "missing")}.");
         }
@@ -82,15 +85,54 @@ public sealed class WebDatasetReader : IImageDataset
 
     private ShardDownloads Downloads => _downloads.Value;
 
-    // A shard that is not here is not fetched to be counted where its statistics lie beside it.
-    private long CountOf(string shard)
+    private long CountAll()
     {
-        if (ShardDownloads.IsAddress(shard) && ShardList.Stem(shard) is { } stem
-            && Downloads.TryReadSmall(stem + "_stats.json") is { } stats && ShardSidecars.TrySuccesses(stats) is { } count)
+        var counts = new ShardCounts(_cache);
+        try
         {
-            return count;
+            return _shards.Sum(s => CountOf(s, counts));
         }
-        return ReadShard(shard, withText: false).Count();
+        finally
+        {
+            counts.Save();
+        }
+    }
+
+    // A shard is walked over, and fetched where it is not here, only where neither an earlier run nor its statistics tell.
+    private long CountOf(string shard, ShardCounts counts)
+    {
+        if (counts.Find(shard) is { } known)
+        {
+            return known;
+        }
+        var begin = Stopwatch.GetTimestamp();
+        if (Statistics(shard) is { } said)
+        {
+            counts.Add(shard, said, Stopwatch.GetElapsedTime(begin));
+            return said;
+        }
+        var (count, whole) = (0L, true);
+        foreach (var sample in ReadShard(shard, withText: false))
+        {
+            count++;
+            whole &= sample.Fault is not (SampleFault.BrokenShard or SampleFault.Unreadable);
+        }
+        if (whole)
+        {
+            counts.Add(shard, count, Stopwatch.GetElapsedTime(begin));
+        }
+        return count;
+    }
+
+    private long? Statistics(string shard)
+    {
+        if (ShardList.Stem(shard) is not { } stem)
+        {
+            return null;
+        }
+        return ShardDownloads.IsAddress(shard)
+            ? Downloads.TryReadSmall(stem + "_stats.json") is { } stats ? ShardSidecars.TrySuccesses(stats) : null
+            : File.Exists(shard) ? ShardSidecars.TrySuccesses(stem + "_stats.json") : null;
     }
 
     private IEnumerable<RawSample> ReadShard(string shard, bool withText)
