@@ -54,6 +54,17 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
+    public void ACellThatMaxTimeCutsOffIsNoCellAndGoesOn()
+    {
+        string[] compare = ["compare", .. Data(), .. TinySet.Network, "--steps", "1000000", "--max-time", "1s", "--losses", "simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("out"), "--json"];
+        var first = CliProcess.Run(compare).Expect(130);
+        Assert.Equal("untrained", Assert.Single(first.Json.GetProperty("cells").EnumerateArray()).GetProperty("row").GetString());
+        Assert.Contains("stopped after 1 of 2 cells; the same command goes on", first.Errors);
+        Assert.False(File.Exists(folder.File("out/cells/seed0-simclr.json")));
+        Assert.Contains("resumed from", CliProcess.Run(compare).Expect(130).Errors);
+    }
+
+    [Fact]
     public void EveryProtocolMeasuresATrainedNetwork()
     {
         var data = Data();

@@ -47,20 +47,21 @@ public class CompareCommand : OptionTableCommand
     public override int Run()
     {
         var request = Request();
-        var stopped = false;
+        var cells = request.Cells.Count();
         var table = ConsoleReporter.Run(reporter =>
         {
             using var signals = new StopSignals(reporter.Warn, "the step is finished and saved");
             var budgeted = Minutes is { } minutes ? ComparisonBudget.Apply(request, minutes, reporter, signals.Token) : request;
-            var result = ComparisonRun.Run(budgeted, reporter, (cell, soFar) => reporter.Info($"{cell.Name}: {Summary(soFar.Cells[^1])}"), signals.Token);
-            stopped = signals.Token.IsCancellationRequested;
-            return result;
+            return ComparisonRun.Run(budgeted, reporter, (cell, soFar) => reporter.Info($"{cell.Name}: {Summary(soFar.Cells[^1])}"), signals.Token);
         });
         if (Json)
             Output.Json(new { table.Rows, findings = table.Findings(), table.Cells });
         else
             Print(table);
-        return stopped ? ExitCode.Interrupted : ExitCode.Success;
+        if (table.Cells.Count == cells)
+            return ExitCode.Success;
+        Console.Error.WriteLine($"stopped after {table.Cells.Count} of {cells} cells; the same command goes on");
+        return ExitCode.Interrupted;
     }
 
     private ComparisonRequest Request()

@@ -50,7 +50,7 @@ public sealed record ComparisonBudget(double Minutes, double ImagesPerSecond, lo
         reporter.Info($"trial of {TrialSteps} steps, which tells how many fit into --minutes");
         var config = request.Config with
         {
-            Loss = request.Losses[0], RunDir = run, Resume = null, ValData = null, EvalEvery = 0, Epochs = null, Steps = TrialSteps, WarmupEpochs = null, LogEvery = TrialInterval,
+            Loss = request.Losses[0], RunDir = run, Resume = null, ValData = null, EvalEvery = 0, Epochs = null, Steps = TrialSteps, WarmupEpochs = null, LogEvery = TrialInterval, MaxTime = null,
         };
         Trainer.Run(config, speed, stop);
         stop.ThrowIfCancellationRequested();

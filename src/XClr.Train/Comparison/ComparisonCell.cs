@@ -66,7 +66,7 @@ public sealed record CellResult(
     public void RequireSame(TrainConfig config, string path)
     {
         var before = TrainConfig.FromJson(Config, path);
-        var changed = TrainOptions.All.Where(o => o.Name is not ("run-dir" or "resume" or "workers" or "device") && o.Get(before) != o.Get(config)).Select(o => $"{o.Name} {o.Get(before) ?? "unset"} -> {o.Get(config) ?? "unset"}").ToList();
+        var changed = TrainOptions.All.Where(o => o.Name is not ("run-dir" or "resume" or "workers" or "device" or "max-time") && o.Get(before) != o.Get(config)).Select(o => $"{o.Name} {o.Get(before) ?? "unset"} -> {o.Get(config) ?? "unset"}").ToList();
         if (changed.Count > 0)
         {
             throw new UsageException($"{path} was made with other options ({string.Join(", ", changed)}); a table of both would compare nothing. Name another folder by --out, or go on with the same options.");

@@ -33,7 +33,7 @@ public sealed record ComparisonRequest(TrainConfig Config, IReadOnlyList<LossKin
 /// <summary>Carries a comparison out, cell by cell; those that are there already are not made again, and a cell that was interrupted goes on from its checkpoint.</summary>
 public static class ComparisonRun
 {
-    /// <summary>Runs all cells; <paramref name="done"/> is told of each with the table so far. Ends early, with the cells so far, where <paramref name="stop"/> is set.</summary>
+    /// <summary>Runs all cells; <paramref name="done"/> is told of each with the table so far. Ends early, with the cells so far, where <paramref name="stop"/> is set or a training was cut off by --max-time.</summary>
     public static ComparisonTable Run(ComparisonRequest request, ITrainReporter reporter, Action<ComparisonCell, ComparisonTable> done, CancellationToken stop)
     {
         var results = new List<CellResult>();
@@ -69,7 +69,7 @@ public static class ComparisonRun
         if (cell.Loss is not null)
         {
             var outcome = Trainer.Run(config with { ValData = null }, observed, stop);
-            if (outcome.Status == TrainStatus.Interrupted)
+            if (outcome.Status != TrainStatus.Completed)
             {
                 return null;
             }
