@@ -85,7 +85,7 @@ public sealed class EvalCommand : CheckpointCommand
         var table = Output.Table("measure", "value", "95 % interval", "by");
         foreach (var (name, value) in results.Values)
         {
-            var protocol = results.Protocols.FirstOrDefault(p => p.Classification?.Top1 == value && name.Contains("top1", StringComparison.Ordinal) && name.StartsWith(p.Protocol.Replace('-', '_'), StringComparison.Ordinal));
+            var protocol = results.Protocols.FirstOrDefault(p => p.Top1Name == name);
             table.Row(name, Text(value), protocol?.Classification is { } c ? $"{Text(c.Top1Interval.Low)} to {Text(c.Top1Interval.High)}" : "", By(protocol));
         }
         Output.Results.Write(table);

@@ -3,6 +3,9 @@ namespace XClr.Train.Evaluation;
 /// <summary>What one protocol measured. Members that do not concern it are null.</summary>
 public sealed record ProtocolResult(string Protocol)
 {
+    /// <summary>Name of its top-1 accuracy among <see cref="EvalResults.Values"/>.</summary>
+    public string? Top1Name { get; init; }
+
     /// <summary>The part of the training images that was used, as <see cref="Subset.Name"/> has it.</summary>
     public string? Fraction { get; init; }
 

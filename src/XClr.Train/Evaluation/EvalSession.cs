@@ -200,8 +200,8 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
     {
         var counted = key!.Counted;
         var judged = counted.Count == queries.Count ? Classification.Of(scores, key, areProbabilities) : Classification.Of(LinearProbe.Choose(scores, counted), key.Choose(counted), areProbabilities);
-        protocols.Add(result with { Classification = judged });
         var suffix = subset.IsAll ? "" : "@" + subset.Name;
+        protocols.Add(result with { Top1Name = name + suffix, Classification = judged });
         values[name + suffix] = judged.Top1;
         if (judged.Top5 is { } top5)
         {
