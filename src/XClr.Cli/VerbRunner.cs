@@ -1,3 +1,4 @@
+using System.Reflection;
 using CommandLine;
 using CommandLine.Text;
 using XClr.Train;
@@ -25,8 +26,8 @@ public static class VerbRunner
                 s.AutoVersion = true;
                 s.MaximumDisplayWidth = 120;
             });
-            var result = parser.ParseArguments(SwitchValues.Insert(args), types);
-            return result is Parsed<object> { Value: Command command } ? command.Run() : NotParsed((NotParsed<object>)result, verbs);
+            var result = parser.ParseArguments(Arguments.Complete(args, types), types);
+            return result is Parsed<object> { Value: Command command } ? command.Run() : NotParsed((NotParsed<object>)result, verbs, args);
         }
         catch (Exception e)
         {
@@ -52,7 +53,7 @@ public static class VerbRunner
         return code;
     }
 
-    private static int NotParsed(NotParsed<object> result, Type[] verbs)
+    private static int NotParsed(NotParsed<object> result, Type[] verbs, IReadOnlyList<string> args)
     {
         var errors = result.Errors.ToList();
         if (errors.Exists(e => e is VersionRequestedError))
@@ -66,9 +67,9 @@ public static class VerbRunner
             return ExitCode.Success;
         }
         foreach (var error in errors)
-            Console.Error.WriteLine($"{Program}: {Describe(error, result, verbs)}");
-        var verb = result.TypeInfo.Current.GetCustomAttributes(typeof(VerbAttribute), inherit: true).OfType<VerbAttribute>().FirstOrDefault()?.Name;
-        Console.Error.WriteLine($"{Program}: '{Program}{(verb is null ? "" : " " + verb)} --help' lists what there is.");
+            Console.Error.WriteLine($"{Program}: {Describe(error, result.TypeInfo.Current, verbs, args)}");
+        var verb = Attribute.IsDefined(result.TypeInfo.Current, typeof(VerbAttribute), inherit: true) ? " " + Arguments.NameOf(result.TypeInfo.Current) : "";
+        Console.Error.WriteLine($"{Program}: '{Program}{verb} --help' lists what there is.");
         return ExitCode.Usage;
     }
 
@@ -84,19 +85,19 @@ public static class VerbRunner
         return h;
     }, e => e, verbsIndex: true);
 
-    private static string Describe(Error error, NotParsed<object> result, Type[] verbs)
+    private static string Describe(Error error, Type verb, Type[] verbs, IReadOnlyList<string> args)
     {
-        var verbNames = verbs.Select(v => ((VerbAttribute)v.GetCustomAttributes(typeof(VerbAttribute), inherit: true)[0]).Name).ToList();
+        var verbNames = verbs.Select(Arguments.NameOf).ToList();
         return error switch
         {
             NoVerbSelectedError => $"no verb is given; there are: {string.Join(", ", verbNames)}.",
             BadVerbSelectedError e => $"there is no verb '{e.Token}'; there are: {string.Join(", ", verbNames)}.{OptionText.Suggestion(e.Token, verbNames)}",
-            UnknownOptionError e => $"there is no option '--{e.Token}'.{OptionText.Suggestion(e.Token, OptionNames(result.TypeInfo.Current), "--")}",
+            UnknownOptionError e => $"there is no option '--{e.Token}'.{OptionText.Suggestion(e.Token, Arguments.OptionsOf(verb).Select(o => o.Name), "--")}",
             MissingValueOptionError e => $"--{e.NameInfo.LongName} needs a value.",
             MissingRequiredOptionError { NameInfo.LongName: { Length: > 0 } name } => $"--{name} is missing.",
-            MissingRequiredOptionError => "an argument is missing.",
+            MissingRequiredOptionError or SequenceOutOfRangeError { NameInfo.LongName: "" } => MissingArgument(verb),
             RepeatedOptionError e => $"--{e.NameInfo.LongName} is given more than once.",
-            BadFormatConversionError { NameInfo.LongName: { Length: > 0 } name } => $"--{name}: the value is not of the kind that is expected.",
+            BadFormatConversionError { NameInfo.LongName: { Length: > 0 } name } => $"--{name} '{Arguments.ValueOf(args, name)}' is not accepted; allowed: {Arguments.Allowed(Arguments.OptionsOf(verb).First(o => o.Name == name).Type)}.",
             BadFormatTokenError e => $"'{e.Token}' is no argument.",
             NamedError e => $"--{e.NameInfo.LongName}: {e.Tag}.",
             TokenError e => $"'{e.Token}': {e.Tag}.",
@@ -104,6 +105,9 @@ public static class VerbRunner
         };
     }
 
-    private static IEnumerable<string> OptionNames(Type type) =>
-        type.GetProperties().SelectMany(p => p.GetCustomAttributes(typeof(OptionAttribute), inherit: true).OfType<OptionAttribute>()).Select(o => o.LongName);
+    private static string MissingArgument(Type verb)
+    {
+        var argument = verb.GetProperties().Select(p => p.GetCustomAttribute<ValueAttribute>()).First(v => v is not null)!;
+        return $"{argument.MetaName} is missing: {argument.HelpText}";
+    }
 }

@@ -50,6 +50,8 @@ public sealed class CompareTests : IDisposable
         Assert.Equal(steps[1], steps[2]);
         Assert.Equal(steps, CliProcess.Run(compare).Expect(0).Json.GetProperty("cells").EnumerateArray().Select(c => c.GetProperty("steps").GetInt64()));
         Assert.Contains("says 0.01 minutes a cell", CliProcess.Run([.. compare.Select(a => a == "0.01" ? "0.02" : a)]).Expect(2).Errors);
+        // A bare switch is read as one: it is refused for its optimiser.
+        Assert.Contains("--nesterov needs --optimizer sgd", CliProcess.Run([.. compare, "--config", folder.File("c.json", """{ "momentum": 0 }"""), "--nesterov"]).Expect(2).Errors);
         Assert.Contains("--steps, --minutes: each says how long", CliProcess.Run([.. compare, "--steps", "2"]).Expect(2).Errors);
     }
 

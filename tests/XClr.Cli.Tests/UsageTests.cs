@@ -15,9 +15,12 @@ public sealed class UsageTests
     [InlineData("--retry-failed fetches rows of --from-urls again, which is not given.", "pack", "x", "--out", "o", "--retry-failed")]
     [InlineData("--quality 0: allowed: 1 to 100.", "pack", "x", "--out", "o", "--quality", "0")]
     [InlineData("--json is given more than once.", "devices", "--json", "--json")]
-    [InlineData("an argument is missing.", "inspect")]
+    [InlineData("path is missing: A data set, a run folder, ", "inspect")]
+    [InlineData("RUN is missing: Folders of runs or of compare", "report")]
+    [InlineData("--run-dir needs a value.", "train", "--data", "d", "--run-dir")]
+    [InlineData("--limit needs a value.", "eval", "--checkpoint", "c", "--limit", "--val-data", "v")]
     [InlineData("--limit -1: allowed: a whole number from 0 up.", "inspect", "x", "--limit", "-1")]
-    [InlineData("--limit: the value is not of the kind that is expected.", "inspect", "x", "--limit", "many")]
+    [InlineData("--limit 'many' is not accepted; allowed: a whole number.", "inspect", "x", "--limit", "many")]
     [InlineData("--data-format 'tar' is not accepted; allowed: auto|webdataset|", "inspect", "x", "--data-format", "tar")]
     public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args)
     {
@@ -37,7 +40,7 @@ public sealed class UsageTests
         Assert.All(verbs, verb =>
         {
             Assert.Contains($"  {verb} ", help);
-            var own = CliProcess.Run(verb, "--help").Expect(0);
+            var own = CliProcess.Run(verb, "--nonsense", "x", "--help").Expect(0);
             Assert.Contains("--json", own.Output);
             Assert.Empty(own.Errors);
         });
