@@ -1,4 +1,5 @@
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -64,6 +65,19 @@ public sealed class CompareTests : IDisposable
         Assert.Contains("stopped after 1 of 2 cells; the same command goes on", first.Errors);
         Assert.False(File.Exists(folder.File("out/cells/seed0-simclr.json")));
         Assert.Contains("resumed from", CliProcess.Run(compare).Expect(130).Errors);
+    }
+
+    [Fact]
+    public void AGridHasARowForEachRateAndAllStartFromTheSameWeights()
+    {
+        var (data, weights) = (Data(), Path.Combine(Repository.Root, "tests", "Golden", "data", "torch", "resnet18.pth"));
+        string[] compare = ["compare", .. data, .. TinySet.Network, "--steps", "1", "--losses", "simclr", "--seeds", "1", "--init-weights", weights, "--protocol", "fidelity", "--out", folder.File("out"), "--json"];
+        var rows = CliProcess.Run([.. compare, "--lr-grid", "0.01,0.02"]).Expect(0).Json.GetProperty("rows").EnumerateArray().ToList();
+        Assert.Equal(["untrained", "SimCLR, lr 0.01", "SimCLR, lr 0.02"], rows.Select(r => r.GetProperty("name").GetString()));
+        var start = CliProcess.Run(["eval", "--checkpoint", weights, "--stem", "small", "--image-size", "8", .. data, "--protocol", "fidelity", "--json"]).Expect(0).Json;
+        Assert.Equal(start.GetProperty("results").GetProperty("fidelity").GetDouble(), rows[0].GetProperty("values").GetProperty("fidelity").GetProperty("mean").GetDouble(), 1e-9);
+        foreach (var grid in new[] { "0.1,0.10", "1e400" })
+            Assert.Contains($"--lr-grid '{grid}'", CliProcess.Run([.. compare, "--lr-grid", grid]).Expect(2).Errors);
     }
 
     [Fact]

@@ -88,8 +88,13 @@ public class CompareCommand : OptionTableCommand
         return losses;
     }
 
-    private List<double> ParseRates() => [.. (LrGrid ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-        .Select(t => double.TryParse(t, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate > 0 ? rate : throw new UsageException($"--lr-grid '{t}' is not accepted; allowed: numbers above 0, comma-separated."))];
+    private List<double> ParseRates()
+    {
+        List<double> rates = [.. (LrGrid ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(t => double.TryParse(t, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate is > 0 and < double.PositiveInfinity
+            ? rate : throw new UsageException($"--lr-grid '{t}' is not accepted; allowed: numbers above 0, comma-separated."))];
+        Require(rates.Distinct().Count() == rates.Count, $"--lr-grid '{LrGrid}': allowed: numbers above 0, each once.");
+        return rates;
+    }
 
     private void Print(ComparisonTable table)
     {
