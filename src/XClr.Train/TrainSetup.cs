@@ -85,7 +85,8 @@ public static class TrainSetup
     public static ObjectiveSpec CreateObjective(TrainConfig config, IImageDataset data, CaptionSource? captions)
     {
         var loss = config.Loss.ToString().ToLowerInvariant();
-        if (config.Loss is LossKind.SupCon or LossKind.Supervised && data.Read(ReadOrder.Sequential).Take(LabelSample).All(s => s.Label is null))
+        bool Labelled() => data.Read(ReadOrder.Sequential).Take(LabelSample).Any(s => s.Label is not null);
+        if (config.Loss is LossKind.SupCon or LossKind.Supervised && !Labelled())
         {
             throw new DataException($"'{data.Name}' has no labels, which --loss {loss} needs; use a folder per class, a table with a label column, shards with .cls members or IDX files, or --loss simclr.");
         }
@@ -93,7 +94,7 @@ public static class TrainSetup
         {
             throw new DataException($"'{data.Name}' has no class names, which --loss {loss} counts; name a --classes file (a name a line, in the labels' order).");
         }
-        var similarity = config.Loss == LossKind.Xclr && config.CaptionTemplate is { } template && data.Classes is { } classes ? captions!.ClassSimilarity(classes, template) : null;
+        var similarity = config.Loss == LossKind.Xclr && config.CaptionTemplate is { } template && data.Classes is { } classes && Labelled() ? captions!.ClassSimilarity(classes, template) : null;
         return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity, config.Loss == LossKind.Supervised ? data.Classes!.Count : 0);
     }
 }

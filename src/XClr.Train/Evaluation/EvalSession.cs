@@ -44,9 +44,9 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
     /// <summary>Trains the probe with augmentation on each part of the training images, on views of this kind, and measures it on the central views.</summary>
     public void MeasureAugmented(AugmentSpec images)
     {
-        if (data.Bank is not { Classes: { } classes } || key is null)
+        if (data.Bank is not { Classes: { } classes } || key is null || !data.Bank.Read(ReadOrder.Sequential).Any(s => s.Label is not null))
         {
-            unmeasured.Add("linear-aug was not measured: it needs held-out images with labels, and training images (--data) whose classes have names (--classes).");
+            unmeasured.Add("linear-aug was not measured: it needs held-out images with labels, and training images (--data) with labels whose classes have names (--classes).");
             return;
         }
         foreach (var subset in options.Fractions)
@@ -100,7 +100,11 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
             unmeasured.Add("k-NN and the linear probe were not measured: not all held-out images have a label.");
             return;
         }
-        var labels = bank.Labels ?? throw new DataException($"'{data.Bank!.Name}' has no labels, which k-NN and the linear probe need.");
+        if (bank.Labels is not { } labels)
+        {
+            unmeasured.Add($"k-NN and the linear probe were not measured: not all training images ('{data.Bank!.Name}') have a label; name a labelled set by --data.");
+            return;
+        }
         values[EvalNames.Bank] = bank.Count;
         foreach (var subset in options.Fractions)
         {
