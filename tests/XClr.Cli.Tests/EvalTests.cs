@@ -45,4 +45,17 @@ public sealed class EvalTests : IDisposable
         Assert.Contains("linear-aug was not measured", measured.Errors);
         Assert.InRange(measured.Json.GetProperty("results").GetProperty("zeroshot_top1").GetDouble(), 0, 1);
     }
+
+    [Fact]
+    public void TheProbeWithAugmentationTakesTheImagesThatCanBeUsed()
+    {
+        Train();
+        for (var i = 0; i < 8; i++)
+            WriteImage($"set/class{i % 2}/{i}.png", i);
+        File.WriteAllText(folder.File("set/class0/bad.png"), "no image");
+        string[] sets = ["--data", folder.File("set"), "--val-data", folder.File("set"), "--probe-epochs", "1"];
+        int Images(params string[] more) => Eval("linear-aug", [.. sets, .. more]).Expect(0).Json.GetProperty("protocols")[0].GetProperty("trainingImages").GetInt32();
+        Assert.Equal(9, Images());
+        Assert.Equal(4, Images("--limit", "4"));
+    }
 }

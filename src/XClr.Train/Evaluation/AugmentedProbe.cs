@@ -39,12 +39,25 @@ internal sealed class AugmentedProbe : IDisposable
         loss = Tensor.Persistent("probe_loss", new Shape(1), MemoryCategory.Outputs);
     }
 
-    /// <summary>Trains on all labelled images of a set, whose last, partial batch of an epoch is dropped; returns the classifier on features.</summary>
+    /// <summary>Trains on all labelled images of a set, 256 at a time or as many as can be used; the last, partial batch of an epoch is dropped. Returns the classifier on features.</summary>
     public static AffineMap Fit(GpuDevice device, Model model, AugmentSpec images, IImageDataset training, int classes, int epochs, EvalData data, CancellationToken stop)
     {
-        var rows = (int)Math.Min(MostRows, training.Count);
+        var rows = Usable(training, images.Size, data.Workers);
         using var probe = new AugmentedProbe(device.Caps, model, images, rows, classes);
         return probe.Train(device, training, epochs, data, stop);
+    }
+
+    // Images that can be decoded and have a label, counted up to a whole batch.
+    private static int Usable(IImageDataset training, int size, int workers)
+    {
+        using var stream = new SampleStream(training, new SampleStreamOptions { Shuffle = false, Workers = workers, RequireLabel = true, Decode = new DecodeOptions { MaxBytes = (int)SourceRing.WantedBytes(size) } });
+        var count = 0;
+        foreach (var sample in stream.ReadAll().Take(MostRows))
+        {
+            sample.Dispose();
+            count++;
+        }
+        return count;
     }
 
     private AffineMap Train(GpuDevice device, IImageDataset training, int epochs, EvalData data, CancellationToken stop)

@@ -51,7 +51,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
         foreach (var subset in options.Fractions)
         {
-            var training = subset.IsAll ? data.Bank : SubsetDataset.Of(data.Bank, subset);
+            var training = subset.IsAll && data.Limits.Bank is null ? data.Bank : SubsetDataset.Of(data.Bank, subset, data.Limits.Bank);
             var map = AugmentedProbe.Fit(device, model, images, training, classes.Count, options.ProbeEpochs, data, stop);
             var result = new ProtocolResult("linear-aug") { Fraction = subset.Name, TrainingImages = (int)training.Count };
             Add(EvalNames.LinearAugTop1, result, LinearProbe.Probabilities(device, map, queries.Features, stop), areProbabilities: true, subset);
