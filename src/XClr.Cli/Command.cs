@@ -33,6 +33,11 @@ public abstract class Command
     protected static void RequireRows(BenchTarget target, int rows) =>
         Require(rows >= 1 && (target == BenchTarget.Forward || (rows >= 4 && rows % 2 == 0)), $"--rows {rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
 
+    /// <summary>Checks that the folder of a file to be written exists: before the work, which may take long.</summary>
+    /// <exception cref="UsageException">It does not.</exception>
+    protected static void RequireFolder(string option, string? file) =>
+        Require(file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))), $"{option} {file}: its folder does not exist; make it first.");
+
     /// <summary>Checks a value of the command line.</summary>
     /// <exception cref="UsageException">It is not accepted.</exception>
     protected static void Require(bool holds, string message)

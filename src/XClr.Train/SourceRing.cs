@@ -24,9 +24,14 @@ public sealed class SourceRing : IDisposable
     public SourceRing(DeviceCaps caps, int samples, int views, AugmentSpec spec)
     {
         this.spec = spec;
+        var half = Math.Min(caps.MaxStorageBufferRange / 2, Array.MaxLength);
+        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), half / samples / 4 * 4);
+        if (ImageBytes == 0)
+        {
+            throw new UsageException($"{samples} images at a time: the device binds {half} bytes of them at once, not one pixel of each; lower --batch-size.");
+        }
         table = new AugmentEntry[samples * views];
         Samples = samples;
-        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), Math.Min(caps.MaxStorageBufferRange / 2, Array.MaxLength) / samples / 4 * 4);
         halfBytes = ImageBytes * samples;
         Bytes = Tensor.Persistent("source_ring", new Shape(halfBytes / 2), MemoryCategory.Inputs, DType.UInt32);
         Table = Tensor.Persistent("augment_table", new Shape(samples * views, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);

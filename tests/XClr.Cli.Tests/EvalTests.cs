@@ -57,5 +57,8 @@ public sealed class EvalTests : IDisposable
         int Images(params string[] more) => Eval("linear-aug", [.. sets, .. more]).Expect(0).Json.GetProperty("protocols")[0].GetProperty("trainingImages").GetInt32();
         Assert.Equal(9, Images());
         Assert.Equal(4, Images("--limit", "4"));
+        string[] texts = [.. sets, "--caption-template", "a {class}"];
+        Assert.Contains("4 training images are used, and the ridge map", Eval("zeroshot", [.. texts, "--limit", "4"]).Expect(3).Errors);
+        Assert.Contains("100000000 images at a time", Eval("fidelity", [.. texts, "--batch-size", "100000000"]).Expect(2).Errors);
     }
 }

@@ -21,6 +21,10 @@ public sealed class UsageTests
     [InlineData("--limit needs a value.", "eval", "--checkpoint", "c", "--limit", "--val-data", "v")]
     [InlineData("--limit -1: allowed: a whole number from 0 up.", "inspect", "x", "--limit", "-1")]
     [InlineData("--limit 'many' is not accepted; allowed: a whole number.", "inspect", "x", "--limit", "many")]
+    [InlineData("--workers -3: allowed: a whole number from 0 up.", "eval", "--checkpoint", "c", "--val-data", "v", "--workers", "-3")]
+    [InlineData("--out nowhere/x.safetensors: its folder does not exist; make it first.", "embed-images", "--checkpoint", "c", "--data", "d", "--out", "nowhere/x.safetensors")]
+    [InlineData("--out nowhere/x.onnx: its folder does not exist; make it first.", "export", "--checkpoint", "c", "--out", "nowhere/x.onnx")]
+    [InlineData("--out x.bin: its ending is none of .onnx, .safetensors, .npz; name --format.", "export", "--checkpoint", "c", "--out", "x.bin")]
     [InlineData("--data-format 'tar' is not accepted; allowed: auto|webdataset|", "inspect", "x", "--data-format", "tar")]
     public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args)
     {

@@ -49,6 +49,10 @@ public abstract class CheckpointCommand : DatasetCommand
     /// <exception cref="UsageException">A value is not accepted.</exception>
     protected NetworkOptions Network() => NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std);
 
-    /// <summary>Checks --batch-size.</summary>
-    protected void RequireBatchSize() => Require(BatchSize >= 1, $"--batch-size {BatchSize}: allowed: a whole number from 1 up.");
+    /// <summary>Checks --batch-size and --workers.</summary>
+    protected void RequireNumbers()
+    {
+        Require(BatchSize >= 1, $"--batch-size {BatchSize}: allowed: a whole number from 1 up.");
+        Require(Workers >= 0, $"--workers {Workers}: allowed: a whole number from 0 up.");
+    }
 }

@@ -15,7 +15,8 @@ public sealed class EmbedImagesCommand : CheckpointCommand
     /// <inheritdoc/>
     public override int Run()
     {
-        RequireBatchSize();
+        RequireNumbers();
+        RequireFolder("--out", Out);
         var config = new TrainConfig { Data = Data, DataFormat = ParseFormat(), Classes = Classes, CaptionTemplate = CaptionTemplate, Workers = Workers, Device = Device };
         using var signals = new StopSignals(Console.Error.WriteLine);
         var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize), Output.Warn, signals.Token);

@@ -54,7 +54,7 @@ public sealed class EvalCommand : CheckpointCommand
     /// <inheritdoc/>
     public override int Run()
     {
-        RequireBatchSize();
+        RequireNumbers();
         Require(Limit is null or >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
         Require(ProbeEpochs >= 1, $"--probe-epochs {ProbeEpochs}: allowed: a whole number from 1 up.");
         var protocol = ParseProtocol(Protocol);

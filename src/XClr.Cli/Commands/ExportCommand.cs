@@ -37,6 +37,7 @@ public sealed class ExportCommand : Command
     public override int Run()
     {
         var format = ParseFormat();
+        RequireFolder("--out", Out);
         var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std), format, Out);
         var (arch, features, bytes) = (info.Spec.Arch.ToString().ToLowerInvariant(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
         if (Json)

@@ -97,8 +97,8 @@ public class ProfileCommand : OptionTableCommand
         Require(ProfilePrinter.Views.Contains(View), $"--view {View}: allowed: {string.Join(", ", ProfilePrinter.Views)}.");
         Require(double.IsFinite(Tolerance) && Tolerance >= 0, $"--tolerance {Tolerance}: allowed: a number from 0 up.");
         Require(mode == ProfileMode.Train || Given.All(g => g.Key != "data"), "--data belongs to --mode train: --mode infer runs on noise.");
-        foreach (var (name, path) in new[] { ("trace", Trace), ("html", Html), ("csv", Csv) })
-            Require(path is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))), $"--{name} {path}: its folder does not exist; make it first.");
+        foreach (var (name, path) in new[] { ("--trace", Trace), ("--html", Html), ("--csv", Csv) })
+            RequireFolder(name, path);
         var given = Given;
         KeyValuePair<string, string>[] small = Recipe is null && Config is null ? [new("image-size", "64"), new("batch-size", "16")] : [];
         var config = TrainConfig.Resolve(Recipe, Config, [.. small.Where(s => given.All(g => g.Key != s.Key)), .. given]) with { ValData = null, EvalEvery = 0 };

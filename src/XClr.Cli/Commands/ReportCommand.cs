@@ -28,7 +28,7 @@ public sealed class ReportCommand : Command
     {
         Require(Images is >= 2 and <= 2000, $"--images {Images}: allowed: a whole number from 2 to 2000.");
         var file = Path.GetFullPath(Out);
-        Require(Directory.Exists(Path.GetDirectoryName(file)), $"--out {Out}: its folder does not exist; make it first.");
+        RequireFolder("--out", Out);
         using var signals = new StopSignals(Console.Error.WriteLine);
         var report = PageReport.Create([.. Runs], ValData, Device, Images, Output.Warn, signals.Token);
         var page = ReportPage.Create(report);

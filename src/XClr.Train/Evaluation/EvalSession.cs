@@ -197,6 +197,10 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         var training = bank?.Captions ?? throw new DataException(bank is null
             ? "zeroshot and retrieval place this network's images among texts by a ridge map, which is fitted on training images: pass --data."
             : $"'{data.Bank!.Name}' has images without a caption, on which the map into the text space is fitted; for a labelled set pass --caption-template.");
+        if (bank.Count < RidgeMap.FewestRows)
+        {
+            throw new DataException($"'{data.Bank!.Name}': {bank.Count} training images are used, and the ridge map of zeroshot and retrieval is fitted on {RidgeMap.FewestRows} at least; raise --limit, or name more images by --data.");
+        }
         return space = TextSpace.OfRidge(RidgeMap.FitBest(device, bank.Features, RowMatrix.Of(Captions.Embed(training), Captions.Width), stop));
     }
 

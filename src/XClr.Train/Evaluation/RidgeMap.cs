@@ -19,10 +19,13 @@ public sealed record RidgeMap(AffineMap Map, double Lambda, double HeldOutCosine
     /// <summary>Values of lambda that are tried.</summary>
     public static IReadOnlyList<double> Lambdas { get; } = [1e-4, 1e-3, 1e-2, 1e-1, 1];
 
+    /// <summary>Rows that a fit needs, so that a fifth of them is one.</summary>
+    public const int FewestRows = 5;
+
     // Sums over n rows: of x, of t, of x x^T [F,F] and of x t^T [F,D].
     private sealed record Sums(int Count, double[] X, double[] T, double[] Xx, double[] Xt);
 
-    /// <summary>Fits on features [n,F] and embeddings [n,D]; five rows at least.</summary>
+    /// <summary>Fits on features [n,F] and embeddings [n,D]; <see cref="FewestRows"/> at least.</summary>
     public static RidgeMap FitBest(GpuDevice device, RowMatrix x, RowMatrix t, CancellationToken stop)
     {
         var order = Enumerable.Range(0, x.Count).ToArray();
