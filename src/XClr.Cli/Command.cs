@@ -1,5 +1,4 @@
 using CommandLine;
-using XClr.Nn.Models;
 using XClr.Train;
 
 namespace XClr.Cli;
@@ -14,19 +13,13 @@ public abstract class Command
     /// <returns>The process's exit code.</returns>
     public abstract int Run();
 
-    /// <summary>An option's value among the names of an enumeration, in any case; numbers are no names.</summary>
+    /// <summary>An option's value among the names of an enumeration, in any case. more: what else is allowed, after a bar.</summary>
     /// <exception cref="UsageException">It is none of them: the message gives those that are allowed.</exception>
-    protected static T Name<T>(string option, string text, string allowed) where T : struct, Enum
+    protected static T Name<T>(string option, string text, string more = "") where T : struct, Enum
     {
-        Require(Enum.TryParse<T>(text, ignoreCase: true, out var value) && !int.TryParse(text, out _), $"{option} {text}: allowed: {allowed}.");
+        Require(OptionText.TryParseName<T>(text, out var value), $"{option} '{text}' is not accepted; allowed: {OptionText.NamesOf<T>()}{more}.");
         return value;
     }
-
-    /// <summary>The backbone that --arch names.</summary>
-    protected static Arch ArchOf(string text) => Name<Arch>("--arch", text, "resnet18, resnet34, resnet50, resnet101");
-
-    /// <summary>What --precision names.</summary>
-    protected static Precision PrecisionOf(string text) => Name<Precision>("--precision", text, "fp32, amp, bf16");
 
     /// <summary>Checks --rows of what is timed or tuned: a step has two views of each sample.</summary>
     /// <exception cref="UsageException">So many rows cannot be.</exception>

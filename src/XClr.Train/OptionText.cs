@@ -53,6 +53,13 @@ public static class OptionText
         return text.Length > 0 ? text.ToString() : "0s";
     }
 
+    /// <summary>An enumeration's value by its name, in any case; numbers and lists of names are none.</summary>
+    public static bool TryParseName<T>(string text, out T value) where T : struct, Enum =>
+        Enum.TryParse(text, ignoreCase: true, out value) && Enum.GetName(value) is { } name && name.Equals(text, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>An enumeration's names as messages give them: a|b|c.</summary>
+    public static string NamesOf<T>() where T : struct, Enum => string.Join('|', Enum.GetNames<T>().Select(n => n.ToLowerInvariant()));
+
     /// <summary>The candidate with the fewest edits to <paramref name="name"/>; null where none is near.</summary>
     public static string? Nearest(string name, IEnumerable<string> candidates)
     {

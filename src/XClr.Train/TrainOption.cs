@@ -135,9 +135,7 @@ internal static class OptionValues
 
     /// <summary>One name of an enum, in lower case on output and any case on input.</summary>
     public static OptionValue<T> Choice<T>() where T : struct, Enum => new(
-        OptionForm.Text, string.Join('|', Enum.GetNames<T>().Select(n => n.ToLowerInvariant())),
-        static (string t, out T v) => Enum.TryParse(t, ignoreCase: true, out v) && Enum.GetName(v) is { } n && n.Equals(t, StringComparison.OrdinalIgnoreCase),
-        static v => v.ToString().ToLowerInvariant());
+        OptionForm.Text, OptionText.NamesOf<T>(), OptionText.TryParseName, static v => v.ToString().ToLowerInvariant());
 
     private static bool TryParseSize(string text, out long? bytes)
     {

@@ -57,6 +57,8 @@ public sealed class BenchTests
     [InlineData("step", "--rows", "3")]
     [InlineData("forward", "--arch", "vgg16")]
     [InlineData("gemm", "--precision", "int8")]
+    [InlineData("step", "--precision", "amp,bf16")]
+    [InlineData("step", "--arch", "resnet18,resnet34")]
     public void WhatCannotBeTimedIsAUsageError(params string[] arguments) => CliProcess.Run(["bench", .. arguments]).Expect(2);
 
     [Fact]

@@ -79,6 +79,7 @@ public sealed class ProfileTests
         var faster = CliProcess.Run([.. Tiny, "--baseline", file, "--json"]).Expect(0).Json.GetProperty("comparison");
         Assert.Equal("faster", faster.GetProperty("rows")[0].GetProperty("verdict").GetString());
         Assert.Contains("ImageSize = 16", CliProcess.Run([.. Tiny.Select(t => t == "16" ? "24" : t), "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
+        Assert.Contains("Precision = fp32", CliProcess.Run([.. Tiny, "--precision", "amp", "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
         old["schema"] = "xclr-profile-0";
         File.WriteAllText(file, old.ToJsonString());
         Assert.Contains("xclr-profile-0", CliProcess.Run([.. Tiny, "--baseline", file]).Expect(3).Errors, StringComparison.Ordinal);
@@ -101,6 +102,8 @@ public sealed class ProfileTests
     [InlineData("--filter", "nothing/*")]
     [InlineData("--isolate", "nothing/*")]
     [InlineData("--mode", "infer", "--data", "x")]
+    [InlineData("--precision", "amp", "--mode", "infer")]
+    [InlineData("--mode", "train,infer")]
     [InlineData("--tolerance", "-1")]
     public void WhatCannotBeProfiledIsAUsageError(params string[] arguments)
     {

@@ -25,6 +25,7 @@ public sealed class UsageTests
     [InlineData("--out nowhere/x.safetensors: its folder does not exist; make it first.", "embed-images", "--checkpoint", "c", "--data", "d", "--out", "nowhere/x.safetensors")]
     [InlineData("--out nowhere/x.onnx: its folder does not exist; make it first.", "export", "--checkpoint", "c", "--out", "nowhere/x.onnx")]
     [InlineData("--out x.bin: its ending is none of .onnx, .safetensors, .npz; name --format.", "export", "--checkpoint", "c", "--out", "x.bin")]
+    [InlineData("--losses '1' is not accepted; allowed: xclr|simclr|", "compare", "--data", "d", "--val-data", "v", "--losses", "xclr, 1")]
     [InlineData("--data-format 'tar' is not accepted; allowed: auto|webdataset|", "inspect", "x", "--data-format", "tar")]
     public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args)
     {

@@ -52,7 +52,7 @@ public sealed class BenchCommand : Command
     {
         if (Target.Equals("matrix", StringComparison.OrdinalIgnoreCase))
             return ShaderLoop.Run(ShaderDir, Watch, Matrix);
-        var precision = PrecisionOf(Precision);
+        var precision = Name<Precision>("--precision", Precision);
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
         if (Target.Equals("loader", StringComparison.OrdinalIgnoreCase))
@@ -62,8 +62,8 @@ public sealed class BenchCommand : Command
             Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
             return ShaderLoop.Run(ShaderDir, Watch, shaders => Ops(new OpBenchTables.Request(Target.ToLowerInvariant(), ImageSize, Rows, precision, Repeats), shaders));
         }
-        var target = Name<BenchTarget>("bench", Target, "step, forward, gemm, conv, loss, matrix, loader");
-        var arch = ArchOf(Arch);
+        var target = Name<BenchTarget>("bench", Target, "|gemm|conv|loss|matrix|loader");
+        var arch = Name<Arch>("--arch", Arch);
         RequireRows(target, Rows);
         return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, precision, shaders)));
     }

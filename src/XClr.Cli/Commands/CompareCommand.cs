@@ -82,8 +82,7 @@ public class CompareCommand : OptionTableCommand
 
     private List<LossKind> ParseLosses()
     {
-        var losses = Losses.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name => Enum.TryParse<LossKind>(name, ignoreCase: true, out var loss) && !int.TryParse(name, out _)
-            ? loss : throw new UsageException($"--losses '{name}' is not accepted; allowed: xclr|simclr|supcon|clip|supervised, comma-separated.")).ToList();
+        var losses = Losses.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name => Name<LossKind>("--losses", name, ", comma-separated")).ToList();
         Require(losses.Count > 0 && losses.Distinct().Count() == losses.Count, $"--losses '{Losses}': allowed: one or more losses, each once.");
         return losses;
     }

@@ -18,9 +18,7 @@ public abstract class DatasetCommand : Command
 
     /// <summary>--data-format in the terms of a configuration.</summary>
     /// <exception cref="UsageException">There is no such format.</exception>
-    protected Train.DataFormat ParseFormat() => Enum.TryParse<Train.DataFormat>(DataFormat, ignoreCase: true, out var format) && DatasetFactory.Formats.Contains(DataFormat)
-        ? format
-        : throw new UsageException($"--data-format '{DataFormat}' is not accepted; allowed: {string.Join('|', DatasetFactory.Formats)}.");
+    protected Train.DataFormat ParseFormat() => Name<Train.DataFormat>("--data-format", DataFormat);
 
     /// <summary>Opens the set.</summary>
     /// <exception cref="DataException">There is none.</exception>

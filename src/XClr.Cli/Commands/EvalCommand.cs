@@ -63,7 +63,7 @@ public sealed class EvalCommand : CheckpointCommand
         var request = new EvalRequest(Checkpoint, Network(), ToConfig(), TextEncoder, protocol, options, new EvalLimits(Limit, Limit), BatchSize)
         {
             Answers = Answers,
-            ClassPart = ParsePart(ClassPart),
+            ClassPart = Name<NamePart>("--class-part", ClassPart),
             Note = Console.Error.WriteLine,
         };
         using var signals = new StopSignals(Console.Error.WriteLine);
@@ -76,9 +76,6 @@ public sealed class EvalCommand : CheckpointCommand
             Print(results);
         return ExitCode.Success;
     }
-
-    private static NamePart ParsePart(string name) => Enum.GetValues<NamePart>().Cast<NamePart?>().FirstOrDefault(p => p.ToString()!.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new UsageException($"--class-part '{name}' is not accepted; allowed: whole|adjective|noun.");
 
     private static void Print(EvalResults results)
     {

@@ -49,8 +49,9 @@ public sealed class ExportCommand : Command
 
     private ExportFormat ParseFormat()
     {
-        var name = Format ?? Path.GetExtension(Out).TrimStart('.');
-        return Enum.GetValues<ExportFormat>().Cast<ExportFormat?>().FirstOrDefault(f => f.ToString()!.Equals(name, StringComparison.OrdinalIgnoreCase))
-            ?? throw new UsageException(Format is null ? $"--out {Out}: its ending is none of .onnx, .safetensors, .npz; name --format." : $"--format '{Format}' is not accepted; allowed: onnx|safetensors|npz.");
+        if (Format is not null)
+            return Name<ExportFormat>("--format", Format);
+        Require(OptionText.TryParseName<ExportFormat>(Path.GetExtension(Out).TrimStart('.'), out var format), $"--out {Out}: its ending is none of .onnx, .safetensors, .npz; name --format.");
+        return format;
     }
 }

@@ -71,11 +71,11 @@ public sealed class ParityCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
-        var precision = Parse<Precision>("precision", Precision);
+        var precision = Name<Precision>("--precision", Precision);
         var rates = Lr.Split(',').Select(ParseRate).ToList();
         var optimizer = Optimizer == NoOptimizer
             ? null
-            : new OptimizerSettings(Parse<OptimizerKind>("optimizer", Optimizer, $"|{NoOptimizer}"), WeightDecay, Momentum, Nesterov);
+            : new OptimizerSettings(Name<OptimizerKind>("--optimizer", Optimizer, $"|{NoOptimizer}"), WeightDecay, Momentum, Nesterov);
         return Gradients is null ? RunNetwork(optimizer, rates, precision) : RunOptimizer(Gradients, optimizer, rates);
     }
 
@@ -85,18 +85,18 @@ public sealed class ParityCommand : Command
             throw new UsageException($"--lr {Lr}: a step on --batch takes one learning rate; several are for --gradients.");
         var loss = ParityRun.Run(new ParityRequest
         {
-            Arch = Parse<Arch>("arch", Arch),
+            Arch = Name<Arch>("--arch", Arch),
             Weights = Weights,
             Batch = Batch ?? throw new UsageException("--batch is missing (or --gradients, for optimiser steps alone)."),
             Out = Out,
-            Stem = Stem is null ? null : Parse<Stem>("stem", Stem),
-            Loss = Parse<LossKind>("loss", Loss),
+            Stem = Stem is null ? null : Name<Stem>("--stem", Stem),
+            Loss = Name<LossKind>("--loss", Loss),
             Tau = Positive("tau", Tau),
             TauS = Positive("tau-s", TauS),
             Optimizer = optimizer,
             LearningRate = rates[0],
             ClipNorm = (float)ClipNorm,
-            Mode = Parse<Mode>("mode", Mode),
+            Mode = Name<Mode>("--mode", Mode),
             Precision = precision,
             MicroBatch = MicroBatch,
             Device = Device,
@@ -129,13 +129,4 @@ public sealed class ParityCommand : Command
     private static float Positive(string name, double value) => value > 0 && double.IsFinite(value)
         ? (float)value
         : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--{name} '{value}' is not accepted; allowed: a number above 0."));
-
-    private static T Parse<T>(string name, string text, string more = "") where T : struct, Enum
-    {
-        var names = Enum.GetNames<T>();
-        var found = names.FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase));
-        return found is not null
-            ? Enum.Parse<T>(found)
-            : throw new UsageException($"--{name} '{text}' is not accepted; allowed: {string.Join('|', names.Select(n => n.ToLowerInvariant()))}{more}.");
-    }
 }

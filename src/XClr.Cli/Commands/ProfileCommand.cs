@@ -91,19 +91,20 @@ public class ProfileCommand : OptionTableCommand
 
     private ProfileRequest Request()
     {
-        Require(Enum.TryParse<ProfileMode>(Mode, ignoreCase: true, out var mode) && !int.TryParse(Mode, out _), $"--mode {Mode}: allowed: train, infer.");
+        var mode = Name<ProfileMode>("--mode", Mode);
+        var given = Given;
         Require(Steps >= 1, $"--steps {Steps}: allowed: a whole number from 1 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
         Require(ProfilePrinter.Views.Contains(View), $"--view {View}: allowed: {string.Join(", ", ProfilePrinter.Views)}.");
         Require(double.IsFinite(Tolerance) && Tolerance >= 0, $"--tolerance {Tolerance}: allowed: a number from 0 up.");
-        Require(mode == ProfileMode.Train || Given.All(g => g.Key != "data"), "--data belongs to --mode train: --mode infer runs on noise.");
+        Require(mode == ProfileMode.Train || given.All(g => g.Key != "data"), "--data belongs to --mode train: --mode infer runs on noise.");
+        Require(mode == ProfileMode.Train || given.All(g => g.Key != "precision" || g.Value.Equals("fp32", StringComparison.OrdinalIgnoreCase)), $"--precision {given.FirstOrDefault(g => g.Key == "precision").Value}: images are embedded in fp32; leave it out, or profile a step (--mode train).");
         foreach (var (name, path) in new[] { ("--trace", Trace), ("--html", Html), ("--csv", Csv) })
             RequireFolder(name, path);
-        var given = Given;
         KeyValuePair<string, string>[] small = Recipe is null && Config is null ? [new("image-size", "64"), new("batch-size", "16")] : [];
         var config = TrainConfig.Resolve(Recipe, Config, [.. small.Where(s => given.All(g => g.Key != s.Key)), .. given]) with { ValData = null, EvalEvery = 0 };
         Require(config.MicroBatch is 0 || config.MicroBatch >= config.BatchSize, $"--micro-batch {config.MicroBatch?.ToString(CultureInfo.InvariantCulture) ?? "auto"}: a profile has one time per dispatch; give the micro-batch as --batch-size, and --micro-batch 0.");
-        return new ProfileRequest(mode == ProfileMode.Train ? config : config with { Data = null }, mode, Steps, Isolate is null ? null : new NameGlob(Isolate), Repeats);
+        return new ProfileRequest(mode == ProfileMode.Train ? config : config with { Data = null, Precision = Precision.Fp32 }, mode, Steps, Isolate is null ? null : new NameGlob(Isolate), Repeats);
     }
 
     // Before the runs, which take long.

@@ -40,7 +40,7 @@ public sealed class TuneCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
-        var (target, arch, precision) = (Name<BenchTarget>("tune", Target, "step, forward"), ArchOf(Arch), PrecisionOf(Precision));
+        var (target, arch, precision) = (Name<BenchTarget>("tune", Target), Name<Arch>("--arch", Arch), Name<Precision>("--precision", Precision));
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         RequireRows(target, Rows);
         Require(target == BenchTarget.Step || precision == Train.Precision.Fp32, $"--precision {Precision}: images are embedded in fp32; leave it out, or tune a step.");

@@ -80,7 +80,7 @@ internal static class ProfilePrinter
     {
         var (t, p) = (r.Totals, r.Peaks);
         yield return ("device", $"{r.Device}, {r.Driver}");
-        yield return ("profiled", $"{r.Subject.Mode} {r.Subject.Arch}, {r.Subject.ImageSize} pixels, {r.Subject.Rows} rows, {(r.Subject.Data.Length > 0 ? r.Subject.Data : "noise")}, medians of {r.Steps}");
+        yield return ("profiled", $"{r.Subject.Mode} {r.Subject.Arch}, {r.Subject.ImageSize} pixels, {r.Subject.Rows} rows, {r.Subject.Precision}, {(r.Subject.Data.Length > 0 ? r.Subject.Data : "noise")}, medians of {r.Steps}");
         yield return ("GPU time", $"{Ms(t.GpuMs.Median)} ms ({Ms(t.GpuMs.Min)} to {Ms(t.GpuMs.Max)}): busy {Ms(t.BusyMs.Median)}, gaps {Ms(t.GapMs.Median)}; sum of the dispatches {Ms(t.SumMs.Median)}");
         if (r.Gaps.Count > 0)
             yield return ("longest gaps", string.Join("; ", r.Gaps.Select(g => $"{Ms(g.Ms)} ms before {g.Before}")));

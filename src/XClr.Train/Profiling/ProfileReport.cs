@@ -65,13 +65,13 @@ public sealed record ProfileMemory(long PersistentBytes, long ArenaBytes, IReadO
 public sealed record ProfileBuffer(string Name, long Bytes, string First, string Last);
 
 /// <summary>What was run; two profiles can be compared where these agree. Loss and optimiser are empty for inference, data are for noise.</summary>
-public sealed record ProfileSubject(string Mode, string Arch, string Stem, double Width, int ImageSize, int Rows, string Loss, string Optimizer, string Data)
+public sealed record ProfileSubject(string Mode, string Arch, string Stem, double Width, int ImageSize, int Rows, string Precision, string Loss, string Optimizer, string Data)
 {
     public static ProfileSubject Of(ProfileRequest request)
     {
         var (c, train) = (request.Config, request.Mode == ProfileMode.Train);
         static string Lower(Enum value) => value.ToString().ToLowerInvariant();
-        return new ProfileSubject(Lower(request.Mode), Lower(c.Arch), Lower(c.Stem), c.Width, c.ImageSize, train ? 2 * c.BatchSize : c.BatchSize, train ? Lower(c.Loss) : "", train ? Lower(c.Optimizer) : "", c.Data ?? "");
+        return new ProfileSubject(Lower(request.Mode), Lower(c.Arch), Lower(c.Stem), c.Width, c.ImageSize, train ? 2 * c.BatchSize : c.BatchSize, Lower(c.Precision), train ? Lower(c.Loss) : "", train ? Lower(c.Optimizer) : "", c.Data ?? "");
     }
 }
 
