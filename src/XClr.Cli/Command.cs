@@ -31,6 +31,14 @@ public abstract class Command
     protected static void RequireFolder(string option, string? file) =>
         Require(file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))), $"{option} {file}: its folder does not exist; make it first.");
 
+    /// <summary>Refuses options that mean nothing here; why: where they belong.</summary>
+    /// <exception cref="UsageException">One is given.</exception>
+    protected static void RequireUnused(string why, params IEnumerable<(string Option, bool Given)> options)
+    {
+        var given = string.Join(", ", options.Where(o => o.Given).Select(o => o.Option));
+        Require(given.Length == 0, $"{given}: {why}");
+    }
+
     /// <summary>Checks a value of the command line.</summary>
     /// <exception cref="UsageException">It is not accepted.</exception>
     protected static void Require(bool holds, string message)

@@ -26,6 +26,11 @@ public sealed class UsageTests
     [InlineData("--out nowhere/x.onnx: its folder does not exist; make it first.", "export", "--checkpoint", "c", "--out", "nowhere/x.onnx")]
     [InlineData("--out x.bin: its ending is none of .onnx, .safetensors, .npz; name --format.", "export", "--checkpoint", "c", "--out", "x.bin")]
     [InlineData("--losses '1' is not accepted; allowed: xclr|simclr|", "compare", "--data", "d", "--val-data", "v", "--losses", "xclr, 1")]
+    [InlineData("--augment, --image-size, --device: of --views, which is not given.", "inspect", "x", "--device", "nonsense", "--image-size", "-5", "--augment", "bogus")]
+    [InlineData("--device, --shader-dir: of the other targets; the loader works on the processor.", "bench", "loader", "--data", "x", "--shader-dir", "s", "--device", "0")]
+    [InlineData("--arch: of `bench step` and `bench forward`.", "bench", "conv", "--arch", "resnet18")]
+    [InlineData("--workers: of `bench loader`.", "bench", "step", "--workers", "2")]
+    [InlineData("--tau, --projector: of other losses than clip", "train", "--data", "d", "--loss", "clip", "--tau", "0.5", "--projector", "linear")]
     [InlineData("--data-format 'tar' is not accepted; allowed: auto|webdataset|", "inspect", "x", "--data-format", "tar")]
     public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args)
     {

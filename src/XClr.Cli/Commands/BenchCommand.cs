@@ -11,11 +11,14 @@ namespace XClr.Cli.Commands;
 [Verb("bench", HelpText = "Time a whole network on this device: `bench step` (training) or `bench forward` (inference), medians over the runs; or its parts: `bench gemm`, `bench conv` (every convolution of ResNet-50, three directions), `bench loss`, `bench matrix` (matrix units); or, on the processor alone, `bench loader` (reading, decoding and batches of --data).")]
 public sealed class BenchCommand : Command
 {
+    private const string DefaultArch = "resnet50", DefaultPrecision = "fp32";
+    private const int DefaultLimit = 1000;
+
     [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|gemm|conv|loss|matrix|loader; --arch is for the first two, --image-size and --rows for these, conv and loader.")]
     public string Target { get; set; } = "";
 
-    [Option("arch", Default = "resnet50", HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
-    public string Arch { get; set; } = "resnet50";
+    [Option("arch", Default = DefaultArch, HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
+    public string Arch { get; set; } = DefaultArch;
 
     [Option("image-size", Default = 64, HelpText = "Side of the images [pixels].")]
     public int ImageSize { get; set; } = 64;
@@ -29,8 +32,8 @@ public sealed class BenchCommand : Command
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]
     public string? Device { get; set; }
 
-    [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
-    public string Precision { get; set; } = "fp32";
+    [Option("precision", Default = DefaultPrecision, HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
+    public string Precision { get; set; } = DefaultPrecision;
 
     [Option("data", HelpText = "The photographs of `bench loader`, in any form that `train --data` takes [path or shards].")]
     public string? Data { get; set; }
@@ -38,8 +41,8 @@ public sealed class BenchCommand : Command
     [Option("workers", HelpText = "Decoding threads of `bench loader`; unset: one per core [threads].")]
     public int? Workers { get; set; }
 
-    [Option("limit", Default = 1000, HelpText = "Images that `bench loader` measures, held in memory [images].")]
-    public int Limit { get; set; } = 1000;
+    [Option("limit", Default = DefaultLimit, HelpText = "Images that `bench loader` measures, held in memory [images].")]
+    public int Limit { get; set; } = DefaultLimit;
 
     [Option("shader-dir", HelpText = ShaderLoop.DirectoryHelp)]
     public string? ShaderDir { get; set; }
@@ -50,6 +53,7 @@ public sealed class BenchCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
+        RequireMeant();
         if (Target.Equals("matrix", StringComparison.OrdinalIgnoreCase))
             return ShaderLoop.Run(ShaderDir, Watch, Matrix);
         var precision = Name<Precision>("--precision", Precision);
@@ -66,6 +70,17 @@ public sealed class BenchCommand : Command
         var arch = Name<Arch>("--arch", Arch);
         RequireRows(target, Rows);
         return ShaderLoop.Run(ShaderDir, Watch, shaders => Network(new BenchRequest(target, arch, ImageSize, Rows, Repeats, Device, precision, shaders)));
+    }
+
+    private void RequireMeant()
+    {
+        var target = Target.ToLowerInvariant();
+        if (target is not ("step" or "forward"))
+            RequireUnused("of `bench step` and `bench forward`.", ("--arch", Arch != DefaultArch));
+        if (target is "loader")
+            RequireUnused("of the other targets; the loader works on the processor.", ("--precision", Precision != DefaultPrecision), ("--device", Device is not null), ("--shader-dir", ShaderDir is not null), ("--watch", Watch));
+        else
+            RequireUnused("of `bench loader`.", ("--data", Data is not null), ("--workers", Workers is not null), ("--limit", Limit != DefaultLimit));
     }
 
     private int Network(BenchRequest request)

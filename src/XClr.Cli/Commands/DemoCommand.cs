@@ -3,17 +3,14 @@ using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("demo", HelpText = "Train a ResNet-50 on Fashion-MNIST in a few minutes and compare it with its untrained self; takes every option of train.")]
+[Verb("demo", HelpText = "Train a ResNet-50 on Fashion-MNIST in a few minutes and compare it with its untrained self; takes train's options, but for --recipe, --config, --plan and --build.")]
 public class DemoCommand : OptionTableCommand
 {
     /// <inheritdoc/>
     public override int Run()
     {
-        var outcome = TrainRun.Start(TrainConfig.Resolve("demo", null, Given).Validated());
-        if (Json)
-            Output.Json(outcome);
-        else
-            TrainRun.Print(outcome);
-        return TrainRun.End(outcome);
+        var config = TrainConfig.Resolve("demo", null, Given);
+        RequireUsed(config);
+        return TrainRun.Run(config, Json);
     }
 }

@@ -22,18 +22,14 @@ public class TrainCommand : OptionTableCommand
     public override int Run()
     {
         var config = TrainConfig.Resolve(Recipe, Config, Given);
+        RequireUsed(config);
         Require(Plan || !Build, "--build belongs to --plan: train --plan --build.");
         if (Plan)
         {
             PrintPlan(config);
             return ExitCode.Success;
         }
-        var outcome = TrainRun.Start(config.Validated());
-        if (Json)
-            Output.Json(outcome);
-        else
-            TrainRun.Print(outcome);
-        return TrainRun.End(outcome);
+        return TrainRun.Run(config, Json);
     }
 
     private void PrintPlan(TrainConfig config)

@@ -18,15 +18,25 @@ internal static class TrainRun
         [EvalNames.FidelityProjections] = "similarity fidelity (projections)",
     };
 
-    /// <summary>Trains, with progress on standard error; Ctrl-C and SIGTERM save and stop.</summary>
-    public static TrainOutcome Start(TrainConfig config) => ConsoleReporter.Run(reporter =>
+    /// <summary>Trains, with progress on standard error, and prints the outcome; Ctrl-C and SIGTERM save and stop.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Run(TrainConfig config, bool json)
     {
-        using var signals = new StopSignals(reporter.Warn, "the step is finished and saved");
-        return Trainer.Run(config, reporter, signals.Token);
-    });
+        config = config.Validated();
+        var outcome = ConsoleReporter.Run(reporter =>
+        {
+            using var signals = new StopSignals(reporter.Warn, "the step is finished and saved");
+            return Trainer.Run(config, reporter, signals.Token);
+        });
+        if (json)
+            Output.Json(outcome);
+        else
+            Print(outcome);
+        return End(outcome);
+    }
 
-    /// <summary>Prints what was measured, beside the evaluation before training where there was one, where things lie, and the run's warnings.</summary>
-    public static void Print(TrainOutcome outcome)
+    // What was measured, beside the evaluation before training where there was one, where things lie, and the run's warnings.
+    private static void Print(TrainOutcome outcome)
     {
         if (outcome.After is { } after)
         {
@@ -46,8 +56,8 @@ internal static class TrainRun
         ]);
     }
 
-    /// <summary>The exit code; says how to go on where the run was stopped.</summary>
-    public static int End(TrainOutcome outcome)
+    // The exit code; says how to go on where the run was stopped.
+    private static int End(TrainOutcome outcome)
     {
         if (outcome.Status == TrainStatus.Completed)
             return ExitCode.Success;
