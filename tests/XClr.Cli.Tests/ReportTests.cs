@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Xunit;
+using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -16,9 +18,10 @@ public sealed partial class ReportTests : IDisposable
     {
         var data = TinySet.Write(folder);
         CliProcess.Run(["train", .. data, "--val-data", folder.Path, .. TinySet.Network, "--steps", "3", "--log-every", "1", "--run-dir", folder.File("run")]).Expect(0);
-        CliProcess.Run("report", folder.File("run"), "--out", folder.File("report.html"), "--images", "20", "--json").Expect(0);
+        CliProcess.Run("report", folder.File("run") + "/", "--out", folder.File("report.html"), "--images", "20", "--json").Expect(0);
         var report = Page();
         var run = report.GetProperty("runs")[0];
+        Assert.Equal("run", run.GetProperty("name").GetString());
         Assert.Equal(3, run.GetProperty("metrics").EnumerateArray().Count(m => m.TryGetProperty("loss", out _)));
         Assert.Equal("xclr", run.GetProperty("config").GetProperty("loss").GetString());
         var images = run.GetProperty("images");
@@ -38,11 +41,28 @@ public sealed partial class ReportTests : IDisposable
     public void AComparisonsPageHoldsItsTableAndTheFirstSeedsRuns()
     {
         CliProcess.Run(["compare", .. TinySet.Write(folder), "--val-data", folder.Path, .. TinySet.Network, "--steps", "2", "--seeds", "1", "--losses", "xclr,simclr", "--protocol", "knn", "--out", folder.File("out")]).Expect(0);
-        CliProcess.Run("report", folder.File("out"), "--out", folder.File("report.html"), "--images", "8").Expect(0);
+        // The comparison is read where it lies, not where it was made.
+        Directory.Move(folder.File("out"), folder.File("moved"));
+        CliProcess.Run("report", folder.File("moved"), "--out", folder.File("report.html"), "--images", "8").Expect(0);
         var report = Page();
         Assert.Equal(["untrained", "X-CLR", "SimCLR"], report.GetProperty("rows").EnumerateArray().Select(r => r.GetProperty("name").GetString()));
         Assert.Equal(["seed0-simclr", "seed0-xclr"], report.GetProperty("runs").EnumerateArray().Select(r => r.GetProperty("name").GetString()).Order());
         Assert.Equal(8, report.GetProperty("runs")[1].GetProperty("images").GetProperty("images").GetArrayLength());
+    }
+
+    [SkippableFact]
+    public void TheCurvesOfALongRunAreDrawnWithAboutTwoPointsAPixel()
+    {
+        Skip.IfNot(File.Exists("/usr/bin/node"), "node is not installed");
+        const string Draw = """
+            const drawn = [], el = (name, attributes) => ({ name, attributes, append: (...x) => drawn.push(...x) });
+            const source = require('fs').readFileSync(process.argv[1], 'utf8');
+            const draw = new Function('report', 'el', source + '; return drawCurve')({ runs: [] }, el);
+            draw({ clientWidth: 600, replaceChildren() { } }, [{ name: 'run', color: 'red', points: Array.from({ length: 300000 }, (_, i) => [i, Math.sin(i)]) }]);
+            console.log(drawn.find(d => d.name === 'path').attributes.d.split('L').length);
+            """;
+        var curves = Path.Combine(Repository.Root, "src", "XClr.Cli", "Reports", "page", "curves.js");
+        Assert.InRange(int.Parse(CliProcess.Run("/usr/bin/node", ["-e", Draw, curves]).Expect(0).Output, CultureInfo.InvariantCulture), 600, 1200);
     }
 
     private JsonElement Page()

@@ -18,6 +18,9 @@ namespace XClr.Train.Comparison;
 /// <param name="Folder">Results of cells, and their runs.</param>
 public sealed record ComparisonRequest(TrainConfig Config, IReadOnlyList<LossKind> Losses, int Seeds, IReadOnlyList<double> Rates, EvalProtocol Protocol, EvalOptions Options, string Folder)
 {
+    /// <summary>The folder of the cells' runs, in <see cref="Folder"/>.</summary>
+    internal const string Runs = "runs";
+
     /// <summary>All cells, seed-major, so that the table is valid after each seed: the untrained network, then the losses.</summary>
     public IEnumerable<ComparisonCell> Cells => Enumerable.Range(0, Seeds).Select(s => Config.Seed + (ulong)s).SelectMany(seed =>
         Losses.SelectMany(loss => Rates.Count == 0 ? [new ComparisonCell(seed, loss)] : Rates.Select(rate => new ComparisonCell(seed, loss, rate))).Prepend(new ComparisonCell(seed, null)));
@@ -26,7 +29,7 @@ public sealed record ComparisonRequest(TrainConfig Config, IReadOnlyList<LossKin
     public string FileOf(ComparisonCell cell) => Path.Combine(Folder, "cells", cell.Name + ".json");
 
     /// <summary>Folder of a cell's run.</summary>
-    public string RunOf(ComparisonCell cell) => Path.Combine(Folder, "runs", cell.Name);
+    public string RunOf(ComparisonCell cell) => Path.Combine(Folder, Runs, cell.Name);
 
     /// <summary>A cell's configuration.</summary>
     public TrainConfig ConfigOf(ComparisonCell cell) =>

@@ -31,7 +31,7 @@ public sealed record RunReport(string Name, JsonElement Config, long Step, strin
         var config = TrainConfig.FromJson(state.Config, path.State!);
         config = config with { ValData = validation ?? config.ValData, Device = device };
         var made = config.ValData is null ? null : ImagesReport.Create(folder, config, images, warn, stop);
-        return new RunReport(Path.GetFileName(Path.GetFullPath(folder)), state.Config, state.Step, state.Device, state.Commit, ReadMetrics(Path.Combine(folder, "metrics.jsonl")), made,
+        return new RunReport(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), state.Config, state.Step, state.Device, state.Commit, ReadMetrics(Path.Combine(folder, "metrics.jsonl")), made,
             made is null ? "The run has no held-out images; name some by --val-data." : null);
     }
 
@@ -73,7 +73,9 @@ public sealed record PageReport(string Date, IReadOnlyList<RunReport> Runs, IRea
             var held = validation ?? (own.Count > 0 ? TrainConfig.FromJson(own[0].Config, folder).ValData : null);
             foreach (var cell in own.Where(c => c.Steps > 0 && c.Seed == own[0].Seed))
             {
-                runs.Add(RunReport.Create(TrainConfig.FromJson(cell.Config, folder).RunDir!, held, device, images, warn, stop));
+                // The folder may have been moved since.
+                var run = Path.Combine(folder, ComparisonRequest.Runs, Path.GetFileName(TrainConfig.FromJson(cell.Config, folder).RunDir!));
+                runs.Add(RunReport.Create(run, held, device, images, warn, stop));
             }
         }
         var table = cells.Count == 0 ? null : ComparisonTable.Of(cells);

@@ -15,11 +15,28 @@ function nice(v) {
   return [1, 2, 5, 10].map(f => f * power).find(f => f >= v * 0.999);
 }
 
+// The least and the greatest value; runs may have more points than a call takes arguments.
+function range(values) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const v of values) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  return [low, high];
+}
+
+// At most about this many points: of each stretch the lowest and the highest, in order.
+function thin(points, most) {
+  if (points.length <= most) return points;
+  const kept = [], stretch = Math.ceil(2 * points.length / most);
+  for (let i = 0; i < points.length; i += stretch) {
+    const part = points.slice(i, i + stretch), low = part.reduce((a, p) => p[1] < a[1] ? p : a), high = part.reduce((a, p) => p[1] > a[1] ? p : a);
+    kept.push(...low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]);
+  }
+  return kept;
+}
+
 function drawCurve(home, lines) {
   const width = Math.max(260, home.clientWidth), height = 190, left = 52, right = 8, top = 8, bottom = 26;
-  const all = lines.flatMap(l => l.points), xs = all.map(p => p[0]), ys = all.map(p => p[1]);
-  const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
-  let [y0, y1] = [Math.min(...ys), Math.max(...ys)];
+  const all = lines.flatMap(l => l.points), [x0, x1] = range(all.map(p => p[0]));
+  let [y0, y1] = range(all.map(p => p[1]));
   if (y0 > 0 && y0 < 0.6 * y1) y0 = 0;
   if (y1 === y0) [y0, y1] = [y0 - Math.abs(y0 || 1) * 0.1, y1 + Math.abs(y1 || 1) * 0.1];
   const px = x => x1 === x0 ? left + (width - left - right) / 2 : left + (width - left - right) * (x - x0) / (x1 - x0), py = y => height - bottom - (height - top - bottom) * (y - y0) / (y1 - y0);
@@ -30,7 +47,7 @@ function drawCurve(home, lines) {
   }
   svg.append(el('text', { x: left, y: height - 8 }, `step ${x0}`), el('text', { x: width - right, y: height - 8, 'text-anchor': 'end' }, `${x1}`));
   for (const line of lines) {
-    svg.append(el('path', { class: 'curve', stroke: line.color, d: line.points.map((p, i) => `${i ? 'L' : 'M'}${px(p[0]).toFixed(1)} ${py(p[1]).toFixed(1)}`).join('') }));
+    svg.append(el('path', { class: 'curve', stroke: line.color, d: thin(line.points, 2 * width).map((p, i) => `${i ? 'L' : 'M'}${px(p[0]).toFixed(1)} ${py(p[1]).toFixed(1)}`).join('') }));
     const every = Math.ceil(line.points.length / 40);
     line.points.filter((_, i) => i % every === 0 || i === line.points.length - 1).forEach(p => svg.append(el('circle', { cx: px(p[0]), cy: py(p[1]), r: line.points.length < 40 ? 3 : 5,
       fill: line.points.length < 40 ? line.color : 'transparent', 'data-tip': `${line.name}\nstep ${p[0]}: ${+p[1].toPrecision(4)}` })));
