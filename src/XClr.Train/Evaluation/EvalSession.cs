@@ -70,11 +70,6 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
 
     private CaptionSource Captions => captions ??= CaptionSource.Open(data.TextEncoder, data.TextProvider, [data.Validation, data.Bank], data.Warn);
 
-    // The training set's, among which protocols predict.
-    private IReadOnlyList<string>? ClassNames => data.TrainedClasses;
-
-    private bool IsClip => model.Spec.Head == HeadKind.Clip;
-
     // Labels of a set with classes of its own would be compared with those of another.
     private void Head()
     {
@@ -82,7 +77,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         {
             return;
         }
-        if (ClassNames is { } own && own.Count != logits.Width)
+        if (data.TrainedClasses is { } own && own.Count != logits.Width)
         {
             throw new DataException($"'{data.Validation.Name}' has {own.Count} classes, the network's classifier {logits.Width}; name the training images by --data, so that classes are matched by name, or all classes by --classes.");
         }
@@ -124,7 +119,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
     }
 
-    private int Classes(int[] labels) => Math.Max(ClassNames?.Count ?? 0, 1 + Math.Max(labels.Max(), key!.Right is null ? key.Labels.Max() : 0));
+    private int Classes(int[] labels) => Math.Max(data.TrainedClasses?.Count ?? 0, 1 + Math.Max(labels.Max(), key!.Right is null ? key.Labels.Max() : 0));
 
     private void Fidelity()
     {
@@ -144,13 +139,13 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
 
     private void ZeroShot()
     {
-        if (key is null || ClassNames is null)
+        if (key is null || data.TrainedClasses is not { } names)
         {
             unmeasured.Add("zero-shot was not measured: not all held-out images have a label with a name (--classes).");
             return;
         }
         var space = Space();
-        var classes = space.Classes(device, Captions, ClassNames, options.Templates, stop);
+        var classes = space.Classes(device, Captions, names, options.Templates, stop);
         var cosines = AffineMap.ToRows(classes).Apply(device, space.Images(device, queries, stop), stop);
         var result = new ProtocolResult("zeroshot") { Map = space.Name, Templates = options.Templates.Count, TrainingImages = space.Ridge is null ? null : bank!.Count };
         Add(EvalNames.ZeroShotTop1, result, space.LogitScale is { } scale ? Softmax(cosines, scale) : cosines, space.LogitScale is not null, Subset.All);
@@ -190,7 +185,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         {
             return space;
         }
-        if (IsClip)
+        if (model.Spec.Head == HeadKind.Clip)
         {
             return space = TextSpace.OfClip(device, model);
         }
