@@ -60,6 +60,23 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Theory]
+    [InlineData("encoder.onnx", new byte[] { 8 })]
+    [InlineData("encoder.npz", new byte[] { (byte)'P', (byte)'K' })]
+    [InlineData("encoder.safetensors", new byte[] { })]
+    public void AnExportHasTheFormThatItsEndingNames(string name, byte[] start)
+    {
+        // torchvision's ResNet-18, a sixteenth as wide.
+        var weights = Path.Combine(Repository.Root, "tests", "Golden", "data", "torch", "resnet18.pth");
+        var made = CliProcess.Run("export", "--checkpoint", weights, "--stem", "small", "--image-size", "8", "--out", folder.File(name), "--json").Expect(0).Json;
+        Assert.Equal((Path.GetExtension(name)[1..], "resnet18", 32), (made.GetProperty("format").GetString(), made.GetProperty("arch").GetString(), made.GetProperty("features").GetInt32()));
+        Assert.Equal(start, File.ReadAllBytes(folder.File(name))[..start.Length]);
+        if (start.Length > 0)
+            return;
+        using var file = SafetensorsFile.Open(folder.File(name));
+        Assert.Equal(32 * 32 * 9, file.ReadFloat32("layer4.1.conv2.weight").Length);
+    }
+
+    [Theory]
     [InlineData("--image-size 16 contradicts", "says 8", "--image-size", "16")]
     [InlineData("--arch resnet34 contradicts", "says resnet18", "--arch", "resnet34")]
     [InlineData("--mean 0.5,0.5,0.5 contradicts", "says 0.485,0.456,0.406", "--mean", "0.5,0.5,0.5")]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using XClr.Data;
 using Xunit;
 
@@ -60,5 +61,31 @@ public sealed class EvalTests : IDisposable
         string[] texts = [.. sets, "--caption-template", "a {class}"];
         Assert.Contains("4 training images are used, and the ridge map", Eval("zeroshot", [.. texts, "--limit", "4"]).Expect(3).Errors);
         Assert.Contains("100000000 images at a time", Eval("fidelity", [.. texts, "--batch-size", "100000000"]).Expect(2).Errors);
+    }
+
+    [Fact]
+    public void FilesSayWhichClassesAreRightAndHowTheyAreCalled()
+    {
+        var data = Train();
+        // Both trained classes are of the group 0; the group 1 has none, so that its image does not count.
+        foreach (var (name, i) in new[] { "00_room", "01_sea" }.Select((n, i) => (n, i)))
+            WriteImage($"groups/{name}/1.png", i);
+        var answers = folder.File("in_to_in9.json", """{ "0": 0, "1": 0 }""");
+        var grouped = Eval("knn", [.. data, "--val-data", folder.File("groups"), "--answers", answers]).Expect(0).Json;
+        Assert.Equal(1, grouped.GetProperty("results").GetProperty("knn_top1").GetDouble());
+        Assert.Equal(1, grouped.GetProperty("protocols")[0].GetProperty("classification").GetProperty("confusion").EnumerateArray().Sum(c => c.GetProperty("images").GetInt32()));
+
+        foreach (var (name, i) in new[] { "old bear", "new bear", "old tree", "new tree", "adj tree" }.Select((n, i) => (n, i)))
+            WriteImage($"states/{name}/1.png", i);
+        var templates = folder.File("templates.txt", "a {}\none {class}, drawn\n");
+        string[] states = ["--data", folder.File("states"), "--val-data", folder.File("states"), "--caption-template", "a {class}", "--templates", templates];
+        IEnumerable<string?> Classes(JsonElement protocol) => protocol.GetProperty("classification").GetProperty("perClass").EnumerateArray().Select(c => c.GetProperty("name").GetString());
+        var nouns = Eval("knn,zeroshot", [.. states, "--class-part", "noun"]).Expect(0).Json.GetProperty("protocols");
+        Assert.Equal(["bear", "tree"], Classes(nouns[0]));
+        Assert.Equal(2, nouns[1].GetProperty("templates").GetInt32());
+        // "adj" stands for no adjective.
+        var adjectives = Eval("knn", [.. states, "--class-part", "adjective"]).Expect(0).Json.GetProperty("protocols")[0];
+        Assert.Equal(["new", "old"], Classes(adjectives));
+        Assert.Equal(4, adjectives.GetProperty("trainingImages").GetInt32());
     }
 }
