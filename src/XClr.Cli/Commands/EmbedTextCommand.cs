@@ -28,6 +28,7 @@ public sealed class EmbedTextCommand : DatasetCommand
     /// <inheritdoc/>
     public override int Run()
     {
+        RequireFolder("--out", Out);
         var time = Stopwatch.StartNew();
         var (captions, left) = ReadCaptions();
         using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
