@@ -179,24 +179,13 @@ internal sealed class TrainSession : IDisposable
         {
             Resume(path, state);
         }
-        else
+        else if (TrainSetup.Initialize(Device, Graph.Model, config) is { } taken)
         {
-            Initialize();
+            reporter.Info(taken);
         }
         foreach (var change in Folder.SaveConfig(config))
         {
             reporter.Warn($"the configuration changed since the run was begun: {change}");
-        }
-    }
-
-    private void Initialize()
-    {
-        ModelInit.Fill(Device, Graph.Model, config.Seed);
-        if (config.InitWeights is { } weights)
-        {
-            using var file = BackboneWeights.Open(CheckpointPath.Resolve(weights).Model);
-            ModelFile.Load(Device, Graph.Model, Model.IsBackbone, [file]);
-            reporter.Info($"weights of {file.Path}: {file.Describe()}");
         }
     }
 

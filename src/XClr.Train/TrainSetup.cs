@@ -3,6 +3,7 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
+using XClr.Nn.Weights;
 using XClr.Text;
 
 namespace XClr.Train;
@@ -18,6 +19,20 @@ public static class TrainSetup
     /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all; shaders: edited ones, null = the program's; resumed: what a run goes on from, whose choices of kernels it keeps.</summary>
     public static GpuDevice OpenDevice(string? device, long? memoryLimit = null, ShaderFolder? shaders = null, CheckpointState? resumed = null) =>
         GpuDevice.Open(DeviceOptions(device, memoryLimit) with { Shaders = shaders, Tuning = resumed is null ? null : caps => TrainCheckpoint.Tuning(resumed, caps) });
+
+    /// <summary>The values that a training begins with: drawn, or those of --init-weights; says what was taken from there, null where nothing was.</summary>
+    /// <exception cref="SafetensorsException">The weights are another network's.</exception>
+    public static string? Initialize(GpuDevice device, Model model, TrainConfig config)
+    {
+        ModelInit.Fill(device, model, config.Seed);
+        if (config.InitWeights is not { } weights)
+        {
+            return null;
+        }
+        using var file = BackboneWeights.Open(CheckpointPath.Resolve(weights).Model);
+        ModelFile.Load(device, model, Model.IsBackbone, [file]);
+        return $"weights of {file.Path}: {file.Describe()}";
+    }
 
     /// <summary>How <see cref="OpenDevice"/> opens it.</summary>
     public static DeviceOptions DeviceOptions(string? device, long? memoryLimit) => new() { Device = device, CacheFolder = CacheFolder.Default, MemoryLimit = memoryLimit };

@@ -1,9 +1,6 @@
 using System.Diagnostics;
 using XClr.Data;
-using XClr.Gpu;
-using XClr.Nn;
 using XClr.Nn.Models;
-using XClr.Nn.Weights;
 using XClr.Train.Evaluation;
 
 namespace XClr.Train.Comparison;
@@ -98,7 +95,7 @@ public static class ComparisonRun
         using var untrained = loaded is null ? new Model(TrainSetup.Network(config, textWidth: 0, classes: 0)) : null;
         if (untrained is not null)
         {
-            Initialize(device, untrained, config);
+            TrainSetup.Initialize(device, untrained, config);
         }
         var data = new EvalData(bank, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config), new EvalLimits(null, null), reporter.Warn);
         var results = Evaluator.Measure(device, loaded?.Model ?? untrained!, loaded?.Images ?? TrainSetup.Images(config), data, request.Protocol, stop, Math.Min(64, 2 * config.BatchSize), request.Options);
@@ -107,17 +104,6 @@ public static class ComparisonRun
             reporter.Warn(lack);
         }
         return (results, $"{device.Caps.Name} ({device.Caps.DriverName} {device.Caps.DriverInfo})");
-    }
-
-    // As a training begins.
-    private static void Initialize(GpuDevice device, Model model, TrainConfig config)
-    {
-        ModelInit.Fill(device, model, config.Seed);
-        if (config.InitWeights is { } weights)
-        {
-            using var file = BackboneWeights.Open(CheckpointPath.Resolve(weights).Model);
-            ModelFile.Load(device, model, Model.IsBackbone, [file]);
-        }
     }
 
     // Passes everything on, and keeps the latest target_own_view.
