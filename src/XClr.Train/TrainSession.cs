@@ -3,7 +3,6 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Optim;
-using XClr.Nn.Weights;
 using XClr.Text;
 using XClr.Train.Evaluation;
 
