@@ -6,6 +6,8 @@ namespace XClr.Gpu;
 /// <summary>A queue with its timeline semaphore: submission n signals the value n, and waits are for a value, with a time limit. Thread-safe.</summary>
 internal sealed unsafe class GpuQueue : IDisposable
 {
+    // Waits are in pieces: the clock runs on while the process is stopped (Ctrl-Z, a machine asleep), and that costs one piece, not the limit.
+    private static readonly TimeSpan Piece = TimeSpan.FromSeconds(5);
     private readonly GpuDevice device;
     private readonly Queue queue;
     private readonly Semaphore semaphore;
@@ -90,9 +92,15 @@ internal sealed unsafe class GpuQueue : IDisposable
         }
         var handle = semaphore;
         var info = new SemaphoreWaitInfo { SType = StructureType.SemaphoreWaitInfo, SemaphoreCount = 1, PSemaphores = &handle, PValues = &value };
-        var result = device.Vk.WaitSemaphores(device.Handle, &info, (ulong)(limit.TotalSeconds * 1e9));
-        result.Check("vkWaitSemaphores");
-        return result != Result.Timeout;
+        for (var left = limit; ; left -= Piece)
+        {
+            var result = device.Vk.WaitSemaphores(device.Handle, &info, (ulong)((left < Piece ? left : Piece).TotalSeconds * 1e9));
+            result.Check("vkWaitSemaphores");
+            if (result != Result.Timeout || left <= Piece)
+            {
+                return result != Result.Timeout;
+            }
+        }
     }
 
     /// <summary>Waits for a submission.</summary>
