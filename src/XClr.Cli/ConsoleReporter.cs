@@ -54,7 +54,7 @@ internal sealed class ConsoleReporter : ITrainReporter
         CultureInfo.InvariantCulture,
         $"step {m.Step}/{m.TotalSteps}  epoch {m.Epoch:0.##}  loss {m.Loss:0.0000}{Top1(m)}{Scale(m)}  lr {m.LearningRate:G3}  {m.ImagesPerSecond:0.0} images/s  data {100 * m.DataWait:0} %  eta {OptionText.FormatDuration(m.Eta)}");
 
-    private static string Scale(StepMetrics m) => m.LossScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"  scale {(scale < 1 ? scale.ToString("G3", CultureInfo.InvariantCulture) : scale.ToString("0", CultureInfo.InvariantCulture))}{(m.SkippedSteps > 0 ? $" ({m.SkippedSteps} steps skipped)" : "")}") : "";
+    private static string Scale(StepMetrics m) => m.LossScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"  scale {scale.ToString(scale < 1 ? "G3" : "0", CultureInfo.InvariantCulture)}{(m.SkippedSteps > 0 ? $" ({m.SkippedSteps} steps skipped)" : "")}") : "";
 
     private static string Top1(StepMetrics m) => m.Top1 is { } share ? string.Create(CultureInfo.InvariantCulture, $"  top1 {share:0.000}") : "";
 

@@ -103,12 +103,12 @@ internal static unsafe class DeviceProbe
     public static (uint Family, int Bits) ComputeQueue(Vk vk, PhysicalDevice device, uint? given = null)
     {
         var families = QueueFamilies(vk, device);
-        bool Computes(int family) => family < families.Length && families[family].QueueFlags.HasFlag(QueueFlags.ComputeBit);
-        if (given is { } family && !Computes((int)Math.Min(family, int.MaxValue)))
+        static bool Computes(QueueFamilyProperties family) => family.QueueFlags.HasFlag(QueueFlags.ComputeBit);
+        if (given is { } family && (family >= families.Length || !Computes(families[family])))
         {
             throw new GpuException($"Queue family {family} of the host's device runs no compute shaders; the device has {families.Length} families.");
         }
-        var index = given is { } chosen ? (int)chosen : Array.FindIndex(families, f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit));
+        var index = given is { } chosen ? (int)chosen : Array.FindIndex(families, Computes);
         return index < 0
             ? throw new GpuException("The device has no queue that runs compute shaders.")
             : ((uint)index, (int)families[index].TimestampValidBits);

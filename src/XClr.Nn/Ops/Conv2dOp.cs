@@ -43,11 +43,12 @@ public static class Conv2dOp
         var rowsPerBlock = ConvEpilogue.RowsPerBlock(gpu.Caps);
         var partials = Conv2dKernels.IsLaneRows(gpu.Caps, y.Type, way) ? null : epilogue?.Partials;
         var imageRows = g.OH * g.OW;
-        if (partials is not null && ImagesPerRun(gpu, rowsPerBlock, imageRows, x, y) == 0)
+        var perRun = partials is null ? 0 : ImagesPerRun(gpu, rowsPerBlock, imageRows, x, y);
+        if (perRun == 0)
         {
-            partials = null; // A pass of its own computes them.
+            // Statistics, where they are wanted, take a pass of their own.
+            (partials, perRun) = (null, ImagesPerRun(gpu, 1, imageRows, x, y));
         }
-        var perRun = ImagesPerRun(gpu, partials is null ? 1 : rowsPerBlock, imageRows, x, y);
         for (var start = 0; start < g.N; start += perRun)
         {
             var count = Math.Min(perRun, g.N - start);
