@@ -1,34 +1,3 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-// Colour jitter in the drawn order and greyscale, in place; then, unless the image goes on to the blur, solarise and normalise:
-//   y = (solarise(grey(jitter(y))) - mean) / std
-// table [*], partial [N,ceil(S*S/2048)] (grey_fwd), y [N,S,S,4]. Dispatch: a group of 64 per 1024 pixels. Traffic: y twice.
-#include "grid.glsl"
-#include "augment.glsl"
-layout(local_size_x = 64) in;
-layout(std430, binding = 0) readonly buffer Table { Entry table[]; };
-layout(std430, binding = 1) readonly buffer Partial { float partial[]; };
-layout(std430, binding = 2) buffer Y { vec4 y[]; };
-layout(push_constant) uniform Params { uint first, n, size, radius; float mean_r, mean_g, mean_b, std_r, std_g, std_b; };
-
-void main() {
-  uint pixels = size * size, per_image = (pixels + 1023u) / 1024u, chunks = (pixels + 2047u) / 2048u;
-  uint image = flat_group() / per_image, chunk = flat_group() % per_image;
-  if (image >= n) return;
-  Entry e = table[first + image];
-  float mean_grey = 0.0;
-  if (e.jitter != 0u && e.contrast != 1.0) {
-    for (uint k = 0u; k < chunks; k++) mean_grey += partial[image * chunks + k];
-    mean_grey /= float(pixels);
-  }
-
-  vec3 mean = vec3(mean_r, mean_g, mean_b), std = vec3(std_r, std_g, std_b);
-  uint end = min(chunk * 1024u + 1024u, pixels);
-  for (uint p = chunk * 1024u + gl_LocalInvocationIndex; p < end; p += 64u) {
-    uint at = image * pixels + p;
-    vec3 rgb = y[at].rgb;
-    if (e.jitter != 0u) rgb = jitter_steps(e, 4u, mean_grey, rgb);
-    if (e.grey != 0u) rgb = vec3(grey_of(rgb));
-    y[at] = e.blur != 0u && radius != 0u ? vec4(rgb, 0.0) : finish(e, rgb, mean, std);
-  }
-}
+#include "colour_fwd.glsl"

@@ -57,11 +57,12 @@ void main() {
     } while (++r < rs.y);
   }
   int o = out_texel(row);
+  bool adds = ADD != 0u && adds_to(row);
   [[unroll]] for (int j = 0; j < COLUMNS4; j++) {
     if (k0 + j < column * COLUMNS4) continue;
     vec4 v = acc[j];
     if (ON_STORE) v = normalised(v, QUAD(scale, k0 + j), QUAD(shift, k0 + j));
-    if (ACCUMULATE) v += LOAD(y, o + k0 + j);
+    if (ADD != 0u) v += mix(vec4(0), LOAD(y, o + k0 + j), bvec4(adds));
     STORE(y, o + k0 + j, NORM == 4u ? rectified(v) : v);
   }
 }

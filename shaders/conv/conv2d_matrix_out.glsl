@@ -48,7 +48,7 @@ void store_octet(int at, int k, uvec4 words) {
 // What is stored of a sum in column k, on top of what was there.
 vec4 finished(vec4 v, vec4 old, int k) {
   if (ON_STORE) v = normalised(v, scale[k], shift[k]);
-  if (ACCUMULATE) v += old;
+  if (ADD != 0u) v += old;
   return NORM == 4u ? rectified(v) : v;
 }
 #endif
@@ -64,11 +64,12 @@ void store_pair(int block, int k, Pair p) {
 
 // What a lane reads for its octets of a round (one strip of a row of matrices) is on its way IN_FLIGHT rounds ahead, as registers allow.
 const uint MOST_IN_FLIGHT = WM * WN * MATRIX_M * MATRIX_N / LANES > 64 ? 2 : 4, IN_FLIGHT = WM < MOST_IN_FLIGHT ? WM : MOST_IN_FLIGHT, SLOTS = IN_FLIGHT * STRIP_ROWS;
-struct Place { int at; bool inside; };  // quad of y; what lies past the end repeats the last row and octet, and is not stored
+struct Place { int at; bool inside, adds; };  // quad of y; what lies past the end repeats the last row and octet, and is not stored
 
 Place place_of(int m0, int k, uint i, uint r) {
   int m = m0 + int(strip_row(i) + staged_row() + r * ROW_STEP), last = min(m, M - 1);
-  return Place((IN_ORDER ? last * K4 : out_texel(pixel_of(last))) + min(k, (K4 - 1) & -2), m < M && k < K4);
+  bool inside = m < M && k < K4;
+  return Place((IN_ORDER ? last * K4 : out_texel(pixel_of(last))) + min(k, (K4 - 1) & -2), inside, inside && (ADD < 2u || adds_to(pixel_of(last))));
 }
 
 // One strip of each row of matrices: the tile's octet staged_octet(x) in all of this lane's rows.
@@ -92,7 +93,7 @@ void write_columns(int m0, int k0, uint x) {
         Place p = place_of(m0, k, ahead, r);
         uint slot = ahead % IN_FLIGHT * STRIP_ROWS + r;
         // Not what another lane writes.
-        if (ACCUMULATE) old[slot] = p.inside ? READ_OCTET(y4, y8, p.at, k) : uvec4(0);
+        if (ADD != 0u) old[slot] = p.adds ? READ_OCTET(y4, y8, p.at, k) : uvec4(0);
 #ifdef NORM_SUMS
         ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
         if (MASK == 1u) ofY[slot] = READ_OCTET(normY, normY8, p.at, k);
@@ -116,7 +117,7 @@ void write_columns(int m0, int k0, uint x) {
         closedLow = closed_by(ofY[slot].x, 0u);
         closedHigh = closed_by(ofY[slot].x, 4u);
       }
-      if (ACCUMULATE) v = Octet(v.low + from_words(old[slot].xy), v.high + from_words(old[slot].zw));
+      if (ADD != 0u) v = Octet(v.low + from_words(old[slot].xy), v.high + from_words(old[slot].zw));
       uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, closedLow, normLow)), to_words(open_gradient(v.high, xHigh, closedHigh, normHigh)));
       uvec4 counted = p.inside ? words : uvec4(0);
       vec4 a = from_words(counted.xy), b = from_words(counted.zw);
@@ -124,7 +125,7 @@ void write_columns(int m0, int k0, uint x) {
       high = Pair(high.first + b, high.second + b * (xHigh - normHigh.center));
 #else
       vec4 oldLow = vec4(0), oldHigh = vec4(0);
-      if (ACCUMULATE) {
+      if (ADD != 0u) {
         oldLow = from_words(old[slot].xy);
         oldHigh = from_words(old[slot].zw);
       }

@@ -12,7 +12,7 @@ layout(constant_id = FIRST_ID) const uint MASK = 0u;           // norm_sums.glsl
 layout(constant_id = FIRST_ID) const uint NORM = 0u;
 const bool ON_LOAD = NORM == 1u || NORM == 2u, ON_STORE = NORM >= 3u;
 #endif
-layout(constant_id = FIRST_ID + 1) const bool ACCUMULATE = false;  // adds to out
+layout(constant_id = FIRST_ID + 1) const uint ADD = 0u;  // 1: adds to out; s > 1: to those of its pixels whose row and column are multiples of s, the others are written
 #ifdef NORM_SUMS
 #define NEXT_ID FIRST_ID + 2
 #define POINTERS
@@ -67,3 +67,6 @@ Pixel next_pixel(Pixel a, bool more) {
 #endif
 
 int out_texel(Pixel a) { return ((a.n * outH + a.p * outStride + outY) * outW + a.q * outStride + outX) * K4; }
+
+// Whether this pixel of out is added to, where ADD is not 0.
+bool adds_to(Pixel a) { return ADD == 1u || ((a.p * outStride + outY) % int(ADD) == 0 && (a.q * outStride + outX) % int(ADD) == 0); }

@@ -66,13 +66,14 @@ void write_out(int m0, int column, int rowGroup, int lane) {
 #endif
     for (int i = 0; i < 8; i++) {
       int o = out_texel(row) + k;
+      bool adds = ADD != 0u && adds_to(row);
       row = next_pixel(row, true);
       if (m0 + rowGroup * 8 + i >= M || k >= K4) continue;
       vec4 v = sum[i * QUADS + j];
 #ifndef NORM_SUMS
       if (ON_STORE) v = normalised(v, scale[k], shift[k]);
 #endif
-      if (ACCUMULATE) v += LOAD(y, o);
+      if (adds) v += LOAD(y, o);
 #ifdef NORM_SUMS
       vec4 x = ACTIVATION(normX, o);
       bvec4 closed = bvec4(false);

@@ -59,9 +59,9 @@ void main() {
     r += int(s == last.x);
     s = mix(s, first.x, s == last.x);
   }
-  // Rows past the last one are copies of it and store the same values again; ADD comes before all stores.
+  // Rows past the last one are copies of it and store the same values again; SUM_UP comes before all stores.
   row = pixel_of(m0);
-#define TARGET(i) at[i] = out_texel(row); row = next_pixel(row, m0 + i < M - 1);
+#define TARGET(i) at[i] = out_texel(row); inside[i] = ADD == 1u || (ADD > 1u && adds_to(row)); row = next_pixel(row, m0 + i < M - 1);
   EACH_ROW(TARGET)
   int n = min(ROWS, M - m0);
   for (int j = 0; j < COLUMNS; j++) {
@@ -71,9 +71,9 @@ void main() {
 #define NORMALISE(i) acc[i][j] = normalised(acc[i][j], scale, shift);
       EACH_ROW(NORMALISE)
     }
-    if (ACCUMULATE) {
-#define ADD(i) acc[i][j] += LOAD(y, at[i] + k[j]);
-      EACH_ROW(ADD)
+    if (ADD != 0u) {
+#define SUM_UP(i) acc[i][j] += mix(vec4(0), LOAD(y, at[i] + k[j]), bvec4(inside[i]));
+      EACH_ROW(SUM_UP)
     }
 #define PUT(i) acc[i][j] = STORED(mix(acc[i][j], rectified(acc[i][j]), bvec4(NORM == 4u))); STORE(y, at[i] + k[j], acc[i][j]);
     EACH_ROW(PUT)

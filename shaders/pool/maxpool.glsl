@@ -4,8 +4,7 @@ layout(constant_id = 1) const uint W = 2;
 layout(constant_id = 2) const uint quads = 1;
 layout(constant_id = 3) const uint P = 1;
 layout(constant_id = 4) const uint Q = 1;
-layout(constant_id = 5) const uint R = 2;
-layout(constant_id = 6) const uint S = 2;
-layout(constant_id = 7) const uint stride = 1;
-layout(constant_id = 8) const uint pad = 0;
-layout(push_constant) uniform Params { uint N; };
+layout(constant_id = 5) const uint S = 2;
+layout(constant_id = 6) const uint stride = 1;
+layout(constant_id = 7) const uint pad = 0;
+layout(constant_id = 9) const uint R = 2;  // behind what differs, because maxpool_bwd_reduce does without

@@ -1,5 +1,5 @@
 // y[n,p,q,c] = max of x[n,h,w,c] over the window of R x S at (p stride - pad, q stride - pad); positions outside the image do not count.
-// PROLOGUE: 1, x * scale[c] + shift[c] is what counts; 2, the same behind a ReLU. scale, shift: [4*quads].
+// PROLOGUE: 1, x * scale[c] + shift[c] is what counts; 2, the same behind a ReLU, which need not be in the loop: where it closes the whole window, no gradient comes back. scale, shift: [4*quads].
 // Ties go to the first in row-major order, NaN wins, as in torch. x: [N,H,W,4*quads], y: [N,P,Q,4*quads];
 // argmax: [N,P,Q,quads], four bytes a quad: r S + s of the maximum of each channel (R S <= 256).
 // Dispatch: one lane per quad of y. Traffic: reads x R S / stride^2 times (from caches), writes y and a quarter of it.
@@ -7,8 +7,9 @@
 #include "quad.glsl"
 #include "maxpool.glsl"
 #include "normalise.glsl"
-layout(constant_id = 9) const uint PROLOGUE = 0;
+layout(constant_id = 8) const uint PROLOGUE = 0;
 layout(local_size_x = LANES) in;
+layout(push_constant) uniform Params { uint N; };
 READ_ACTIVATIONS(0, X, x);
 READ_QUADS(1, Scale, scale);
 READ_QUADS(2, Shift, shift);
@@ -33,12 +34,11 @@ void main() {
       if (top + r >= H || left + s >= W) continue;
       vec4 v = ACTIVATION(x, ((n * H + top + r) * W + left + s) * quads + quad);
       if (PROLOGUE != 0) v = normalised(v, gain, offset);
-      if (PROLOGUE == 2) v = rectified(v);
       bvec4 better = mix(greaterThan(v, best), bvec4(true), isnan(v));
       best = mix(best, v, better);
       at = mix(at, uvec4(r * S + s), better);
     }
   }
-  STORE(y, i, best);
+  STORE(y, i, PROLOGUE == 2 ? rectified(best) : best);
   argmax[i] = at.x | at.y << 8 | at.z << 16 | at.w << 24;
 }

@@ -138,10 +138,10 @@ public static class ConvTuner
     {
         if (work.Norm is { } mask)
         {
-            var op = new ConvNormCase(work.Geometry, mask, work.Accumulate).ToOpCase();
+            var op = new ConvNormCase(work.Geometry, mask, work.AddEvery).ToOpCase();
             return op.In(work.Storage, "dy", "w", "norm_x", "norm_y", "dx", "dnorm");
         }
-        return new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.Accumulate, work.OnStore).ToOpCase(caps).In(work.Storage, "x", "w", "y", "dx", "dy");
+        return new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.AddEvery, work.OnStore).ToOpCase(caps).In(work.Storage, "x", "w", "y", "dx", "dy");
     }
 
     private static IEnumerable<Dispatch> Convolutions(IEnumerable<Dispatch> dispatches) => dispatches.Where(d => d.Kernel.Name.StartsWith("conv/", StringComparison.Ordinal));

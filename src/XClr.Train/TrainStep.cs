@@ -18,12 +18,12 @@ public static class TrainStep
     {
         Tensor Views(Tensor table)
         {
-            var views = gpu.NewTensor("views", new Shape(table.Shape[0], images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
+            var views = gpu.NewTensor("views", new Shape(table.Shape[0], images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), type: storage);
             using (gpu.Phase(StepPhase.Augment))
             {
                 AugmentOp.Forward(gpu, sources.Bytes, table, views, images);
             }
-            return CastOp.To(gpu, views, storage);
+            return views;
         }
         if (micro is not null)
         {

@@ -10,16 +10,23 @@ namespace XClr.Bench.Cases;
 /// <param name="Prologue">x passes through scale and shift as it is loaded.</param>
 /// <param name="Relu">ReLU follows scale and shift.</param>
 /// <param name="Epilogue">Statistics of y are written.</param>
-/// <param name="Accumulate">The result is added to what is there.</param>
+/// <param name="AddEvery">1: the result is added to what is there; s > 1, of a data gradient: only at pixels whose row and column are multiples of s.</param>
 /// <param name="OnStore">Scale and shift (and ReLU) are applied to the sums, not to x.</param>
-public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prologue = false, bool Relu = false, bool Epilogue = false, bool Accumulate = false, bool OnStore = false)
+public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prologue = false, bool Relu = false, bool Epilogue = false, int AddEvery = 0, bool OnStore = false)
 {
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 relu".</summary>
     public string Name => string.Join(' ', new[]
     {
         $"{Pass.OpName()} {Geometry}",
-        Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", Accumulate ? "acc" : "",
+        Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", AddEvery switch { 0 => "", 1 => "acc", _ => $"acc every {AddEvery}" },
     }.Where(s => s.Length > 0));
+
+    /// <summary>Whether value <paramref name="index"/> of dx is added to what is there, for a data gradient of so many images and pixels with so many channels.</summary>
+    public static bool IsAddedTo(ConvGeometry g, int addEvery, int index)
+    {
+        var pixel = index / g.C;
+        return addEvery > 0 && pixel / g.W % g.H % addEvery == 0 && pixel % g.W % addEvery == 0;
+    }
 
     /// <summary>The case for a device (the shape of the statistics depends on its kernels).</summary>
     public OpCase ToOpCase(DeviceCaps caps)
@@ -33,11 +40,11 @@ public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prolo
         {
             case ConvPass.Forward:
                 OpTensor y = new("y", g.Y), partials = new("partials", ConvEpilogue.PartialsShape(caps, g));
-                return new OpCase(Name, [x, w, .. slots, .. Accumulate ? [y] : (OpTensor[])[]], [y, .. Epilogue ? [partials] : (OpTensor[])[]], (gpu, t) =>
-                    Conv2dOp.Forward(gpu, t["x"], t["w"], t["y"], g, Slot(t), Epilogue ? new(t["partials"]) : null, Accumulate, OnStore ? new(t["scale"], t["shift"], Relu) : null));
+                return new OpCase(Name, [x, w, .. slots, .. AddEvery > 0 ? [y] : (OpTensor[])[]], [y, .. Epilogue ? [partials] : (OpTensor[])[]], (gpu, t) =>
+                    Conv2dOp.Forward(gpu, t["x"], t["w"], t["y"], g, Slot(t), Epilogue ? new(t["partials"]) : null, AddEvery > 0, OnStore ? new(t["scale"], t["shift"], Relu) : null));
             case ConvPass.BackwardData:
                 OpTensor dx = new("dx", g.X);
-                return new OpCase(Name, [dy, w, .. Accumulate ? [dx] : (OpTensor[])[]], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, Accumulate));
+                return new OpCase(Name, [dy, w, .. AddEvery > 0 ? [dx] : (OpTensor[])[]], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, AddEvery));
             default:
                 return new OpCase(Name, [x, dy, .. slots], [new("dw", g.Weights)], (gpu, t) => Conv2dOp.BackwardWeight(gpu, t["x"], t["dy"], t["dw"], g, Slot(t)));
         }
@@ -69,10 +76,16 @@ public static class Conv2dCases
         new(ConvPass.Forward, Geometries[2], Prologue: true, Epilogue: true),
         new(ConvPass.Forward, Geometries[7], Prologue: true, Relu: true, Epilogue: true),
         new(ConvPass.Forward, Geometries[4], Epilogue: true),
-        new(ConvPass.Forward, Geometries[0], Accumulate: true),
-        .. Geometries.Select((g, i) => new Conv2dCase(ConvPass.Forward, g, OnStore: true, Relu: i % 2 == 0, Accumulate: i % 3 == 0)),
-        new(ConvPass.BackwardData, Geometries[0], Accumulate: true),
-        new(ConvPass.BackwardData, Geometries[5], Accumulate: true),
+        new(ConvPass.Forward, Geometries[0], AddEvery: 1),
+        .. Geometries.Select((g, i) => new Conv2dCase(ConvPass.Forward, g, OnStore: true, Relu: i % 2 == 0, AddEvery: i % 3 == 0 ? 1 : 0)),
+        new(ConvPass.BackwardData, Geometries[0], AddEvery: 1),
+        new(ConvPass.BackwardData, Geometries[5], AddEvery: 1),
+        // The stride a multiple of it, a part of it, neither.
+        new(ConvPass.BackwardData, Geometries[0], AddEvery: 2),
+        new(ConvPass.BackwardData, Geometries[5], AddEvery: 2),
+        new(ConvPass.BackwardData, Geometries[2], AddEvery: 2),
+        new(ConvPass.BackwardData, Geometries[7], AddEvery: 3),
+        new(ConvPass.BackwardData, Geometries[0], AddEvery: 3),
         new(ConvPass.BackwardWeight, Geometries[0], Prologue: true, Relu: true),
         new(ConvPass.BackwardWeight, Geometries[6], Prologue: true),
         // Larger than one binding at the portable floor (1 MiB): runs of images, parts of the weight gradient added across runs.

@@ -8,9 +8,9 @@ namespace XClr.Bench.Cases;
 /// A data gradient that goes on through the batch normalisation below it: dy, w (and what is there in dx to add to) -> dnorm, the gradient of that one's input norm_x [N,H,W,C], dgamma and dbeta.
 /// Mask: where the ReLU between them finds its sign; norm_y is its output where that is FromOutput, signs that one's where it is FromSigns.
 /// </summary>
-public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, bool Accumulate = false)
+public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddEvery = 0)
 {
-    public string Name => $"conv2d_bwd_data_norm {Geometry} {Mask}{(Accumulate ? " acc" : "")}";
+    public string Name => $"conv2d_bwd_data_norm {Geometry} {Mask}{(AddEvery > 0 ? $" acc every {AddEvery}" : "")}";
 
     public OpCase ToOpCase()
     {
@@ -39,7 +39,7 @@ public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, bool Acc
         {
             BatchNormOp.ScaleShift(gpu, state, norm.Mean, norm.InvStd, onLoad.Scale, onLoad.Shift);
         }
-        if (Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], Geometry, Accumulate, norm) is { } sums)
+        if (Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], Geometry, AddEvery, norm) is { } sums)
         {
             BatchNormOp.BackwardFromSums(gpu, t["dx"], norm, sums, t["dnorm"], t["dgamma"], t["dbeta"]);
             return;
@@ -53,18 +53,23 @@ public static class ConvNormCases
 {
     public static IReadOnlyList<ConvNormCase> All { get; } =
     [
-        .. Conv2dCases.Geometries.Where(g => g.N * g.H * g.W > 1).Select((g, i) => new ConvNormCase(g, (ReluMask)(i % 4), Accumulate: i % 3 == 0)),
+        .. Conv2dCases.Geometries.Where(g => g.N * g.H * g.W > 1).Select((g, i) => new ConvNormCase(g, (ReluMask)(i % 4), AddEvery: i % 3 == 0 ? 1 : 0)),
         // Several tiles of columns; pixels that no tap reaches, added to; larger than one binding at the portable floor (1 MiB).
-        new(new(2, 15, 11, 196, 24, 1, 1, 1, 0), ReluMask.FromOutput, Accumulate: true),
-        new(new(2, 9, 8, 16, 8, 1, 1, 2, 0), ReluMask.FromOutput, Accumulate: true),
+        new(new(2, 15, 11, 196, 24, 1, 1, 1, 0), ReluMask.FromOutput, AddEvery: 1),
+        new(new(2, 9, 8, 16, 8, 1, 1, 2, 0), ReluMask.FromOutput, AddEvery: 1),
         new(new(8, 64, 48, 16, 4, 3, 3, 2, 1), ReluMask.OnLoad),
+        // Added to at some pixels only: under each stride, and where the stride is no multiple of theirs.
+        new(new(2, 15, 11, 196, 24, 1, 1, 1, 0), ReluMask.FromOutput, AddEvery: 2),
+        new(new(2, 9, 8, 16, 8, 1, 1, 2, 0), ReluMask.OnLoad, AddEvery: 2),
+        new(new(2, 9, 7, 8, 20, 3, 3, 2, 1), ReluMask.Recomputed, AddEvery: 3),
     ];
 
     /// <summary>From one bit per value, which CPU drivers do not do: tiles with columns left over, pixels that no tap reaches, more than one binding at the portable floor (1 MiB).</summary>
     public static IReadOnlyList<ConvNormCase> WithSigns { get; } =
     [
-        new(new(2, 15, 11, 224, 24, 1, 1, 1, 0), ReluMask.FromSigns, Accumulate: true),
-        new(new(2, 9, 8, 32, 8, 1, 1, 2, 0), ReluMask.FromSigns, Accumulate: true),
+        new(new(2, 15, 11, 224, 24, 1, 1, 1, 0), ReluMask.FromSigns, AddEvery: 1),
+        new(new(2, 9, 8, 32, 8, 1, 1, 2, 0), ReluMask.FromSigns, AddEvery: 1),
+        new(new(2, 15, 11, 224, 64, 1, 1, 1, 0), ReluMask.FromSigns, AddEvery: 2),
         new(new(3, 9, 7, 64, 20, 3, 3, 1, 1), ReluMask.FromSigns),
         new(new(4, 64, 40, 32, 20, 1, 1, 1, 0), ReluMask.FromSigns),
     ];

@@ -14,8 +14,11 @@ public enum Mode
 /// <summary>What a layer hands on: [N,H,W,C], and the normalisation that whoever loads it must apply (null: it is finished).</summary>
 internal readonly record struct LayerOutput(Tensor Values, NormOnLoad? OnLoad = null);
 
-/// <summary>The gradient of a layer's output [N,P,Q,K]. With Sums it is masked by the layer's ReLU already, and they are its batch norm's (<see cref="Conv2dOp.BackwardData"/>).</summary>
-internal readonly record struct LayerGradient(Tensor Values, Tensor? Sums = null);
+/// <summary>
+/// The gradient of a layer's output [N,P,Q,K]. With Sums it is masked by the layer's ReLU already, and they are its batch norm's (<see cref="Conv2dOp.BackwardData"/>). With Every above 1 only the pixels whose row and
+/// column are multiples of it are there; at the others it is zero, which is not written.
+/// </summary>
+internal readonly record struct LayerGradient(Tensor Values, Tensor? Sums = null, int Every = 1);
 
 /// <summary>
 /// Convolution without bias, batch norm, and optionally a residual add and ReLU behind it. Forward in training keeps what backward needs:
@@ -33,6 +36,8 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     private Tensor Weight => working.Weight($"{spec.Conv}.weight");
 
     private BatchNormState Norm => working.Norm(spec.Norm);
+
+    private (Tensor Gamma, Tensor Beta) NormGradients => (working.Parameters.Gradient($"{spec.Norm}.weight"), working.Parameters.Gradient($"{spec.Norm}.bias"));
 
     private NormPass Pass => new(convolved!, Norm, mean!, invStd!, mask, y, mask == ReluMask.OnLoad ? onLoad : null);
 
@@ -96,13 +101,23 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
         using var layer = gpu.Layer(spec.Conv);
         var (values, norm) = (dy.Values, Pass);
         var dx = residual ? gpu.NewTensor("dconv", values.Shape, type: values.Type) : values;
-        var (dgamma, dbeta) = (working.Parameters.Gradient($"{spec.Norm}.weight"), working.Parameters.Gradient($"{spec.Norm}.bias"));
+        var (dgamma, dbeta) = NormGradients;
         if (dy.Sums is { } sums)
         {
             BatchNormOp.BackwardFromSums(gpu, values, norm, sums, dx, dgamma, dbeta, working.AddsGradients);
             return dx;
         }
         BatchNormOp.Backward(gpu, values, norm.X, norm.State, norm.Mean, norm.InvStd, dx, norm.Mask, norm.Y, dgamma, dbeta, working.AddsGradients, dresidual: residual ? values : null, onLoad: norm.OnLoad);
+        return dx;
+    }
+
+    /// <summary>As <see cref="BackwardNorm"/> for a layer that was left to a max pool to normalise. dy: the pooled image's gradient.</summary>
+    public Tensor BackwardPooledNorm(Recorder gpu, Tensor dy, Tensor argmax, PoolWindow window)
+    {
+        using var layer = gpu.Layer(spec.Conv);
+        var dx = gpu.NewTensor("dconv", convolved!.Shape, type: convolved.Type);
+        var (dgamma, dbeta) = NormGradients;
+        MaxPoolOp.Backward(gpu, dy, argmax, window, Pass, dx, dgamma, dbeta, working.AddsGradients);
         return dx;
     }
 
@@ -115,12 +130,15 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
 
     /// <summary>
     /// <see cref="BackwardWeight"/> and the input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned. It is the last of the gradient of
-    /// <paramref name="below"/>'s output, where that is given.
+    /// <paramref name="below"/>'s output, where that is given. With <paramref name="sparse"/> what a strided 1x1 convolution does not read is left out (<see cref="LayerGradient.Every"/>).
     /// </summary>
-    public LayerGradient Backward(Recorder gpu, Tensor dconv, Tensor? sum = null, ConvBnLayer? below = null)
+    public LayerGradient Backward(Recorder gpu, Tensor dconv, LayerGradient? sum = null, ConvBnLayer? below = null, bool sparse = false)
     {
         using var layer = gpu.Layer(spec.Conv);
-        var dx = sum ?? gpu.NewTensor("dx", input.Values.Shape, type: input.Values.Type);
-        return new(dx, Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, accumulateData: sum is not null, working.AddsGradients, below?.PassAbove));
+        var dx = sum?.Values ?? gpu.NewTensor("dx", input.Values.Shape, type: input.Values.Type);
+        var every = sparse && geometry is { R: 1, S: 1, Pad: 0 } ? geometry.Stride : 1;
+        var sums = Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, addEvery: sum?.Every ?? 0, working.AddsGradients, below?.PassAbove,
+            leaveUnreached: every > 1);
+        return new(dx, sums, every);
     }
 }

@@ -32,9 +32,9 @@ internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
         {
             gradient = main[i - 1].BackwardNorm(gpu, main[i].Backward(gpu, gradient, below: main[i - 1]));
         }
-        return main[0].Backward(gpu, gradient, sum: IdentityGradient(gpu, dy.Values), below);
+        return main[0].Backward(gpu, gradient, sum: IdentityGradient(gpu, new(dy.Values)), below);
     }
 
-    private Tensor IdentityGradient(Recorder gpu, Tensor didentity) =>
-        downsample is null ? didentity : downsample.Backward(gpu, downsample.BackwardNorm(gpu, new(didentity))).Values;
+    private LayerGradient IdentityGradient(Recorder gpu, LayerGradient didentity) =>
+        downsample is null ? didentity : downsample.Backward(gpu, downsample.BackwardNorm(gpu, didentity), sparse: true);
 }

@@ -31,7 +31,7 @@ public sealed class Model : IDisposable
     private readonly ResidualBlock[] blocks;
     private readonly Projector? projector;
     private readonly Classifier? classifier;
-    private Tensor? stemOutput, lastMap, features, projected, projections, norms, argmax, text, mappedText, textProjections, textNorms;
+    private Tensor? lastMap, features, projected, projections, norms, argmax, text, mappedText, textProjections, textNorms;
 
     public Model(ModelSpec spec)
     {
@@ -133,13 +133,7 @@ public sealed class Model : IDisposable
         {
             gradient = blocks[i].Backward(gpu, gradient, below: i > 0 ? blocks[i - 1].Last : Blueprint.MaxPool ? null : stem);
         }
-        if (Blueprint.MaxPool)
-        {
-            var dstem = gpu.NewTensor("dstem", stemOutput!.Shape, type: stemOutput.Type);
-            MaxPoolOp.Backward(gpu, gradient.Values, argmax!, PoolWindow, dstem);
-            gradient = new LayerGradient(dstem);
-        }
-        stem.BackwardWeight(gpu, stem.BackwardNorm(gpu, gradient));
+        stem.BackwardWeight(gpu, Blueprint.MaxPool ? stem.BackwardPooledNorm(gpu, gradient.Values, argmax!, PoolWindow) : stem.BackwardNorm(gpu, gradient));
     }
 
     /// <summary>Records what follows the optimiser's step: the training pass's running statistics become the model's where the update was made, and CLIP's logit scale stays in [0, ln 100].</summary>
@@ -158,8 +152,7 @@ public sealed class Model : IDisposable
     private void Backbone(Recorder gpu, Tensor images, Mode mode)
     {
         var stemmed = stem.Forward(gpu, new LayerOutput(images), mode, relu: true, defer: Blueprint.MaxPool);
-        stemOutput = stemmed.Values;
-        var pooled = Blueprint.MaxPool ? Pool(gpu, stemmed, mode) : stemOutput;
+        var pooled = Blueprint.MaxPool ? Pool(gpu, stemmed, mode) : stemmed.Values;
         lastMap = blocks.Aggregate(pooled, (x, block) => block.Forward(gpu, x, mode));
         GlobalAvgPoolOp.Forward(gpu, lastMap, features!);
     }

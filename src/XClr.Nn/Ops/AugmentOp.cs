@@ -21,8 +21,8 @@ public static class AugmentOp
 
     private static readonly Kernel<ImageParams> Resize = new("augment/resize_fwd", reads: 2, writes: 1);
     private static readonly Kernel<ImageParams> Grey = new("augment/grey_fwd", reads: 2, writes: 1);
-    private static readonly Kernel<ColourParams> Colour = new("augment/colour_fwd", reads: 2, writes: 1);
-    private static readonly Kernel<BlurParams> Blur = new("augment/blur_fwd", reads: 2, writes: 1);
+    private static readonly KernelVariants<ColourParams> Colour = new("augment/colour_fwd", reads: 2, writes: 2, texels: 0, hasWord: false);
+    private static readonly KernelVariants<BlurParams> Blur = new("augment/blur_fwd", reads: 2, writes: 1, texels: 0, hasWord: false);
 
     /// <summary>
     /// Makes the views. The rows of the table must have passed <see cref="AugmentEntry.Require(long, AugmentSpec)"/>: shaders do not check.
@@ -30,7 +30,7 @@ public static class AugmentOp
     /// <param name="gpu">Records the dispatches.</param>
     /// <param name="ring">Bytes of the source images, as UInt32 words [*]; must fit in one binding.</param>
     /// <param name="table">UInt32 [V, <see cref="AugmentEntry.Words"/>]: one row per view.</param>
-    /// <param name="y">Views, normalised, [V,S,S,4]; the fourth channel is zero.</param>
+    /// <param name="y">Views, normalised, [V,S,S,4], fp32, fp16 or bf16; the fourth channel is zero.</param>
     /// <param name="spec">Size, filter, normalisation.</param>
     public static void Forward(Recorder gpu, Tensor ring, Tensor table, Tensor y, AugmentSpec spec)
     {
@@ -39,13 +39,15 @@ public static class AugmentOp
         Shape.Require([views, spec.Validated().Size, spec.Size, 4], y);
         RequireOneBinding(gpu, ring, "give the ring fewer or smaller slots");
         RequireOneBinding(gpu, table, "use a smaller batch");
-        foreach (var (start, count) in gpu.RowRuns(y))
+        // In fp32, whatever the views are stored as.
+        var x = gpu.NewTensor("resized", y.Shape, MemoryCategory.Workspace);
+        foreach (var (start, count) in gpu.RowRuns(x, y))
         {
-            ForwardRun(gpu, ring, table, y.Rows(start, count), spec, (uint)start);
+            ForwardRun(gpu, ring, table, x.Rows(start, count), y.Rows(start, count), spec, (uint)start);
         }
     }
 
-    private static void ForwardRun(Recorder gpu, Tensor ring, Tensor table, Tensor y, AugmentSpec spec, uint first)
+    private static void ForwardRun(Recorder gpu, Tensor ring, Tensor table, Tensor x, Tensor y, AugmentSpec spec, uint first)
     {
         var (n, s, pixels) = (y.Shape[0], spec.Size, (long)spec.Size * spec.Size);
         var detail = $"{n}x{s}x{s}";
@@ -55,19 +57,19 @@ public static class AugmentOp
         var taps = spec.Filter == ResizeFilter.Bicubic ? 4 : 2;
         var resize = Resize.With(spec.Filter == ResizeFilter.Bicubic ? 1u : 0u);
         var groups = n * OpMath.CeilDiv(OpMath.CeilDiv(s, StripRows) * s, Lanes);
-        gpu.Dispatch(resize, groups, image, reads: [ring, table], writes: [y],
-            new DispatchCost(ResizeFlops(n * pixels, taps), y.Bytes + 3 * n * pixels), detail);
+        gpu.Dispatch(resize, groups, image, reads: [ring, table], writes: [x], new DispatchCost(ResizeFlops(n * pixels, taps), x.Bytes + 3 * n * pixels), detail);
 
         var chunks = OpMath.CeilDiv(pixels, GreyChunk);
         var grey = gpu.NewTensor("grey_sums", new Shape(n, (int)chunks), MemoryCategory.Workspace);
-        gpu.Dispatch(Grey, n * chunks, image, reads: [table, y], writes: [grey], new DispatchCost(30.0 * n * pixels), detail);
-        gpu.Dispatch(Colour, n * OpMath.CeilDiv(pixels, ColourChunk), colour, reads: [table, grey], writes: [y], new DispatchCost(60.0 * n * pixels, 2 * y.Bytes), detail);
+        gpu.Dispatch(Grey, n * chunks, image, reads: [table, x], writes: [grey], new DispatchCost(30.0 * n * pixels), detail);
+        var storage = RowWork.Storage(y);
+        gpu.Dispatch(Colour.Portable(storage), n * OpMath.CeilDiv(pixels, ColourChunk), colour, reads: [table, grey], writes: [x, y], new DispatchCost(60.0 * n * pixels, x.Bytes + y.Bytes), detail);
         if (spec.BlurRadius > 0)
         {
-            var cost = new DispatchCost(6.0 * (StripRows + 2 * spec.BlurRadius) * n * pixels, 2 * y.Bytes);
+            var flops = 6.0 * (StripRows + 2 * spec.BlurRadius) * n * pixels;
             var blurred = gpu.NewTensor("blurred_columns", y.Shape, MemoryCategory.Workspace);
-            gpu.Dispatch(Blur, groups, new BlurParams(colour, Last: 0), reads: [table, y], writes: [blurred], cost, detail);
-            gpu.Dispatch(Blur, groups, new BlurParams(colour, Last: 1), reads: [table, blurred], writes: [y], cost, detail);
+            gpu.Dispatch(Blur.Portable(DType.Float32), groups, new BlurParams(colour, Last: 0), reads: [table, x], writes: [blurred], new DispatchCost(flops, 2 * x.Bytes), detail);
+            gpu.Dispatch(Blur.Portable(storage), groups, new BlurParams(colour, Last: 1), reads: [table, blurred], writes: [y], new DispatchCost(flops, x.Bytes + y.Bytes), detail);
         }
     }
 

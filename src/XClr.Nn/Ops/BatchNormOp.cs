@@ -220,7 +220,8 @@ public static class BatchNormOp
         return partials;
     }
 
-    private static Tensor SumBlocks(Recorder gpu, Tensor partials, Tensor? dgamma, Tensor? dbeta, bool accumulate)
+    /// <summary>Sums over all blocks of partials [blocks,2,C]: [2,C], whose rows are the gradients of beta and gamma, written to them too or added (null: not wanted).</summary>
+    internal static Tensor SumBlocks(Recorder gpu, Tensor partials, Tensor? dgamma, Tensor? dbeta, bool accumulate)
     {
         var (blocks, c) = (partials.Shape[0], partials.Shape[2]);
         var sums = gpu.NewTensor("sums", new Shape(2, c), MemoryCategory.Workspace);

@@ -43,22 +43,22 @@ internal static class Conv2dKernels
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null; way: the measured one, null where the cost model chooses.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
-        Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate, way, detail);
+        Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate ? 1 : 0, way, detail);
 
-    /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them.</summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, bool accumulate, ConvWay? way, string detail) =>
-        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, null, null, accumulate, way, detail);
+    /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them; addEvery as ADD of shaders/conv/conv2d_params.glsl.</summary>
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, int addEvery, ConvWay? way, string detail) =>
+        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, null, null, addEvery, way, detail);
 
     /// <summary>The same for a dx that is the gradient of a batch normalisation's output: masked by that one's ReLU, with its backward pass's sums in partials from block p.FirstBlock on. Not for CPU drivers.</summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, bool accumulate, ConvWay? way, string detail)
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, int addEvery, ConvWay? way, string detail)
     {
-        uint[] slots = [(uint)norm.Mask, accumulate ? 1u : 0u];
+        uint[] slots = [(uint)norm.Mask, (uint)addEvery];
         var y = norm.Mask is ReluMask.FromOutput or ReluMask.FromSigns ? norm.Y! : norm.X;
         var storage = RowWork.Storage(dy, taps, dx, norm.X, norm.Mask == ReluMask.FromSigns ? norm.X : y);
         var (kernel, rows, columns) = ChooseRows(gpu.Caps, BwdDataNorm, storage, p, slots, way);
         var size = Tensor.SizeOf(storage);
         var ofMask = norm.Mask switch { ReluMask.FromOutput => size * p.M * p.K4 * 4, ReluMask.FromSigns => p.M * p.K4 / 2, _ => 0 };
-        var bytes = RowBytes(p, size, accumulate) + size * p.M * p.K4 * 4 + ofMask + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
+        var bytes = RowBytes(p, size, addEvery) + size * p.M * p.K4 * 4 + ofMask + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
         gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, norm.X, y, norm.Gamma, norm.Beta, norm.Mean, norm.InvStd], writes: [dx, partials],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);
     }
@@ -75,25 +75,25 @@ internal static class Conv2dKernels
     /// <summary>Columns of a tile with one row per lane: columns that are fewer than a tile are one smaller tile.</summary>
     public static int LaneTile(int columns) => Math.Min(LaneColumns, columns);
 
-    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail)
+    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, int addEvery, ConvWay? way, string detail)
     {
-        uint[] slots = [ChannelNorm.KindOf(norm), accumulate ? 1u : 0u, partials is null ? 0u : 1u];
+        uint[] slots = [ChannelNorm.KindOf(norm), (uint)addEvery, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
         var (kernel, rows, columns) = IsLaneRows(gpu.Caps, storage, way) ? LaneRow(laneRow, 4 * p.K4, [.. slots[..2], p.C4 % LaneDepth == 0 ? (uint)LaneDepth : 1u]) : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
         var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
         gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), norm?.Scale ?? RowWork.Unused(w), norm?.Shift ?? RowWork.Unused(w)], writes: writes[..kernel.Writes],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), accumulate) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), addEvery) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
     }
 
     private static (Kernel<RowParams> Kernel, int Rows, int Columns) ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
         ? Of(measured, variants, storage, slots, MatrixShape(p))
         : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, split: false, [.. slots, MatrixShape(p)]) ?? Choose(caps, storage, p.M, 4 * p.K4, variants, slots);
 
-    // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result.
-    private static long RowBytes(in RowParams p, int size, bool accumulate) =>
-        size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 * 4 + 16L * p.R * p.S * p.C4 * p.K4 + (accumulate ? 2 : 1) * p.M * p.K4 * 4);
+    // What one pass reads and writes, whatever caches serve again: the pixels that taps reach, the taps, the result, and what it is added to.
+    private static long RowBytes(in RowParams p, int size, int addEvery) =>
+        size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 * 4 + 16L * p.R * p.S * p.C4 * p.K4 + (p.M + (addEvery == 0 ? 0 : p.N * CeilDiv(p.P, addEvery) * CeilDiv(p.Q, addEvery))) * p.K4 * 4);
 
     private static long Pixels(long n, int h, int w, int p, int q, int taps) => n * Math.Min((long)h * w, (long)p * q * taps);
 

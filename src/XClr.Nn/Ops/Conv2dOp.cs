@@ -39,7 +39,7 @@ public static class Conv2dOp
         {
             Shape.Require(ConvEpilogue.PartialsShape(gpu.Caps, g).Dims, epilogue.Partials);
         }
-        var way = Way(gpu, new(ConvPass.Forward, g, y.Type, prologue is not null, prologue?.Relu ?? onStore?.Relu ?? false, epilogue is not null, accumulate, null, onStore is not null));
+        var way = Way(gpu, new(ConvPass.Forward, g, y.Type, prologue is not null, prologue?.Relu ?? onStore?.Relu ?? false, epilogue is not null, accumulate ? 1 : 0, null, onStore is not null));
         var rowsPerBlock = ConvEpilogue.RowsPerBlock(gpu.Caps);
         var partials = Conv2dKernels.IsLaneRows(gpu.Caps, y.Type, way) ? null : epilogue?.Partials;
         var imageRows = g.OH * g.OW;
@@ -64,29 +64,30 @@ public static class Conv2dOp
 
     /// <summary>
     /// dx[n,h,w,c] = sum over r, s, k of dy[n, (h + pad - r) / stride, (w + pad - s) / stride, k] * w[r,s,c,k] where the divisions are exact; every element of
-    /// dx is written (zero where no output reaches), or added to with <paramref name="accumulate"/>. One dispatch per residue class of pixels mod stride.
+    /// dx is written (zero where no output reaches), or with <paramref name="addEvery"/> added to: 1 all of dx, s > 1 the pixels whose row and column are multiples of s, while the others are written whatever was there.
+    /// With <paramref name="leaveUnreached"/> pixels that no output reaches are left as they are. One dispatch per residue class of pixels mod stride.
     /// With <paramref name="norm"/>, whose output's gradient dx is, dx is also masked by that one's ReLU, and the result is its sums for <see cref="BatchNormOp.BackwardFromSums"/>; null on CPU
     /// drivers, whose kernels do neither: they are not bound by memory.
     /// </summary>
-    public static Tensor? BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, bool accumulate = false, NormPass? norm = null)
+    public static Tensor? BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, int addEvery = 0, NormPass? norm = null, bool leaveUnreached = false)
     {
         Require(g, dx, w, dy, null);
         norm = Carried(gpu, norm);
-        return Data(gpu, dy, Taps(gpu, w, g, accumulate && norm is null), dx, g, accumulate, norm);
+        return Data(gpu, dy, Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm)), dx, g, addEvery, norm);
     }
 
     /// <summary>
     /// <see cref="BackwardData"/> into dx and <see cref="BackwardWeight"/> into dw at once: their convolutions, which do not depend on each other, have no barrier between them.
     /// </summary>
-    public static Tensor? Backward(Recorder gpu, Tensor x, Tensor dy, Tensor w, Tensor dx, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, bool accumulateData = false, bool accumulateWeight = false, NormPass? norm = null)
+    public static Tensor? Backward(Recorder gpu, Tensor x, Tensor dy, Tensor w, Tensor dx, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, int addEvery = 0, bool accumulateWeight = false, NormPass? norm = null, bool leaveUnreached = false)
     {
         Require(g, dx, w, dy, null);
         Require(g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
         norm = Carried(gpu, norm);
-        var taps = Taps(gpu, w, g, accumulateData && norm is null);
+        var taps = Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm));
         var parts = WeightParts(gpu, x, dy, dw, g, prologue, accumulateWeight);
-        var sums = Data(gpu, dy, taps, dx, g, accumulateData, norm);
+        var sums = Data(gpu, dy, taps, dx, g, addEvery, norm);
         Sum(gpu, parts, dw, accumulateWeight);
         return sums;
     }
@@ -94,12 +95,15 @@ public static class Conv2dOp
     // The normalisation below, where the kernels mask the gradient for it and add up its sums.
     private static NormPass? Carried(Recorder gpu, NormPass? norm) => gpu.Caps.CpuKernels ? null : norm;
 
+    // Whether what no tap reaches is right as it is.
+    private static bool IsLeft(int addEvery, NormPass? norm) => addEvery == 1 && norm is null;
+
     private static List<(ResidueClass Class, Tensor Taps)> Taps(Recorder gpu, Tensor w, ConvGeometry g, bool skipEmpty) =>
         [.. ResidueClasses(g, skipEmpty).Select(c => (c, c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride)))];
 
-    private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, bool accumulate, NormPass? norm)
+    private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, int addEvery, NormPass? norm)
     {
-        var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, accumulate, norm?.Mask));
+        var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, addEvery, norm?.Mask));
         var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X, norm.Y ?? norm.X)).ToList();
         long Blocks(ResidueClass c, int images) => CeilDiv((long)images * c.Rows * c.Columns, Conv2dKernels.TileRows);
         var partials = norm is null
@@ -108,17 +112,18 @@ public static class Conv2dOp
         var block = 0L;
         foreach (var (c, taps) in classes)
         {
+            var add = c.AddEvery(g, addEvery);
             foreach (var (start, count) in runs)
             {
                 var p = c.Params(g, count, (int)block);
                 var detail = $"{g with { N = count }} {c.Y},{c.X}";
                 if (partials is null)
                 {
-                    Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, accumulate, way, detail);
+                    Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, add, way, detail);
                     continue;
                 }
                 var rows = norm! with { X = norm.X.Rows(start, count), Y = norm.Y?.Rows(start, count) };
-                Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, rows, partials, accumulate, way, detail);
+                Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, rows, partials, add, way, detail);
                 block += Blocks(c, count);
             }
         }
@@ -131,6 +136,9 @@ public static class Conv2dOp
     {
         public Conv2dKernels.RowParams Params(ConvGeometry g, int images, int block) => new(images, Rows, Columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
             TapsR == 0 ? 0 : (Y + g.Pad - FirstR) / g.Stride, TapsR == 0 ? 0 : (X + g.Pad - FirstS) / g.Stride, TapsR, TapsS, g.H, g.W, g.Stride, Y, X, block);
+
+        // Where the stride is a multiple of it, all pixels of a class are added to or none.
+        public int AddEvery(ConvGeometry g, int every) => every <= 1 || g.Stride % every != 0 ? every : Y % every == 0 && X % every == 0 ? 1 : 0;
     }
 
     // Without those that no tap reaches where they need not be written.
@@ -173,7 +181,7 @@ public static class Conv2dOp
     // Of each run of images the parts of its sum; none where dw has the sum already.
     private static List<Tensor> WeightParts(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, NormOnLoad? prologue, bool accumulate)
     {
-        var way = Way(gpu, new(ConvPass.BackwardWeight, g, x.Type, prologue is not null, prologue is { Relu: true }, Statistics: false, Accumulate: false, null));
+        var way = Way(gpu, new(ConvPass.BackwardWeight, g, x.Type, prologue is not null, prologue is { Relu: true }, Statistics: false, AddEvery: 0, null));
         var tiles = Conv2dKernels.WeightTiles(gpu.Caps, x.Type, g, prologue, way);
         var runs = gpu.RowRuns(x, dy).ToList();
         List<Tensor> result = [];

@@ -24,16 +24,16 @@ public static class ConvPasses
 /// <param name="Prologue">x is normalised as it is loaded.</param>
 /// <param name="Relu">A ReLU follows that, or what is applied on store.</param>
 /// <param name="Statistics">Statistics of y are written.</param>
-/// <param name="Accumulate">The result is added to what is there; false for every weight gradient, whose kernel does not add.</param>
+/// <param name="AddEvery">1: the result is added to what is there; s > 1, of a data gradient: as <see cref="Conv2dOp.BackwardData"/> says; 0 for every weight gradient, whose kernel does not add.</param>
 /// <param name="Norm">A data gradient carries the sums of the batch normalisation below it, whose ReLU finds its sign so; null = it does not.</param>
 /// <param name="OnStore">y is normalised as it is stored.</param>
-public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storage, bool Prologue, bool Relu, bool Statistics, bool Accumulate, ReluMask? Norm, bool OnStore = false) : ITunable
+public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storage, bool Prologue, bool Relu, bool Statistics, int AddEvery, ReluMask? Norm, bool OnStore = false) : ITunable
 {
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 Float16 relu stats".</summary>
     public string Name => string.Join(' ', new[]
     {
         $"{Pass.OpName()} {Geometry} {Storage}",
-        OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", Accumulate ? "acc" : "", Norm is { } mask ? $"norm {mask}" : "",
+        OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", AddEvery switch { 0 => "", 1 => "acc", _ => $"acc every {AddEvery}" }, Norm is { } mask ? $"norm {mask}" : "",
     }.Where(s => s.Length > 0));
 
     /// <summary>Rows of the product that one dispatch computes; of the pixels of a data gradient one residue class mod stride.</summary>

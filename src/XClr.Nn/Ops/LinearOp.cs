@@ -45,7 +45,7 @@ public static class LinearOp
             BackwardWeight(gpu, Transposed(gpu, dy), Transposed(gpu, w), dx, accumulate);
             return;
         }
-        Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), g, accumulate);
+        Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), g, accumulate ? 1 : 0);
     }
 
     /// <summary>dw = x^T dy, added to dw with <paramref name="accumulate"/>.</summary>

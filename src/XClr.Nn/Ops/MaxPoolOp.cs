@@ -26,9 +26,12 @@ public readonly record struct PoolWindow(int R, int S, int Stride, int Pad)
 public static class MaxPoolOp
 {
     private readonly record struct PoolParams(uint N);
+    private readonly record struct ReduceParams(uint M, uint RowsPerBlock, uint FirstBlock);
+    private readonly record struct BwdParams(uint N, uint BlocksPerLane, float InverseCount);
 
     private static readonly KernelVariants<PoolParams> Fwd = new("pool/maxpool_fwd", reads: 3, writes: 2, texels: 3);
-    private static readonly KernelVariants<PoolParams> Bwd = new("pool/maxpool_bwd", reads: 2, writes: 1, texels: 2);
+    private static readonly KernelVariants<ReduceParams> Reduce = new("pool/maxpool_bwd_reduce", reads: 7, writes: 1, texels: 7);
+    private static readonly KernelVariants<BwdParams> Bwd = new("pool/maxpool_bwd", reads: 8, writes: 1, texels: 8);
 
     /// <summary>A tensor for the positions of the maxima of y [N,P,Q,C].</summary>
     public static Tensor NewArgmax(Recorder gpu, string name, Shape y)
@@ -43,7 +46,7 @@ public static class MaxPoolOp
         argmax ??= NewArgmax(gpu, "argmax", y.Shape);
         RequirePooled(x, window, y, argmax);
         onLoad?.Require(x.Shape[3]);
-        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), ChannelNorm.KindOf(onLoad)]);
+        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), ChannelNorm.KindOf(onLoad), (uint)window.R]);
         foreach (var (start, count) in gpu.RowRuns(x, y, argmax))
         {
             var pooled = y.Rows(start, count);
@@ -54,30 +57,60 @@ public static class MaxPoolOp
         }
     }
 
-    /// <summary>dx = dy summed over the windows in which the pixel was the maximum; all of dx is written.</summary>
-    public static void Backward(Recorder gpu, Tensor dy, Tensor argmax, PoolWindow window, Tensor dx)
+    /// <summary>
+    /// Backward through the pool and the batch norm that its forward pass applied on load (<paramref name="norm"/>: of x, with what was applied in OnLoad): dx, the gradient of x, is written from the pooled image's
+    /// gradient dy [N,P,Q,C], without one of the normalised image in between; dgamma, dbeta: [C] are written, or added to with <paramref name="accumulateParameters"/>.
+    /// </summary>
+    /// <exception cref="ShapeException">The norm was not applied on load.</exception>
+    public static void Backward(Recorder gpu, Tensor dy, Tensor argmax, PoolWindow window, NormPass norm, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false)
     {
-        RequirePooled(dx, window, dy, argmax);
-        var (_, h, w, c) = dx.Shape.AsNhwc();
-        // The CPU variant reads argmax sixteen channels at a time.
-        var (storage, isWord) = (RowWork.Storage(dx, dy), gpu.Caps.CpuKernels && c % 16 == 0);
-        var kernel = (isWord ? Bwd.Word(storage) : Bwd.Portable(storage)).With(Geometry(dx, dy, window));
-        // Pixels of a lane, as in shaders/pool/maxpool_bwd.glsl.
-        var blocks = !isWord && window.Stride == 2 ? CeilDiv(h + window.Pad, 2) * CeilDiv(w + window.Pad, 2) : (long)h * w;
-        foreach (var (start, count) in gpu.RowRuns(dx, dy, argmax))
+        var x = norm.X;
+        var onLoad = norm.OnLoad ?? throw new ShapeException($"Max pooling of '{x.Name}': its backward pass is for a batch norm that was applied where the pool loads.");
+        RequirePooled(x, window, dy, argmax);
+        Shape.Require(x.Shape.Dims, dx);
+        var (_, h, w, c) = x.Shape.AsNhwc();
+        BufferView[] vectors = [onLoad.Scale, onLoad.Shift, norm.Mean, norm.InvStd];
+        // The CPU variants read argmax sixteen channels at a time.
+        var (storage, isWord) = (RowWork.Storage(x, dy, dx), gpu.Caps.CpuKernels && c % 16 == 0);
+        uint[] constants = [.. Geometry(x, dy, window), onLoad.Relu ? 1u : 0u];
+        var runs = gpu.RowRuns(x, dy, argmax, dx).ToList();
+
+        var pooled = dy.Shape[1] * dy.Shape[2];
+        var rowsPerBlock = RowWork.RowsPerBlock(gpu, (long)dy.Shape[0] * pooled, c / 4);
+        int Blocks(int images) => (int)CeilDiv((long)images * pooled, rowsPerBlock);
+        var partials = gpu.NewTensor($"{x.Name}.gradient_sums", new Shape(runs.Sum(r => Blocks(r.Count)), 2, c), MemoryCategory.Workspace);
+        var (reduce, firstBlock) = ((isWord ? Reduce.Word(storage) : Reduce.Portable(storage)).With(constants), 0);
+        foreach (var (start, count) in runs)
         {
-            gpu.Dispatch(kernel, CeilDiv(count * blocks * (c / 4), isWord ? RowWork.Lanes(gpu) : 256), new((uint)count),
-                reads: [dy.Rows(start, count), argmax.Rows(start, count)], writes: [dx.Rows(start, count)],
-                new DispatchCost((double)count * dy.RowCount * window.R * window.S), $"{dx.Shape} {window.R}x{window.S}/{window.Stride}");
+            var m = (long)count * pooled;
+            gpu.Dispatch(reduce, Groups(m, rowsPerBlock), new((uint)m, (uint)rowsPerBlock, (uint)firstBlock),
+                reads: [dy.Rows(start, count), argmax.Rows(start, count), x.Rows(start, count), .. vectors], writes: [partials], new DispatchCost(6.0 * m * c), Detail());
+            firstBlock += Blocks(count);
         }
+        var sums = BatchNormOp.SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
+
+        // Pixels of a block, as in shaders/pool/maxpool_bwd.glsl.
+        var isBlock = !isWord && window.Stride == 2;
+        var blocks = isBlock ? CeilDiv(h + window.Pad, 2) * CeilDiv(w + window.Pad, 2) : (long)h * w;
+        var kernel = (isWord ? Bwd.Word(storage) : Bwd.Portable(storage)).With([.. constants, (uint)window.R]);
+        foreach (var (start, count) in runs)
+        {
+            var perLane = (uint)CeilDiv(RowWork.RowsPerLane(gpu, (long)count * h * w, c / 4), isBlock ? 4 : 1);
+            gpu.Dispatch(kernel, Groups(count * blocks, perLane), new((uint)count, perLane, 1f / ((float)x.Shape[0] * h * w)),
+                reads: [dy.Rows(start, count), argmax.Rows(start, count), x.Rows(start, count), .. vectors, sums], writes: [dx.Rows(start, count)],
+                new DispatchCost((double)count * (dy.RowCount * window.R * window.S + 7.0 * x.RowCount)), Detail());
+        }
+
+        long Groups(long rows, long perLane) => isWord ? RowWork.Groups(gpu, rows, c / 4, perLane) : CeilDiv(CeilDiv(rows, perLane) * (c / 4), 256);
+        string Detail() => $"{x.Shape} {window.R}x{window.S}/{window.Stride}";
     }
 
-    /// <summary>The geometry, as the shaders' specialisation constants.</summary>
+    /// <summary>The geometry, as the shaders' specialisation constants 0 to 7.</summary>
     private static uint[] Geometry(Tensor image, Tensor pooled, PoolWindow window)
     {
         var (_, h, w, c) = image.Shape.AsNhwc();
         var (_, p, q, _) = pooled.Shape.AsNhwc();
-        return [(uint)h, (uint)w, (uint)c / 4, (uint)p, (uint)q, (uint)window.R, (uint)window.S, (uint)window.Stride, (uint)window.Pad];
+        return [(uint)h, (uint)w, (uint)c / 4, (uint)p, (uint)q, (uint)window.S, (uint)window.Stride, (uint)window.Pad];
     }
 
     private static void RequirePooled(Tensor image, PoolWindow window, Tensor pooled, Tensor argmax)

@@ -1,3 +1,4 @@
+using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
@@ -35,7 +36,7 @@ public sealed class Conv2dOpTests
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
         var caps = TestDevices.Get(device).Caps;
-        OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance);
+        OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, Unread(c.Geometry, c.AddEvery));
     }
 
     /// <summary>Storage of images, weights and their gradients in 16 bits; sums, statistics and the weights' gradient are fp32.</summary>
@@ -47,7 +48,7 @@ public sealed class Conv2dOpTests
         var caps = TestDevices.Get(device).Caps;
         foreach (var storage in OpRunner.Halves)
         {
-            OpRunner.Check(device, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, storage), StoredTolerance(c, storage, MatrixConv2dTests.TakesMatrices(caps, storage)));
+            OpRunner.Check(device, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, storage), StoredTolerance(c, storage, MatrixConv2dTests.TakesMatrices(caps, storage)), Unread(c.Geometry, c.AddEvery));
         }
     }
 
@@ -63,7 +64,7 @@ public sealed class Conv2dOpTests
         Skip.If(caps.LaneRowKernels && !caps.BufferDeviceAddress, "this lavapipe has no buffer addresses");
         var c = Conv2dCases.All.Single(c => c.Name == name);
         Assert.Equal(caps.LaneRowKernels, Key(caps, c).Contains("_lanerow", StringComparison.Ordinal));
-        OpRunner.Check(TestDevices.Lavapipe, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, caps: caps);
+        OpRunner.Check(TestDevices.Lavapipe, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, Unread(c.Geometry, c.AddEvery), caps);
     }
 
     /// <summary>The portable kernels' other tiles, which a device takes by what its compiler says: 128 columns where it gives figures, 32 where 64 do not run well.</summary>
@@ -75,7 +76,7 @@ public sealed class Conv2dOpTests
     public void OtherTilesMatchReference(string device, int columns)
     {
         var caps = TestDevices.Get(device).Caps with { PipelineStatistics = columns == 128 };
-        foreach (var c in Conv2dCases.All.Where(c => c.Geometry is { K: 132 or 68 } or { C: 68 or 132 } || c.Epilogue || c.Accumulate || columns == 32))
+        foreach (var c in Conv2dCases.All.Where(c => c.Geometry is { K: 132 or 68 } or { C: 68 or 132 } || c.Epilogue || c.AddEvery > 0 || columns == 32))
         {
             if (columns == 32)
             {
@@ -119,6 +120,19 @@ public sealed class Conv2dOpTests
         var op = c.ToOpCase(caps);
         op.Record(gpu, op.NewTensors());
         return gpu.Dispatches.First(d => d.Kernel.Name.StartsWith("conv/conv2d", StringComparison.Ordinal) && !d.Kernel.Name.Contains("taps", StringComparison.Ordinal)).Kernel.Key;
+    }
+
+    /// <summary>Pixels that no output reaches keep what they have where they are to be left.</summary>
+    [SkippableTheory]
+    [InlineData(TestDevices.Lavapipe)]
+    [InlineData(TestDevices.Floor)]
+    [InlineData(TestDevices.SwiftShader)]
+    public void UnreachedPixelsAreLeft(string device)
+    {
+        var g = new ConvGeometry(2, 9, 8, 16, 8, 1, 1, 2, 0);
+        OpTensor dx = new("dx", g.X);
+        var op = new OpCase($"conv2d_bwd_data {g} unreached left", [new("dy", g.Y), new("w", g.Weights), dx], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, leaveUnreached: true));
+        OpRunner.Check(device, op, t => new Dictionary<string, double[]> { ["dx"] = [.. Conv2dReference.BackwardData(g, t["dy"], t["w"]).Select((v, i) => Conv2dCase.IsAddedTo(g, g.Stride, i) ? v : t["dx"][i])] }, Tolerance);
     }
 
     /// <summary>Statistics of values with mean / std = 1,000: M2 must keep its digits, which a sum of squares would lose.</summary>
@@ -211,11 +225,14 @@ public sealed class Conv2dOpTests
     internal static double StoredTolerance(Conv2dCase c, DType storage, bool onMatrices) =>
         c.Pass == ConvPass.BackwardWeight && !(onMatrices && c.Prologue) ? Tolerance : (c.OnStore ? 12 : 6) * OpRunner.Rounding(storage);
 
+    // What a data gradient that adds at some pixels only must not read is made NaN.
+    internal static Action<Dictionary<string, float[]>>? Unread(ConvGeometry g, int addEvery) => addEvery < 2 ? null : t => t["dx"] = [.. t["dx"].Select((v, i) => Conv2dCase.IsAddedTo(g, addEvery, i) ? v : float.NaN)];
+
     internal static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t, DType storage = DType.Float32)
     {
         var g = c.Geometry;
         double[] X() => c.Prologue ? Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], c.Relu) : t["x"];
-        double[] Added(double[] result, string name) => c.Accumulate ? [.. result.Zip(t[name], (a, b) => a + b)] : result;
+        double[] Added(double[] result, string name) => c.AddEvery == 0 ? result : [.. result.Select((v, i) => name != "dx" || Conv2dCase.IsAddedTo(g, c.AddEvery, i) ? v + t[name][i] : v)];
         switch (c.Pass)
         {
             case ConvPass.Forward:

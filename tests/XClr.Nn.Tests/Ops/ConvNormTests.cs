@@ -37,10 +37,10 @@ public sealed class ConvNormTests
     public void MatchesReference(string device, string name)
     {
         var c = ConvNormCases.All.Single(c => c.Name == name);
-        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance);
+        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, Conv2dOpTests.Unread(c.Geometry, c.AddEvery));
         foreach (var storage in OpRunner.Halves)
         {
-            OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage));
+            OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage), Conv2dOpTests.Unread(c.Geometry, c.AddEvery));
         }
     }
 
@@ -52,14 +52,14 @@ public sealed class ConvNormTests
     [InlineData(TestDevices.SwiftShader, 1)]
     public void OtherTilesMatchReference(string device, uint quads)
     {
-        var c = new ConvNormCase(new(2, 15, 11, 196, 24, 1, 1, 1, 0), ReluMask.Recomputed, Accumulate: true);
+        var c = new ConvNormCase(new(2, 15, 11, 196, 24, 1, 1, 1, 0), ReluMask.Recomputed, AddEvery: 1);
         var caps = TestDevices.Get(device).Caps with { CpuKernels = false, LaneRowKernels = false, PipelineStatistics = quads == 4 };
         if (quads == 1)
         {
             caps = caps with { KernelsPassedOver = new HashSet<string> { $"conv/conv2d_bwd_data_norm<{(uint)c.Mask},1,2>" } };
         }
         Assert.EndsWith($",{quads}>", Kernel(caps, c.ToOpCase()).Key, StringComparison.Ordinal);
-        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, caps: caps);
+        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
     }
 
     public static TheoryData<string> Devices => [.. TestDevices.All];
@@ -70,10 +70,10 @@ public sealed class ConvNormTests
         var caps = Portable(device);
         foreach (var c in ConvNormCases.WithSigns)
         {
-            OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, caps: caps);
+            OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
             foreach (var storage in OpRunner.Halves)
             {
-                OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage), caps: caps);
+                OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage), Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
             }
         }
     }
@@ -120,7 +120,7 @@ public sealed class ConvNormTests
             var caps = MatrixConv2dTests.MatrixCaps(device) with { ShaderCores = cores };
             var op = c.ToOpCase().In(storage, Halves);
             Assert.StartsWith("conv/conv2d_bwd_data_norm_coopmat", Kernel(caps, op).Name, StringComparison.Ordinal);
-            OpRunner.Check(device, op, t => Reference(c, t), Stored(storage), caps: caps);
+            OpRunner.Check(device, op, t => Reference(c, t), Stored(storage), Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
         }
     }
 
@@ -136,7 +136,7 @@ public sealed class ConvNormTests
         var dx = Conv2dReference.BackwardData(c.Geometry, t["dy"], t["w"]);
         var norm = new Dictionary<string, double[]>(t) { ["x"] = t["norm_x"] };
         var y = c.Mask == ReluMask.FromOutput ? t["norm_y"] : c.Mask == ReluMask.FromSigns ? [.. dx.Select((_, i) => c.IsOpen(i) ? 1.0 : 0)] : BatchNormReference.Forward(norm, relu: false, residual: false, affine: true)["y"];
-        norm["dy"] = [.. dx.Select((v, i) => c.Mask != ReluMask.None && y[i] <= 0 ? 0 : v + (c.Accumulate ? t["dx"][i] : 0))];
+        norm["dy"] = [.. dx.Select((v, i) => c.Mask != ReluMask.None && y[i] <= 0 ? 0 : v + (Conv2dCase.IsAddedTo(c.Geometry, c.AddEvery, i) ? t["dx"][i] : 0))];
         var want = BatchNormReference.Backward(norm, relu: false, residual: false, affine: true);
         return new() { ["dnorm"] = want["dx"], ["dgamma"] = want["dgamma"], ["dbeta"] = want["dbeta"] };
     }

@@ -22,7 +22,7 @@ public sealed class ConvWayTests
         var own = TestDevices.Get(device).Caps;
         foreach (var caps in own.HalfMatrixShapes.Count > 0 && own.CpuKernels ? [own, own with { CpuKernels = false, LaneRowKernels = false }] : new[] { own })
         {
-            foreach (var c in new Conv2dCase[] { new(ConvPass.Forward, Geometry, Prologue: true, Relu: true, Epilogue: true), new(ConvPass.BackwardData, Geometry, Accumulate: true), new(ConvPass.BackwardWeight, Geometry) })
+            foreach (var c in new Conv2dCase[] { new(ConvPass.Forward, Geometry, Prologue: true, Relu: true, Epilogue: true), new(ConvPass.BackwardData, Geometry, AddEvery: 1), new(ConvPass.BackwardWeight, Geometry) })
             {
                 foreach (var storage in (DType[])[DType.Float32, .. OpRunner.Halves])
                 {
@@ -49,9 +49,9 @@ public sealed class ConvWayTests
     [Fact]
     public void ANameSaysAllOfTheWork()
     {
-        var work = new ConvWork(ConvPass.BackwardData, Geometry, DType.Float16, Prologue: false, Relu: false, Statistics: false, Accumulate: true, ReluMask.OnLoad);
+        var work = new ConvWork(ConvPass.BackwardData, Geometry, DType.Float16, Prologue: false, Relu: false, Statistics: false, AddEvery: 1, ReluMask.OnLoad);
         Assert.Equal("conv2d_bwd_data 3x6x5x64 k128 3x3 s1 p1 Float16 acc norm OnLoad", work.Name);
-        Assert.Equal("conv2d_fwd 3x6x5x64 k128 3x3 s1 p1 Float16 relu stats", new ConvWork(ConvPass.Forward, Geometry, DType.Float16, true, true, true, false, null).Name);
+        Assert.Equal("conv2d_fwd 3x6x5x64 k128 3x3 s1 p1 Float16 relu stats", new ConvWork(ConvPass.Forward, Geometry, DType.Float16, true, true, true, 0, null).Name);
     }
 
     /// <summary>The tuner measures all of a work's ways, and keeps the cost model's where none is faster.</summary>
@@ -63,7 +63,7 @@ public sealed class ConvWayTests
         {
             foreach (var pass in Enum.GetValues<ConvPass>())
             {
-                var work = new ConvWork(pass, Geometry, DType.Float32, Prologue: false, Relu: false, Statistics: pass == ConvPass.Forward, Accumulate: false, null);
+                var work = new ConvWork(pass, Geometry, DType.Float32, Prologue: false, Relu: false, Statistics: pass == ConvPass.Forward, AddEvery: 0, null);
                 var tuned = ConvTuner.Tune(device, work, 3, repeats: 2);
                 Assert.Equal((work.Name, 3, work.Ways(device.Caps).Count), (tuned.Work, tuned.Count, tuned.Measured.Count + tuned.PassedOver));
                 Assert.Contains(tuned.Before, work.Ways(device.Caps));

@@ -1,0 +1,4 @@
+#version 450
+#define F16
+#extension GL_GOOGLE_include_directive : require
+#include "colour_fwd.glsl"

@@ -1,0 +1,7 @@
+#version 450
+#define LANES 64
+#define WORD
+#define F16
+#define AT_ONCE 1
+#extension GL_GOOGLE_include_directive : require
+#include "maxpool_bwd_reduce.glsl"
