@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace XClr.Data;
 
 /// <summary>
@@ -42,7 +44,10 @@ public sealed class ClassList
     }
 
     /// <summary>The index of a class by its wnid, or by its name where that is unique; null where no class has it.</summary>
-    public int? Find(string idOrName) => _indexOf.TryGetValue(idOrName, out var index) && index >= 0 ? index : null;
+    public int? Find(ReadOnlySpan<char> idOrName) => _indexOf.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(idOrName, out var index) && index >= 0 ? index : null;
+
+    /// <summary>A label as sets write it: a whole number, or what <see cref="Find"/> finds in <paramref name="classes"/>; null where it is neither.</summary>
+    internal static int? Label(ReadOnlySpan<char> written, ClassList? classes) => int.TryParse(written, CultureInfo.InvariantCulture, out var index) ? index : classes?.Find(written);
 
     private ClassList Indexed(List<string?> ids)
     {

@@ -66,7 +66,7 @@ public class SampleStreamTests
                 }
             }
         }).Message;
-        Assert.Contains("none of 2 samples can be used: 1 no-caption, 1 bad-label; the first is '7': 'cat' is no class index.", message);
+        Assert.Contains("none of 2 samples can be used: 1 no-caption, 1 bad-label; the first is '7': 'cat' is no class index; a classes file would say it.", message);
     }
 
     [Fact]

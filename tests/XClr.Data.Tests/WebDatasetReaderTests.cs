@@ -112,6 +112,28 @@ public class WebDatasetReaderTests
         Assert.Contains("'cat'", s[1].FaultDetail);
     }
 
+    [Fact]
+    public void LabelsThatAreNames_AreLookedUpInTheClasses()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar",
+        [
+            ("0.jpg", [1]), ("0.cls", "tabby cat\n"u8.ToArray()),
+            ("1.jpg", [1]), ("1.cls", "n02099601"u8.ToArray()), ("1.json", """{"label": "tabby cat"}"""u8.ToArray()),
+            ("2.jpg", [1]), ("2.json", """{"label": " tabby  cat "}"""u8.ToArray()),
+            ("3.jpg", [1]), ("3.json", """{"label": 1}"""u8.ToArray()),
+            ("4.jpg", [1]), ("4.json", """{"label": "wolf"}"""u8.ToArray()),
+            ("5.jpg", [1]), ("5.json", """{"label": {"name": "tabby cat"}}"""u8.ToArray()),
+        ]);
+        var classes = folder.File("classes.txt", "tabby cat\nn02099601\tgolden retriever, retriever\n");
+        var s = ReadAll(folder, new DatasetOptions { ClassesFile = classes });
+        Assert.Equal([0, 1, 0, 1, null, null], s.Select(x => x.Label));
+        Assert.Equal([null, null, null, null, SampleFault.BadLabel, null], s.Select(x => x.Fault));
+        Assert.Contains("'wolf' is no class index, and no class of '", s[4].FaultDetail);
+        Assert.Equal([null, null, null, 1, null, null], ReadAll(folder).Select(x => x.Label));
+        Assert.Equal([SampleFault.BadLabel, SampleFault.BadLabel, null, null, null, null], ReadAll(folder).Select(x => x.Fault));
+    }
+
     [Theory]
     [InlineData(".tar")]
     [InlineData(".tar.gz")]

@@ -151,8 +151,7 @@ public sealed class ParquetShardReader : IImageDataset
         {
             return sample;
         }
-        int? label = int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : _classList?.Find(text);
-        if (label is null)
+        if (ClassList.Label(text, _classList) is not { } label)
         {
             return sample.Break(SampleFault.BadLabel, $"'{text}' is no class{(_classList is null ? "; a classes file would say its index" : "")}");
         }

@@ -145,8 +145,7 @@ public sealed class TableReader : IndexedDataset
         {
             return sample;
         }
-        int? label = _labels is not null ? _labels[text] : int.TryParse(text, out var number) ? number : _classList?.Find(text);
-        if (label is null)
+        if ((_labels is not null ? _labels[text] : ClassList.Label(text, _classList)) is not { } label)
         {
             return sample.Break(SampleFault.BadLabel, $"'{text}' is no class");
         }

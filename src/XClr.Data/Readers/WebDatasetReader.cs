@@ -27,10 +27,10 @@ public sealed class WebDatasetReader : IImageDataset
         Name = specification;
         _shards = ShardList.Expand(specification);
         var samples = RawSample.NewPool();
-        _builders = new(_ => new(_handles, samples));
+        var classes = options.LoadClasses();
+        _builders = new(_ => new(_handles, samples, classes));
         _cache = options.ShardCache;
         _downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
-        var classes = options.LoadClasses();
         Classes = classes?.Names;
         _labels = new(specification, Classes, options.CaptionTemplate);
     }

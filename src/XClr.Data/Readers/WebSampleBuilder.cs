@@ -4,8 +4,8 @@ using System.Text.Unicode;
 
 namespace XClr.Data.Readers;
 
-/// <summary>Collects the members of one key into a sample. Used again for the next shard.</summary>
-internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSample> samples)
+/// <summary>Collects the members of one key into a sample. Used again for the next shard. classes: what labels that are names are looked up in; null: they are none.</summary>
+internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSample> samples, ClassList? classes)
 {
     private const int MaxText = 1 << 20;
     private const int MostKnown = 64;
@@ -139,19 +139,15 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     private RawSample Complete(RawSample sample)
     {
         AddCaptions(sample);
-        if (_class.Count == 0)
-        {
-            sample.Label = _json.Label;
-        }
-        else if (int.TryParse(_class[0].Trim(), out var label))
-        {
-            sample.Label = label;
-        }
+        // A text in json says nothing where there are no classes to look it up in: in many sets it names none.
+        var isText = _class.Count > 0 || (classes is not null && _json.LabelText.Count > 0);
+        var text = _class.Count > 0 ? _class[0].Trim() : isText ? _json.LabelText[0] : [];
+        sample.Label = isText ? ClassList.Label(text, classes) : _json.Label;
         if (sample.Image is null)
         {
             return sample.Break(SampleFault.NoImage, $"members: {string.Join(", ", _extensions)}");
         }
-        return _class.Count > 0 && sample.Label is null ? sample.Break(SampleFault.BadLabel, $"'{_class[0].Trim()}' is no class index") : sample;
+        return isText && sample.Label is null ? sample.Break(SampleFault.BadLabel, $"'{text}' is no class index{(classes is null ? "; a classes file would say it" : $", and no class of '{classes.Path}'")}") : sample;
     }
 
     // The text before the json's caption, and either before the first of its captions.
@@ -180,7 +176,7 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     }
 }
 
-/// <summary>What a sample's json says: `caption` (a text or a list), `captions`, an integer `label`; of a name that comes twice the last counts. Used again for the next.</summary>
+/// <summary>What a sample's json says: `caption` (a text or a list), `captions`, `label` (an integer or a text); of a name that comes twice the last counts. Used again for the next.</summary>
 internal sealed class JsonText
 {
     /// <summary>The caption, clean; one text or none.</summary>
@@ -192,11 +188,15 @@ internal sealed class JsonText
     /// <summary>The label where it is an integer.</summary>
     public int? Label { get; private set; }
 
+    /// <summary>The label where it is a text, clean; one or none.</summary>
+    public TextList LabelText { get; } = new();
+
     /// <summary>Forgets what was said.</summary>
     public void Clear()
     {
         Caption.Clear();
         Captions.Clear();
+        LabelText.Clear();
         Label = null;
     }
 
@@ -258,6 +258,8 @@ internal sealed class JsonText
             else if (label)
             {
                 Label = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var index) ? index : null;
+                LabelText.Clear();
+                LabelText.AddClean(ref reader);
             }
             reader.Skip();
         }
