@@ -46,14 +46,7 @@ public static class DatasetFactory
         {
             throw new DataException($"'{path}' does not exist{Nearest(path)}.");
         }
-        return IdxReader.IsImages(path) ? "idx" : Path.GetExtension(path).ToLowerInvariant() switch
-        {
-            ".csv" => "csv",
-            ".tsv" => "tsv",
-            ".jsonl" or ".ndjson" => "jsonl",
-            ".parquet" => "parquet",
-            _ => throw new DataException($"'{path}' is no known kind of data set; name a folder, a .tar, .tar.gz, .parquet, .csv, .tsv, .jsonl or IDX file, or the format ({string.Join(", ", Formats)})."),
-        };
+        return IdxReader.IsImages(path) ? "idx" : TableOf(path) ?? (ShardList.IsShard(path, ShardKind.Parquet) ? "parquet" : throw new DataException($"'{path}' is no known kind of data set; name a folder, a .tar, .tar.gz, .parquet, .csv, .tsv, .jsonl or IDX file, or the format ({string.Join(", ", Formats)})."));
     }
 
     /// <summary>What a folder holds, in a few words: "3 .jpg, 2 .txt, 1 folder (train)".</summary>
@@ -86,11 +79,21 @@ public static class DatasetFactory
         {
             return "idx";
         }
-        return Directory.EnumerateDirectories(folder).Any()
-            ? "imagefolder"
-            : throw new DataException(
+        var classes = Directory.EnumerateDirectories(folder).Where(d => !Path.GetFileName(d).StartsWith('.')).Take(2).ToList();
+        if (classes.Count == 0)
+        {
+            throw new DataException(
                 $"'{folder}' holds no data set: found {Describe(folder)}. Expected shards (.tar or .parquet), IDX files, a folder per class, or name a .csv, .tsv or .jsonl table of image paths and captions.");
+        }
+        // One folder beside a table is rarely the one class of a set.
+        return classes.Count > 1 || Directory.EnumerateFiles(folder).Where(IsTable).Order(StringComparer.Ordinal).FirstOrDefault() is not { } table
+            ? "imagefolder"
+            : throw new DataException($"'{folder}' holds a table beside its only folder '{Path.GetFileName(classes[0])}': name the table, '{table}', or, where the folder is a class, the format 'imagefolder' too.");
     }
+
+    private static bool IsTable(string file) => TableOf(file) is not null;
+
+    private static string? TableOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch { ".csv" => "csv", ".tsv" => "tsv", ".jsonl" or ".ndjson" => "jsonl", _ => null };
 
     private static string Nearest(string path)
     {

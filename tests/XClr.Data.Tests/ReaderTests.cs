@@ -45,6 +45,20 @@ public class ReaderTests
     }
 
     [Fact]
+    public void AFolderWithATableAndOneFolderOfImages_IsRefused_WithTheTablesName()
+    {
+        using var folder = new TempFolder();
+        folder.File("img/1.jpg", TempFolder.Image(1));
+        var table = folder.File("own.csv", "image,caption\nimg/1.jpg,a dog\n");
+        folder.File(".git/HEAD", "main");
+        Assert.Contains($"name the table, '{table}'", Error(folder));
+        Assert.Equal("a dog", Assert.Single(ReadAll(table, "csv")).Caption);
+        Assert.Null(Assert.Single(DatasetFactory.Open(folder, "imagefolder").Read(ReadOrder.Sequential)).Fault);
+        folder.File("img2/2.jpg", TempFolder.Image(2));
+        Assert.Equal(2, ReadAll(folder, "imagefolder").Count);
+    }
+
+    [Fact]
     public void IndexedSets_ShuffleAllTheirSamples()
     {
         using var folder = new TempFolder();
