@@ -23,45 +23,19 @@ layout(std430, set = 0, binding = 7) writeonly buffer Partials { vec4 partials[]
 CHANGE_ACTIVATIONS(8, Dresidual, dresidual);
 #endif
 
-void main() {
-  Share s = share_of_block(flat_invocation(), m, quads, rowsPerBlock);
-  if (s.first >= s.end) return;
-  vec4 center[COLUMNS], inverse[COLUMNS], scale[COLUMNS], shift[COLUMNS], sum[COLUMNS], weighted[COLUMNS];
-  for (uint k = 0; k < COLUMNS; k++) {
-    uint c = min(COLUMN(s, k), quads - 1);
-    center[k] = QUAD(mean, c);
-    inverse[k] = QUAD(invStd, c);
-    scale[k] = MASK == 3 ? QUAD(gamma, c) : affine != 0 ? inverse[k] * QUAD(gamma, c) : inverse[k];
-    shift[k] = affine != 0 ? QUAD(beta, c) : vec4(0);
-    sum[k] = weighted[k] = vec4(0);
-  }
-  // Several rows' loads before the first use.
-  for (uint first = s.first; first < s.end; first += AT_ONCE) {
-    for (uint k = 0; k < COLUMNS; k++) {
-      if (COLUMN(s, k) >= quads) continue;
-      vec4 gs[AT_ONCE], vs[AT_ONCE];
-      for (uint j = 0; j < AT_ONCE; j++) {
-        uint i = min(first + j, s.end - 1) * quads + COLUMN(s, k);
-        gs[j] = ACTIVATION(dy, i);
-        vs[j] = ACTIVATION(x, i);
-        if (MASK == 1) gs[j] = mix(gs[j], vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
-      }
-      for (uint j = 0; j < AT_ONCE; j++) {
-        if (first + j >= s.end) continue;
-        vec4 g = masked(MASK, gs[j], vs[j], center[k], scale[k], shift[k]);
-        sum[k] += g;
-        weighted[k] += g * ((vs[j] - center[k]) * inverse[k]);
-#ifdef RESIDUAL
-        uint i = (first + j) * quads + COLUMN(s, k);
-        STORE(dresidual, i, accumulate != 0 ? LOAD(dresidual, i) + g : g);
-#endif
-      }
-    }
-  }
-  for (uint k = 0; k < COLUMNS; k++) {
-    if (COLUMN(s, k) >= quads) continue;
-    uint o = (firstBlock + s.slot) * 2 * quads + COLUMN(s, k);
-    partials[o] = sum[k];
-    partials[o + quads] = weighted[k];
-  }
+void load(uint row, uint quad, out vec4 g, out vec4 v) {
+  uint i = row * quads + quad;
+  g = ACTIVATION(dy, i);
+  v = ACTIVATION(x, i);
+  if (MASK == 1) g = mix(g, vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
 }
+
+void keep(uint row, uint quad, vec4 g) {
+#ifdef RESIDUAL
+  uint i = row * quads + quad;
+  STORE(dresidual, i, accumulate != 0 ? LOAD(dresidual, i) + g : g);
+#endif
+}
+#include "gradient_sums.glsl"
+
+void main() { sum_block(share_of_block(flat_invocation(), m, quads, rowsPerBlock), firstBlock, quads, affine != 0); }

@@ -9,6 +9,7 @@
 #include "normalise.glsl"
 #include "maxpool.glsl"
 layout(constant_id = 8) const uint RELU = 0;
+const uint MASK = RELU != 0 ? 3 : 0;
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint N; uint blocksPerLane; float inverseCount; };
 READ_ACTIVATIONS(0, Dy, dy);
@@ -69,7 +70,7 @@ void main() {
       }
       for (uint j = 0; j < BLOCK * BLOCK; j++) {
         if (h + j / BLOCK >= H || w + j % BLOCK >= W) continue;
-        vec4 g = masked(RELU != 0 ? 3u : 0u, sum[j], vs[j], center[k], gain[k], offset[k]);
+        vec4 g = masked(MASK, sum[j], vs[j], center[k], gain[k], offset[k]);
         STORE(dx, ((n * H + h + j / BLOCK) * W + w + j % BLOCK) * quads + quad, gain[k] * (g - average[k] - (vs[j] - center[k]) * slope[k]));
       }
     }
