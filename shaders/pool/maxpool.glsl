@@ -7,4 +7,4 @@ layout(constant_id = 4) const uint Q = 1;
 layout(constant_id = 5) const uint S = 2;
 layout(constant_id = 6) const uint stride = 1;
 layout(constant_id = 7) const uint pad = 0;
-layout(constant_id = 9) const uint R = 2;  // behind what differs, because maxpool_bwd_reduce does without
+layout(constant_id = 8) const uint R = 2;  // the last, because maxpool_bwd_reduce does without

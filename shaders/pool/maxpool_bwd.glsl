@@ -1,6 +1,6 @@
 // Backward of y = max pool of relu(x scale + shift) as maxpool_fwd normalises on load, and of the batch norm that scale = gamma invStd and shift stand for:
 //   dx = scale (g - sums[0] / count - xhat sums[1] / count), xhat = (x - mean) invStd,
-// g[n,h,w,c] = sum of dy[n,p,q,c] over the windows whose maximum was at (h,w), in a fixed order (last p, then last q, first), zero where the ReLU was closed (RELU: there is one).
+// g[n,h,w,c] = sum of dy[n,p,q,c] over the windows whose maximum was at (h,w), in a fixed order (last p, then last q, first), zero where the ReLU was closed.
 // dy: [N,P,Q,4*quads], argmax: [N,P,Q,quads], x, dx: [N,H,W,4*quads]; scale, shift, mean, invStd: [4*quads]; sums: [2,4*quads] over all rows of x (maxpool_bwd_reduce); inverseCount = 1 / count.
 // Dispatch: one share of blocks of x per lane (rows.glsl), a block being BLOCK x BLOCK pixels that lie under the same windows. Traffic: reads x, dy and argmax (ceil(R / stride) ceil(S / stride) times per block, from caches), writes dx.
 #include "grid.glsl"
@@ -8,8 +8,7 @@
 #include "rows.glsl"
 #include "normalise.glsl"
 #include "maxpool.glsl"
-layout(constant_id = 8) const uint RELU = 0;
-const uint MASK = RELU != 0 ? 3 : 0;
+const uint MASK = 3;  // normalise.glsl
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint N; uint blocksPerLane; float inverseCount; };
 READ_ACTIVATIONS(0, Dy, dy);

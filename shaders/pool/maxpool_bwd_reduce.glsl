@@ -1,4 +1,4 @@
-// Sums that maxpool_bwd needs, over blocks of pooled pixels: of g and of g xhat, where g = dy, zero where the ReLU was closed at the window's maximum (RELU: there is one), and xhat = (x - mean) invStd at that
+// Sums that maxpool_bwd needs, over blocks of pooled pixels: of g and of g xhat, where g = dy, zero where the ReLU was closed at the window's maximum, and xhat = (x - mean) invStd at that
 // maximum. A pixel that is the maximum of several windows is counted once for each, which makes the sums over all pixels of x.
 // dy: [N,P,Q,4*quads], argmax: [N,P,Q,quads], x: [N,H,W,4*quads]; scale, shift (gamma and beta here), mean, invStd: [4*quads]; partials: [blocks,2,4*quads], written from firstBlock on. m = N P Q.
 // Dispatch: one share of pooled pixels per block (rows.glsl). Traffic: reads dy, argmax, and the maxima's quads of x, four for each quad of dy.
@@ -7,8 +7,7 @@
 #include "rows.glsl"
 #include "normalise.glsl"
 #include "maxpool.glsl"
-layout(constant_id = 8) const uint RELU = 0;
-const uint MASK = RELU != 0 ? 3 : 0;
+const uint MASK = 3;  // normalise.glsl
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint m; uint rowsPerBlock; uint firstBlock; };
 READ_ACTIVATIONS(0, Dy, dy);

@@ -7,7 +7,7 @@
 #include "quad.glsl"
 #include "maxpool.glsl"
 #include "normalise.glsl"
-layout(constant_id = 8) const uint PROLOGUE = 0;
+layout(constant_id = 9) const uint PROLOGUE = 0;
 layout(local_size_x = LANES) in;
 layout(push_constant) uniform Params { uint N; };
 READ_ACTIVATIONS(0, X, x);

@@ -141,7 +141,9 @@ public static class ConvTuner
             var op = new ConvNormCase(work.Geometry, mask, work.AddEvery).ToOpCase();
             return op.In(work.Storage, "dy", "w", "norm_x", "norm_y", "dx", "dnorm");
         }
-        return new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.AddEvery, work.OnStore).ToOpCase(caps).In(work.Storage, "x", "w", "y", "dx", "dy");
+        // As the network does for its projections (ConvBnLayer.Backward).
+        var leaves = work is { Pass: ConvPass.BackwardData, AddEvery: 0, Geometry: { R: 1, S: 1, Pad: 0, Stride: > 1 } };
+        return new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.AddEvery, work.OnStore, leaves).ToOpCase(caps).In(work.Storage, "x", "w", "y", "dx", "dy");
     }
 
     private static IEnumerable<Dispatch> Convolutions(IEnumerable<Dispatch> dispatches) => dispatches.Where(d => d.Kernel.Name.StartsWith("conv/", StringComparison.Ordinal));

@@ -124,14 +124,17 @@ public class WebDatasetReaderTests
             ("3.jpg", [1]), ("3.json", """{"label": 1}"""u8.ToArray()),
             ("4.jpg", [1]), ("4.json", """{"label": "wolf"}"""u8.ToArray()),
             ("5.jpg", [1]), ("5.json", """{"label": {"name": "tabby cat"}}"""u8.ToArray()),
+            ("6.jpg", [1]), ("6.json", """{"caption": "kept", "label": "half \ud83d"}"""u8.ToArray()),
+            ("7.jpg", [1]), ("7.cls", "\ufeff tabby   cat "u8.ToArray()), ("8.jpg", [1]), ("8.cls", "1"u8.ToArray()), ("9.jpg", [1]), ("9.cls", " "u8.ToArray()),
         ]);
         var classes = folder.File("classes.txt", "tabby cat\nn02099601\tgolden retriever, retriever\n");
         var s = ReadAll(folder, new DatasetOptions { ClassesFile = classes });
-        Assert.Equal([0, 1, 0, 1, null, null], s.Select(x => x.Label));
-        Assert.Equal([null, null, null, null, SampleFault.BadLabel, null], s.Select(x => x.Fault));
+        Assert.Equal([0, 1, 0, 1, null, null, null, 0, 1, null], s.Select(x => x.Label));
+        Assert.Equal([null, null, null, null, SampleFault.BadLabel, null, null, null, null, SampleFault.BadLabel], s.Select(x => x.Fault));
+        Assert.Equal("kept", s[6].Caption);
         Assert.Contains("'wolf' is no class index, and no class of '", s[4].FaultDetail);
-        Assert.Equal([null, null, null, 1, null, null], ReadAll(folder).Select(x => x.Label));
-        Assert.Equal([SampleFault.BadLabel, SampleFault.BadLabel, null, null, null, null], ReadAll(folder).Select(x => x.Fault));
+        Assert.Equal([null, null, null, 1, null, null, null, null, 1, null], ReadAll(folder).Select(x => x.Label));
+        Assert.Equal([SampleFault.BadLabel, SampleFault.BadLabel, null, null, null, null, null, SampleFault.BadLabel, null, SampleFault.BadLabel], ReadAll(folder).Select(x => x.Fault));
     }
 
     [Theory]

@@ -12,16 +12,17 @@ namespace XClr.Bench.Cases;
 /// <param name="Epilogue">Statistics of y are written.</param>
 /// <param name="AddEvery">1: the result is added to what is there; s > 1, of a data gradient: only at pixels whose row and column are multiples of s.</param>
 /// <param name="OnStore">Scale and shift (and ReLU) are applied to the sums, not to x.</param>
-public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prologue = false, bool Relu = false, bool Epilogue = false, int AddEvery = 0, bool OnStore = false)
+/// <param name="LeaveUnreached">A data gradient leaves the pixels that no output reaches as they are.</param>
+public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prologue = false, bool Relu = false, bool Epilogue = false, int AddEvery = 0, bool OnStore = false, bool LeaveUnreached = false)
 {
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 relu".</summary>
     public string Name => string.Join(' ', new[]
     {
         $"{Pass.OpName()} {Geometry}",
-        Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", AddEvery switch { 0 => "", 1 => "acc", _ => $"acc every {AddEvery}" },
+        Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", AddEvery switch { 0 => "", 1 => "acc", _ => $"acc every {AddEvery}" }, LeaveUnreached ? "unreached left" : "",
     }.Where(s => s.Length > 0));
 
-    /// <summary>Whether value <paramref name="index"/> of dx is added to what is there, for a data gradient of so many images and pixels with so many channels.</summary>
+    /// <summary>Whether a data gradient adds to value <paramref name="index"/> of dx what is there.</summary>
     public static bool IsAddedTo(ConvGeometry g, int addEvery, int index)
     {
         var pixel = index / g.C;
@@ -44,7 +45,7 @@ public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prolo
                     Conv2dOp.Forward(gpu, t["x"], t["w"], t["y"], g, Slot(t), Epilogue ? new(t["partials"]) : null, AddEvery > 0, OnStore ? new(t["scale"], t["shift"], Relu) : null));
             case ConvPass.BackwardData:
                 OpTensor dx = new("dx", g.X);
-                return new OpCase(Name, [dy, w, .. AddEvery > 0 ? [dx] : (OpTensor[])[]], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, AddEvery));
+                return new OpCase(Name, [dy, w, .. AddEvery > 0 || LeaveUnreached ? [dx] : (OpTensor[])[]], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, AddEvery, leaveUnreached: LeaveUnreached));
             default:
                 return new OpCase(Name, [x, dy, .. slots], [new("dw", g.Weights)], (gpu, t) => Conv2dOp.BackwardWeight(gpu, t["x"], t["dy"], t["dw"], g, Slot(t)));
         }

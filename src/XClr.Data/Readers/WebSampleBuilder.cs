@@ -18,7 +18,7 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     private readonly TextList _text = new(), _class = new();
     private readonly JsonText _json = new();
     private string _shard = "";
-    private bool _inMemory, _withText;
+    private bool _inMemory, _withText, _hasClass;
     private RawSample? _sample, _finished;
 
     /// <summary>Begins with a shard. <paramref name="inMemory"/>: image bytes are read at once, since they cannot be later.</summary>
@@ -128,7 +128,8 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
                 _text.AddClean(bytes.Span);
                 break;
             case "cls":
-                _class.Add(bytes.Span);
+                _class.AddClean(bytes.Span);
+                _hasClass = true;
                 break;
             default:
                 _json.Parse(bytes.Span);
@@ -140,8 +141,9 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     {
         AddCaptions(sample);
         // A text in json says nothing where there are no classes to look it up in: in many sets it names none.
-        var isText = _class.Count > 0 || (classes is not null && _json.LabelText.Count > 0);
-        var text = _class.Count > 0 ? _class[0].Trim() : isText ? _json.LabelText[0] : [];
+        var isText = _hasClass || (classes is not null && _json.LabelText.Count > 0);
+        var texts = _hasClass ? _class : _json.LabelText;
+        var text = isText && texts.Count > 0 ? texts[0] : [];
         sample.Label = isText ? ClassList.Label(text, classes) : _json.Label;
         if (sample.Image is null)
         {
@@ -171,6 +173,7 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
         _sample = null;
         _text.Clear();
         _class.Clear();
+        _hasClass = false;
         _json.Clear();
         _extensions.Clear();
     }
@@ -259,13 +262,26 @@ internal sealed class JsonText
             {
                 Label = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var index) ? index : null;
                 LabelText.Clear();
-                LabelText.AddClean(ref reader);
+                AddLabel(ref reader);
             }
             reader.Skip();
         }
         // What follows the object is an error.
         reader.Read();
         TakeList();
+    }
+
+    // A text with half a surrogate pair is no class's name; the rest of the object counts.
+    private void AddLabel(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            LabelText.AddClean(ref reader);
+        }
+        catch (InvalidOperationException)
+        {
+            LabelText.Clear();
+        }
     }
 
     // A list under `caption` is among the captions, and its first is the caption.

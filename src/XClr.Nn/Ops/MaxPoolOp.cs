@@ -46,7 +46,7 @@ public static class MaxPoolOp
         argmax ??= NewArgmax(gpu, "argmax", y.Shape);
         RequirePooled(x, window, y, argmax);
         onLoad?.Require(x.Shape[3]);
-        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), ChannelNorm.KindOf(onLoad), (uint)window.R]);
+        var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), (uint)window.R, ChannelNorm.KindOf(onLoad)]);
         foreach (var (start, count) in gpu.RowRuns(x, y, argmax))
         {
             var pooled = y.Rows(start, count);
@@ -58,21 +58,24 @@ public static class MaxPoolOp
     }
 
     /// <summary>
-    /// Backward through the pool and the batch norm that its forward pass applied on load (<paramref name="norm"/>: of x, with what was applied in OnLoad): dx, the gradient of x, is written from the pooled image's
+    /// Backward through the pool, and the batch norm and ReLU that its forward pass applied on load (<paramref name="norm"/>: of x, with what was applied in OnLoad): dx, the gradient of x, is written from the pooled image's
     /// gradient dy [N,P,Q,C], without one of the normalised image in between; dgamma, dbeta: [C] are written, or added to with <paramref name="accumulateParameters"/>.
     /// </summary>
-    /// <exception cref="ShapeException">The norm was not applied on load.</exception>
+    /// <exception cref="ShapeException">They were not applied on load.</exception>
     public static void Backward(Recorder gpu, Tensor dy, Tensor argmax, PoolWindow window, NormPass norm, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false)
     {
         var x = norm.X;
-        var onLoad = norm.OnLoad ?? throw new ShapeException($"Max pooling of '{x.Name}': its backward pass is for a batch norm that was applied where the pool loads.");
+        var onLoad = norm.OnLoad is { Relu: true } applied ? applied : throw new ShapeException($"Max pooling of '{x.Name}': its backward pass is for a batch norm with ReLU that was applied where the pool loads.");
         RequirePooled(x, window, dy, argmax);
         Shape.Require(x.Shape.Dims, dx);
         var (_, h, w, c) = x.Shape.AsNhwc();
+        onLoad.Require(c);
+        Shape.Require([c], norm.Mean);
+        Shape.Require([c], norm.InvStd);
         BufferView[] vectors = [onLoad.Scale, onLoad.Shift, norm.Mean, norm.InvStd];
         // The CPU variants read argmax sixteen channels at a time.
         var (storage, isWord) = (RowWork.Storage(x, dy, dx), gpu.Caps.CpuKernels && c % 16 == 0);
-        uint[] constants = [.. Geometry(x, dy, window), onLoad.Relu ? 1u : 0u];
+        var constants = Geometry(x, dy, window);
         var runs = gpu.RowRuns(x, dy, argmax, dx).ToList();
 
         var pooled = dy.Shape[1] * dy.Shape[2];

@@ -1,4 +1,3 @@
-using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
@@ -130,8 +129,7 @@ public sealed class Conv2dOpTests
     public void UnreachedPixelsAreLeft(string device)
     {
         var g = new ConvGeometry(2, 9, 8, 16, 8, 1, 1, 2, 0);
-        OpTensor dx = new("dx", g.X);
-        var op = new OpCase($"conv2d_bwd_data {g} unreached left", [new("dy", g.Y), new("w", g.Weights), dx], [dx], (gpu, t) => Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], g, leaveUnreached: true));
+        var op = new Conv2dCase(ConvPass.BackwardData, g, LeaveUnreached: true).ToOpCase(TestDevices.Get(device).Caps);
         OpRunner.Check(device, op, t => new Dictionary<string, double[]> { ["dx"] = [.. Conv2dReference.BackwardData(g, t["dy"], t["w"]).Select((v, i) => Conv2dCase.IsAddedTo(g, g.Stride, i) ? v : t["dx"][i])] }, Tolerance);
     }
 

@@ -51,6 +51,7 @@ public sealed class ConvWayTests
     {
         var work = new ConvWork(ConvPass.BackwardData, Geometry, DType.Float16, Prologue: false, Relu: false, Statistics: false, AddEvery: 1, ReluMask.OnLoad);
         Assert.Equal("conv2d_bwd_data 3x6x5x64 k128 3x3 s1 p1 Float16 acc norm OnLoad", work.Name);
+        Assert.Equal("conv2d_bwd_data 3x6x5x64 k128 3x3 s1 p1 Float16 acc every 2 norm OnLoad", (work with { AddEvery = 2 }).Name);
         Assert.Equal("conv2d_fwd 3x6x5x64 k128 3x3 s1 p1 Float16 relu stats", new ConvWork(ConvPass.Forward, Geometry, DType.Float16, true, true, true, 0, null).Name);
     }
 

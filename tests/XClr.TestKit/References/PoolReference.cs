@@ -33,16 +33,16 @@ public static class PoolReference
     public static Dictionary<string, double[]> Max(IReadOnlyDictionary<string, double[]> t, Shape image, PoolWindow window) =>
         new() { ["y"] = [.. Argmax(t["x"], image, window).Select(i => t["x"][i])] };
 
-    /// <summary>Backward through the pool, a ReLU and the training batch norm of x before them: dx, and dgamma and dbeta on top of what was there.</summary>
-    public static Dictionary<string, double[]> MaxGradient(IReadOnlyDictionary<string, double[]> t, Shape image, PoolWindow window, bool relu)
+    /// <summary>Backward through the pool, the ReLU and the training batch norm of x before them: dx, and dgamma and dbeta on top of what was there.</summary>
+    public static Dictionary<string, double[]> MaxGradient(IReadOnlyDictionary<string, double[]> t, Shape image, PoolWindow window)
     {
-        var normalised = BatchNormReference.Forward(t, relu, residual: false, affine: true)["y"];
+        var normalised = BatchNormReference.Forward(t, relu: true, residual: false, affine: true)["y"];
         var dy = new double[image.Count];
         foreach (var (i, d) in Argmax(normalised, image, window).Zip(t["dy"]))
         {
             dy[i] += d;
         }
-        var want = BatchNormReference.Backward(new Dictionary<string, double[]>(t) { ["dy"] = dy }, relu, residual: false, affine: true);
+        var want = BatchNormReference.Backward(new Dictionary<string, double[]>(t) { ["dy"] = dy }, relu: true, residual: false, affine: true);
         double[] Added(string name) => [.. want[name].Zip(t[name], (a, b) => a + b)];
         return new() { ["dx"] = want["dx"], ["dgamma"] = Added("dgamma"), ["dbeta"] = Added("dbeta") };
     }
