@@ -142,7 +142,7 @@ public static class ConvTuner
             return op.In(work.Storage, "dy", "w", "norm_x", "norm_y", "dx", "dnorm");
         }
         // As the network does for its projections (ConvBnLayer.Backward).
-        var leaves = work is { Pass: ConvPass.BackwardData, AddEvery: 0, Geometry: { R: 1, S: 1, Pad: 0, Stride: > 1 } };
+        var leaves = work is { Pass: ConvPass.BackwardData, AddEvery: 0, Geometry.ReachedEvery: > 1 };
         return new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.AddEvery, work.OnStore, leaves).ToOpCase(caps).In(work.Storage, "x", "w", "y", "dx", "dy");
     }
 

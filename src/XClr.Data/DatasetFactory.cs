@@ -86,12 +86,10 @@ public static class DatasetFactory
                 $"'{folder}' holds no data set: found {Describe(folder)}. Expected shards (.tar or .parquet), IDX files, a folder per class, or name a .csv, .tsv or .jsonl table of image paths and captions.");
         }
         // One folder beside a table is rarely the one class of a set.
-        return classes.Count > 1 || Directory.EnumerateFiles(folder).Where(IsTable).Order(StringComparer.Ordinal).FirstOrDefault() is not { } table
+        return classes.Count > 1 || Directory.EnumerateFiles(folder).Where(f => TableOf(f) is not null).Order(StringComparer.Ordinal).FirstOrDefault() is not { } table
             ? "imagefolder"
             : throw new DataException($"'{folder}' holds a table beside its only folder '{Path.GetFileName(classes[0])}': name the table, '{table}', or, where the folder is a class, the format 'imagefolder' too.");
     }
-
-    private static bool IsTable(string file) => TableOf(file) is not null;
 
     private static string? TableOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch { ".csv" => "csv", ".tsv" => "tsv", ".jsonl" or ".ndjson" => "jsonl", _ => null };
 

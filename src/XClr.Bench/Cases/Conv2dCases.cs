@@ -19,7 +19,7 @@ public sealed record Conv2dCase(ConvPass Pass, ConvGeometry Geometry, bool Prolo
     public string Name => string.Join(' ', new[]
     {
         $"{Pass.OpName()} {Geometry}",
-        Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", AddEvery switch { 0 => "", 1 => "acc", _ => $"acc every {AddEvery}" }, LeaveUnreached ? "unreached left" : "",
+        Relu ? "relu" : Prologue || OnStore ? "affine" : "", OnStore ? "stored" : "", Epilogue ? "stats" : "", ConvWork.AddName(AddEvery), LeaveUnreached ? "unreached left" : "",
     }.Where(s => s.Length > 0));
 
     /// <summary>Whether a data gradient adds to value <paramref name="index"/> of dx what is there.</summary>

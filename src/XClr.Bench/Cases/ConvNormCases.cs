@@ -10,7 +10,7 @@ namespace XClr.Bench.Cases;
 /// </summary>
 public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddEvery = 0)
 {
-    public string Name => $"conv2d_bwd_data_norm {Geometry} {Mask}{AddEvery switch { 0 => "", 1 => " acc", _ => $" acc every {AddEvery}" }}";
+    public string Name => $"conv2d_bwd_data_norm {Geometry} {Mask} {ConvWork.AddName(AddEvery)}".TrimEnd();
 
     public OpCase ToOpCase()
     {

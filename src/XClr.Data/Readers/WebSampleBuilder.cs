@@ -141,15 +141,14 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     {
         AddCaptions(sample);
         // A text in json says nothing where there are no classes to look it up in: in many sets it names none.
-        var isText = _hasClass || (classes is not null && _json.LabelText.Count > 0);
-        var texts = _hasClass ? _class : _json.LabelText;
-        var text = isText && texts.Count > 0 ? texts[0] : [];
-        sample.Label = isText ? ClassList.Label(text, classes) : _json.Label;
+        var written = _hasClass ? _class : classes is not null && _json.LabelText.Count > 0 ? _json.LabelText : null;
+        var text = written is { Count: > 0 } ? written[0] : [];
+        sample.Label = written is null ? _json.Label : ClassList.Label(text, classes);
         if (sample.Image is null)
         {
             return sample.Break(SampleFault.NoImage, $"members: {string.Join(", ", _extensions)}");
         }
-        return isText && sample.Label is null ? sample.Break(SampleFault.BadLabel, $"'{text}' is no class index{(classes is null ? "; a classes file would say it" : $", and no class of '{classes.Path}'")}") : sample;
+        return written is not null && sample.Label is null ? sample.Break(SampleFault.BadLabel, $"'{text}' is no class index{(classes is null ? "; a classes file would say it" : $", and no class of '{classes.Path}'")}") : sample;
     }
 
     // The text before the json's caption, and either before the first of its captions.

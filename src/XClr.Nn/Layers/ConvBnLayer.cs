@@ -136,7 +136,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     {
         using var layer = gpu.Layer(spec.Conv);
         var dx = sum?.Values ?? gpu.NewTensor("dx", input.Values.Shape, type: input.Values.Type);
-        var every = sparse && geometry is { R: 1, S: 1, Pad: 0 } ? geometry.Stride : 1;
+        var every = sparse ? geometry.ReachedEvery : 1;
         var sums = Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, addEvery: sum?.Every ?? 0, working.AddsGradients, below?.PassAbove,
             leaveUnreached: every > 1);
         return new(dx, sums, every);

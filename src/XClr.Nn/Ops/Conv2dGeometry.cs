@@ -17,6 +17,9 @@ public readonly record struct ConvGeometry(int N, int H, int W, int C, int K, in
     /// <summary>Output pixels: the rows of the implicit product.</summary>
     public long M => (long)N * OH * OW;
 
+    /// <summary>s where only pixels of x whose row and column are multiples of s are read, as by a 1x1 convolution of stride s without padding; else 1.</summary>
+    public int ReachedEvery => R == 1 && S == 1 && Pad == 0 ? Stride : 1;
+
     /// <summary>Floating-point operations of any of the three directions.</summary>
     public double Flops => 2.0 * M * K * R * S * C;
 

@@ -33,8 +33,11 @@ public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storag
     public string Name => string.Join(' ', new[]
     {
         $"{Pass.OpName()} {Geometry} {Storage}",
-        OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", AddEvery switch { 0 => "", 1 => "acc", _ => $"acc every {AddEvery}" }, Norm is { } mask ? $"norm {mask}" : "",
+        OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", AddName(AddEvery), Norm is { } mask ? $"norm {mask}" : "",
     }.Where(s => s.Length > 0));
+
+    /// <summary>"acc", "acc every 2", or nothing: what is added to, in names.</summary>
+    public static string AddName(int addEvery) => addEvery switch { 0 => "", 1 => "acc", _ => $"acc every {addEvery}" };
 
     /// <summary>Rows of the product that one dispatch computes; of the pixels of a data gradient one residue class mod stride.</summary>
     internal long Rows => Pass switch
