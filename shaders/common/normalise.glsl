@@ -13,6 +13,12 @@ vec4 normalised(vec4 x, vec4 scale, vec4 shift) {
 // ReLU; NaN stays NaN.
 vec4 rectified(vec4 x) { return mix(x, vec4(0), lessThan(x, vec4(0))); }
 
+// Of four stored values a bit each, one where the ReLU behind them lets the gradient through.
+uint open_bits(vec4 y) {
+  uvec4 open = mix(uvec4(1, 2, 4, 8), uvec4(0), lessThanEqual(y, vec4(0)));
+  return open.x | open.y | open.z | open.w;
+}
+
 // g, zero where the ReLU behind a normalisation was closed, with mask 2 that of batchnorm(), with 3 that of normalised().
 vec4 masked(uint mask, vec4 g, vec4 x, vec4 mean, vec4 scale, vec4 shift) {
   if (mask == 2u) return mix(g, vec4(0), lessThanEqual(batchnorm(x, mean, scale, shift), vec4(0)));

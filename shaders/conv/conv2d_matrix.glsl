@@ -28,11 +28,26 @@ layout(std430, binding = 3) readonly buffer NormYOctets { uvec4 normY8[]; };
 #else
 READ_QUADS(2, Scale, scale);                                             // [C] or [K]
 READ_QUADS(3, Shift, shift);
+#ifdef RESIDUAL
+layout(std430, binding = 4) readonly buffer Residual { uvec2 residual4[]; };  // as the result
+layout(std430, binding = 4) readonly buffer ResidualOctets { uvec4 residual8[]; };
+READ_QUADS(5, ResidualScale, residualScale);                             // [K]
+READ_QUADS(6, ResidualShift, residualShift);
+layout(std430, binding = 8) writeonly buffer Signs { uint signs[]; };   // as norm/batchnorm_fwd.glsl leaves them
+#define OLD4 residual4
+#define OLD8 residual8
+#define OUT 7
+#else
 #define OUT 4
+#endif
+#endif
+#ifndef RESIDUAL
+#define OLD4 y4
+#define OLD8 y8
+layout(std430, binding = OUT + 1) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
 #endif
 layout(std430, binding = OUT) buffer Out { uvec2 y4[]; };
 layout(std430, binding = OUT) buffer OutOctets { uvec4 y8[]; };
-layout(std430, binding = OUT + 1) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
 const bool C_OCTETS = (SHAPE & 1u) != 0u, K_OCTETS = (SHAPE & 2u) != 0u, ONE_TAP = (SHAPE & 4u) != 0u, PLAIN = (SHAPE & 8u) != 0u, IN_ORDER = (SHAPE & 16u) != 0u;
 
 struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, with ONE_TAP this invocation's within a step; pixel of the image

@@ -48,8 +48,11 @@ void store_octet(int at, int k, uvec4 words) {
 // What is stored of a sum in column k, on top of what was there.
 vec4 finished(vec4 v, vec4 old, int k) {
   if (ON_STORE) v = normalised(v, scale[k], shift[k]);
+#ifdef RESIDUAL
+  if (NORM == 5u) old = normalised(old, residualScale[k], residualShift[k]);
+#endif
   if (ADD != 0u) v += old;
-  return NORM == 4u ? rectified(v) : v;
+  return NORM >= 4u ? rectified(v) : v;
 }
 #endif
 
@@ -57,9 +60,11 @@ vec4 finished(vec4 v, vec4 old, int k) {
 int rows_here(int m0) { return clamp(M - m0 - int(strip_row(0)), 0, int(SUBGROUP_ROWS)); }
 
 void store_pair(int block, int k, Pair p) {
+#ifndef RESIDUAL
   int o = (firstBlock + block) * 2 * K4 + k;
   partials[o] = p.first;
   partials[o + K4] = p.second;
+#endif
 }
 
 // What a lane reads for its octets of a round (one strip of a row of matrices) is on its way IN_FLIGHT rounds ahead, as registers allow.
@@ -93,11 +98,11 @@ void write_columns(int m0, int k0, uint x) {
         Place p = place_of(m0, k, ahead, r);
         uint slot = ahead % IN_FLIGHT * STRIP_ROWS + r;
         // Not what another lane writes.
-        if (ADD != 0u) old[slot] = p.adds ? READ_OCTET(y4, y8, p.at, k) : uvec4(0);
+        if (ADD != 0u) old[slot] = p.adds ? READ_OCTET(OLD4, OLD8, p.at, k) : uvec4(0);
 #ifdef NORM_SUMS
-        ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
+        if (WEIGHTED) ofX[slot] = READ_OCTET(normX, normX8, p.at, k);
         if (MASK == 1u) ofY[slot] = READ_OCTET(normY, normY8, p.at, k);
-        if (MASK == 4u) ofY[slot].x = signs_of(p.at, k);
+        if (BY_SIGNS) ofY[slot].x = signs_of(p.at, k);
 #endif
       }
     }
@@ -107,13 +112,17 @@ void write_columns(int m0, int k0, uint x) {
       uint slot = i % IN_FLIGHT * STRIP_ROWS + r;
       Octet v = staged(staged_row() + r * ROW_STEP);
 #ifdef NORM_SUMS
-      vec4 xLow = from_words(ofX[slot].xy), xHigh = from_words(ofX[slot].zw);
+      vec4 xLow = vec4(0), xHigh = vec4(0);
+      if (WEIGHTED) {
+        xLow = from_words(ofX[slot].xy);
+        xHigh = from_words(ofX[slot].zw);
+      }
       bvec4 closedLow = bvec4(false), closedHigh = closedLow;
       if (MASK == 1u) {
         closedLow = closed_by(from_words(ofY[slot].xy));
         closedHigh = closed_by(from_words(ofY[slot].zw));
       }
-      if (MASK == 4u) {
+      if (BY_SIGNS) {
         closedLow = closed_by(ofY[slot].x, 0u);
         closedHigh = closed_by(ofY[slot].x, 4u);
       }
@@ -121,8 +130,12 @@ void write_columns(int m0, int k0, uint x) {
       uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, closedLow, normLow)), to_words(open_gradient(v.high, xHigh, closedHigh, normHigh)));
       uvec4 counted = p.inside ? words : uvec4(0);
       vec4 a = from_words(counted.xy), b = from_words(counted.zw);
-      low = Pair(low.first + a, low.second + a * (xLow - normLow.center));
-      high = Pair(high.first + b, high.second + b * (xHigh - normHigh.center));
+      low.first += a;
+      high.first += b;
+      if (WEIGHTED) {
+        low.second += a * (xLow - normLow.center);
+        high.second += b * (xHigh - normHigh.center);
+      }
 #else
       vec4 oldLow = vec4(0), oldHigh = vec4(0);
       if (ADD != 0u) {
@@ -139,6 +152,13 @@ void write_columns(int m0, int k0, uint x) {
       }
 #endif
       if (p.inside) store_octet(p.at, k, words);
+#ifdef RESIDUAL
+      // Four neighbouring lanes have the octets of a word.
+      uint word = (open_bits(from_words(words.xy)) | open_bits(from_words(words.zw)) << 4) << 8 * (gl_SubgroupInvocationID & 3u);
+      word |= subgroupShuffleXor(word, 1);
+      word |= subgroupShuffleXor(word, 2);
+      if (p.inside && (gl_SubgroupInvocationID & 3u) == 0u) signs[p.at >> 3] = word;
+#endif
     }
     subgroupBarrier();
   }

@@ -2,17 +2,24 @@
 // IMAGES_FASTEST, pixel by pixel over all images: then a tile's rows mostly lie at one pixel, and taps outside of the image are skipped for all of them.
 //   out[n, p*OUT_STRIDE + out_y, q*OUT_STRIDE + out_x, k] = sum over tap (r, s) and channel c of in[n, p*stride + y0 + r, q*stride + x0 + s, c] * w[tap, c, k]
 // Forward: the grid is the output. Data gradient: in = dy, w = transposed weights, one such convolution per residue class of the input pixels.
-#ifndef FIRST_ID  // of this file's two or three specialisation constants
+#ifndef FIRST_ID  // of this file's one to three specialisation constants
 #define FIRST_ID 0
 #endif
 #ifdef NORM_SUMS
 layout(constant_id = FIRST_ID) const uint MASK = 0u;           // norm_sums.glsl
 #else
-// 1: in * scale[c] + shift[c]; 2: the same, then ReLU; 3: sum * scale[k] + shift[k]; 4: the same, with ReLU behind all else
+// 1: in * scale[c] + shift[c]; 2: the same, then ReLU; 3: sum * scale[k] + shift[k]; 4: the same, with ReLU behind all else; 5, RESIDUAL: as 4, where what is added is normalised too
 layout(constant_id = FIRST_ID) const uint NORM = 0u;
 const bool ON_LOAD = NORM == 1u || NORM == 2u, ON_STORE = NORM >= 3u;
 #endif
+#ifdef RESIDUAL
+const uint ADD = 1u;                                           // to what lies elsewhere
+const bool STATISTICS = false;
+#define NEXT_ID FIRST_ID + 1
+#define POINTERS
+#else
 layout(constant_id = FIRST_ID + 1) const uint ADD = 0u;  // 1: adds to out; s > 1: to those of its pixels whose row and column are multiples of s, the others are written
+#endif
 #ifdef NORM_SUMS
 #define NEXT_ID FIRST_ID + 2
 #define POINTERS

@@ -75,10 +75,10 @@ void write_out(int m0, int column, int rowGroup, int lane) {
 #endif
       if (adds) v += LOAD(y, o);
 #ifdef NORM_SUMS
-      vec4 x = ACTIVATION(normX, o);
+      vec4 x = WEIGHTED ? ACTIVATION(normX, o) : vec4(0);
       bvec4 closed = bvec4(false);
       if (MASK == 1u) closed = closed_by(ACTIVATION(normY, o));
-      if (MASK == 4u) closed = closed_by(signs_of(o, k), 0u);
+      if (BY_SIGNS) closed = closed_by(signs_of(o, k), 0u);
       v = STORED(open_gradient(v, x, closed, n));
       add_to(normSums[j], v, x, n);
 #else

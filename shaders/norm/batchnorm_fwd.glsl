@@ -23,10 +23,6 @@ WRITE_ACTIVATIONS(8, Y, y);
 #ifdef SIGNS
 layout(std430, set = 0, binding = 9) writeonly buffer Signs { uint signs[]; };
 shared uint signsOf[LANES];  // four bits for each row of a lane
-uint bits_of(vec4 v) {
-  uvec4 open = mix(uvec4(1, 2, 4, 8), uvec4(0), lessThanEqual(v, vec4(0)));
-  return open.x | open.y | open.z | open.w;
-}
 #endif
 
 void main() {
@@ -66,7 +62,7 @@ void main() {
         v = mix(v, vec4(lower), lessThan(v, vec4(lower)));
         STORE(y, r * quads + COLUMN(s, k), v);
 #ifdef SIGNS
-        own |= bits_of(STORED(v)) << 4 * n++;
+        own |= open_bits(STORED(v)) << 4 * n++;
 #endif
       }
     }

@@ -141,6 +141,10 @@ public static class ConvTuner
             var op = new ConvNormCase(work.Geometry, mask, work.AddEvery).ToOpCase();
             return op.In(work.Storage, "dy", "w", "norm_x", "norm_y", "dx", "dnorm");
         }
+        if (work.Residual != ResidualKind.None)
+        {
+            return new ConvResidualCase(work.Geometry, work.Residual).ToOpCase().In(work.Storage, "x", "w", "residual", "y");
+        }
         // As the network does for its projections (ConvBnLayer.Backward).
         var leaves = work is { Pass: ConvPass.BackwardData, AddEvery: 0, Geometry.ReachedEvery: > 1 };
         return new Conv2dCase(work.Pass, work.Geometry, work.Prologue, work.Relu, work.Statistics, work.AddEvery, work.OnStore, leaves).ToOpCase(caps).In(work.Storage, "x", "w", "y", "dx", "dy");

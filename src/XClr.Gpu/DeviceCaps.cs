@@ -136,6 +136,12 @@ public sealed record DeviceCaps
     /// </summary>
     public bool LaneRowKernels { get; init; }
 
+    /// <summary>
+    /// Rows (pixels of all images) per output channel from which on, where the device has matrices, the last 1x1 convolution of a residual block keeps neither its output nor that one's gradient: what is computed in their place grows
+    /// with the channels, what they cost with the rows. 0: always.
+    /// </summary>
+    public int MomentNormRows { get; init; } = 128;
+
     /// <summary>Parses a byte count or a count: a whole number with an optional suffix K, M or G, also written KiB, MiB, GiB (powers of 1,024).</summary>
     /// <exception cref="GpuException">It is none, or does not fit 63 bits.</exception>
     public static long ParseSize(string text)
@@ -173,6 +179,7 @@ public sealed record DeviceCaps
         "maxcomputesharedmemorysize" => this with { MaxComputeSharedMemorySize = (int)Least(key, text, MaxComputeSharedMemorySize) },
         "maxcomputeworkgroupinvocations" => this with { MaxComputeWorkGroupInvocations = (int)Least(key, text, MaxComputeWorkGroupInvocations) },
         "maxcomputeworkgroupcount" => this with { MaxComputeWorkGroupCount = Least(key, text, MaxComputeWorkGroupCount) },
+        "momentnormrows" => this with { MomentNormRows = (int)Least(key, text, MomentNormRows) },
         "shadercores" => this with { ShaderCores = (int)Least(key, text, ShaderCores) },
         "timestampvalidbits" => this with { TimestampValidBits = (int)Least(key, text, TimestampValidBits) },
         "calibratedtimestamps" => this with { CalibratedTimestamps = Off(key, text, CalibratedTimestamps) },

@@ -6,22 +6,24 @@ namespace XClr.Bench.Cases;
 
 /// <summary>
 /// A data gradient that goes on through the batch normalisation below it: dy, w (and what is there in dx to add to) -> dnorm, the gradient of that one's input norm_x [N,H,W,C], dgamma and dbeta.
-/// Mask: where the ReLU between them finds its sign; norm_y is its output where that is FromOutput, signs that one's where it is FromSigns.
+/// Mask: where the ReLU between them finds its sign; norm_y is its output where that is FromOutput, signs that one's where it is FromSigns or FromSignsAlone, in which case dgamma is zero and dnorm has no part along norm_x.
 /// </summary>
 public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddEvery = 0)
 {
+    private bool HasSigns => Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
+
     public string Name => $"conv2d_bwd_data_norm {Geometry} {Mask} {ConvWork.AddName(AddEvery)}".TrimEnd();
 
     public OpCase ToOpCase()
     {
         var (g, c) = (Geometry, new Shape(Geometry.C));
         OpTensor dx = new("dx", g.X);
-        var y = Mask == ReluMask.FromSigns ? new OpTensor("signs", new Shape(Geometry.N, Geometry.H, Geometry.W, Geometry.C / 32), Type: DType.UInt32, Values: Signs) : new OpTensor("norm_y", g.X);
+        var y = HasSigns ? new OpTensor("signs", new Shape(Geometry.N, Geometry.H, Geometry.W, Geometry.C / 32), Type: DType.UInt32, Values: Signs) : new OpTensor("norm_y", g.X);
         OpTensor[] vectors = [new("gamma", c), new("beta", c), new("running_mean", c), new("running_var", c, Fill.Positive)];
         return new OpCase(Name, [new("dy", g.Y), new("w", g.Weights), new("norm_x", g.X), y, .. vectors, dx], [new("dnorm", g.X), new("dgamma", c), new("dbeta", c)], Record);
     }
 
-    /// <summary>Whether the ReLU lets the gradient of value <paramref name="index"/> through, where the mask is FromSigns.</summary>
+    /// <summary>Whether the ReLU lets the gradient of value <paramref name="index"/> through, by its sign's bit.</summary>
     public bool IsOpen(int index) => (Word(index / 32) >> index % 32 & 1) != 0;
 
     private uint[] Signs() => [.. Enumerable.Range(0, (int)(Geometry.X.Count / 32)).Select(Word)];
@@ -33,7 +35,7 @@ public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddE
         Tensor Vector(string name) => gpu.NewTensor(name, new Shape(Geometry.C));
         var state = new BatchNormState(t["gamma"], t["beta"], t["running_mean"], t["running_var"]);
         var onLoad = Mask == ReluMask.OnLoad ? new NormOnLoad(Vector("scale"), Vector("shift"), Relu: true) : null;
-        var norm = new NormPass(t["norm_x"], state, Vector("mean"), Vector("inv_std"), Mask, t[Mask == ReluMask.FromSigns ? "signs" : "norm_y"], onLoad);
+        var norm = new NormPass(t["norm_x"], state, Vector("mean"), Vector("inv_std"), Mask, t[HasSigns ? "signs" : "norm_y"], onLoad);
         BatchNormOp.Statistics(gpu, norm.X, state, norm.Mean, norm.InvStd);
         if (onLoad is not null)
         {
@@ -72,6 +74,8 @@ public static class ConvNormCases
         new(new(2, 15, 11, 224, 64, 1, 1, 1, 0), ReluMask.FromSigns, AddEvery: 2),
         new(new(3, 9, 7, 64, 20, 3, 3, 1, 1), ReluMask.FromSigns),
         new(new(4, 64, 40, 32, 20, 1, 1, 1, 0), ReluMask.FromSigns),
+        new(new(2, 15, 11, 224, 24, 1, 1, 1, 0), ReluMask.FromSignsAlone, AddEvery: 1),
+        new(new(3, 9, 7, 64, 20, 3, 3, 1, 1), ReluMask.FromSignsAlone),
     ];
 
     /// <summary>

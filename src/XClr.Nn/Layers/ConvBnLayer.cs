@@ -41,8 +41,8 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
 
     private NormPass Pass => new(convolved!, Norm, mean!, invStd!, mask, y, mask == ReluMask.OnLoad ? onLoad : null);
 
-    // For the data gradient that is the gradient of this layer's output.
-    private NormPass PassAbove => signs is null ? Pass : Pass with { Mask = ReluMask.FromSigns, Y = signs };
+    /// <summary>Of the last forward pass in training, for the data gradient that is the gradient of this layer's output.</summary>
+    public NormPass PassAbove => signs is null ? Pass : Pass with { Mask = ReluMask.FromSigns, Y = signs };
 
     /// <summary>Whether this layer takes an input that is yet to be normalised.</summary>
     public bool NormalisesOnLoad(DeviceCaps caps) => Conv2dOp.NormalisesOnLoad(caps, spec.Kernel * spec.Kernel, channels);
@@ -129,15 +129,15 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     }
 
     /// <summary>
-    /// <see cref="BackwardWeight"/> and the input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned. It is the last of the gradient of
-    /// <paramref name="below"/>'s output, where that is given. With <paramref name="sparse"/> what a strided 1x1 convolution does not read is left out (<see cref="LayerGradient.Every"/>).
+    /// <see cref="BackwardWeight"/> and the input's gradient, [N,H,W,C]: written to a new tensor, or added to <paramref name="sum"/>, which is then returned. It is the last of the gradient of the output of what has the pass
+    /// <paramref name="below"/>, where that is given. With <paramref name="sparse"/> what a strided 1x1 convolution does not read is left out (<see cref="LayerGradient.Every"/>).
     /// </summary>
-    public LayerGradient Backward(Recorder gpu, Tensor dconv, LayerGradient? sum = null, ConvBnLayer? below = null, bool sparse = false)
+    public LayerGradient Backward(Recorder gpu, Tensor dconv, LayerGradient? sum = null, NormPass? below = null, bool sparse = false)
     {
         using var layer = gpu.Layer(spec.Conv);
         var dx = sum?.Values ?? gpu.NewTensor("dx", input.Values.Shape, type: input.Values.Type);
         var every = sparse ? geometry.ReachedEvery : 1;
-        var sums = Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, addEvery: sum?.Every ?? 0, working.AddsGradients, below?.PassAbove,
+        var sums = Conv2dOp.Backward(gpu, input.Values, dconv, Weight, dx, working.Parameters.Gradient($"{spec.Conv}.weight"), geometry, input.OnLoad, addEvery: sum?.Every ?? 0, working.AddsGradients, below,
             leaveUnreached: every > 1);
         return new(dx, sums, every);
     }

@@ -131,7 +131,7 @@ public sealed class Model : IDisposable
         GlobalAvgPoolOp.Backward(gpu, dfeatures, gradient.Values);
         for (var i = blocks.Length - 1; i >= 0; i--)
         {
-            gradient = blocks[i].Backward(gpu, gradient, below: i > 0 ? blocks[i - 1].Last : Blueprint.MaxPool ? null : stem);
+            gradient = blocks[i].Backward(gpu, gradient, below: i > 0 ? blocks[i - 1].PassAbove : Blueprint.MaxPool ? null : stem.PassAbove);
         }
         stem.BackwardWeight(gpu, Blueprint.MaxPool ? stem.BackwardPooledNorm(gpu, gradient.Values, argmax!, PoolWindow) : stem.BackwardNorm(gpu, gradient));
     }

@@ -33,7 +33,6 @@ public static class BatchNormOp
     private static readonly Kernel<SumBlocksParams> SumToBlocks = new("norm/batchnorm_bwd_params_blocks", reads: 1, writes: 1);
     private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1, texels: 8);
 
-    private const int SignsPerWord = 32;
 
     /// <summary>Blocks of rows above which a GPU merges so many to one first, in workgroups for so many quads: few workgroups, one for each quad, would read all of them.</summary>
     private const int ManyBlocks = 4096, PerMerged = 512, MergedQuads = 8;
@@ -110,9 +109,9 @@ public static class BatchNormOp
     /// A tensor for the signs of y [...,C], a bit for each value, which a data gradient reads in y's place (<see cref="ReluMask.FromSigns"/>): [...,C/32] words. Null where C is no multiple of 32, and on CPU drivers, whose data
     /// gradients mask nothing.
     /// </summary>
-    public static Tensor? Signs(Recorder gpu, Tensor y) => gpu.Caps.CpuKernels || y.Shape.Dims[^1] % SignsPerWord != 0
+    public static Tensor? Signs(Recorder gpu, Tensor y) => gpu.Caps.CpuKernels || y.Shape.Dims[^1] % Conv2dKernels.ColumnsPerWord != 0
         ? null
-        : gpu.NewTensor($"{y.Name}.signs", new Shape([.. y.Shape.Dims[..^1], y.Shape.Dims[^1] / SignsPerWord]), type: DType.UInt32);
+        : gpu.NewTensor($"{y.Name}.signs", new Shape([.. y.Shape.Dims[..^1], y.Shape.Dims[^1] / Conv2dKernels.ColumnsPerWord]), type: DType.UInt32);
 
     /// <summary>Inference forward: the same with the running statistics.</summary>
     public static void Infer(Recorder gpu, Tensor x, BatchNormState state, Tensor y, bool relu, Tensor? residual = null) =>
@@ -194,6 +193,15 @@ public static class BatchNormOp
         WriteDx(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, x, x, c, null), RowWork.Flat(dy), ReluMask.None, sums, RowWork.Flat(dx));
     }
 
+    /// <summary>Masks dy, in place, by the sign of y, which is relu of a batch normalisation whose input was not stored. Result [blocks,2,C]: in the first of each two rows the sums of dy over blocks of rows.</summary>
+    public static Tensor MaskGradient(Recorder gpu, Tensor dy, NormPass norm, Tensor y)
+    {
+        var (_, c) = RowWork.Require2D(y);
+        Shape.Require(y.Shape.Dims, dy);
+        var (values, flat) = (RowWork.Flat(dy), RowWork.Flat(y));
+        return ReduceBlocks(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, flat, flat, c, null), values, ReluMask.FromOutput, values, accumulate: false);
+    }
+
     private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C, NormOnLoad? OnLoad)
     {
         public uint Quads => (uint)C / 4;
@@ -270,7 +278,7 @@ public static class BatchNormOp
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y.");
         }
-        if (mask == ReluMask.FromSigns)
+        if (mask is ReluMask.FromSigns or ReluMask.FromSignsAlone)
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from signs is for data gradients.");
         }

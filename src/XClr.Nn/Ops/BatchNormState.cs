@@ -33,4 +33,7 @@ public enum ReluMask
 
     /// <summary>As <see cref="FromOutput"/>, from its signs, one bit per value (<see cref="BatchNormOp.Signs"/>), for a data gradient that masks what it writes (<see cref="Conv2dOp.BackwardData"/>).</summary>
     FromSigns,
+
+    /// <summary>As <see cref="FromSigns"/>, of a normalisation whose input was not stored (<see cref="MomentNormOp"/>): the sums have g alone, zeros in the place of g xhat, and X of the <see cref="NormPass"/> is any tensor of that shape.</summary>
+    FromSignsAlone,
 }

@@ -18,6 +18,9 @@ internal static class Conv2dKernels
     /// <summary>Columns of a workgroup's tile and of the wide one; of the narrow one, where the compiler does the others badly.</summary>
     public const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
 
+    /// <summary>Columns whose signs share a word.</summary>
+    public const int ColumnsPerWord = 32;
+
     /// <summary>Fields of shaders/conv/conv2d_params.glsl.</summary>
     public readonly record struct RowParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
         int OutH, int OutW, int OutStride, int OutY, int OutX, int FirstBlock)
@@ -32,6 +35,7 @@ internal static class Conv2dKernels
     private readonly record struct TapsParams(int R, int S, int FirstR, int FirstS, int Stride, int KernelS, int C4, int K4);
 
     private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
+    private static readonly KernelVariants<RowParams> FwdResidual = new("conv/conv2d_fwd_residual", reads: 7, writes: 2, texels: 0, hasMatrices: true, hasWord: false, hasPortable: false);
     private static readonly KernelVariants<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
     private static readonly KernelVariants<RowParams> BwdDataNorm = new("conv/conv2d_bwd_data_norm", reads: 8, writes: 2, texels: 0, hasMatrices: true, hasWord: false);
     private static readonly KernelVariants<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1, texels: 1);
@@ -45,6 +49,31 @@ internal static class Conv2dKernels
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
         Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate ? 1 : 0, way, detail);
 
+    /// <summary>Whether a forward convolution can be done with a residual sum in it: on matrices, where the compiler does a tile well.</summary>
+    public static bool HasResidual(DeviceCaps caps, DType storage, ConvGeometry g) => g.K % ColumnsPerWord == 0 && ChooseResidual(caps, storage, ForwardParams(g, g.N, 0), ResidualKind.Normalised) is not null;
+
+    /// <summary>One dispatch of a forward convolution over a run of images, normalised, with the residual added, and rectified; signs: [...,K/32] words.</summary>
+    public static void ForwardResidual(Recorder gpu, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, in RowParams p, NormOnStore norm, NormOnLoad? residualNorm, ConvWay? way, string detail)
+    {
+        var storage = RowWork.Storage(x, w, y, residual);
+        var kind = residualNorm is null ? ResidualKind.AsIs : ResidualKind.Normalised;
+        var (kernel, rows, columns) = way is { } measured ? Of(measured, FwdResidual, storage, [ResidualNorm(kind)], MatrixShape(p)) : ChooseResidual(gpu.Caps, storage, p, kind)
+            ?? throw new NotSupportedException($"{gpu.Caps.Name}: no kernel adds a residual to a convolution of {storage}; {nameof(HasResidual)} says so.");
+        gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p,
+            reads: [x, w, norm.Scale, norm.Shift, residual, residualNorm?.Scale ?? norm.Scale, residualNorm?.Shift ?? norm.Shift], writes: [y, signs],
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), addEvery: 1) + p.M * p.K4 / 2), detail);
+    }
+
+    private static (Kernel<RowParams> Kernel, int Rows, int Columns)? ChooseResidual(DeviceCaps caps, DType storage, in RowParams p, ResidualKind kind) =>
+        MatrixTile.Choose(caps, FwdResidual, storage, p.M, 4 * p.K4, split: false, [ResidualNorm(kind), MatrixShape(p)], ColumnsPerWord);
+
+    // NORM of shaders/conv/conv2d_params.glsl.
+    private static uint ResidualNorm(ResidualKind kind) => kind == ResidualKind.Normalised ? 5u : 4u;
+
+    /// <summary>Of a forward convolution over so many images of a geometry's.</summary>
+    public static RowParams ForwardParams(ConvGeometry g, int images, int firstBlock) =>
+        new(images, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S, g.OH, g.OW, 1, 0, 0, firstBlock);
+
     /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them; addEvery as ADD of shaders/conv/conv2d_params.glsl.</summary>
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, int addEvery, ConvWay? way, string detail) =>
         Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, null, null, addEvery, way, detail);
@@ -53,12 +82,14 @@ internal static class Conv2dKernels
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, int addEvery, ConvWay? way, string detail)
     {
         uint[] slots = [(uint)norm.Mask, (uint)addEvery];
-        var y = norm.Mask is ReluMask.FromOutput or ReluMask.FromSigns ? norm.Y! : norm.X;
-        var storage = RowWork.Storage(dy, taps, dx, norm.X, norm.Mask == ReluMask.FromSigns ? norm.X : y);
+        var bySigns = norm.Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
+        var y = bySigns || norm.Mask == ReluMask.FromOutput ? norm.Y! : norm.X;
+        var storage = RowWork.Storage(dy, taps, dx, norm.X, bySigns ? norm.X : y);
         var (kernel, rows, columns) = ChooseRows(gpu.Caps, BwdDataNorm, storage, p, slots, way);
         var size = Tensor.SizeOf(storage);
-        var ofMask = norm.Mask switch { ReluMask.FromOutput => size * p.M * p.K4 * 4, ReluMask.FromSigns => p.M * p.K4 / 2, _ => 0 };
-        var bytes = RowBytes(p, size, addEvery) + size * p.M * p.K4 * 4 + ofMask + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
+        var ofMask = bySigns ? p.M * p.K4 / 2 : norm.Mask == ReluMask.FromOutput ? size * p.M * p.K4 * 4 : 0;
+        var ofX = norm.Mask == ReluMask.FromSignsAlone ? 0 : size * p.M * p.K4 * 4;
+        var bytes = RowBytes(p, size, addEvery) + ofX + ofMask + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
         gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, norm.X, y, norm.Gamma, norm.Beta, norm.Mean, norm.InvStd], writes: [dx, partials],
             new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);
     }

@@ -52,8 +52,7 @@ public static class Conv2dOp
         for (var start = 0; start < g.N; start += perRun)
         {
             var count = Math.Min(perRun, g.N - start);
-            var p = new Conv2dKernels.RowParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S,
-                g.OH, g.OW, 1, 0, 0, (int)((long)start * imageRows / rowsPerBlock));
+            var p = Conv2dKernels.ForwardParams(g, count, (int)((long)start * imageRows / rowsPerBlock));
             Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, (ChannelNorm?)onStore ?? prologue, partials, accumulate, way, $"{g with { N = count }}");
         }
         if (epilogue is not null && partials is null)
@@ -61,6 +60,32 @@ public static class Conv2dOp
             BatchNormOp.RowBlocks(gpu, y, epilogue.ToStatistics(gpu.Caps));
         }
     }
+
+    /// <summary>
+    /// y = relu(scale z + shift + residual), z the convolution of x with w, which is not stored; residual, y: [N,OH,OW,K]. The residual is added as it is, or normalised as <paramref name="residualOnLoad"/> says.
+    /// signs: from <see cref="BatchNormOp.Signs"/>, is filled. Only where <see cref="HasResidual"/>.
+    /// </summary>
+    public static void ForwardResidual(Recorder gpu, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, ConvGeometry g, NormOnStore onStore, NormOnLoad? residualOnLoad = null)
+    {
+        Require(g, x, w, y, null);
+        Shape.Require(g.Y.Dims, residual);
+        Shape.Require([g.N, g.OH, g.OW, g.K / Conv2dKernels.ColumnsPerWord], signs);
+        onStore.Require(g.K);
+        residualOnLoad?.Require(g.K);
+        if (!onStore.Relu || residualOnLoad is { Relu: true })
+        {
+            throw new ArgumentException("A ReLU follows the sum, and none the residual.", nameof(onStore));
+        }
+        var way = Way(gpu, new(ConvPass.Forward, g, y.Type, Prologue: false, Relu: true, Statistics: false, AddEvery: 0, null, OnStore: true, residualOnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised));
+        foreach (var (start, count) in gpu.RowRuns(x, y, residual, signs))
+        {
+            Conv2dKernels.ForwardResidual(gpu, x.Rows(start, count), w, residual.Rows(start, count), y.Rows(start, count), signs.Rows(start, count), Conv2dKernels.ForwardParams(g, count, 0), onStore, residualOnLoad, way,
+                $"{g with { N = count }}");
+        }
+    }
+
+    /// <summary>Whether this device has <see cref="ForwardResidual"/>: on cooperative matrices, for K a multiple of 32.</summary>
+    public static bool HasResidual(DeviceCaps caps, DType storage, ConvGeometry g) => Conv2dKernels.HasResidual(caps, storage, g);
 
     /// <summary>
     /// dx[n,h,w,c] = sum over r, s, k of dy[n, (h + pad - r) / stride, (w + pad - s) / stride, k] * w[r,s,c,k] where the divisions are exact; every element of

@@ -39,8 +39,8 @@ internal readonly record struct ConvWay(ConvVariant Variant, int Rows, int Colum
                 .. wide ? word.Prepend(new(ConvVariant.Word, Conv2dKernels.WordRows, Conv2dKernels.WideColumns)) : word,
             ];
         }
-        var matrices = MatrixTile.Tiles(caps, work.Storage).Where(t => t.Suits(work.Rows, work.Columns));
-        int[] portable = wide ? [Conv2dKernels.WideColumns, Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns] : [Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns];
+        var matrices = MatrixTile.Tiles(caps, work.Storage).Where(t => t.Suits(work.Rows, work.Columns) && t.SubgroupColumns >= work.LeastColumns);
+        int[] portable = work.Residual != ResidualKind.None ? [] : wide ? [Conv2dKernels.WideColumns, Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns] : [Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns];
         return [
             .. matrices.Select(t => new ConvWay(ConvVariant.Matrices, t.Rows, t.Columns, t)),
             .. portable.Select(columns => new ConvWay(ConvVariant.Portable, Conv2dKernels.TileRows, columns)),

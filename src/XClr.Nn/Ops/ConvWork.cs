@@ -10,6 +10,16 @@ public enum ConvPass
     BackwardWeight,
 }
 
+/// <summary>What a forward convolution that normalises its result as it stores it adds from elsewhere, before the ReLU.</summary>
+public enum ResidualKind
+{
+    None,
+    AsIs,
+
+    /// <summary>Normalised where it is loaded.</summary>
+    Normalised,
+}
+
 /// <summary>Names of directions.</summary>
 public static class ConvPasses
 {
@@ -27,13 +37,15 @@ public static class ConvPasses
 /// <param name="AddEvery">1: the result is added to what is there; s > 1, of a data gradient: as <see cref="Conv2dOp.BackwardData"/> says; 0 for every weight gradient, whose kernel does not add.</param>
 /// <param name="Norm">A data gradient carries the sums of the batch normalisation below it, whose ReLU finds its sign so; null = it does not.</param>
 /// <param name="OnStore">y is normalised as it is stored.</param>
-public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storage, bool Prologue, bool Relu, bool Statistics, int AddEvery, ReluMask? Norm, bool OnStore = false) : ITunable
+/// <param name="Residual">What <see cref="Conv2dOp.ForwardResidual"/> adds then.</param>
+public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storage, bool Prologue, bool Relu, bool Statistics, int AddEvery, ReluMask? Norm, bool OnStore = false, ResidualKind Residual = ResidualKind.None) : ITunable
 {
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 Float16 relu stats".</summary>
     public string Name => string.Join(' ', new[]
     {
         $"{Pass.OpName()} {Geometry} {Storage}",
         OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", AddName(AddEvery), Norm is { } mask ? $"norm {mask}" : "",
+        Residual switch { ResidualKind.AsIs => "residual", ResidualKind.Normalised => "normalised residual", _ => "" },
     }.Where(s => s.Length > 0));
 
     /// <summary>"acc", "acc every 2", or nothing: what is added to, in names.</summary>
@@ -49,6 +61,9 @@ public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storag
 
     /// <summary>Columns of the product.</summary>
     internal int Columns => Pass == ConvPass.BackwardData ? Geometry.C : Geometry.K;
+
+    /// <summary>Columns that a subgroup with matrices must have.</summary>
+    internal int LeastColumns => Residual == ResidualKind.None ? 0 : Conv2dKernels.ColumnsPerWord;
 
     /// <summary>Names of the ways that a device has for it, for <see cref="Tuning"/>. A compiler may do some of them badly.</summary>
     public IReadOnlyList<string> Ways(DeviceCaps caps) => [.. ConvWay.Candidates(caps, this).Select(w => w.Name)];

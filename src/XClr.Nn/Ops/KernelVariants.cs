@@ -5,7 +5,7 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// The variants of one kernel by file name: portable, `_word` for CPU drivers, there also `_word_wide` where there is one; each for activations of fp32 and, with suffix `_f16` or `_bf16`, of 16 bits;
-/// and `_coopmat` on cooperative matrices where there is one, for 16 bits.
+/// and `_coopmat` on cooperative matrices where there is one, for 16 bits. What only matrices do has that alone.
 /// </summary>
 internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanaged
 {
@@ -18,10 +18,11 @@ internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanage
     /// <param name="hasWide">Whether there is a wide variant for CPU drivers.</param>
     /// <param name="hasMatrices">Whether there is a variant on cooperative matrices.</param>
     /// <param name="hasWord">Whether there are variants for CPU drivers at all.</param>
-    public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false, bool hasMatrices = false, bool hasWord = true)
+    /// <param name="hasPortable">Whether there is a portable variant.</param>
+    public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false, bool hasMatrices = false, bool hasWord = true, bool hasPortable = true)
     {
         Kernel<T>[] Stored(string variant, int count) => [new(name + variant, reads, writes, count), new($"{name}{variant}_f16", reads, writes, count), new($"{name}{variant}_bf16", reads, writes, count)];
-        portable = Stored("", 0);
+        portable = hasPortable ? Stored("", 0) : [];
         word = hasWord ? Stored("_word", texels) : [];
         wide = hasWide ? Stored("_word_wide", texels) : [];
         matrices = hasMatrices ? [new(name + "_coopmat", reads, writes), new(name + "_coopmat_bf16", reads, writes)] : [];

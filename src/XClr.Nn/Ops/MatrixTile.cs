@@ -26,6 +26,9 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     public int Columns => SX * WN * Shape.N;
     private int Invocations => Lanes * SY * SX;
 
+    /// <summary>Columns of a subgroup.</summary>
+    public int SubgroupColumns => WN * Shape.N;
+
     /// <summary>" of 16x16x16, 2x2 subgroups, 32 deep": what its rows and columns do not say.</summary>
     public override string ToString() => $" of {Shape.M}x{Shape.N}x{Shape.K}, {SY}x{SX} subgroups, {Depth} deep";
 
@@ -35,9 +38,9 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// <summary>
     /// The kernel, and rows and columns of its tile, for a product of so many rows and columns; null where the device has no cooperative matrices of that storage, runs the kernels for CPU drivers, or its
     /// compiler does all tiles badly. The first tile (<see cref="Modelled"/>) that hardly pads further than the smallest and whose workgroups keep <see cref="EnoughBusy"/> of the device busy, else the one that keeps most of it; with
-    /// <paramref name="split"/> the sum is shared out too (<see cref="Parts"/>), so that any tile does.
+    /// <paramref name="split"/> the sum is shared out too (<see cref="Parts"/>), so that any tile does. None whose subgroups have fewer than <paramref name="leastColumns"/>.
     /// </summary>
-    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants) where T : unmanaged
+    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants, int leastColumns = 0) where T : unmanaged
     {
         if (caps.CpuKernels)
         {
@@ -45,7 +48,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         }
         (Kernel<T> Kernel, int Rows, int Columns)? best = null;
         var bestBusy = 0.0;
-        foreach (var tile in Modelled(caps, storage, split).Where(t => t.Suits(rows, columns)))
+        foreach (var tile in Modelled(caps, storage, split).Where(t => t.Suits(rows, columns) && t.SubgroupColumns >= leastColumns))
         {
             var specialised = variants.Matrices(storage).With([.. tile.Constants, .. constants]);
             if (caps.KernelsPassedOver.Contains(specialised.Key))
@@ -134,7 +137,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         && Invocations <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
 
     // Whether each lane has the same number of octets of a strip of at most so many columns.
-    private bool SharesStrips(int width) => Math.Min(WN * Shape.N, width) / 8 is var octets && Lanes % octets == 0 && Shape.M % (Lanes / octets) == 0;
+    private bool SharesStrips(int width) => Math.Min(SubgroupColumns, width) / 8 is var octets && Lanes % octets == 0 && Shape.M % (Lanes / octets) == 0;
 
     // Columns of the sums that a subgroup stages at a time on their way out; the more where that takes no more memory than the operands did.
     private const int NarrowStrip = 32, WideStrip = 64;
@@ -145,7 +148,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         get
         {
             var operands = Math.Max(Rows * (Depth / 8 + 1), Depth * (Rows / 8 + 1)) + Depth * (Columns / 8 + 1);
-            var strips = SY * SX * Shape.M * (Math.Min(WN * Shape.N, NarrowStrip) / 4 + 2) + (WM * Shape.M < BlockRows ? SY * Columns / 2 : 0);
+            var strips = SY * SX * Shape.M * (Math.Min(SubgroupColumns, NarrowStrip) / 4 + 2) + (WM * Shape.M < BlockRows ? SY * Columns / 2 : 0);
             return 16 * Math.Max(operands, strips);
         }
     }

@@ -135,9 +135,18 @@ public sealed class ConvNormTests
     {
         var dx = Conv2dReference.BackwardData(c.Geometry, t["dy"], t["w"]);
         var norm = new Dictionary<string, double[]>(t) { ["x"] = t["norm_x"] };
-        var y = c.Mask == ReluMask.FromOutput ? t["norm_y"] : c.Mask == ReluMask.FromSigns ? [.. dx.Select((_, i) => c.IsOpen(i) ? 1.0 : 0)] : BatchNormReference.Forward(norm, relu: false, residual: false, affine: true)["y"];
+        var hasSigns = c.Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
+        var y = c.Mask == ReluMask.FromOutput ? t["norm_y"] : hasSigns ? [.. dx.Select((_, i) => c.IsOpen(i) ? 1.0 : 0)] : BatchNormReference.Forward(norm, relu: false, residual: false, affine: true)["y"];
         norm["dy"] = [.. dx.Select((v, i) => c.Mask != ReluMask.None && y[i] <= 0 ? 0 : v + (Conv2dCase.IsAddedTo(c.Geometry, c.AddEvery, i) ? t["dx"][i] : 0))];
         var want = BatchNormReference.Backward(norm, relu: false, residual: false, affine: true);
+        if (c.Mask == ReluMask.FromSignsAlone)
+        {
+            // Without the part along norm_x.
+            var (_, variance) = BatchNormReference.Statistics(norm["x"], c.Geometry.C);
+            var channels = c.Geometry.C;
+            want["dx"] = [.. norm["dy"].Select((v, i) => (v - want["dbeta"][i % channels] / (norm["x"].Length / channels)) * t["gamma"][i % channels] / Math.Sqrt(variance[i % channels] + BatchNormState.DefaultEps))];
+            want["dgamma"] = new double[channels];
+        }
         return new() { ["dnorm"] = want["dx"], ["dgamma"] = want["dgamma"], ["dbeta"] = want["dbeta"] };
     }
 }

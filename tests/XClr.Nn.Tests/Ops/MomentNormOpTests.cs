@@ -1,0 +1,117 @@
+using XClr.Bench;
+using XClr.Bench.Cases;
+using XClr.Gpu;
+using XClr.Nn.Ops;
+using XClr.TestKit;
+using XClr.TestKit.References;
+using Xunit;
+using Values = System.Collections.Generic.IReadOnlyDictionary<string, double[]>;
+
+namespace XClr.Nn.Tests.Ops;
+
+/// <summary>A block's last convolution, batch norm, residual sum and ReLU by moments of the input, on the devices with cooperative matrices; and the convolution in it alone.</summary>
+public sealed class MomentNormOpTests
+{
+    // Sums of a thousand products in fp32, of which the mean's square takes up to a hundredth part off again.
+    private const double Tolerance = 1e-4;
+
+    // As in ConvNormTests: what is stored in 16 bits, and rounded twice on its way (dx).
+    private static double Stored(DType storage) => 2 * 9 * OpRunner.Rounding(storage);
+
+    public static TheoryData<string, string> Names() => NamesOf(MomentNormCases.All.Select(c => c.Name));
+
+    public static TheoryData<string, string> Convolutions() => NamesOf(MomentNormCases.Convolutions.Select(c => c.Name));
+
+    private static TheoryData<string, string> NamesOf(IEnumerable<string> names)
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var (device, name) in from device in TestDevices.All from name in names select (device, name))
+        {
+            data.Add(device, name);
+        }
+        return data;
+    }
+
+    [SkippableTheory, MemberData(nameof(Names))]
+    public void MatchesReference(string device, string name)
+    {
+        var c = MomentNormCases.All.Single(c => c.Name == name);
+        foreach (var storage in MatrixConv2dTests.StoragesOf(device))
+        {
+            var caps = MatrixConv2dTests.MatrixCaps(device) with { MomentNormRows = 0 };
+            Assert.True(MomentNormOp.Suits(caps, storage, c.Geometry));
+            var op = c.ToOpCase().In(storage, "x", "residual", "y", "dy", "dx");
+            var inputs = OpRunner.Inputs(op);
+            // So that what the convolution multiplies by is what the statistics are of.
+            inputs["w"] = [.. inputs["w"].Select(v => storage == DType.Float16 ? (float)(Half)v : BFloat16.Value(BFloat16.Round(v)))];
+            var outputs = OpRunner.Run(TestDevices.Get(device), op, inputs, caps);
+            foreach (var (output, want) in Reference(c, inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()), outputs["y"]))
+            {
+                OpRunner.RequireClose($"{op.Name} on {device}: {output}", outputs[output], want, output is "y" or "dx" ? Stored(storage) : Tolerance);
+            }
+        }
+    }
+
+    [SkippableTheory, MemberData(nameof(Convolutions))]
+    public void ConvolutionMatchesReference(string device, string name)
+    {
+        var c = MomentNormCases.Convolutions.Single(c => c.Name == name);
+        foreach (var (storage, cores) in from storage in MatrixConv2dTests.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
+        {
+            var op = c.ToOpCase().In(storage, "x", "w", "residual", "y");
+            var inputs = OpRunner.Inputs(op);
+            var outputs = OpRunner.Run(TestDevices.Get(device), op, inputs, MatrixConv2dTests.MatrixCaps(device) with { ShaderCores = cores });
+            var t = inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray());
+            OpRunner.RequireClose($"{op.Name} on {device}", outputs["y"], Sum(Conv2dReference.Forward(c.Geometry, t["x"], t["w"]), t, t["scale"], t["shift"]), Stored(storage));
+            var signs = outputs["signs"].SelectMany(word => Enumerable.Range(0, 32).Select(bit => (BitConverter.SingleToUInt32Bits(word) >> bit & 1) != 0));
+            Assert.Equal(outputs["y"].Select(v => v > 0), signs);
+        }
+    }
+
+    /// <summary>It is taken from so many rows per channel on, where there are matrices, for 1x1 convolutions alone.</summary>
+    [Fact]
+    public void SuitsManyRowsPerChannel()
+    {
+        var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
+        var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape], ShaderCores = 100 };
+        var g = new ConvGeometry(16, 64, 32, 64, 256, 1, 1, 1, 0);
+        Assert.True(MomentNormOp.Suits(caps, DType.Float16, g));
+        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { N = 15 }));
+        Assert.True(MomentNormOp.Suits(caps with { MomentNormRows = 120 }, DType.Float16, g with { N = 15 }));
+        Assert.False(MomentNormOp.Suits(caps, DType.Float32, g));
+        Assert.False(MomentNormOp.Suits(caps with { CooperativeMatrix = false }, DType.Float16, g));
+        Assert.False(MomentNormOp.Suits(caps with { CpuKernels = true }, DType.Float16, g));
+        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { K = 240 }));
+        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { R = 3, S = 3, Pad = 1 }));
+        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { N = 64, Stride = 2 }));
+    }
+
+    // The mask is that of y as it is stored: next to zero it may round to the other side.
+    private static Dictionary<string, double[]> Reference(MomentNormCase c, Values t, float[] stored)
+    {
+        var z = Conv2dReference.Forward(c.Geometry, t["x"], t["w"]);
+        var norm = new Dictionary<string, double[]>(t) { ["x"] = z };
+        var forward = BatchNormReference.Forward(norm, relu: false, residual: false, affine: true);
+        var y = Sum(forward["y"], t, null, null);
+        norm["dy"] = [.. t["dy"].Select((v, i) => stored[i] > 0 ? v : 0)];
+        var backward = BatchNormReference.Backward(norm, relu: false, residual: false, affine: true);
+        var want = new Dictionary<string, double[]>
+        {
+            ["y"] = y, ["dy"] = norm["dy"], ["running_mean"] = forward["running_mean"], ["running_var"] = forward["running_var"],
+            ["dx"] = Conv2dReference.BackwardData(c.Geometry, backward["dx"], t["w"]), ["dw"] = Conv2dReference.BackwardWeight(c.Geometry, t["x"], backward["dx"]),
+            ["dgamma"] = backward["dgamma"], ["dbeta"] = backward["dbeta"],
+        };
+        foreach (var name in c.Accumulate ? ["dw", "dgamma", "dbeta"] : Array.Empty<string>())
+        {
+            want[name] = [.. want[name].Select((v, i) => v + t[name][i])];
+        }
+        return want;
+    }
+
+    // relu(scale z + shift + residual), the residual by residual_scale and residual_shift where there are such.
+    private static double[] Sum(double[] z, Values t, double[]? scale, double[]? shift)
+    {
+        double Affine(double v, int i, double[]? by, double[]? plus) => by is null ? v : v * by[i % by.Length] + plus![i % by.Length];
+        return [.. z.Select((v, i) => Math.Max(Affine(v, i, scale, shift) + Affine(t["residual"][i], i, t.GetValueOrDefault("residual_scale"), t.GetValueOrDefault("residual_shift")), 0))];
+    }
+}
