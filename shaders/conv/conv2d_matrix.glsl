@@ -33,7 +33,7 @@ layout(std430, binding = 4) readonly buffer Residual { uvec2 residual4[]; };  //
 layout(std430, binding = 4) readonly buffer ResidualOctets { uvec4 residual8[]; };
 READ_QUADS(5, ResidualScale, residualScale);                             // [K]
 READ_QUADS(6, ResidualShift, residualShift);
-layout(std430, binding = 8) writeonly buffer Signs { uint signs[]; };   // as norm/batchnorm_fwd.glsl leaves them
+layout(std430, binding = 8) writeonly buffer Signs { uint16_t signs[]; };  // as norm/batchnorm_fwd.glsl leaves them, by half words: a subgroup may have 16 columns
 #define OLD4 residual4
 #define OLD8 residual8
 #define OUT 7

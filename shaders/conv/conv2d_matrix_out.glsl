@@ -153,11 +153,10 @@ void write_columns(int m0, int k0, uint x) {
 #endif
       if (p.inside) store_octet(p.at, k, words);
 #ifdef RESIDUAL
-      // Four neighbouring lanes have the octets of a word.
-      uint word = (open_bits(from_words(words.xy)) | open_bits(from_words(words.zw)) << 4) << 8 * (gl_SubgroupInvocationID & 3u);
-      word |= subgroupShuffleXor(word, 1);
-      word |= subgroupShuffleXor(word, 2);
-      if (p.inside && (gl_SubgroupInvocationID & 3u) == 0u) signs[p.at >> 3] = word;
+      // Two neighbouring lanes have the octets of a half word.
+      uint open = open_bits(from_words(words.xy)) | open_bits(from_words(words.zw)) << 4;
+      open |= subgroupShuffleXor(open, 1) << 8;
+      if (p.inside && (gl_SubgroupInvocationID & 1u) == 0u) signs[p.at >> 2] = uint16_t(open);
 #endif
     }
     subgroupBarrier();

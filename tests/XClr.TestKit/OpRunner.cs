@@ -148,7 +148,8 @@ public static class OpRunner
         }
     }
 
-    private static void UploadValues(GpuDevice device, Tensor tensor, float[] values)
+    /// <summary>Writes values, rounded to the tensor's storage.</summary>
+    public static void UploadValues(GpuDevice device, Tensor tensor, float[] values)
     {
         switch (tensor.Type)
         {
@@ -164,7 +165,8 @@ public static class OpRunner
         }
     }
 
-    private static float[] DownloadValues(GpuDevice device, Tensor tensor)
+    /// <summary>A tensor's values.</summary>
+    public static float[] DownloadValues(GpuDevice device, Tensor tensor)
     {
         if (tensor.Type is not (DType.Float16 or DType.BFloat16))
         {

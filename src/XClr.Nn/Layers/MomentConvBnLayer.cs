@@ -13,8 +13,8 @@ internal sealed class MomentConvBnLayer(ConvBnSpec spec, WorkingSet working)
     /// <summary>Of the last forward pass, for the data gradient that is the gradient of this layer's output.</summary>
     public NormPass PassAbove => pass!.Above;
 
-    /// <summary>Whether this layer can take the place of the other one for such an input.</summary>
-    public bool Suits(DeviceCaps caps, LayerOutput x) => x.OnLoad is null && (spec.Kernel, spec.Stride, spec.Pad) == (1, 1, 0) && MomentNormOp.Suits(caps, x.Values.Type, Geometry(x.Values));
+    /// <summary>Whether this layer can take the place of the other one for such an input and residual.</summary>
+    public bool Suits(DeviceCaps caps, LayerOutput x, LayerOutput residual) => x.OnLoad is null && (spec.Kernel, spec.Stride, spec.Pad) == (1, 1, 0) && MomentNormOp.Suits(caps, x.Values.Type, Geometry(x.Values), residual.OnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised);
 
     /// <summary>x: [N,H,W,C]; residual and the result: [N,H,W,K].</summary>
     public Tensor Forward(Recorder gpu, Tensor x, LayerOutput residual)

@@ -21,6 +21,9 @@ internal static class Conv2dKernels
     /// <summary>Columns whose signs share a word.</summary>
     public const int ColumnsPerWord = 32;
 
+    /// <summary>Columns whose signs a subgroup with matrices stores together, and must have.</summary>
+    public const int ColumnsPerStore = 16;
+
     /// <summary>Fields of shaders/conv/conv2d_params.glsl.</summary>
     public readonly record struct RowParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
         int OutH, int OutW, int OutStride, int OutY, int OutX, int FirstBlock)
@@ -49,23 +52,24 @@ internal static class Conv2dKernels
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
         Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate ? 1 : 0, way, detail);
 
-    /// <summary>Whether a forward convolution can be done with a residual sum in it: on matrices, where the compiler does a tile well.</summary>
-    public static bool HasResidual(DeviceCaps caps, DType storage, ConvGeometry g) => g.K % ColumnsPerWord == 0 && ChooseResidual(caps, storage, ForwardParams(g, g.N, 0), ResidualKind.Normalised) is not null;
-
-    /// <summary>One dispatch of a forward convolution over a run of images, normalised, with the residual added, and rectified; signs: [...,K/32] words.</summary>
-    public static void ForwardResidual(Recorder gpu, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, in RowParams p, NormOnStore norm, NormOnLoad? residualNorm, ConvWay? way, string detail)
+    /// <summary>The kernel for a forward convolution with a residual sum in it, and its tile; null where this device has none, or the compiler does all badly.</summary>
+    public static (Kernel<RowParams> Kernel, int Rows, int Columns)? ChooseResidual(DeviceCaps caps, DType storage, ConvGeometry g, ResidualKind kind, ConvWay? way)
     {
-        var storage = RowWork.Storage(x, w, y, residual);
-        var kind = residualNorm is null ? ResidualKind.AsIs : ResidualKind.Normalised;
-        var (kernel, rows, columns) = way is { } measured ? Of(measured, FwdResidual, storage, [ResidualNorm(kind)], MatrixShape(p)) : ChooseResidual(gpu.Caps, storage, p, kind)
-            ?? throw new NotSupportedException($"{gpu.Caps.Name}: no kernel adds a residual to a convolution of {storage}; {nameof(HasResidual)} says so.");
-        gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p,
-            reads: [x, w, norm.Scale, norm.Shift, residual, residualNorm?.Scale ?? norm.Scale, residualNorm?.Shift ?? norm.Shift], writes: [y, signs],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), addEvery: 1) + p.M * p.K4 / 2), detail);
+        if (!caps.StorageBuffer16Bit || g.K % ColumnsPerWord != 0)
+        {
+            return null;
+        }
+        var shape = MatrixShape(ForwardParams(g, g.N, 0));
+        return way is { } measured
+            ? Of(measured, FwdResidual, storage, [ResidualNorm(kind)], shape)
+            : MatrixTile.Choose(caps, FwdResidual, storage, g.M, g.K, split: false, [ResidualNorm(kind), shape], ColumnsPerStore);
     }
 
-    private static (Kernel<RowParams> Kernel, int Rows, int Columns)? ChooseResidual(DeviceCaps caps, DType storage, in RowParams p, ResidualKind kind) =>
-        MatrixTile.Choose(caps, FwdResidual, storage, p.M, 4 * p.K4, split: false, [ResidualNorm(kind), MatrixShape(p)], ColumnsPerWord);
+    /// <summary>One dispatch of it over a run of images: normalised, with the residual added, and rectified; signs: [...,K/32] words.</summary>
+    public static void ForwardResidual(Recorder gpu, (Kernel<RowParams> Kernel, int Rows, int Columns) chosen, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, in RowParams p, NormOnStore norm, NormOnLoad? residualNorm, string detail) =>
+        gpu.Dispatch(chosen.Kernel, CeilDiv(p.M, chosen.Rows) * CeilDiv(4L * p.K4, chosen.Columns), p,
+            reads: [x, w, norm.Scale, norm.Shift, residual, residualNorm?.Scale ?? norm.Scale, residualNorm?.Shift ?? norm.Shift], writes: [y, signs],
+            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(RowWork.Storage(x, w, y, residual)), addEvery: 1) + p.M * p.K4 / 2), detail);
 
     // NORM of shaders/conv/conv2d_params.glsl.
     private static uint ResidualNorm(ResidualKind kind) => kind == ResidualKind.Normalised ? 5u : 4u;

@@ -63,8 +63,9 @@ public static class Conv2dOp
 
     /// <summary>
     /// y = relu(scale z + shift + residual), z the convolution of x with w, which is not stored; residual, y: [N,OH,OW,K]. The residual is added as it is, or normalised as <paramref name="residualOnLoad"/> says.
-    /// signs: from <see cref="BatchNormOp.Signs"/>, is filled. Only where <see cref="HasResidual"/>.
+    /// signs: from <see cref="BatchNormOp.Signs"/>, is filled.
     /// </summary>
+    /// <exception cref="ShapeException">Shapes do not fit, or <see cref="HasResidual"/> does not hold.</exception>
     public static void ForwardResidual(Recorder gpu, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, ConvGeometry g, NormOnStore onStore, NormOnLoad? residualOnLoad = null)
     {
         Require(g, x, w, y, null);
@@ -76,16 +77,18 @@ public static class Conv2dOp
         {
             throw new ArgumentException("A ReLU follows the sum, and none the residual.", nameof(onStore));
         }
-        var way = Way(gpu, new(ConvPass.Forward, g, y.Type, Prologue: false, Relu: true, Statistics: false, AddEvery: 0, null, OnStore: true, residualOnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised));
+        var kind = residualOnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised;
+        var way = Way(gpu, new(ConvPass.Forward, g, y.Type, Prologue: false, Relu: true, Statistics: false, AddEvery: 0, null, OnStore: true, kind));
+        var kernel = Conv2dKernels.ChooseResidual(gpu.Caps, y.Type, g, kind, way) ?? throw new ShapeException($"Convolution {g} of {y.Type}: {gpu.Caps.Name} has no kernel that adds a residual to it.");
         foreach (var (start, count) in gpu.RowRuns(x, y, residual, signs))
         {
-            Conv2dKernels.ForwardResidual(gpu, x.Rows(start, count), w, residual.Rows(start, count), y.Rows(start, count), signs.Rows(start, count), Conv2dKernels.ForwardParams(g, count, 0), onStore, residualOnLoad, way,
+            Conv2dKernels.ForwardResidual(gpu, kernel, x.Rows(start, count), w, residual.Rows(start, count), y.Rows(start, count), signs.Rows(start, count), Conv2dKernels.ForwardParams(g, count, 0), onStore, residualOnLoad,
                 $"{g with { N = count }}");
         }
     }
 
     /// <summary>Whether this device has <see cref="ForwardResidual"/>: on cooperative matrices, for K a multiple of 32.</summary>
-    public static bool HasResidual(DeviceCaps caps, DType storage, ConvGeometry g) => Conv2dKernels.HasResidual(caps, storage, g);
+    public static bool HasResidual(DeviceCaps caps, DType storage, ConvGeometry g, ResidualKind kind) => Conv2dKernels.ChooseResidual(caps, storage, g, kind, null) is not null;
 
     /// <summary>
     /// dx[n,h,w,c] = sum over r, s, k of dy[n, (h + pad - r) / stride, (w + pad - s) / stride, k] * w[r,s,c,k] where the divisions are exact; every element of

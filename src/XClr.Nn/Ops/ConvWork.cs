@@ -63,7 +63,7 @@ public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storag
     internal int Columns => Pass == ConvPass.BackwardData ? Geometry.C : Geometry.K;
 
     /// <summary>Columns that a subgroup with matrices must have.</summary>
-    internal int LeastColumns => Residual == ResidualKind.None ? 0 : Conv2dKernels.ColumnsPerWord;
+    internal int LeastColumns => Residual == ResidualKind.None ? 0 : Conv2dKernels.ColumnsPerStore;
 
     /// <summary>Names of the ways that a device has for it, for <see cref="Tuning"/>. A compiler may do some of them badly.</summary>
     public IReadOnlyList<string> Ways(DeviceCaps caps) => [.. ConvWay.Candidates(caps, this).Select(w => w.Name)];

@@ -37,8 +37,8 @@ public static class MomentNormOp
     private const int Quads = 8;
 
     /// <summary>Whether this device has the op for such activations, and rows enough for it to pay (<see cref="DeviceCaps.MomentNormRows"/>).</summary>
-    public static bool Suits(DeviceCaps caps, DType storage, ConvGeometry g) =>
-        g is { R: 1, S: 1, Stride: 1, Pad: 0 } && g.M >= (long)caps.MomentNormRows * g.K && Conv2dOp.HasResidual(caps, storage, g);
+    public static bool Suits(DeviceCaps caps, DType storage, ConvGeometry g, ResidualKind residual) =>
+        g is { R: 1, S: 1, Stride: 1, Pad: 0 } && g.M >= (long)caps.MomentNormRows * g.K && Conv2dOp.HasResidual(caps, storage, g, residual);
 
     /// <summary>
     /// Training forward. x: [N,H,W,C], weight and its copy in x's storage: [1,1,C,K]; residual, y: [N,H,W,K], the residual normalised as <paramref name="residualOnLoad"/> says. Writes y; moves the running statistics.

@@ -39,7 +39,7 @@ public sealed class MomentNormOpTests
         foreach (var storage in MatrixConv2dTests.StoragesOf(device))
         {
             var caps = MatrixConv2dTests.MatrixCaps(device) with { MomentNormRows = 0 };
-            Assert.True(MomentNormOp.Suits(caps, storage, c.Geometry));
+            Assert.True(MomentNormOp.Suits(caps, storage, c.Geometry, c.Kind));
             var op = c.ToOpCase().In(storage, "x", "residual", "y", "dy", "dx");
             var inputs = OpRunner.Inputs(op);
             // So that what the convolution multiplies by is what the statistics are of.
@@ -75,15 +75,16 @@ public sealed class MomentNormOpTests
         var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
         var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape], ShaderCores = 100 };
         var g = new ConvGeometry(16, 64, 32, 64, 256, 1, 1, 1, 0);
-        Assert.True(MomentNormOp.Suits(caps, DType.Float16, g));
-        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { N = 15 }));
-        Assert.True(MomentNormOp.Suits(caps with { MomentNormRows = 120 }, DType.Float16, g with { N = 15 }));
-        Assert.False(MomentNormOp.Suits(caps, DType.Float32, g));
-        Assert.False(MomentNormOp.Suits(caps with { CooperativeMatrix = false }, DType.Float16, g));
-        Assert.False(MomentNormOp.Suits(caps with { CpuKernels = true }, DType.Float16, g));
-        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { K = 240 }));
-        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { R = 3, S = 3, Pad = 1 }));
-        Assert.False(MomentNormOp.Suits(caps, DType.Float16, g with { N = 64, Stride = 2 }));
+        bool Suits(DeviceCaps caps, ConvGeometry g) => MomentNormOp.Suits(caps, DType.Float16, g, ResidualKind.AsIs);
+        Assert.True(Suits(caps, g));
+        Assert.False(Suits(caps, g with { N = 15 }));
+        Assert.True(Suits(caps with { MomentNormRows = 120 }, g with { N = 15 }));
+        Assert.False(MomentNormOp.Suits(caps, DType.Float32, g, ResidualKind.AsIs));
+        Assert.False(Suits(caps with { CooperativeMatrix = false }, g));
+        Assert.False(Suits(caps with { CpuKernels = true }, g));
+        Assert.False(Suits(caps, g with { K = 240 }));
+        Assert.False(Suits(caps, g with { R = 3, S = 3, Pad = 1 }));
+        Assert.False(Suits(caps, g with { N = 64, Stride = 2 }));
     }
 
     // The mask is that of y as it is stored: next to zero it may round to the other side.
