@@ -79,9 +79,8 @@ public static class MomentNormOp
         var square = g with { K = g.C };
         var gram = gpu.NewTensor("gram", square.Weights, MemoryCategory.Workspace);
         Conv2dOp.BackwardWeight(gpu, x, x, gram, square);
-        var rows = new ConvGeometry(g.C, 1, 1, g.C, g.K, 1, 1, 1, 0);
-        var product = gpu.NewTensor("gram_weight", rows.Y);
-        Conv2dOp.Forward(gpu, gram.Reshape(g.C, 1, 1, g.C), weight, product, rows);
+        var product = gpu.NewTensor("gram_weight", new Shape(g.C, g.K));
+        LinearOp.Forward(gpu, gram.Reshape(g.C, g.C), weight.Reshape(g.C, g.K), bias: null, product);
         return product;
     }
 
@@ -99,12 +98,11 @@ public static class MomentNormOp
         var p = new BackwardParams((uint)g.M, (uint)g.C, (uint)g.K / 4, accumulate ? 1u : 0u);
         gpu.Dispatch(Factors, Groups(g), p, reads: [pass.Weight, inputGradient, sums, pass.State.Gamma!, pass.Mean, pass.InvStd], writes: [dgamma, factors], new DispatchCost(2.0 * g.C * g.K), $"{g.C}x{g.K}");
         var first = gpu.NewTensor("first_weight", g.Weights, MemoryCategory.Workspace, storage);
-        var rows = new ConvGeometry(g.C, 1, 1, g.C, g.K, 1, 1, 1, 0);
-        var second = gpu.NewTensor("second_weight", rows.Y, MemoryCategory.Workspace);
+        var second = gpu.NewTensor("second_weight", new Shape(g.C, g.K), MemoryCategory.Workspace);
         gpu.Dispatch(storage == DType.BFloat16 ? WeightsBFloat16 : Weights, CeilDiv((long)g.C * g.K / 4, 256), p,
             reads: [pass.Weight, inputGradient, pass.GramWeight, pass.InputMean, factors], writes: [dw, first, second], new DispatchCost(8.0 * g.C * g.K), $"{g.C}x{g.K}");
-        var product = gpu.NewTensor("weight_product", rows.X, MemoryCategory.Workspace);
-        Conv2dOp.BackwardData(gpu, second, pass.Weight, product, rows);
+        var product = gpu.NewTensor("weight_product", new Shape(g.C, g.C), MemoryCategory.Workspace);
+        LinearOp.BackwardData(gpu, second, pass.Weight.Reshape(g.C, g.K), product);
         OfInput(gpu, pass, sums, first, product, dx);
         return Conv2dOp.BackwardData(gpu, gradient, first, dx, g, addEvery: 1, below);
     }

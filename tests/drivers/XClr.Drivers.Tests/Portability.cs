@@ -75,7 +75,7 @@ internal sealed class Portability(IReadOnlyDictionary<string, IReadOnlyList<Devi
         text.AppendLine("""
             ## Compile: devices that are not there
 
-            The step of a ResNet-50 at 224x224, 8 rows, in 3 GiB (`xclr train --plan --build`): memory, every kernel, recording and submits, under validation, where a message is an error. Host time is the
+            The step of a ResNet-50 at 224x224, 12 rows, in 3 GiB (`xclr train --plan --build`): memory, every kernel, recording and submits, under validation, where a message is an error. Host time is the
             median of one submit call, with the validation layer's share. Matrix kernels are those on cooperative matrices.
 
             """);
