@@ -24,7 +24,13 @@ layout(std430, binding = 1) readonly buffer WeightsOctets { uvec4 w8[]; };
 #include "norm_sums.glsl"
 layout(std430, binding = 2) readonly buffer NormXOctets { uvec4 normX8[]; };
 layout(std430, binding = 3) readonly buffer NormYOctets { uvec4 normY8[]; };
+#ifdef SECOND  // The sum goes on over a second input, of as many channels as the result has, a multiple of 32; SHAPE has 1, 2, 4 and 8.
+layout(std430, binding = 8) readonly buffer Second { uvec4 second8[]; };       // as the result
+READ_QUADS(9, Offset, offsetOut);                                        // [K], added to the sum
+#define OUT 10
+#else
 #define OUT 8
+#endif
 #else
 READ_QUADS(2, Scale, scale);                                             // [C] or [K]
 READ_QUADS(3, Shift, shift);
@@ -50,7 +56,7 @@ layout(std430, binding = OUT) buffer Out { uvec2 y4[]; };
 layout(std430, binding = OUT) buffer OutOctets { uvec4 y8[]; };
 const bool C_OCTETS = (SHAPE & 1u) != 0u, K_OCTETS = (SHAPE & 2u) != 0u, ONE_TAP = (SHAPE & 4u) != 0u, PLAIN = (SHAPE & 8u) != 0u, IN_ORDER = (SHAPE & 16u) != 0u;
 
-struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, with ONE_TAP this invocation's within a step; pixel of the image
+struct Row { int at, iy, ix; };  // under the first tap: quad of `x`, with ONE_TAP this invocation's within a step; pixel of the image, with SECOND iy is the second input's quad
 struct Tap { int r, s, c; };     // c in quads
 Row rows[LOADS_A];
 Tap tap, wayOfStep;              // with ONE_TAP the step's, else of this invocation's next octet; the way from step to step
@@ -61,6 +67,9 @@ vec4 gain[2], offset[2];         // of the octet of channels
 
 Row row_of(int m) {
   m = min(m, M - 1);
+#ifdef SECOND
+  return Row(m * C4 + laneC, m * K4 + laneC, 0);
+#endif
   if (PLAIN) return Row(m * C4 + (ONE_TAP ? laneC : 0), 0, 0);
   Pixel a = pixel_of(m);
   int iy = a.p * stride + y0, ix = a.q * stride + x0;
@@ -125,6 +134,9 @@ uvec2 quad(Row row, Tap t, int i) {
 }
 
 uvec4 octet(Row row, Tap t) {
+#ifdef SECOND
+  return t.c < C4 ? x8[(row.at + t.c) >> 1] : second8[(row.iy + t.c - C4) >> 1];
+#endif
   if (C_OCTETS) {
     int at = quad_at(row, t);
     if (at < 0) return uvec4(0);
@@ -183,7 +195,11 @@ void main() {
   load_next();
   store_next();
   barrier();
+#ifdef SECOND
+  int steps = (C4 + K4) / int(DEPTH / 4);
+#else
   int steps = (R * S * C4 + int(DEPTH / 4) - 1) / int(DEPTH / 4);
+#endif
   // Without a branch in a step, so that the compiler can put loads and their addresses between the products; under several taps, where these are more work, they begin behind the first.
   for (int step = 1; step < steps; step++) {
     if (PLAIN) load_next();

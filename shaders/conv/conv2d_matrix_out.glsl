@@ -127,6 +127,9 @@ void write_columns(int m0, int k0, uint x) {
         closedHigh = closed_by(ofY[slot].x, 4u);
       }
       if (ADD != 0u) v = Octet(v.low + from_words(old[slot].xy), v.high + from_words(old[slot].zw));
+#ifdef SECOND
+      v = Octet(v.low + offsetOut[min(k, K4 - 1)], v.high + offsetOut[second]);
+#endif
       uvec4 words = uvec4(to_words(open_gradient(v.low, xLow, closedLow, normLow)), to_words(open_gradient(v.high, xHigh, closedHigh, normHigh)));
       uvec4 counted = p.inside ? words : uvec4(0);
       vec4 a = from_words(counted.xy), b = from_words(counted.zw);

@@ -31,7 +31,9 @@ void main() {
   first = over_slices(first);
   second = over_slices(second);
   if (slice != 0 || quad >= quads) return;
-  vec4 var = max(second / float(m) - first * first, vec4(0)), inverse = 1 / sqrt(var + eps), factor = gamma[quad] * inverse;
+  vec4 var = second / float(m) - first * first;
+  var = mix(var, vec4(0), lessThan(var, vec4(0)));
+  vec4 inverse = 1 / sqrt(var + eps), factor = gamma[quad] * inverse;
   mean[quad] = first;
   invStd[quad] = inverse;
   runningMean[quad] = mix(runningMean[quad], first, momentum);

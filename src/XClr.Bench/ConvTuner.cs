@@ -138,8 +138,8 @@ public static class ConvTuner
     {
         if (work.Norm is { } mask)
         {
-            var op = new ConvNormCase(work.Geometry, mask, work.AddEvery).ToOpCase();
-            return op.In(work.Storage, "dy", "w", "norm_x", "norm_y", "dx", "dnorm");
+            var op = new ConvNormCase(work.Geometry, mask, work.AddEvery, work.Second).ToOpCase();
+            return op.In(work.Storage, "dy", "w", "x", "norm_x", "norm_y", "dx", "dnorm");
         }
         if (work.Residual != ResidualKind.None)
         {

@@ -138,7 +138,7 @@ public sealed record DeviceCaps
 
     /// <summary>
     /// Rows (pixels of all images) per output channel from which on, where the device has matrices, the last 1x1 convolution of a residual block keeps neither its output nor that one's gradient: what is computed in their place grows
-    /// with the channels, what they cost with the rows. 0: always.
+    /// with the channels, what they cost with the rows. 0: always; XCLR_CAPS may raise it too, beyond any number of rows for never.
     /// </summary>
     public int MomentNormRows { get; init; } = 128;
 
@@ -179,7 +179,7 @@ public sealed record DeviceCaps
         "maxcomputesharedmemorysize" => this with { MaxComputeSharedMemorySize = (int)Least(key, text, MaxComputeSharedMemorySize) },
         "maxcomputeworkgroupinvocations" => this with { MaxComputeWorkGroupInvocations = (int)Least(key, text, MaxComputeWorkGroupInvocations) },
         "maxcomputeworkgroupcount" => this with { MaxComputeWorkGroupCount = Least(key, text, MaxComputeWorkGroupCount) },
-        "momentnormrows" => this with { MomentNormRows = (int)Least(key, text, MomentNormRows) },
+        "momentnormrows" => this with { MomentNormRows = (int)Math.Min(ParseSize(text), int.MaxValue) },
         "shadercores" => this with { ShaderCores = (int)Least(key, text, ShaderCores) },
         "timestampvalidbits" => this with { TimestampValidBits = (int)Least(key, text, TimestampValidBits) },
         "calibratedtimestamps" => this with { CalibratedTimestamps = Off(key, text, CalibratedTimestamps) },

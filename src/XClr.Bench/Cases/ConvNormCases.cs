@@ -6,13 +6,14 @@ namespace XClr.Bench.Cases;
 
 /// <summary>
 /// A data gradient that goes on through the batch normalisation below it: dy, w (and what is there in dx to add to) -> dnorm, the gradient of that one's input norm_x [N,H,W,C], dgamma and dbeta.
-/// Mask: where the ReLU between them finds its sign; norm_y is its output where that is FromOutput, signs that one's where it is FromSigns or FromSignsAlone, in which case dgamma is zero and dnorm has no part along norm_x.
+/// Mask: where the ReLU between them finds its sign; norm_y is its output where that is FromOutput, signs that one's where it is FromSigns or FromSignsAlone, in which case dgamma is zero and dnorm has no part along norm_x. With <paramref name="Second"/> dx is the sum of a 1x1 convolution's data gradient dy w', of a second product x w' [C,C] and of an offset,
+/// with w: [K+C,C] transposed as the kernel reads it; on cooperative matrices.
 /// </summary>
-public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddEvery = 0)
+public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddEvery = 0, bool Second = false)
 {
     private bool HasSigns => Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
 
-    public string Name => $"conv2d_bwd_data_norm {Geometry} {Mask} {ConvWork.AddName(AddEvery)}".TrimEnd();
+    public string Name => $"conv2d_bwd_data_{(Second ? "moments" : "norm")} {Geometry} {Mask} {ConvWork.AddName(AddEvery)}".TrimEnd();
 
     public OpCase ToOpCase()
     {
@@ -20,7 +21,8 @@ public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddE
         OpTensor dx = new("dx", g.X);
         var y = HasSigns ? new OpTensor("signs", new Shape(Geometry.N, Geometry.H, Geometry.W, Geometry.C / 32), Type: DType.UInt32, Values: Signs) : new OpTensor("norm_y", g.X);
         OpTensor[] vectors = [new("gamma", c), new("beta", c), new("running_mean", c), new("running_var", c, Fill.Positive)];
-        return new OpCase(Name, [new("dy", g.Y), new("w", g.Weights), new("norm_x", g.X), y, .. vectors, dx], [new("dnorm", g.X), new("dgamma", c), new("dbeta", c)], Record);
+        OpTensor[] products = Second ? [new("w", new Shape(g.K + g.C, g.C)), new("x", g.X), new("offset", c)] : [new("w", g.Weights)];
+        return new OpCase(Name, [new("dy", g.Y), .. products, new("norm_x", g.X), y, .. vectors, dx], [new("dnorm", g.X), new("dgamma", c), new("dbeta", c)], Record);
     }
 
     /// <summary>Whether the ReLU lets the gradient of value <paramref name="index"/> through, by its sign's bit.</summary>
@@ -41,7 +43,7 @@ public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddE
         {
             BatchNormOp.ScaleShift(gpu, state, norm.Mean, norm.InvStd, onLoad.Scale, onLoad.Shift);
         }
-        if (Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], Geometry, AddEvery, norm) is { } sums)
+        if ((Second ? Conv2dOp.BackwardDataMoments(gpu, t["dy"], t["x"], t["w"], t["offset"], t["dx"], Geometry, norm) : Conv2dOp.BackwardData(gpu, t["dy"], t["w"], t["dx"], Geometry, AddEvery, norm)) is { } sums)
         {
             BatchNormOp.BackwardFromSums(gpu, t["dx"], norm, sums, t["dnorm"], t["dgamma"], t["dbeta"]);
             return;
@@ -76,6 +78,14 @@ public static class ConvNormCases
         new(new(4, 64, 40, 32, 20, 1, 1, 1, 0), ReluMask.FromSigns),
         new(new(2, 15, 11, 224, 24, 1, 1, 1, 0), ReluMask.FromSignsAlone, AddEvery: 1),
         new(new(3, 9, 7, 64, 20, 3, 3, 1, 1), ReluMask.FromSignsAlone),
+    ];
+
+    /// <summary>With a second product: columns and rows left over, several tiles, more than one binding at the portable floor (1 MiB).</summary>
+    public static IReadOnlyList<ConvNormCase> WithSecond { get; } =
+    [
+        new(new(2, 15, 11, 224, 64, 1, 1, 1, 0), ReluMask.FromSigns, Second: true),
+        new(new(3, 9, 7, 32, 192, 1, 1, 1, 0), ReluMask.Recomputed, Second: true),
+        new(new(5, 64, 40, 32, 64, 1, 1, 1, 0), ReluMask.OnLoad, Second: true),
     ];
 
     /// <summary>

@@ -13,8 +13,8 @@ internal sealed class MomentConvBnLayer(ConvBnSpec spec, WorkingSet working)
     /// <summary>Of the last forward pass, for the data gradient that is the gradient of this layer's output.</summary>
     public NormPass PassAbove => pass!.Above;
 
-    /// <summary>Whether this layer can take the place of the other one for such an input and residual.</summary>
-    public bool Suits(DeviceCaps caps, LayerOutput x, LayerOutput residual) => x.OnLoad is null && (spec.Kernel, spec.Stride, spec.Pad) == (1, 1, 0) && MomentNormOp.Suits(caps, x.Values.Type, Geometry(x.Values), residual.OnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised);
+    /// <summary>Whether this layer can take the place of the other one for such an input, residual, and ReLU <paramref name="below"/> x.</summary>
+    public bool Suits(DeviceCaps caps, LayerOutput x, LayerOutput residual, ReluMask below) => x.OnLoad is null && MomentNormOp.Suits(caps, x.Values.Type, Geometry(x.Values), residual.OnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised, below);
 
     /// <summary>x: [N,H,W,C]; residual and the result: [N,H,W,K].</summary>
     public Tensor Forward(Recorder gpu, Tensor x, LayerOutput residual)
@@ -22,7 +22,7 @@ internal sealed class MomentConvBnLayer(ConvBnSpec spec, WorkingSet working)
         using var layer = gpu.Layer(spec.Conv);
         var geometry = Geometry(x);
         var y = gpu.NewTensor("y", geometry.Y, type: x.Type);
-        pass = MomentNormOp.Forward(gpu, x, working.Parameters.Value(weight), working.Weight(weight), working.Norm(spec.Norm), residual.Values, residual.OnLoad, y, geometry);
+        pass = MomentNormOp.Forward(gpu, x, working.Weight(weight), working.Norm(spec.Norm), residual.Values, residual.OnLoad, y, geometry);
         return y;
     }
 
@@ -30,7 +30,7 @@ internal sealed class MomentConvBnLayer(ConvBnSpec spec, WorkingSet working)
     public LayerGradient Backward(Recorder gpu, LayerGradient dy, NormPass below)
     {
         using var layer = gpu.Layer(spec.Conv);
-        var sums = dy.Sums ?? BatchNormOp.MaskGradient(gpu, dy.Values, PassAbove, pass!.Output);
+        var sums = dy.Sums ?? BatchNormOp.MaskGradient(gpu, dy.Values, PassAbove);
         var dx = gpu.NewTensor("dx", pass!.X.Shape, type: pass.X.Type);
         Tensor Gradient(string name) => working.Parameters.Gradient(name);
         return new(dx, MomentNormOp.Backward(gpu, pass, dy.Values, sums, dx, Gradient(weight), Gradient($"{spec.Norm}.weight"), Gradient($"{spec.Norm}.bias"), working.AddsGradients, below));

@@ -33,7 +33,6 @@ public static class BatchNormOp
     private static readonly Kernel<SumBlocksParams> SumToBlocks = new("norm/batchnorm_bwd_params_blocks", reads: 1, writes: 1);
     private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1, texels: 8);
 
-
     /// <summary>Blocks of rows above which a GPU merges so many to one first, in workgroups for so many quads: few workgroups, one for each quad, would read all of them.</summary>
     private const int ManyBlocks = 4096, PerMerged = 512, MergedQuads = 8;
 
@@ -193,13 +192,16 @@ public static class BatchNormOp
         WriteDx(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, x, x, c, null), RowWork.Flat(dy), ReluMask.None, sums, RowWork.Flat(dx));
     }
 
-    /// <summary>Masks dy, in place, by the sign of y, which is relu of a batch normalisation whose input was not stored. Result [blocks,2,C]: in the first of each two rows the sums of dy over blocks of rows.</summary>
-    public static Tensor MaskGradient(Recorder gpu, Tensor dy, NormPass norm, Tensor y)
+    /// <summary>Masks dy [...,C], in place, by the sign of a normalisation's output whose input was not stored. Result [blocks,2,C]: in the first of each two rows the sums of dy over blocks of rows.</summary>
+    /// <param name="gpu">Records.</param>
+    /// <param name="dy">Gradient of that output.</param>
+    /// <param name="norm">FromSignsAlone, X: the output.</param>
+    public static Tensor MaskGradient(Recorder gpu, Tensor dy, NormPass norm)
     {
-        var (_, c) = RowWork.Require2D(y);
-        Shape.Require(y.Shape.Dims, dy);
-        var (values, flat) = (RowWork.Flat(dy), RowWork.Flat(y));
-        return ReduceBlocks(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, flat, flat, c, null), values, ReluMask.FromOutput, values, accumulate: false);
+        var (_, c) = RowWork.Require2D(norm.X);
+        Shape.Require(norm.X.Shape.Dims, dy);
+        var (values, y) = (RowWork.Flat(dy), RowWork.Flat(norm.X));
+        return ReduceBlocks(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, y, y, c, null), values, ReluMask.FromOutput, values, accumulate: false);
     }
 
     private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C, NormOnLoad? OnLoad)

@@ -10,6 +10,20 @@ public static class CastOp
     private static readonly Kernel<FlatParams> BFloat16 = new("pointwise/cast_fwd_bf16", reads: 1, writes: 1);
     private static readonly Kernel<FlatParams> BFloat16Word = new("pointwise/cast_fwd_word_bf16", reads: 1, writes: 1, texels: 1);
 
+    private readonly record struct WidenParams(uint Quads);
+
+    private static readonly Kernel<WidenParams> Widen = new("pointwise/widen_fwd_f16", reads: 1, writes: 1);
+    private static readonly Kernel<WidenParams> WidenBFloat16 = new("pointwise/widen_fwd_bf16", reads: 1, writes: 1);
+
+    /// <summary>x, which is stored in 16 bits, in fp32: a new tensor. Not for CPU drivers.</summary>
+    public static Tensor Widened(Recorder gpu, Tensor x)
+    {
+        var y = gpu.NewTensor($"{x.Name}.float32", x.Shape, MemoryCategory.Workspace);
+        var quads = x.Shape.Count / 4;
+        gpu.Dispatch(x.Type == DType.BFloat16 ? WidenBFloat16 : Widen, OpMath.CeilDiv(quads, 64), new((uint)quads), reads: [x], writes: [y], detail: $"{x.Shape}");
+        return y;
+    }
+
     /// <summary>x, which is fp32, in this storage: itself, or a new tensor of 16 bits.</summary>
     public static Tensor To(Recorder gpu, Tensor x, DType storage)
     {

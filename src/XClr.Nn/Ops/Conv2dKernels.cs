@@ -41,6 +41,7 @@ internal static class Conv2dKernels
     private static readonly KernelVariants<RowParams> FwdResidual = new("conv/conv2d_fwd_residual", reads: 7, writes: 2, texels: 0, hasMatrices: true, hasWord: false, hasPortable: false);
     private static readonly KernelVariants<RowParams> BwdData = new("conv/conv2d_bwd_data", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
     private static readonly KernelVariants<RowParams> BwdDataNorm = new("conv/conv2d_bwd_data_norm", reads: 8, writes: 2, texels: 0, hasMatrices: true, hasWord: false);
+    private static readonly KernelVariants<RowParams> BwdDataMoments = new("conv/conv2d_bwd_data_moments", reads: 10, writes: 2, texels: 0, hasMatrices: true, hasWord: false, hasPortable: false);
     private static readonly KernelVariants<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1, texels: 1);
     private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 4, hasWide: true, hasMatrices: true);
 
@@ -86,16 +87,53 @@ internal static class Conv2dKernels
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, int addEvery, ConvWay? way, string detail)
     {
         uint[] slots = [(uint)norm.Mask, (uint)addEvery];
-        var bySigns = norm.Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
-        var y = bySigns || norm.Mask == ReluMask.FromOutput ? norm.Y! : norm.X;
-        var storage = RowWork.Storage(dy, taps, dx, norm.X, bySigns ? norm.X : y);
+        var storage = NormStorage(norm, dy, taps, dx);
         var (kernel, rows, columns) = ChooseRows(gpu.Caps, BwdDataNorm, storage, p, slots, way);
+        var bytes = RowBytes(p, Tensor.SizeOf(storage), addEvery) + NormBytes(p, norm, storage);
+        gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, .. NormSlots(norm)], writes: [dx, partials], new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);
+    }
+
+    /// <summary>The kernel for <see cref="Conv2dOp.BackwardDataMoments"/>, and its tile; null where this device has none, or the compiler does all badly.</summary>
+    public static (Kernel<RowParams> Kernel, int Rows, int Columns)? ChooseMoments(DeviceCaps caps, DType storage, ConvGeometry g, ReluMask mask, ConvWay? way)
+    {
+        if (g is not { R: 1, S: 1, Stride: 1, Pad: 0 } || g.K % MomentsOutputs != 0 || g.C % MomentsInputs != 0)
+        {
+            return null;
+        }
+        var (shape, slots) = (MatrixShape(DataParams(g, g.N, 0)), (uint[])[(uint)mask, 0]);
+        return way is { } measured ? Of(measured, BwdDataMoments, storage, slots, shape) : MatrixTile.Choose(caps, BwdDataMoments, storage, g.M, g.C, split: false, [.. slots, shape]);
+    }
+
+    // Channels of each input that are whole steps of every tile, under one tap (SHAPE 4).
+    private const int MomentsOutputs = 64, MomentsInputs = 32;
+
+    /// <summary>One dispatch of it over a run of images.</summary>
+    public static void BackwardDataMoments(Recorder gpu, (Kernel<RowParams> Kernel, int Rows, int Columns) chosen, Tensor dy, Tensor x, Tensor weights, Tensor offset, Tensor dx, in RowParams p, NormPass norm, Tensor partials, string detail)
+    {
+        var storage = NormStorage(norm, dy, weights, dx, x);
         var size = Tensor.SizeOf(storage);
-        var ofMask = bySigns ? p.M * p.K4 / 2 : norm.Mask == ReluMask.FromOutput ? size * p.M * p.K4 * 4 : 0;
-        var ofX = norm.Mask == ReluMask.FromSignsAlone ? 0 : size * p.M * p.K4 * 4;
-        var bytes = RowBytes(p, size, addEvery) + ofX + ofMask + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
-        gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, norm.X, y, norm.Gamma, norm.Beta, norm.Mean, norm.InvStd], writes: [dx, partials],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);
+        var bytes = RowBytes(p, size, addEvery: 0) + size * (p.M + 4 * p.K4) * p.K4 * 4 + NormBytes(p, norm, storage);
+        gpu.Dispatch(chosen.Kernel, CeilDiv(p.M, chosen.Rows) * CeilDiv(4L * p.K4, chosen.Columns), p, reads: [dy, weights, .. NormSlots(norm), x, offset], writes: [dx, partials],
+            new DispatchCost(2.0 * p.M * (p.C4 + p.K4) * p.K4 * 16, bytes), detail);
+    }
+
+    /// <summary>Of the data gradient of a 1x1 convolution of stride 1 over so many images of a geometry's.</summary>
+    public static RowParams DataParams(ConvGeometry g, int images, int firstBlock) => new(images, g.H, g.W, g.OH, g.OW, g.K / 4, g.C / 4, 1, 0, 0, 1, 1, g.H, g.W, 1, 0, 0, firstBlock);
+
+    private static bool IsBySigns(NormPass norm) => norm.Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
+
+    private static Tensor MaskOf(NormPass norm) => IsBySigns(norm) || norm.Mask == ReluMask.FromOutput ? norm.Y! : norm.X;
+
+    // Slots 2 to 7 of the kernels with NORM_SUMS.
+    private static BufferView[] NormSlots(NormPass norm) => [norm.X, MaskOf(norm), norm.Gamma, norm.Beta, norm.Mean, norm.InvStd];
+
+    private static DType NormStorage(NormPass norm, params ReadOnlySpan<Tensor> others) => RowWork.Storage([.. others, norm.X, IsBySigns(norm) ? norm.X : MaskOf(norm)]);
+
+    // What is read of the normalisation below and its ReLU, and the sums.
+    private static long NormBytes(in RowParams p, NormPass norm, DType storage)
+    {
+        var all = Tensor.SizeOf(storage) * p.M * p.K4 * 4;
+        return (norm.Mask == ReluMask.FromSignsAlone ? 0 : all) + (IsBySigns(norm) ? p.M * p.K4 / 2 : norm.Mask == ReluMask.FromOutput ? all : 0) + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
     }
 
     /// <summary>Whether the convolutions of such activations have kernels with one row per lane, which write no statistics.</summary>
@@ -132,11 +170,11 @@ internal static class Conv2dKernels
 
     private static long Pixels(long n, int h, int w, int p, int q, int taps) => n * Math.Min((long)h * w, (long)p * q * taps);
 
-    /// <summary>Taps first, first - stride, ... of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C].</summary>
-    public static Tensor TransposeTaps(Recorder gpu, Tensor w, int rows, int columns, int firstR, int firstS, int stride)
+    /// <summary>Taps first, first - stride, ... of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C]: a new one, or <paramref name="into"/>.</summary>
+    public static Tensor TransposeTaps(Recorder gpu, Tensor w, int rows, int columns, int firstR, int firstS, int stride, Tensor? into = null)
     {
         var (c, k) = (w.Shape[2], w.Shape[3]);
-        var taps = gpu.NewTensor($"{w.Name}.taps", new Shape(rows * columns, k, c), MemoryCategory.Workspace, w.Type);
+        var taps = into ?? gpu.NewTensor($"{w.Name}.taps", new Shape(rows * columns, k, c), MemoryCategory.Workspace, w.Type);
         gpu.Dispatch(Taps.For(gpu, RowWork.Storage(w)), (long)rows * columns * CeilDiv(c, 16) * CeilDiv(k, 64),
             new(rows, columns, firstR, firstS, stride, w.Shape[1], c / 4, k / 4), reads: [w], writes: [taps], detail: $"{rows}x{columns}x{c}x{k}");
         return taps;

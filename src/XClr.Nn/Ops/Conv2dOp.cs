@@ -105,6 +105,36 @@ public static class Conv2dOp
     }
 
     /// <summary>
+    /// dx[m,c] = sum over k of dy[m,k] weights[k,c] + sum over d of x[m,d] weights[K+d,c] + offset[c], masked by the ReLU of <paramref name="norm"/>, whose output's gradient it is. dy: [N,H,W,K], x, dx: [N,H,W,C], weights: [K+C,C], offset: [C] (fp32).
+    /// The result: that one's sums, for <see cref="BatchNormOp.BackwardFromSums"/>.
+    /// </summary>
+    /// <exception cref="ShapeException">Shapes do not fit, or <see cref="HasMoments"/> does not hold.</exception>
+    public static Tensor BackwardDataMoments(Recorder gpu, Tensor dy, Tensor x, Tensor weights, Tensor offset, Tensor dx, ConvGeometry g, NormPass norm)
+    {
+        Shape.Require(g.Y.Dims, dy);
+        Shape.Require(g.X.Dims, x);
+        Shape.Require(g.X.Dims, dx);
+        Shape.Require([g.K + g.C, g.C], weights);
+        Shape.Require([g.C], offset);
+        var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, AddEvery: 0, norm.Mask, Second: true));
+        var kernel = Conv2dKernels.ChooseMoments(gpu.Caps, dx.Type, g, norm.Mask, way) ?? throw new ShapeException($"Convolution {g} of {dx.Type}: {gpu.Caps.Name} has no kernel whose data gradient has a second input.");
+        var runs = gpu.RowRuns(dy, x, dx, norm.X, norm.Y ?? norm.X).ToList();
+        int Blocks(int images) => (int)CeilDiv((long)images * g.H * g.W, Conv2dKernels.TileRows);
+        var partials = gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape(runs.Sum(r => Blocks(r.Count)), 2, g.C), MemoryCategory.Workspace);
+        var block = 0;
+        foreach (var (start, count) in runs)
+        {
+            var rows = norm with { X = norm.X.Rows(start, count), Y = norm.Y?.Rows(start, count) };
+            Conv2dKernels.BackwardDataMoments(gpu, kernel, dy.Rows(start, count), x.Rows(start, count), weights, offset, dx.Rows(start, count), Conv2dKernels.DataParams(g, count, block), rows, partials, $"{g with { N = count }}");
+            block += Blocks(count);
+        }
+        return partials;
+    }
+
+    /// <summary>Whether this device has <see cref="BackwardDataMoments"/>: on cooperative matrices, for K a multiple of 64 and C of 32.</summary>
+    public static bool HasMoments(DeviceCaps caps, DType storage, ConvGeometry g, ReluMask mask) => Conv2dKernels.ChooseMoments(caps, storage, g, mask, null) is not null;
+
+    /// <summary>
     /// <see cref="BackwardData"/> into dx and <see cref="BackwardWeight"/> into dw at once: their convolutions, which do not depend on each other, have no barrier between them.
     /// </summary>
     public static Tensor? Backward(Recorder gpu, Tensor x, Tensor dy, Tensor w, Tensor dx, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, int addEvery = 0, bool accumulateWeight = false, NormPass? norm = null, bool leaveUnreached = false)

@@ -40,7 +40,7 @@ internal readonly record struct ConvWay(ConvVariant Variant, int Rows, int Colum
             ];
         }
         var matrices = MatrixTile.Tiles(caps, work.Storage).Where(t => t.Suits(work.Rows, work.Columns) && t.SubgroupColumns >= work.LeastColumns);
-        int[] portable = work.Residual != ResidualKind.None ? [] : wide ? [Conv2dKernels.WideColumns, Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns] : [Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns];
+        int[] portable = work.NeedsMatrices ? [] : wide ? [Conv2dKernels.WideColumns, Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns] : [Conv2dKernels.TileColumns, Conv2dKernels.NarrowColumns];
         return [
             .. matrices.Select(t => new ConvWay(ConvVariant.Matrices, t.Rows, t.Columns, t)),
             .. portable.Select(columns => new ConvWay(ConvVariant.Portable, Conv2dKernels.TileRows, columns)),

@@ -38,14 +38,15 @@ public static class ConvPasses
 /// <param name="Norm">A data gradient carries the sums of the batch normalisation below it, whose ReLU finds its sign so; null = it does not.</param>
 /// <param name="OnStore">y is normalised as it is stored.</param>
 /// <param name="Residual">What <see cref="Conv2dOp.ForwardResidual"/> adds then.</param>
-public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storage, bool Prologue, bool Relu, bool Statistics, int AddEvery, ReluMask? Norm, bool OnStore = false, ResidualKind Residual = ResidualKind.None) : ITunable
+/// <param name="Second">A data gradient's sum goes on over a second input (<see cref="Conv2dOp.BackwardDataMoments"/>).</param>
+public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storage, bool Prologue, bool Relu, bool Statistics, int AddEvery, ReluMask? Norm, bool OnStore = false, ResidualKind Residual = ResidualKind.None, bool Second = false) : ITunable
 {
     /// <summary>"conv2d_fwd 2x7x5x12 k20 3x3 s2 p1 Float16 relu stats".</summary>
     public string Name => string.Join(' ', new[]
     {
         $"{Pass.OpName()} {Geometry} {Storage}",
         OnStore ? "stored" : "", Relu ? "relu" : Prologue || OnStore ? "affine" : "", Statistics ? "stats" : "", AddName(AddEvery), Norm is { } mask ? $"norm {mask}" : "",
-        Residual switch { ResidualKind.AsIs => "residual", ResidualKind.Normalised => "normalised residual", _ => "" },
+        Second ? "second" : "", Residual switch { ResidualKind.AsIs => "residual", ResidualKind.Normalised => "normalised residual", _ => "" },
     }.Where(s => s.Length > 0));
 
     /// <summary>"acc", "acc every 2", or nothing: what is added to, in names.</summary>
@@ -61,6 +62,9 @@ public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storag
 
     /// <summary>Columns of the product.</summary>
     internal int Columns => Pass == ConvPass.BackwardData ? Geometry.C : Geometry.K;
+
+    /// <summary>Whether only matrices do it.</summary>
+    internal bool NeedsMatrices => Second || Residual != ResidualKind.None;
 
     /// <summary>Columns that a subgroup with matrices must have.</summary>
     internal int LeastColumns => Residual == ResidualKind.None ? 0 : Conv2dKernels.ColumnsPerStore;

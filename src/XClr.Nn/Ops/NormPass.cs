@@ -2,7 +2,7 @@ namespace XClr.Nn.Ops;
 
 /// <summary>
 /// A training forward of a batch normalisation as its backward pass needs it: input X [...,C], affine State, Mean and InvStd [C], where a ReLU behind it finds its sign, and for that the output Y
-/// (FromOutput), its signs Y (FromSigns), or what was applied on load (OnLoad).
+/// (FromOutput), its signs Y (FromSigns; FromSignsAlone where the input was not stored, and X is the output), or what was applied on load (OnLoad).
 /// </summary>
 public sealed record NormPass(Tensor X, BatchNormState State, Tensor Mean, Tensor InvStd, ReluMask Mask, Tensor? Y = null, NormOnLoad? OnLoad = null)
 {

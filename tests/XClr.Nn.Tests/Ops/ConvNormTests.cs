@@ -18,7 +18,7 @@ public sealed class ConvNormTests
     // Two stored values, dx and dnorm, are rounded, of values up to nine times the rms.
     private static double Stored(DType storage) => 2 * 9 * OpRunner.Rounding(storage);
 
-    private static readonly string[] Halves = ["dy", "w", "norm_x", "norm_y", "dx", "dnorm"];
+    private static readonly string[] Halves = ["dy", "w", "x", "norm_x", "norm_y", "dx", "dnorm"];
 
     public static TheoryData<string, string> Names()
     {
@@ -104,7 +104,7 @@ public sealed class ConvNormTests
     public static TheoryData<string, string> NamesAndSigns()
     {
         var data = Names();
-        foreach (var (device, c) in from device in TestDevices.All from c in ConvNormCases.WithSigns select (device, c))
+        foreach (var (device, c) in from device in TestDevices.All from c in ConvNormCases.WithSigns.Concat(ConvNormCases.WithSecond) select (device, c))
         {
             data.Add(device, c.Name);
         }
@@ -114,12 +114,12 @@ public sealed class ConvNormTests
     [SkippableTheory, MemberData(nameof(NamesAndSigns))]
     public void CooperativeMatricesMatchReference(string device, string name)
     {
-        var c = ConvNormCases.All.Concat(ConvNormCases.WithSigns).Single(c => c.Name == name);
+        var c = ConvNormCases.All.Concat(ConvNormCases.WithSigns).Concat(ConvNormCases.WithSecond).Single(c => c.Name == name);
         foreach (var (storage, cores) in from storage in MatrixConv2dTests.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
         {
             var caps = MatrixConv2dTests.MatrixCaps(device) with { ShaderCores = cores };
             var op = c.ToOpCase().In(storage, Halves);
-            Assert.StartsWith("conv/conv2d_bwd_data_norm_coopmat", Kernel(caps, op).Name, StringComparison.Ordinal);
+            Assert.StartsWith(c.Second ? "conv/conv2d_bwd_data_moments_coopmat" : "conv/conv2d_bwd_data_norm_coopmat", Kernel(caps, op).Name, StringComparison.Ordinal);
             OpRunner.Check(device, op, t => Reference(c, t), Stored(storage), Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
         }
     }
@@ -128,12 +128,19 @@ public sealed class ConvNormTests
     {
         var gpu = new Recorder(caps);
         op.Record(gpu, op.NewTensors());
-        return gpu.Dispatches.First(d => d.Kernel.Name.StartsWith("conv/conv2d_bwd_data_norm", StringComparison.Ordinal)).Kernel;
+        return gpu.Dispatches.First(d => d.Kernel.Name.StartsWith("conv/conv2d_bwd_data", StringComparison.Ordinal) && !d.Kernel.Name.Contains("taps", StringComparison.Ordinal)).Kernel;
+    }
+
+    // [dy, x] w + offset.
+    private static double[] Both(ConvGeometry g, Values t)
+    {
+        double[] Product(string name, int rows, int skip) => Conv2dReference.Forward(g with { C = rows, K = g.C }, t[name], t["w"][(skip * g.C)..((skip + rows) * g.C)]);
+        return [.. Product("dy", g.K, 0).Zip(Product("x", g.C, g.K), (a, b) => a + b).Select((v, i) => v + t["offset"][i % g.C])];
     }
 
     private static Dictionary<string, double[]> Reference(ConvNormCase c, Values t)
     {
-        var dx = Conv2dReference.BackwardData(c.Geometry, t["dy"], t["w"]);
+        var dx = c.Second ? Both(c.Geometry, t) : Conv2dReference.BackwardData(c.Geometry, t["dy"], t["w"]);
         var norm = new Dictionary<string, double[]>(t) { ["x"] = t["norm_x"] };
         var hasSigns = c.Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
         var y = c.Mask == ReluMask.FromOutput ? t["norm_y"] : hasSigns ? [.. dx.Select((_, i) => c.IsOpen(i) ? 1.0 : 0)] : BatchNormReference.Forward(norm, relu: false, residual: false, affine: true)["y"];

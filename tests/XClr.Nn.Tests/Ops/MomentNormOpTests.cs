@@ -15,7 +15,7 @@ public sealed class MomentNormOpTests
     // Sums of a thousand products in fp32, of which the mean's square takes up to a hundredth part off again.
     private const double Tolerance = 1e-4;
 
-    // As in ConvNormTests: what is stored in 16 bits, and rounded twice on its way (dx).
+    // As in ConvNormTests: what is stored in 16 bits, and of weights that were rounded (dx).
     private static double Stored(DType storage) => 2 * 9 * OpRunner.Rounding(storage);
 
     public static TheoryData<string, string> Names() => NamesOf(MomentNormCases.All.Select(c => c.Name));
@@ -39,11 +39,9 @@ public sealed class MomentNormOpTests
         foreach (var storage in MatrixConv2dTests.StoragesOf(device))
         {
             var caps = MatrixConv2dTests.MatrixCaps(device) with { MomentNormRows = 0 };
-            Assert.True(MomentNormOp.Suits(caps, storage, c.Geometry, c.Kind));
-            var op = c.ToOpCase().In(storage, "x", "residual", "y", "dy", "dx");
+            Assert.True(MomentNormOp.Suits(caps, storage, c.Geometry, c.Kind, ReluMask.None));
+            var op = c.ToOpCase().In(storage, "x", "w", "residual", "y", "dy", "dx");
             var inputs = OpRunner.Inputs(op);
-            // So that what the convolution multiplies by is what the statistics are of.
-            inputs["w"] = [.. inputs["w"].Select(v => storage == DType.Float16 ? (float)(Half)v : BFloat16.Value(BFloat16.Round(v)))];
             var outputs = OpRunner.Run(TestDevices.Get(device), op, inputs, caps);
             foreach (var (output, want) in Reference(c, inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()), outputs["y"]))
             {
@@ -75,14 +73,15 @@ public sealed class MomentNormOpTests
         var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
         var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape], ShaderCores = 100 };
         var g = new ConvGeometry(16, 64, 32, 64, 256, 1, 1, 1, 0);
-        bool Suits(DeviceCaps caps, ConvGeometry g) => MomentNormOp.Suits(caps, DType.Float16, g, ResidualKind.AsIs);
+        bool Suits(DeviceCaps caps, ConvGeometry g) => MomentNormOp.Suits(caps, DType.Float16, g, ResidualKind.AsIs, ReluMask.Recomputed);
         Assert.True(Suits(caps, g));
         Assert.False(Suits(caps, g with { N = 15 }));
         Assert.True(Suits(caps with { MomentNormRows = 120 }, g with { N = 15 }));
-        Assert.False(MomentNormOp.Suits(caps, DType.Float32, g, ResidualKind.AsIs));
+        Assert.False(MomentNormOp.Suits(caps, DType.Float32, g, ResidualKind.AsIs, ReluMask.Recomputed));
         Assert.False(Suits(caps with { CooperativeMatrix = false }, g));
         Assert.False(Suits(caps with { CpuKernels = true }, g));
-        Assert.False(Suits(caps, g with { K = 240 }));
+        Assert.False(Suits(caps, g with { K = 224 }));
+        Assert.False(Suits(caps, g with { C = 48 }));
         Assert.False(Suits(caps, g with { R = 3, S = 3, Pad = 1 }));
         Assert.False(Suits(caps, g with { N = 64, Stride = 2 }));
     }
