@@ -18,7 +18,7 @@ public sealed record CooperativeMatrixShape(int M, int N, int K, string A, strin
 
 /// <summary>
 /// What a device can do, read once when it is opened. Every choice of kernel is a function of this record, never of a vendor's name.
-/// Sizes are bytes unless named otherwise. XCLR_CAPS lowers any numeric limit or switches a feature off; it never raises one.
+/// Sizes are bytes unless named otherwise. XCLR_CAPS lowers any numeric limit or switches a feature off; it never raises one, but for MomentNormRows.
 /// </summary>
 public sealed record DeviceCaps
 {

@@ -161,7 +161,8 @@ public sealed class TrainGraph : IDisposable
         Enumerable.Range(1, config.BatchSize).Where(k => config.BatchSize % k == 0).Select(k => (int?)(config.BatchSize / k))
             .FirstOrDefault(size => Fits(caps, config with { MicroBatch = size }, objective));
 
-    // The largest batch below the one asked for whose step, at once, the device can hold; 0 where there is none.
+    // The largest batch below the one asked for whose step, at once, the device can hold; 0 where there is none. Where a stage begins to keep no outputs of its last convolutions (MomentNormOp) a larger batch takes a little less
+    // memory than a smaller one: next to such a batch a larger one than is found may fit.
     private static int LargestBatch(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
     {
         var (fits, fails) = (0, config.BatchSize);

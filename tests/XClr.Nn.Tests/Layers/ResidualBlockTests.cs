@@ -16,7 +16,7 @@ public sealed class ResidualBlockTests
     public static TheoryData<string> Devices => [.. TestDevices.All];
 
     /// <summary>
-    /// Neither y, nor dx, nor the parameters' gradients, nor the running statistics are further from fp32's than of blocks that store the outputs in 16 bits; with two passes, whose gradients add up, too.
+    /// Neither y, nor dx, nor the parameters' gradients are further from fp32's than of blocks that store the outputs in 16 bits; with two passes, whose gradients add up, too.
     /// </summary>
     [SkippableTheory, MemberData(nameof(Devices))]
     public void Last_convolutions_without_outputs_are_as_close_to_fp32(string name)
