@@ -42,6 +42,12 @@ for precision in amp fp32; do
     step "step of $n rows, $precision" "step-$n-$precision.json" "$xclr" bench step --image-size "$size" --rows "$n" --precision "$precision" --repeats 10 --json
   done
 done
+# What keeps no outputs of last convolutions (docs/decisions.md): never, and from fewer rows on than the estimate that stands.
+for n in $rows; do
+  for least in 1G 40; do
+    step "step of $n rows, amp, momentNormRows=$least" "step-$n-amp-moments-$least.json" env XCLR_CAPS=momentNormRows=$least "$xclr" bench step --image-size "$size" --rows "$n" --precision amp --repeats 10 --json
+  done
+done
 for n in $rows; do
   step "PyTorch, $n rows" "torch-$n.json" "$python" "$root/tests/device/torch_step.py" --image-size "$size" --rows "$n"
 done
