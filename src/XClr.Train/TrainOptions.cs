@@ -42,7 +42,7 @@ public static class TrainOptions
 
     private static IEnumerable<TrainOption> Data()
     {
-        yield return Option("data", "path", "Training set: WebDataset shards (brace ranges, '::' joins), an image folder, a CSV/TSV/JSONL table, or an IDX folder",
+        yield return Option("data", "path", "Training set: WebDataset shards (brace ranges, '::' joins), Parquet files, an image folder, a CSV/TSV/JSONL table, or an IDX folder",
             OptionValues.OptionalText, c => c.Data, (c, v) => c with { Data = v });
         yield return Option("val-data", "path", "Held-out set for evaluation, in the same forms",
             OptionValues.OptionalText, c => c.ValData, (c, v) => c with { ValData = v });
