@@ -11,19 +11,23 @@ namespace XClr.Cli;
 internal static class Arguments
 {
     /// <summary>The arguments with `true` after each bare switch of the table; where --help is among a verb's, it alone.</summary>
-    /// <exception cref="UsageException">An option lacks its value.</exception>
+    /// <exception cref="UsageException">An option lacks its value, or an argument is empty; an option of the table may be: then it is unset.</exception>
     public static IReadOnlyList<string> Complete(IReadOnlyList<string> args, IReadOnlyList<Type> verbs)
     {
         if (args.Count == 0 || verbs.FirstOrDefault(v => NameOf(v) == args[0]) is not { } verb)
             return args;
         if (args.Contains("--help"))
             return [args[0], "--help"];
-        var switches = verb.IsSubclassOf(typeof(OptionTableCommand)) ? OptionTableType.OptionsOf(verb).Where(o => o.Form == OptionForm.Switch).Select(o => "--" + o.Name).ToHashSet() : [];
+        IReadOnlyList<TrainOption> table = verb.IsSubclassOf(typeof(OptionTableCommand)) ? [.. OptionTableType.OptionsOf(verb)] : [];
+        var switches = table.Where(o => o.Form == OptionForm.Switch).Select(o => "--" + o.Name).ToHashSet();
+        var mayBeEmpty = table.Select(o => "--" + o.Name).ToHashSet();
         var withValues = OptionsOf(verb).Where(o => o.Type != typeof(bool)).Select(o => "--" + o.Name).ToHashSet();
         var complete = new List<string>();
         for (var i = 0; i < args.Count; i++)
         {
             complete.Add(args[i]);
+            if (EmptyOf(args, i) is { } empty && !mayBeEmpty.Contains(empty))
+                throw new UsageException(withValues.Contains(empty) ? $"{empty} needs a value, and an empty one was given (a variable that is not set?)." : "An argument is empty (a variable that is not set?).");
             if (i + 1 < args.Count && !args[i + 1].StartsWith("--", StringComparison.Ordinal))
                 continue;
             if (switches.Contains(args[i]))
@@ -33,6 +37,10 @@ internal static class Arguments
         }
         return complete;
     }
+
+    // Whose value is empty, as "--out ''" or "--out=": what stands before it; null: nobody's.
+    private static string? EmptyOf(IReadOnlyList<string> args, int i) =>
+        args[i].Length == 0 ? args[i - 1] : args[i].StartsWith("--", StringComparison.Ordinal) && args[i].EndsWith('=') ? args[i][..^1] : null;
 
     /// <summary>A verb's name.</summary>
     public static string NameOf(Type verb) => verb.GetCustomAttribute<VerbAttribute>(inherit: true)!.Name;

@@ -51,6 +51,17 @@ public sealed class CaptionSource : IDisposable
         return StateDict.Pad(dense, Dimension);
     }
 
+    /// <summary>The same where the numbers may be more than one array holds: [N, Width].</summary>
+    public Evaluation.RowMatrix EmbedRows(IReadOnlyList<string> captions)
+    {
+        var rows = new Evaluation.RowMatrix(Width);
+        foreach (var chunk in captions.Chunk(4096))
+        {
+            rows.Add(Embed(chunk));
+        }
+        return rows;
+    }
+
     /// <summary>One row of <see cref="Embed"/> [Width] where the embedding is stored already; false, and the row undefined, where it is not. Allocates nothing.</summary>
     public bool TryGet(ReadOnlySpan<char> caption, Span<float> row)
     {

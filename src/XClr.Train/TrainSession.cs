@@ -54,6 +54,7 @@ internal sealed class TrainSession : IDisposable
             TotalSteps = config.TotalSteps(StepsPerEpoch);
             Schedule = config.CreateSchedule(StepsPerEpoch);
             Folder = Keep(RunFolder.Open(config));
+            RequireUnchanged(resumed?.Path);
             skipLog = Keep(new SkipLog(Folder.SkippedFile));
             store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
             Plan = Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
@@ -76,6 +77,9 @@ internal sealed class TrainSession : IDisposable
     public long Samples { get; }
     public long StepsPerEpoch { get; }
     public long TotalSteps { get; }
+
+    /// <summary>Steps before that one that made no update, as mixed precision has them.</summary>
+    public long SkippedBefore { get; private set; }
 
     /// <summary>Where the run begins: 0, or the resumed checkpoint's step.</summary>
     public long Step { get; private set; }
@@ -171,6 +175,15 @@ internal sealed class TrainSession : IDisposable
         return (path, TrainCheckpoint.StateOf(path));
     }
 
+    // Now that the folder is this process's alone.
+    private void RequireUnchanged(CheckpointPath? resumed)
+    {
+        if (ResumedCheckpoint()?.Path.StepFolder is var now && now != resumed?.StepFolder)
+        {
+            throw new UsageException($"--resume {config.Resume}: another process went on with the run meanwhile ({now ?? "nothing"} is its latest checkpoint, {resumed?.StepFolder ?? "nothing"} was); start again.");
+        }
+    }
+
     private void LoadState((CheckpointPath Path, CheckpointState State)? resumed)
     {
         Graph.Initialize(Device);
@@ -191,7 +204,10 @@ internal sealed class TrainSession : IDisposable
     private void Resume(CheckpointPath path, CheckpointState state)
     {
         TrainCheckpoint.Resume(path, state, Device, Graph);
-        (Step, Position, Best, ResumedFrom, SavedStep) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition), state.BestMetric, path.StepFolder, state.Step);
+        (Step, Position, ResumedFrom, SavedStep) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition), path.StepFolder, state.Step);
+        SkippedBefore = Step - UpdateCount.Download(Device, Graph.Optimizer);
+        // Not another run's, whose folder is not here. Before the first step none was saved.
+        Best = state.BestMetric is { Step: > 0 } best && !store.Steps.ContainsKey(best.Step) ? null : state.BestMetric;
         reporter.Info($"resumed from {path.StepFolder}");
         if (state.PlanFingerprint != fingerprint)
         {

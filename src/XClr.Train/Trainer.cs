@@ -222,9 +222,9 @@ public sealed class Trainer
     private void RequireNoSkippedUpdate()
     {
         var updates = UpdateCount.Download(session.Device, session.Graph.Optimizer);
-        if (updates != step)
+        if (updates + session.SkippedBefore != step)
         {
-            throw Diverged($"{step - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient that is not finite (--log-every 1 names the step and the tensor).");
+            throw Diverged($"{step - session.SkippedBefore - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient that is not finite (--log-every 1 names the step and the tensor).");
         }
     }
 
@@ -240,14 +240,14 @@ public sealed class Trainer
     private DivergedException Diverged(string what) => new(
         $"{what} Lower --lr, lengthen --warmup-epochs or set --clip-norm. " + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
 
-    // The state names the best step, whose folder must then exist.
+    // The state names the best step, whose folder must then exist: where it could not be saved, the one before stays the best.
     private EvalMetrics? EvaluateAndKeepBest(CancellationToken stop)
     {
         var known = best;
         var result = Evaluate(stop);
-        if (best != known)
+        if (best != known && !Save())
         {
-            Save();
+            best = known;
         }
         return result;
     }
@@ -278,7 +278,8 @@ public sealed class Trainer
         return result;
     }
 
-    private void Save()
+    // False, with a warning, where the disk is full or not writable.
+    private bool Save()
     {
         Drain();
         if (step > session.Step)
@@ -289,10 +290,12 @@ public sealed class Trainer
         {
             checkpoint = session.Save(step, position, best);
             reporter.Info($"saved {checkpoint}");
+            return true;
         }
         catch (IOException e)
         {
             reporter.Warn($"step {step} could not be saved: {e.Message} The older checkpoints are intact; the run goes on.");
+            return false;
         }
     }
 }

@@ -91,6 +91,30 @@ public sealed class TrainerTests : IDisposable
         Assert.DoesNotContain(resumed.Warnings, w => w.Contains("plan differs", StringComparison.Ordinal));
     }
 
+    /// <summary>Mixed precision skips steps while its scale finds its size: they are no sign of divergence afterwards.</summary>
+    [Fact]
+    public void A_run_goes_on_in_fp32_behind_steps_that_were_skipped()
+    {
+        var same = config with { RunDir = Path.Combine(folder, "run"), ValData = null, Precision = Precision.Amp, Steps = 5, WarmupEpochs = 0 };
+        var before = new Recording();
+        Trainer.Run(same, before, CancellationToken.None);
+        Assert.InRange(before.Steps[^1].SkippedSteps ?? 0, 1, 4);
+        foreach (var steps in new[] { 7, 9 })
+        {
+            var after = Trainer.Run(same with { Precision = Precision.Fp32, Steps = steps, Resume = "auto" }, new Recording(), CancellationToken.None);
+            Assert.Equal((TrainStatus.Completed, steps), (after.Status, after.Step));
+        }
+    }
+
+    [Fact]
+    public void A_run_that_goes_on_from_anothers_checkpoint_has_a_best_of_its_own()
+    {
+        var first = Trainer.Run(config with { RunDir = Path.Combine(folder, "first") }, new Recording(), CancellationToken.None);
+        Assert.Equal(12, CheckpointState.Read(CheckpointPath.Resolve(first.RunFolder).State!).BestMetric!.Step);
+        var second = Trainer.Run(config with { RunDir = Path.Combine(folder, "second"), Resume = first.Checkpoint, Steps = 14, Lr = 1e-6 }, new Recording(), CancellationToken.None);
+        Assert.Equal(14, CheckpointState.Read(CheckpointPath.Resolve(second.RunFolder).State!).BestMetric!.Step);
+    }
+
     [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Amp)]

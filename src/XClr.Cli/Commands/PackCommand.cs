@@ -67,7 +67,7 @@ public sealed class PackCommand : DatasetCommand
             options = options with { Workers = Workers };
         using var signals = new StopSignals(line => Console.Error.WriteLine(line), "shards that are whole stay; the same command goes on after them");
         var result = FromUrls is null ? PackDataset(options, signals.Token) : PackAddresses(options, signals.Token);
-        var embedded = TextEncoder is null || result.Good == 0 ? (int?)null : EmbedCaptions(TextEncoder, result.Good);
+        var embedded = TextEncoder is null || result.Good == 0 ? (int?)null : EmbedCaptions(TextEncoder, result.Good, signals.Token);
         if (Json)
             Output.Json(new { folder = Path.GetFullPath(Out), result.Shards, result.Resumed, result.Rows, result.Good, result.Failed, captionsEmbedded = embedded });
         else
@@ -114,7 +114,7 @@ public sealed class PackCommand : DatasetCommand
 
     private static PackResult Pack(ShardPacker packer, CancellationToken stop) => packer.RunAsync(new ProgressLine("rows").Report, stop).GetAwaiter().GetResult();
 
-    private int EmbedCaptions(string encoder, long samples)
+    private int EmbedCaptions(string encoder, long samples, CancellationToken stop)
     {
         using var packed = DatasetFactory.Open(Out, "webdataset");
         using var cache = CaptionCache.Open(encoder, new EmbedderOptions(), new CacheOptions { DataFolders = [Out] });
@@ -125,6 +125,8 @@ public sealed class PackCommand : DatasetCommand
         var count = 0;
         foreach (var chunk in packed.Read(ReadOrder.Sequential).SelectMany(s => s.Captions).Chunk(Chunk))
         {
+            // What is embedded stays: the same command goes on behind it.
+            stop.ThrowIfCancellationRequested();
             var rows = new float[chunk.Length * cache.Dimension];
             cache.Embed(chunk, rows);
             beside.Append(chunk, rows);

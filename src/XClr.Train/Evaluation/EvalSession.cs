@@ -164,9 +164,8 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
             return;
         }
         var space = Space();
-        RowMatrix Embed(IReadOnlyList<string> texts) => RowMatrix.Of(Captions.Embed(texts), Captions.Width);
-        var texts = Retrieval.WithTexts(device, space.Images(device, queries, stop), queries.AllCaptions, t => space.Texts(device, Embed(t), stop), stop);
-        var images = Retrieval.OfImages(device, queries.Features, Embed(queries.Captions), queries.Labels, stop);
+        var texts = Retrieval.WithTexts(device, space.Images(device, queries, stop), queries.AllCaptions, t => space.Texts(device, Captions.EmbedRows(t), stop), stop);
+        var images = Retrieval.OfImages(device, queries.Features, Captions.EmbedRows(queries.Captions), queries.Labels, stop);
         protocols.Add(new ProtocolResult("retrieval") { Map = space.Name, Retrieval = texts, Images = images, TrainingImages = space.Ridge is null ? null : bank!.Count });
         foreach (var (name, recall) in new[] { (EvalNames.ImageToText, texts.ImageToText), (EvalNames.TextToImage, texts.TextToImage) })
         {
@@ -196,7 +195,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         {
             throw new DataException($"'{data.Bank!.Name}': {bank.Count} training images are used, and the ridge map of zeroshot and retrieval is fitted on {RidgeMap.FewestRows} at least; raise --limit, or name more images by --data.");
         }
-        return space = TextSpace.OfRidge(RidgeMap.FitBest(device, bank.Features, RowMatrix.Of(Captions.Embed(training), Captions.Width), stop));
+        return space = TextSpace.OfRidge(RidgeMap.FitBest(device, bank.Features, Captions.EmbedRows(training), stop));
     }
 
     private void Add(string name, ProtocolResult result, RowMatrix scores, bool areProbabilities, Subset subset)

@@ -19,7 +19,11 @@ public sealed record Subset(string Name, double? Share, IReadOnlySet<string>? Fi
 
     /// <summary>Reads "0.01,0.1,1" or paths of lists, mixed.</summary>
     /// <exception cref="UsageException">A part is neither a share nor a file.</exception>
-    public static IReadOnlyList<Subset> Parse(string text) => [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(One)];
+    public static IReadOnlyList<Subset> Parse(string text)
+    {
+        var parts = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return parts.Length > 0 ? [.. parts.Select(One)] : throw new UsageException($"--fraction '{text}' names no part; allowed: numbers above 0, up to 1, and paths of lists of files, with commas between them.");
+    }
 
     /// <summary>The rows that count, in order.</summary>
     /// <exception cref="DataException">A list names none of them.</exception>

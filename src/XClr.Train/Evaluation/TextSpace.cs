@@ -33,7 +33,7 @@ internal sealed record TextSpace(string Name, RidgeMap? Ridge, AffineMap? TextMa
     public RowMatrix Classes(GpuDevice device, CaptionSource captions, IReadOnlyList<string> names, IReadOnlyList<PromptTemplate> templates, CancellationToken stop)
     {
         var prompts = names.SelectMany(n => templates.Select(t => t.Fill(n))).ToList();
-        var texts = Texts(device, RowMatrix.Of(captions.Embed(prompts), captions.Width), stop);
+        var texts = Texts(device, captions.EmbedRows(prompts), stop);
         var classes = new RowMatrix(texts.Width);
         var mean = new float[texts.Width];
         for (var c = 0; c < names.Count; c++)

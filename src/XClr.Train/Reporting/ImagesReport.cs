@@ -49,7 +49,7 @@ public sealed record ImagesReport(IReadOnlyList<ReportImage> Images, double Expl
     private static RowMatrix Texts(TrainConfig config, IImageDataset validation, IReadOnlyList<string> captions, Action<string> warn)
     {
         using var source = CaptionSource.Open(config.TextEncoder, config.TextProvider, [validation], warn);
-        return RowMatrix.Of(source.Embed(captions), source.Width);
+        return source.EmbedRows(captions);
     }
 
     private static float[] Cosines(RowMatrix unit, int[] order) =>
