@@ -73,6 +73,21 @@ public sealed class RunFolder : IDisposable
     /// <summary>The arguments that go on with this run.</summary>
     public string ResumeArguments => $"train --config {Quote(ConfigFile)} --run-dir {Quote(Path)} --resume auto";
 
+    /// <summary>True where no process holds the folder of a run.</summary>
+    /// <exception cref="IOException">Its lock cannot be made.</exception>
+    internal static bool IsFree(string path)
+    {
+        try
+        {
+            Lock(path).Dispose();
+            return true;
+        }
+        catch (UsageException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Frees the lock.</summary>
     public void Dispose() => handle.Dispose();
 

@@ -45,7 +45,12 @@ public sealed class CompareTests : IDisposable
     public void MinutesBecomeStepsOnceAndTheSameForAll()
     {
         string[] compare = ["compare", .. Data(), .. TinySet.Network, "--minutes", "0.01", "--losses", "xclr,simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("out"), "--json"];
+        // A folder of the user's, which no trial may touch.
+        var notes = Path.Combine(Directory.CreateDirectory(folder.File("out/trial")).FullName, "notes.txt");
+        File.WriteAllText(notes, "text");
         var steps = CliProcess.Run(compare).Expect(0).Json.GetProperty("cells").EnumerateArray().Select(c => c.GetProperty("steps").GetInt64()).ToList();
+        Assert.True(File.Exists(notes));
+        Assert.Equal(["cells", "runs", "trial"], Directory.GetDirectories(folder.File("out")).Select(Path.GetFileName).Order());
         Assert.Equal(0, steps[0]);
         Assert.InRange(steps[1], 1, long.MaxValue);
         Assert.Equal(steps[1], steps[2]);

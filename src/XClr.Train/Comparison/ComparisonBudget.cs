@@ -14,6 +14,9 @@ public sealed record ComparisonBudget(double Minutes, double ImagesPerSecond, lo
     // The first steps compile kernels and fill the queue of decoded images.
     private const int TrialSteps = 15, TrialInterval = 5;
 
+    /// <summary>What folders of trials begin with in the comparison's; a number of 32 hexadecimal digits follows.</summary>
+    internal const string TrialPrefix = ".xclr-trial-";
+
     /// <summary>The request with the budget's steps; the trial is made once per folder.</summary>
     /// <exception cref="UsageException">The folder has a budget of another length.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was set during the trial.</exception>
@@ -41,23 +44,44 @@ public sealed record ComparisonBudget(double Minutes, double ImagesPerSecond, lo
 
     private static ComparisonBudget Measure(ComparisonRequest request, double minutes, string file, ITrainReporter reporter, CancellationToken stop)
     {
-        var run = Path.Combine(request.Folder, "trial");
+        var run = Path.Combine(request.Folder, $"{TrialPrefix}{Guid.NewGuid():N}");
         var speed = new SpeedReporter(reporter);
-        if (Directory.Exists(run))
-        {
-            Directory.Delete(run, recursive: true);
-        }
         reporter.Info($"trial of {TrialSteps} steps, which tells how many fit into --minutes");
         var config = request.Config with
         {
             Loss = request.Losses[0], RunDir = run, Resume = null, ValData = null, EvalEvery = 0, Epochs = null, Steps = TrialSteps, WarmupEpochs = null, LogEvery = TrialInterval, MaxTime = null,
         };
-        Trainer.Run(config, speed, stop);
+        try
+        {
+            Trainer.Run(config, speed, stop);
+        }
+        finally
+        {
+            RemoveTrials(request.Folder, reporter);
+        }
         stop.ThrowIfCancellationRequested();
-        Directory.Delete(run, recursive: true);
         var budget = new ComparisonBudget(minutes, speed.Latest, Math.Max(1, (long)(minutes * 60 * speed.Latest / (2 * config.BatchSize))));
         DurableFile.Write(file, stream => JsonSerializer.Serialize(stream, budget, ComparisonBudgetJson.Default.ComparisonBudget));
         return budget;
+    }
+
+    // This process's, and what killed ones left. One that another process holds is its own.
+    private static void RemoveTrials(string folder, ITrainReporter reporter)
+    {
+        foreach (var trial in Directory.Exists(folder) ? Directory.GetDirectories(folder, TrialPrefix + "*") : [])
+        {
+            try
+            {
+                if (Guid.TryParseExact(Path.GetFileName(trial)[TrialPrefix.Length..], "N", out _) && RunFolder.IsFree(trial))
+                {
+                    Directory.Delete(trial, recursive: true);
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                reporter.Warn($"{trial}: the trial's folder could not be removed: {e.Message} Nothing needs it; delete it.");
+            }
+        }
     }
 
     // Keeps the speed, passes on what concerns the data and the device.

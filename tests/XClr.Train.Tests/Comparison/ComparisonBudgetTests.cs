@@ -1,0 +1,53 @@
+using XClr.Train.Comparison;
+using XClr.Train.Evaluation;
+using Xunit;
+
+namespace XClr.Train.Tests.Comparison;
+
+/// <summary>What a trial that fails, for its data are not there, leaves of a comparison's folder.</summary>
+public sealed class ComparisonBudgetTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-budget-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void NoFolderIsRemovedButTrialsThatNoProcessHolds()
+    {
+        var (mine, alike) = (Made("trial"), Made($"{ComparisonBudget.TrialPrefix}notes"));
+        var (killed, other) = (Made($"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"), Path.Combine(folder, $"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"));
+        using var held = RunFolder.Open(new TrainConfig { Data = "d", RunDir = other });
+        var config = new TrainConfig { Data = Path.Combine(folder, "missing"), ValData = Path.Combine(folder, "missing") };
+        var request = new ComparisonRequest(config, [LossKind.SimClr], Seeds: 1, Rates: [], EvalProtocol.Knn, EvalOptions.Default, folder);
+
+        Assert.Contains("missing", Assert.ThrowsAny<Exception>(() => ComparisonBudget.Apply(request, minutes: 1, new SilentReporter(), CancellationToken.None)).Message);
+
+        Assert.Equal("text", File.ReadAllText(Path.Combine(mine, "notes.txt")));
+        Assert.Equal(new[] { mine, alike, other }.Order(), Directory.GetDirectories(folder).Order());
+        Assert.False(Directory.Exists(killed));
+    }
+
+    private string Made(string name)
+    {
+        var path = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;
+        File.WriteAllText(Path.Combine(path, "notes.txt"), "text");
+        return path;
+    }
+
+    private sealed class SilentReporter : ITrainReporter
+    {
+        public void Info(string line)
+        {
+        }
+
+        public void Warn(string line) => Assert.Fail(line);
+
+        public void Step(StepMetrics metrics)
+        {
+        }
+
+        public void Eval(EvalMetrics metrics)
+        {
+        }
+    }
+}
