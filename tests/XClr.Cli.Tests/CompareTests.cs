@@ -39,6 +39,8 @@ public sealed class CompareTests : IDisposable
         Assert.DoesNotContain("cell seed0", again.Errors);
         Assert.Equal(knn.GetProperty("mean").GetDouble(), again.Json.GetProperty("rows")[1].GetProperty("values").GetProperty("knn_top1").GetProperty("mean").GetDouble());
         Assert.Contains("steps 2 -> 3", CliProcess.Run([.. compare.Select(a => a == "2" && compare[Array.IndexOf(compare, a) - 1] == "--steps" ? "3" : a)]).Expect(2).Errors);
+        Assert.Contains("protocol linear,knn,zeroshot,retrieval,fidelity -> knn", CliProcess.Run([.. compare, "--protocol", "knn"]).Expect(2).Errors);
+        Assert.Contains("templates 'a photo of a {}' (1 of 1) -> 'the {}' (1 of 1)", CliProcess.Run([.. compare, "--templates", "the {}"]).Expect(2).Errors);
     }
 
     [Fact]

@@ -8,16 +8,6 @@ namespace XClr.Cli.Commands;
 [Verb("eval", HelpText = "Measure a checkpoint on held-out images: linear probes, k-NN, zero-shot, retrieval, similarity fidelity.")]
 public sealed class EvalCommand : CheckpointCommand
 {
-    private static readonly Dictionary<string, EvalProtocol> Protocols = new()
-    {
-        ["linear"] = EvalProtocol.Linear,
-        ["linear-aug"] = EvalProtocol.LinearAug,
-        ["knn"] = EvalProtocol.Knn,
-        ["zeroshot"] = EvalProtocol.ZeroShot,
-        ["retrieval"] = EvalProtocol.Retrieval,
-        ["fidelity"] = EvalProtocol.Fidelity,
-    };
-
     [Option("protocol", Default = "knn,fidelity", HelpText = "What to measure, comma-separated: linear|linear-aug|knn|zeroshot|retrieval|fidelity.")]
     public string Protocol { get; set; } = "knn,fidelity";
 
@@ -113,7 +103,7 @@ public sealed class EvalCommand : CheckpointCommand
 
     /// <summary>Protocols by name, comma-separated.</summary>
     /// <exception cref="UsageException">There is no such protocol.</exception>
-    internal static EvalProtocol ParseProtocol(string names) => names.Split(',', StringSplitOptions.TrimEntries).Aggregate((EvalProtocol)0, (all, name) => Protocols.TryGetValue(name, out var one)
+    internal static EvalProtocol ParseProtocol(string names) => names.Split(',', StringSplitOptions.TrimEntries).Aggregate((EvalProtocol)0, (all, name) => ProtocolNames.All.TryGetValue(name, out var one)
         ? all | one
-        : throw new UsageException($"--protocol '{name}' is not accepted; allowed: {string.Join('|', Protocols.Keys)}, comma-separated."));
+        : throw new UsageException($"--protocol '{name}' is not accepted; allowed: {string.Join('|', ProtocolNames.All.Keys)}, comma-separated."));
 }

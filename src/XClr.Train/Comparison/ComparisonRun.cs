@@ -22,6 +22,12 @@ public sealed record ComparisonRequest(TrainConfig Config, IReadOnlyList<LossKin
     public IEnumerable<ComparisonCell> Cells => Enumerable.Range(0, Seeds).Select(s => Config.Seed + (ulong)s).SelectMany(seed =>
         Losses.SelectMany(loss => Rates.Count == 0 ? [new ComparisonCell(seed, loss)] : Rates.Select(rate => new ComparisonCell(seed, loss, rate))).Prepend(new ComparisonCell(seed, null)));
 
+    /// <summary>Names of what is measured.</summary>
+    internal string ProtocolNames => Evaluation.ProtocolNames.Of(Protocol);
+
+    /// <summary>Prompts of the zero-shot classes; null where there is no zero-shot.</summary>
+    internal IReadOnlyList<string>? Prompts => Protocol.HasFlag(EvalProtocol.ZeroShot) ? [.. Options.Templates.Select(t => t.Text)] : null;
+
     /// <summary>File of a cell's result.</summary>
     public string FileOf(ComparisonCell cell) => Path.Combine(Folder, "cells", cell.Name + ".json");
 
@@ -44,7 +50,7 @@ public static class ComparisonRun
         {
             var (file, config) = (request.FileOf(cell), request.ConfigOf(cell));
             var result = CellResult.Read(file);
-            result?.RequireSame(config, file);
+            result?.RequireSame(request, config, file);
             try
             {
                 result ??= Make(request, cell, config, reporter, stop);
@@ -80,7 +86,7 @@ public static class ComparisonRun
         }
         var (results, device) = Measure(request, cell, config, reporter, stop);
         var maps = results.Protocols.Where(p => p.Map is not null).ToDictionary(p => p.Protocol, p => p.Map!);
-        var result = new CellResult(cell.Row, cell.Seed, config.ToJson(), steps, 2 * steps * config.BatchSize, clock.Elapsed.TotalSeconds, device, observed.Latest, maps, results.Values);
+        var result = new CellResult(cell.Row, cell.Seed, config.ToJson(), steps, 2 * steps * config.BatchSize, clock.Elapsed.TotalSeconds, device, observed.Latest, maps, results.Values, request.ProtocolNames, request.Prompts);
         Directory.CreateDirectory(Path.GetDirectoryName(request.FileOf(cell))!);
         result.Write(request.FileOf(cell));
         return result;

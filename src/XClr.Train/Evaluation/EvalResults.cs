@@ -68,6 +68,24 @@ public enum EvalProtocol
     Texts = Fidelity | ZeroShot | Retrieval,
 }
 
+/// <summary>Names of protocols, as options and results have them.</summary>
+public static class ProtocolNames
+{
+    /// <summary>Each protocol by its name.</summary>
+    public static IReadOnlyDictionary<string, EvalProtocol> All { get; } = new Dictionary<string, EvalProtocol>
+    {
+        ["linear"] = EvalProtocol.Linear,
+        ["linear-aug"] = EvalProtocol.LinearAug,
+        ["knn"] = EvalProtocol.Knn,
+        ["zeroshot"] = EvalProtocol.ZeroShot,
+        ["retrieval"] = EvalProtocol.Retrieval,
+        ["fidelity"] = EvalProtocol.Fidelity,
+    };
+
+    /// <summary>Names of all that are asked for, comma-separated.</summary>
+    public static string Of(EvalProtocol asked) => string.Join(',', All.Where(p => asked.HasFlag(p.Value)).Select(p => p.Key));
+}
+
 /// <summary>Names of results, as in metrics.jsonl and tables.</summary>
 public static class EvalNames
 {

@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using XClr.Nn;
+using XClr.Train.Comparison;
+using XClr.Train.Evaluation;
+using Xunit;
+
+namespace XClr.Train.Tests.Comparison;
+
+public sealed class CellResultTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-cell-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private string Cell => Path.Combine(folder, "cell.json");
+
+    private ComparisonRequest Request(EvalProtocol protocol, params string[] templates) =>
+        new(new TrainConfig { Data = "d", ValData = "v" }, [LossKind.Xclr], Seeds: 1, Rates: [], protocol, EvalOptions.Default with { Templates = [.. templates.Select(t => new PromptTemplate(t))] }, folder);
+
+    private void Write(ComparisonRequest request) =>
+        new CellResult("X-CLR", 0, request.Config.ToJson(), 2, 16, 1.5, "a device", 0.5, new Dictionary<string, string>(), new Dictionary<string, double> { ["knn_top1"] = 0.5 }, request.ProtocolNames, request.Prompts).Write(Cell);
+
+    private void RequireSame(ComparisonRequest request) => CellResult.Read(Cell)!.RequireSame(request, request.Config, Cell);
+
+    private string Refused(ComparisonRequest request)
+    {
+        var message = Assert.Throws<UsageException>(() => RequireSame(request)).Message;
+        Assert.StartsWith($"{Cell} was measured with other options", message);
+        Assert.Contains("--out", message);
+        Assert.Contains("delete that file", message);
+        return message;
+    }
+
+    [Fact]
+    public void ResultsOfAnotherProtocolAreRefused()
+    {
+        Write(Request(EvalProtocol.Knn | EvalProtocol.Linear, "a {}"));
+        RequireSame(Request(EvalProtocol.Linear | EvalProtocol.Knn, "a {}"));
+        // Nothing was measured by a template.
+        RequireSame(Request(EvalProtocol.Linear | EvalProtocol.Knn, "the {}"));
+        Assert.Contains("(protocol linear,knn -> knn,fidelity)", Refused(Request(EvalProtocol.Knn | EvalProtocol.Fidelity, "a {}")));
+        Assert.Contains("(protocol linear,knn -> linear,knn,zeroshot)", Refused(Request(EvalProtocol.Knn | EvalProtocol.Linear | EvalProtocol.ZeroShot, "a {}")));
+    }
+
+    [Fact]
+    public void ResultsOfOtherTemplatesAreRefused()
+    {
+        Write(Request(EvalProtocol.ZeroShot, "a {}", "two {}"));
+        RequireSame(Request(EvalProtocol.ZeroShot, "a {}", "two {}"));
+        Assert.Contains("(templates 'two {}' (2 of 2) -> 'three {}' (2 of 2))", Refused(Request(EvalProtocol.ZeroShot, "a {}", "three {}")));
+        Assert.Contains("(templates 'two {}' (2 of 2) -> none after 1)", Refused(Request(EvalProtocol.ZeroShot, "a {}")));
+        Assert.Contains("(templates none after 2 -> 'three {}' (3 of 3))", Refused(Request(EvalProtocol.ZeroShot, "a {}", "two {}", "three {}")));
+    }
+
+    [Fact]
+    public void AFileThatDoesNotSayHowItWasMeasuredIsTaken()
+    {
+        Write(Request(EvalProtocol.ZeroShot, "a {}"));
+        var json = JsonNode.Parse(File.ReadAllText(Cell))!.AsObject();
+        Assert.True(json.Remove("protocol") && json.Remove("templates"));
+        File.WriteAllText(Cell, json.ToJsonString());
+        RequireSame(Request(EvalProtocol.Knn | EvalProtocol.ZeroShot, "the {}"));
+    }
+
+    [Fact]
+    public void OptionsOfTheTrainingComeFirst()
+    {
+        Write(Request(EvalProtocol.Knn, "a {}"));
+        var other = Request(EvalProtocol.Linear, "a {}");
+        var message = Assert.Throws<UsageException>(() => CellResult.Read(Cell)!.RequireSame(other, other.Config with { BatchSize = 2 * other.Config.BatchSize }, Cell)).Message;
+        Assert.Contains("was made with other options (batch-size", message);
+    }
+}
