@@ -9,6 +9,9 @@ namespace XClr.Train;
 /// </summary>
 public sealed class MetricsLog : IDisposable
 {
+    /// <summary>Its name in a run's folder.</summary>
+    public const string FileName = "metrics.jsonl";
+
     private readonly FileStream file;
     private readonly Action<string> warn;
     private readonly ArrayBufferWriter<byte> line = new();
@@ -34,6 +37,25 @@ public sealed class MetricsLog : IDisposable
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The lines of a run's log, without what a crash cut off; none where there is no file.</summary>
+    public static IReadOnlyList<JsonElement> Read(string path)
+    {
+        var lines = new List<JsonElement>();
+        foreach (var line in File.Exists(path) ? File.ReadLines(path) : [])
+        {
+            try
+            {
+                using var document = JsonDocument.Parse(line);
+                lines.Add(document.RootElement.Clone());
+            }
+            catch (JsonException)
+            {
+                // A crash may have cut the last line off.
+            }
+        }
+        return lines;
     }
 
     /// <summary>Appends an interval's figures.</summary>

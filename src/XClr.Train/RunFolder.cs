@@ -28,7 +28,7 @@ public sealed class RunFolder : IDisposable
     public string ConfigFile => System.IO.Path.Combine(Path, "config.json");
 
     /// <summary>See <see cref="MetricsLog"/>.</summary>
-    public string MetricsFile => System.IO.Path.Combine(Path, "metrics.jsonl");
+    public string MetricsFile => System.IO.Path.Combine(Path, MetricsLog.FileName);
 
     /// <summary>Skipped samples, a line each.</summary>
     public string SkippedFile => System.IO.Path.Combine(Path, "skipped.jsonl");

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Xunit;
 using XClr.TestKit;
 
@@ -32,16 +33,25 @@ public sealed class CompareTests : IDisposable
             Assert.True(first.Json.GetProperty("rows")[4].GetProperty("values").TryGetProperty(measure, out _), measure);
         Assert.Contains("X-CLR > SimCLR > untrained by k-NN", first.Json.GetProperty("findings")[0].GetString());
 
-        // A cell that is missing is made again, the others are not.
-        File.Delete(folder.File("out/cells/seed1-clip.json"));
+        // A cell that is missing is made again, the others are not; where its training has ended, only the measuring is.
+        var trained = CellOf(first, "X-CLR", seed: 1);
+        foreach (var missing in new[] { "seed1-clip", "seed1-xclr" })
+            File.Delete(folder.File($"out/cells/{missing}.json"));
         var again = CliProcess.Run(compare).Expect(0);
         Assert.Contains("cell seed1-clip", again.Errors);
+        Assert.DoesNotContain("step 2/2", again.Errors);
+        Assert.InRange(trained.GetProperty("targetOwnView").GetDouble(), 0, 1);
+        Assert.Equal(trained.GetProperty("targetOwnView").GetDouble(), CellOf(again, "X-CLR", seed: 1).GetProperty("targetOwnView").GetDouble());
+        Assert.Equal(first.Json.GetProperty("findings").ToString(), again.Json.GetProperty("findings").ToString());
         Assert.DoesNotContain("cell seed0", again.Errors);
         Assert.Equal(knn.GetProperty("mean").GetDouble(), again.Json.GetProperty("rows")[1].GetProperty("values").GetProperty("knn_top1").GetProperty("mean").GetDouble());
         Assert.Contains("steps 2 -> 3", CliProcess.Run([.. compare.Select(a => a == "2" && compare[Array.IndexOf(compare, a) - 1] == "--steps" ? "3" : a)]).Expect(2).Errors);
         Assert.Contains("protocol linear,knn,zeroshot,retrieval,fidelity -> knn", CliProcess.Run([.. compare, "--protocol", "knn"]).Expect(2).Errors);
         Assert.Contains("templates 'a photo of a {}' (1 of 1) -> 'the {}' (1 of 1)", CliProcess.Run([.. compare, "--templates", "the {}"]).Expect(2).Errors);
     }
+
+    private static JsonElement CellOf(CliResult compare, string row, int seed) =>
+        compare.Json.GetProperty("cells").EnumerateArray().Single(c => c.GetProperty("row").GetString() == row && c.GetProperty("seed").GetInt32() == seed);
 
     [Fact]
     public void MinutesBecomeStepsOnceAndTheSameForAll()

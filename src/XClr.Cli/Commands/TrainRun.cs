@@ -50,7 +50,7 @@ internal static class TrainRun
         Output.WriteFacts(
         [
             ("checkpoint", outcome.Checkpoint ?? "none"),
-            ("metrics", Path.Combine(outcome.RunFolder, "metrics.jsonl")),
+            ("metrics", Path.Combine(outcome.RunFolder, MetricsLog.FileName)),
             ("config", Path.Combine(outcome.RunFolder, "config.json")),
             .. outcome.Warnings.Select(w => ("warning", w)),
         ]);

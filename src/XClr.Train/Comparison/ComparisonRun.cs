@@ -74,7 +74,7 @@ public static class ComparisonRun
         reporter.Info($"cell {cell.Name}: {cell.Row}");
         var clock = Stopwatch.StartNew();
         var steps = 0L;
-        var observed = new OwnViewReporter(reporter);
+        var (observed, earlier) = (new TrainingObserver(reporter), new EarlierTraining(0, null));
         if (cell.Loss is not null)
         {
             var outcome = Trainer.Run(config with { ValData = null }, observed, stop);
@@ -83,10 +83,11 @@ public static class ComparisonRun
                 return null;
             }
             steps = outcome.Step;
+            earlier = EarlierTraining.Read(Path.Combine(outcome.RunFolder, MetricsLog.FileName), observed.FirstStep, 2 * config.BatchSize);
         }
         var (results, device) = Measure(request, cell, config, reporter, stop);
         var maps = results.Protocols.Where(p => p.Map is not null).ToDictionary(p => p.Protocol, p => p.Map!);
-        var result = new CellResult(cell.Row, cell.Seed, config.ToJson(), steps, 2 * steps * config.BatchSize, clock.Elapsed.TotalSeconds, device, observed.Latest, maps, results.Values, request.ProtocolNames, request.Prompts);
+        var result = new CellResult(cell.Row, cell.Seed, config.ToJson(), steps, 2 * steps * config.BatchSize, earlier.Seconds + clock.Elapsed.TotalSeconds, device, observed.OwnView ?? earlier.OwnView, maps, results.Values, request.ProtocolNames, request.Prompts);
         Directory.CreateDirectory(Path.GetDirectoryName(request.FileOf(cell))!);
         result.Write(request.FileOf(cell));
         return result;
@@ -112,10 +113,12 @@ public static class ComparisonRun
         return (results, $"{device.Caps.Name} ({device.Caps.DriverName} {device.Caps.DriverInfo})");
     }
 
-    // Passes everything on, and keeps the latest target_own_view.
-    private sealed class OwnViewReporter(ITrainReporter next) : ITrainReporter
+    // Passes everything on, and keeps the first step that is logged and the latest target_own_view.
+    private sealed class TrainingObserver(ITrainReporter next) : ITrainReporter
     {
-        public double? Latest { get; private set; }
+        public long? FirstStep { get; private set; }
+
+        public double? OwnView { get; private set; }
 
         public void Info(string line) => next.Info(line);
 
@@ -123,7 +126,8 @@ public static class ComparisonRun
 
         public void Step(StepMetrics metrics)
         {
-            Latest = metrics.TargetOwnView ?? Latest;
+            FirstStep ??= metrics.Step;
+            OwnView = metrics.TargetOwnView ?? OwnView;
             next.Step(metrics);
         }
 

@@ -31,26 +31,8 @@ public sealed record RunReport(string Name, JsonElement Config, long Step, strin
         var config = TrainConfig.FromJson(state.Config, path.State!);
         config = config with { ValData = validation ?? config.ValData, Device = device };
         var made = config.ValData is null ? null : ImagesReport.Create(folder, config, images, warn, stop);
-        return new RunReport(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), state.Config, state.Step, state.Device, state.Commit, ReadMetrics(Path.Combine(folder, "metrics.jsonl")), made,
+        return new RunReport(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), state.Config, state.Step, state.Device, state.Commit, MetricsLog.Read(Path.Combine(folder, MetricsLog.FileName)), made,
             made is null ? "The run has no held-out images; name some by --val-data." : null);
-    }
-
-    private static List<JsonElement> ReadMetrics(string path)
-    {
-        var lines = new List<JsonElement>();
-        foreach (var line in File.Exists(path) ? File.ReadLines(path) : [])
-        {
-            try
-            {
-                using var document = JsonDocument.Parse(line);
-                lines.Add(document.RootElement.Clone());
-            }
-            catch (JsonException)
-            {
-                // A crash may have cut the last line off.
-            }
-        }
-        return lines;
     }
 }
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using XClr.Nn;
 using XClr.Train.Comparison;
 using XClr.Train.Evaluation;
 using Xunit;
