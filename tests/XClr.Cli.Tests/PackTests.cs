@@ -66,6 +66,14 @@ public sealed class PackTests : IDisposable
         Assert.Equal(0, CliProcess.Run([.. pack, "--retry-failed", "--text-encoder", CaptionEmbedder.Default]).Expect(3).Json.GetProperty("resumed").GetInt32());
     }
 
+    [Fact]
+    public void AListThatIsAPipe_IsRefusedWithItsName()
+    {
+        var result = CliProcess.Run("bash", ["-c", "exec \"$0\" pack --from-urls <(printf 'a dog\\thttp://127.0.0.1:1/1.jpg\\n') --out \"$1\"", CliProcess.Program, folder.File("piped")]).Expect(3);
+        Assert.Matches("'/dev/fd/[0-9]+' is a pipe.*: write it to a file first", result.Errors);
+        Assert.False(Directory.Exists(folder.File("piped")));
+    }
+
     private bool Inspect(string encoder)
     {
         var embeddings = RunWithCache("third", "inspect", folder.File("shards"), "--text-encoder", encoder, "--json").Expect(0).Json.GetProperty("embeddings");

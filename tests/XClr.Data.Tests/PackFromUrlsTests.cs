@@ -1,6 +1,8 @@
+using System.IO.Pipes;
 using System.Text.Json;
 using Parquet.Schema;
 using XClr.Data.Packing;
+using XClr.Data.Readers;
 using Xunit;
 
 namespace XClr.Data.Tests;
@@ -219,5 +221,17 @@ public class PackFromUrlsTests
         Assert.Contains("named url", Assert.Throws<DataException>(() => new AddressTable(path, ["a", "b", "c", "d"])).Message);
         Assert.Contains("no rows", Assert.Throws<DataException>(() => new AddressTable(folder.File("e.tsv", ""))).Message);
         Assert.Contains("does not exist", Assert.Throws<DataException>(() => new AddressTable(folder + "/none.tsv")).Message);
+    }
+
+    /// <summary>As the shell's `<(head -1000 cc3m.tsv)` is one.</summary>
+    [Fact]
+    public void APipeIsRefused_WithItsNameAndTheRemedy()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        var path = $"/dev/fd/{pipe.GetClientHandleAsString()}";
+        pipe.Write("a dog\thttps://x.org/1.jpg\n"u8);
+        string Error(Func<IDisposable> open) => Assert.Throws<DataException>(open).Message;
+        Assert.Contains($"'{path}' is a pipe", Error(() => new AddressTable(path)));
+        Assert.Contains("write it to a file first", Error(() => new TableReader(path, "tsv")));
     }
 }

@@ -25,7 +25,7 @@ public sealed class AddressTable : IPackSource, IDisposable
 
     /// <param name="path">A .csv, a .jsonl or .ndjson, a .parquet, or any other file as TSV.</param>
     /// <param name="columns">The columns in their order, one named `url` and usually one `caption`; null: recognised. Not for JSONL.</param>
-    /// <exception cref="DataException">No file, no rows, or no column of addresses.</exception>
+    /// <exception cref="DataException">No file, a pipe, no rows, or no column of addresses.</exception>
     public AddressTable(string path, IReadOnlyList<string>? columns = null)
     {
         Name = path;

@@ -18,7 +18,7 @@ internal sealed class TextAddresses : IAddressRows
     public TextAddresses(string path, IReadOnlyList<string>? columns)
     {
         _separator = Path.GetExtension(path).ToLowerInvariant() switch { ".csv" => ',', ".jsonl" or ".ndjson" => null, _ => '\t' };
-        _file = File.OpenHandle(path);
+        _file = FileRead.OpenTable(path);
         try
         {
             _index = TableIndex.Build(_file, quoted: _separator == ',');

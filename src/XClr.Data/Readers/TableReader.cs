@@ -21,7 +21,7 @@ public sealed class TableReader : IndexedDataset
     /// <param name="path">The table.</param>
     /// <param name="format">`csv`, `tsv` or `jsonl`.</param>
     /// <param name="options">Classes, caption template.</param>
-    /// <exception cref="DataException">No rows, no path column, or paths that are web addresses.</exception>
+    /// <exception cref="DataException">No rows, no path column, paths that are web addresses, or a pipe.</exception>
     public TableReader(string path, string format, DatasetOptions? options = null)
     {
         options ??= new();
@@ -31,7 +31,7 @@ public sealed class TableReader : IndexedDataset
             throw new DataException($"The table '{path}' does not exist.");
         }
         _folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        _file = File.OpenHandle(path);
+        _file = FileRead.OpenTable(path);
         try
         {
             _index = TableIndex.Build(_file, quoted: format == "csv");
