@@ -45,6 +45,40 @@ public class ReaderTests
     }
 
     [Fact]
+    public void ImageFolder_FollowsLinks_ButNotInALoop()
+    {
+        using var folder = new TempFolder();
+        folder.File("set/a/1.jpg", TempFolder.Image(1));
+        folder.File("set/b/deep/2.JPG", TempFolder.Image(2));
+        folder.File("far/c/3.png", TempFolder.Image(3));
+        var set = folder.Path + "/set";
+        void Link(string name, string target) => Directory.CreateSymbolicLink($"{folder.Path}/{name}", target);
+        Link("set/c", "../far/c");
+        Link("set/a/more", "../b/deep");
+        Link("set/a/1b.jpg", "1.jpg");
+        Link("again", "set");
+        string[] all = ["a/1.jpg", "a/1b.jpg", "a/more/2.JPG", "b/deep/2.JPG", "c/3.png"];
+        Assert.Equal(all, ReadAll(set, "imagefolder").Select(x => x.Key));
+        Assert.Equal(all, ReadAll(folder.Path + "/again/", "imagefolder").Select(x => x.Key));
+
+        // To itself, to a folder above it, above the root, the root as a class, through a link out and back, and where the root is reached by a link.
+        foreach (var (link, target) in new[]
+        {
+            ("set/a/self", "."), ("set/b/deep/up", ".."), ("set/b/deep/out", "../../.."), ("set/d", "."), ("far/c/back", "../../set"), ("far/c/back", folder.Path + "/again/c"),
+        })
+        {
+            Link(link, target);
+            var real = Path.GetFullPath(Path.Combine(folder, Path.GetDirectoryName(link)!, target)).TrimEnd('/').Replace("/again/c", "/far/c", StringComparison.Ordinal);
+            foreach (var root in new[] { set, folder.Path + "/again" })
+            {
+                var error = Assert.Throws<DataException>(() => DatasetFactory.Open(root, "imagefolder")).Message;
+                Assert.Contains($"/{Path.GetFileName(link)}' leads to '{real}'", error);
+            }
+            File.Delete($"{folder.Path}/{link}");
+        }
+    }
+
+    [Fact]
     public void AFolderWithATableAndOneFolderOfImages_IsRefused_WithTheTablesName()
     {
         using var folder = new TempFolder();

@@ -1,3 +1,5 @@
+using System.IO.Enumeration;
+
 namespace XClr.Data.Readers;
 
 /// <summary>
@@ -15,7 +17,7 @@ public sealed class ImageFolderReader : IndexedDataset
 
     /// <param name="root">The folder.</param>
     /// <param name="options">Split (a subfolder), classes, caption template.</param>
-    /// <exception cref="DataException">No class folders, no images, or a folder that the classes file does not know.</exception>
+    /// <exception cref="DataException">No class folders, no images, a folder that the classes file does not know, or a link to a folder around it.</exception>
     public ImageFolderReader(string root, DatasetOptions? options = null)
     {
         options ??= new();
@@ -29,7 +31,7 @@ public sealed class ImageFolderReader : IndexedDataset
         {
             var label = list is null ? i : list.Find(folders[i]) ?? throw new DataException(
                 $"The folder '{Path.Combine(_root, folders[i])}' is no class of '{list.Path}' ({list.Names.Count} classes, first '{list.Names[0]}').");
-            foreach (var file in ImagesBelow(Path.Combine(_root, folders[i])))
+            foreach (var file in ImagesBelow(_root, folders[i]))
             {
                 files.Add(Path.GetRelativePath(_root, file));
                 labels.Add(label);
@@ -85,6 +87,51 @@ public sealed class ImageFolderReader : IndexedDataset
             : folders;
     }
 
-    private static IEnumerable<string> ImagesBelow(string folder) => Directory
-        .EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsImage).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> ImagesBelow(string root, string name)
+    {
+        var folder = Path.Combine(root, name);
+        RequireNoLoop(root, folder);
+        var images = new FileSystemEnumerable<string>(folder, (ref file) => file.ToSpecifiedFullPath(), new() { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false })
+        {
+            ShouldIncludePredicate = (ref file) => !file.IsDirectory && IsImage(file.FileName.ToString()),
+            ShouldRecursePredicate = (ref below) =>
+            {
+                RequireNoLoop(root, below.ToFullPath());
+                return true;
+            },
+        };
+        return images.Order(StringComparer.Ordinal);
+    }
+
+    // Links to folders are followed, but not to one that the walk from the root is in: it would come back for ever.
+    private static void RequireNoLoop(string root, string folder)
+    {
+        if (new DirectoryInfo(folder).LinkTarget is null)
+        {
+            return;
+        }
+        var (target, outermost) = (RealPath(folder), Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)));
+        for (var above = Path.GetDirectoryName(Path.GetFullPath(folder)); above is not null && above.Length >= outermost.Length; above = Path.GetDirectoryName(above))
+        {
+            if (IsIn(RealPath(above), target))
+            {
+                throw new DataException($"The link '{folder}' leads to '{target}', a folder that it lies in: the images there would be read over and over. Remove the link.");
+            }
+        }
+    }
+
+    private static bool IsIn(string path, string folder) =>
+        path == folder || path.StartsWith(Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
+    // The path of a folder that is there, without any link.
+    private static string RealPath(string folder)
+    {
+        var path = Path.GetFullPath(folder);
+        if (Path.GetDirectoryName(path) is not { } parent)
+        {
+            return path;
+        }
+        var place = Path.Combine(RealPath(parent), Path.GetFileName(path));
+        return Directory.ResolveLinkTarget(place, returnFinalTarget: false) is { } target ? RealPath(target.FullName) : place;
+    }
 }
