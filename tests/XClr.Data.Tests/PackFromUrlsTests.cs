@@ -161,6 +161,21 @@ public class PackFromUrlsTests
         Assert.Equal(5, Captions().Count);
     }
 
+    [Fact]
+    public void AListWithOtherRows_IsPackedAgainWhereTheyDiffer()
+    {
+        using var folder = new TempFolder();
+        using var server = new HostileServer();
+        string Table(params int[] rows) => folder.File("t.tsv", string.Concat(rows.Select(i => $"caption {i}\t{server.Root}/good/{i}.jpg\n")));
+        Assert.Equal(6, Pack(Table(1, 2, 3, 4, 5, 6), folder + "/out", shardSize: 2).Good);
+        var result = Pack(Table(1, 2, 3, 4, 7, 6), folder + "/out", shardSize: 2);
+        Assert.Equal((2, 6), (result.Resumed, result.Good));
+        // Only the new one was fetched.
+        Assert.All(server.Requests, r => Assert.Equal(1, r.Value));
+        using var packed = DatasetFactory.Open(folder + "/out");
+        Assert.Equal([1, 2, 3, 4, 7, 6], packed.Read(ReadOrder.Sequential).Select(s => int.Parse(s.Caption![8..])));
+    }
+
     [Theory]
     [InlineData("cc3m.tsv", "a dog\thttps://x.org/1.jpg\nb\thttp://x.org/2.jpg\n", "caption,url")]
     [InlineData("cc12m.tsv", "https://x.org/1.jpg\ta dog\nhttps://x.org/2.jpg\tsee http://y.org\n", "url,caption")]

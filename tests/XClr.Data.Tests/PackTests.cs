@@ -116,6 +116,69 @@ public class PackTests
         Assert.Equal((3, 2, 11, 8), (result.Shards, result.Resumed, result.Rows, result.Good));
     }
 
+    private static List<string> Packed(string folder)
+    {
+        using var packed = DatasetFactory.Open(folder, "webdataset");
+        return [.. packed.Read(ReadOrder.Sequential).Select(s =>
+        {
+            using var jpeg = s.Image!.Read();
+            return $"{s.Key} {s.Label} {s.Caption} {Convert.ToHexString(jpeg.Span)}";
+        })];
+    }
+
+    [Theory]
+    [InlineData("in/a/05b.jpg", 1, 3, 11)] // within a class
+    [InlineData("in/aa/1.jpg", 2, 3, 11)] // a class between, which moves the labels after it
+    [InlineData("in/a/0.jpg", 0, 3, 11)]
+    [InlineData("in/b/9.jpg", 2, 3, 11)]
+    [InlineData("in/aa/notes.txt", 2, 3, 10)] // a class without images moves labels alone
+    public void AnImageFolderThatGrewAnywhere_IsPackedAsIfAnew(string added, int resumed, int shards, int rows)
+    {
+        using var folder = new TempFolder();
+        for (var i = 1; i <= 10; i++)
+        {
+            folder.File($"in/{(i <= 8 ? 'a' : 'b')}/{i:D2}.jpg", TempFolder.Image(20 * i));
+        }
+        Assert.Equal(0, Pack(folder + "/in", folder + "/out").Resumed);
+        Assert.Equal(3, Pack(folder + "/in", folder + "/out").Resumed);
+        folder.File(added, TempFolder.Image(5));
+        var result = Pack(folder + "/in", folder + "/out");
+        Assert.Equal((shards, resumed, rows, rows), (result.Shards, result.Resumed, result.Rows, result.Good));
+        Pack(folder + "/in", folder + "/anew");
+        Assert.Equal(Packed(folder + "/anew"), Packed(folder + "/out"));
+        Assert.Equal(Files(folder + "/anew"), Files(folder + "/out"));
+        Assert.Equal(shards, Pack(folder + "/in", folder + "/out").Resumed);
+    }
+
+    [Fact]
+    public void AnEditedCaption_HasItsShardPackedAgain()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/out");
+        File.WriteAllText(table, File.ReadAllText(table).Replace("big.jpg,9", "big.jpg,nine", StringComparison.Ordinal));
+        Assert.Equal(2, Pack(table, folder + "/out").Resumed);
+        Assert.Contains(Packed(folder + "/out"), s => s.Contains(" nine ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void ShardsOfAnOlderVersion_AreDoneByTheirNumberOfRows()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/out");
+        foreach (var stats in Directory.GetFiles(folder + "/out", "*_stats.json"))
+        {
+            var (text, hash) = (File.ReadAllText(stats), JsonDocument.Parse(File.ReadAllText(stats)).RootElement.GetProperty("rows_sha256").GetString());
+            Assert.Equal(64, hash!.Length);
+            File.WriteAllText(stats, text.Replace($",\"rows_sha256\":\"{hash}\"", "", StringComparison.Ordinal));
+            Assert.DoesNotContain("rows_sha256", File.ReadAllText(stats));
+        }
+        Assert.Equal(3, Pack(table, folder + "/out").Resumed);
+        File.AppendAllText(table, "small.jpg,11\n");
+        Assert.Equal(2, Pack(table, folder + "/out").Resumed);
+    }
+
     [Fact]
     public void LabelsAndClassesArePacked()
     {

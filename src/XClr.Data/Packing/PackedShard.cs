@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
@@ -15,6 +16,7 @@ internal sealed record PackedRow(PackItem Item, PackedImage? Image, string? Caus
 internal sealed class PackedShard(string folder, int number)
 {
     private const int RowDigits = 4;
+    private const string RowsHash = "rows_sha256";
 
     private static readonly JsonWriterOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -24,8 +26,8 @@ internal sealed class PackedShard(string folder, int number)
 
     private string Tar => _name + ".tar";
 
-    /// <summary>Whether an earlier run finished it, from as many rows; a source that grew has its last shard packed again.</summary>
-    public bool IsDone(int rows) => File.Exists(Tar) && Count([]).Rows == rows;
+    /// <summary>Whether an earlier run finished it, from these rows, or, where an older version wrote no hash of them, from as many.</summary>
+    public bool IsDone(IReadOnlyList<PackItem> items) => File.Exists(Tar) && Count([]).Rows == items.Count && (ReadHash() is not { } hash || hash == Hash(items));
 
     /// <summary>Whether rows of it, which is done, failed as in an outage.</summary>
     public bool HasUnreached()
@@ -133,6 +135,28 @@ internal sealed class PackedShard(string folder, int number)
         }
     }
 
+    private string? ReadHash()
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Stats));
+        return json.RootElement.TryGetProperty(RowsHash, out var hash) ? hash.ToString() : null;
+    }
+
+    // Of all that is packed of rows but the pixels: keys alone are row numbers in a list of addresses, and repeat from shard to shard in some sets.
+    private static string Hash(IEnumerable<PackItem> items) => Convert.ToHexStringLower(SHA256.HashData(Json(json =>
+    {
+        json.WriteStartArray("rows");
+        foreach (var item in items)
+        {
+            json.WriteStartObject();
+            json.WriteString("source", Path.GetFileName(item.Sample.Source));
+            json.WriteString("caption", item.Sample.Caption);
+            json.WriteString("label", $"{item.Sample.Label}");
+            WriteRow(json, item);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    })));
+
     private static void Add(TarWriter tar, string key, PackedRow row)
     {
         var sample = row.Item.Sample;
@@ -147,14 +171,7 @@ internal sealed class PackedShard(string folder, int number)
         }
         Add(tar, key + ".json", Json(json =>
         {
-            json.WriteString("key", sample.Key);
-            WriteAddress(json, row);
-            json.WriteStartArray("captions");
-            foreach (var text in sample.Captions)
-            {
-                json.WriteStringValue(text);
-            }
-            json.WriteEndArray();
+            WriteRow(json, row.Item);
             json.WriteNumber("width", row.Image!.Width);
             json.WriteNumber("height", row.Image.Height);
             json.WriteNumber("original_width", row.Image.OriginalWidth);
@@ -170,9 +187,21 @@ internal sealed class PackedShard(string folder, int number)
         DataStream = new MemoryStream(bytes),
     });
 
-    private static void WriteAddress(Utf8JsonWriter json, PackedRow row)
+    private static void WriteRow(Utf8JsonWriter json, PackItem item)
     {
-        if (row.Item.Address is { } address)
+        WriteKey(json, item);
+        json.WriteStartArray("captions");
+        foreach (var text in item.Sample.Captions)
+        {
+            json.WriteStringValue(text);
+        }
+        json.WriteEndArray();
+    }
+
+    private static void WriteKey(Utf8JsonWriter json, PackItem item)
+    {
+        json.WriteString("key", item.Sample.Key);
+        if (item.Address is { } address)
         {
             json.WriteString("url", address);
         }
@@ -181,8 +210,7 @@ internal sealed class PackedShard(string folder, int number)
     private static byte[] FailureLine(PackedRow row, long number) => [.. Json(json =>
     {
         json.WriteNumber("row", number);
-        json.WriteString("key", row.Item.Sample.Key);
-        WriteAddress(json, row);
+        WriteKey(json, row.Item);
         json.WriteString("cause", row.Cause);
         json.WriteString("message", row.Message);
     }), (byte)'\n'];
@@ -197,6 +225,7 @@ internal sealed class PackedShard(string folder, int number)
             json.WriteNumber(cause.Key, cause.Count());
         }
         json.WriteEndObject();
+        json.WriteString(RowsHash, Hash(rows.Select(r => r.Item)));
     });
 
     private static byte[] Json(Action<Utf8JsonWriter> write)

@@ -38,7 +38,7 @@ public sealed class ShardPacker
             {
                 var (shard, firstRow) = (new PackedShard(_options.Folder, number), (long)number++ * _options.ShardSize);
                 shards.Add(shard);
-                if (shard.IsDone(items.Length) && !(_options.RetryFailed && shard.HasUnreached()))
+                if (shard.IsDone(items) && !(_options.RetryFailed && shard.HasUnreached()))
                 {
                     resumed++;
                     Interlocked.Add(ref _before, items.Length);
