@@ -67,6 +67,19 @@ public sealed class PackTests : IDisposable
     }
 
     [Fact]
+    public void OtherCaptionsOrClasses_AreRefusedAsAnotherQualityIs()
+    {
+        var data = TinySet.Write(folder);
+        CliResult Pack(params string[] more) => CliProcess.Run(["pack", folder.Path, "--out", folder.File("shards"), "--json", .. more]);
+        Pack(data[2..]).Expect(0);
+        var classes = File.ReadAllText(folder.File("shards/classes.txt"));
+        Assert.Contains("caption-template was a photo of a {class} and is one {class}", Pack("--classes", data[3], "--caption-template", "one {class}").Expect(3).Errors);
+        Assert.Contains("classes was 2 names", Pack("--classes", folder.File("others.txt", "night\nday\n"), "--caption-template", data[5]).Expect(3).Errors);
+        Assert.Equal(classes, File.ReadAllText(folder.File("shards/classes.txt")));
+        Assert.Equal(1, Pack([.. data[2..], "--data-format", "idx"]).Expect(0).Json.GetProperty("resumed").GetInt32());
+    }
+
+    [Fact]
     public void AListThatIsAPipe_IsRefusedWithItsName()
     {
         var result = CliProcess.Run("bash", ["-c", "exec \"$0\" pack --from-urls <(printf 'a dog\\thttp://127.0.0.1:1/1.jpg\\n') --out \"$1\"", CliProcess.Program, folder.File("piped")]).Expect(3);

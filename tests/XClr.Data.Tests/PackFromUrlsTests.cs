@@ -173,6 +173,8 @@ public class PackFromUrlsTests
         // Only the new one was fetched.
         Assert.All(server.Requests, r => Assert.Equal(1, r.Value));
         using var packed = DatasetFactory.Open(folder + "/out");
+        Assert.Contains("columns was caption,url and is url,caption", Assert.Throws<DataException>(() => Pack(folder + "/t.tsv", folder + "/out", columns: ["url", "caption"], shardSize: 2)).Message);
+        Assert.Equal(3, Pack(folder + "/t.tsv", folder + "/out", columns: ["caption", "url"], shardSize: 2).Resumed);
         Assert.Equal([1, 2, 3, 4, 7, 6], packed.Read(ReadOrder.Sequential).Select(s => int.Parse(s.Caption![8..])));
     }
 

@@ -200,8 +200,48 @@ public class PackTests
         Assert.Contains("quality was 90 and is 80", Assert.Throws<DataException>(() => Pack(table, folder + "/out", o => o with { Quality = 80 })).Message);
         folder.Shard("other/00000.tar", TempFolder.Samples(1));
         Assert.Contains("no pack.json", Assert.Throws<DataException>(() => Pack(table, folder + "/other")).Message);
+        Assert.Contains("\"caption-template\": null", File.ReadAllText(folder + "/out/pack.json"));
         using var busy = new FileStream(folder + "/out/pack.lock", FileMode.Open, FileAccess.Write, FileShare.None);
         Assert.Contains("another xclr pack", Assert.Throws<DataException>(() => Pack(table, folder + "/out")).Message);
+    }
+
+    [Fact]
+    public void AFolderOfTheSameReadOtherwise_IsRefused_AndLeftAsItIs()
+    {
+        using var folder = new TempFolder();
+        folder.File("in/cat/1.jpg", TempFolder.Image(1));
+        folder.File("in/dog/2.jpg", TempFolder.Image(2));
+        var (one, other) = (folder.File("one.txt", "cat\ndog\n"), folder.File("other.txt", "dog\ncat\n"));
+        PackResult Read(string @out, string? classes, string? template, string format = "auto")
+        {
+            var options = new DatasetOptions { ClassesFile = classes, CaptionTemplate = template };
+            using var data = DatasetFactory.Open(folder + "/in", format, options);
+            return new ShardPacker(new DatasetSource(data, options), new() { Folder = folder + @out }).RunAsync(null, default).GetAwaiter().GetResult();
+        }
+        string Refused(string @out, string? classes, string? template) => Assert.Throws<DataException>(() => Read(@out, classes, template)).Message;
+
+        const string Template = "a 'photo' of a {class}";
+        Read("/out", one, Template);
+        var before = Files(folder + "/out");
+        Assert.Contains($"caption-template was {Template} and is {{}}. Name another folder", Refused("/out", one, "{}"));
+        Assert.Contains($"caption-template was {Template} and is unset", Refused("/out", one, null));
+        Assert.Contains("classes was 2 names, sha256 ", Refused("/out", other, Template));
+        Assert.Contains(" and is unset", Refused("/out", null, Template));
+        Assert.Equal(before, Files(folder + "/out"));
+        // The same names in another file, and the format that was recognised, are the same.
+        Assert.Equal(1, Read("/out", folder.File("moved.txt", "cat\ndog"), Template, "imagefolder").Resumed);
+
+        Read("/plain", null, null);
+        Assert.Contains("classes was unset and is 2 names", Refused("/plain", one, null));
+        Assert.Contains($"caption-template was unset and is {Template}", Refused("/plain", null, Template));
+        var facts = folder + "/plain/pack.json";
+        File.WriteAllText(facts, File.ReadAllText(facts).Replace("imagefolder", "csv", StringComparison.Ordinal));
+        Assert.Contains("data-format was csv and is imagefolder", Refused("/plain", null, null));
+
+        // A folder of an older version.
+        File.WriteAllLines(facts, File.ReadAllLines(facts).Where(l => !l.Contains("data-format", StringComparison.Ordinal) && !l.Contains("template", StringComparison.Ordinal) && !l.Contains("classes", StringComparison.Ordinal)).Select(l => l.Replace("\"1000\",", "\"1000\"", StringComparison.Ordinal)));
+        Assert.Equal(1, Read("/plain", null, null).Resumed);
+        Assert.Equal(0, Read("/plain", one, Template).Resumed);
     }
 
     [Fact]

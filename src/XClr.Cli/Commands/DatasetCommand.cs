@@ -16,6 +16,9 @@ public abstract class DatasetCommand : Command
     [Option("caption-template", HelpText = "Caption of a labelled image, such as 'a photo of a {class}' [text with {class}].")]
     public string? CaptionTemplate { get; set; }
 
+    /// <summary>--classes and --caption-template.</summary>
+    protected DatasetOptions DatasetOptions => new() { ClassesFile = Classes, CaptionTemplate = CaptionTemplate };
+
     /// <summary>--data-format in the terms of a configuration.</summary>
     /// <exception cref="UsageException">There is no such format.</exception>
     protected Train.DataFormat ParseFormat() => Name<Train.DataFormat>("--data-format", DataFormat);
@@ -23,5 +26,5 @@ public abstract class DatasetCommand : Command
     /// <summary>Opens the set.</summary>
     /// <exception cref="DataException">There is none.</exception>
     protected IImageDataset OpenDataset(string path) =>
-        DatasetFactory.Open(path, ParseFormat().ToString().ToLowerInvariant(), new DatasetOptions { ClassesFile = Classes, CaptionTemplate = CaptionTemplate });
+        DatasetFactory.Open(path, ParseFormat().ToString().ToLowerInvariant(), DatasetOptions);
 }

@@ -96,7 +96,7 @@ public sealed class PackCommand : DatasetCommand
     private PackResult PackDataset(PackOptions options, CancellationToken stop)
     {
         using var dataset = OpenDataset(Source!);
-        return Pack(new ShardPacker(new DatasetSource(dataset), options), stop);
+        return Pack(new ShardPacker(new DatasetSource(dataset, DatasetOptions), options), stop);
     }
 
     private PackResult PackAddresses(PackOptions options, CancellationToken stop)

@@ -45,6 +45,9 @@ public sealed class AddressTable : IPackSource, IDisposable
     /// <inheritdoc/>
     public IReadOnlyList<string>? Classes => null;
 
+    /// <inheritdoc/>
+    public IReadOnlyList<(string Name, string? Value)> Choices => [("data-format", "addresses"), ("columns", Columns is null ? null : string.Join(',', Columns))];
+
     /// <summary>The columns in their order as they were recognised or given; null for JSONL.</summary>
     public IReadOnlyList<string>? Columns => _rows.Columns;
 

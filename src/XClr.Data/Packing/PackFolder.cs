@@ -64,22 +64,23 @@ internal sealed class PackFolder : IDisposable
         }
     }
 
-    private static List<(string Name, string Value)> Describe(PackOptions options, IPackSource source) =>
+    private static List<(string Name, string? Value)> Describe(PackOptions options, IPackSource source) =>
     [
-        ("source", source.Name), ("short-side", $"{options.ShortSide}"), ("quality", $"{options.Quality}"), ("shard-size", $"{options.ShardSize}"),
+        ("source", source.Name), ("short-side", $"{options.ShortSide}"), ("quality", $"{options.Quality}"), ("shard-size", $"{options.ShardSize}"), .. source.Choices,
     ];
 
-    private static string Text(List<(string Name, string Value)> facts) =>
-        "{" + string.Join(",", facts.Select(f => $"\n  \"{f.Name}\": \"{JsonEncodedText.Encode(f.Value)}\"")) + "\n}\n";
+    private static string Text(List<(string Name, string? Value)> facts) =>
+        "{" + string.Join(",", facts.Select(f => $"\n  \"{f.Name}\": {(f.Value is null ? "null" : $"\"{JsonEncodedText.Encode(f.Value)}\"")}")) + "\n}\n";
 
-    private static List<string> Differences(string path, List<(string Name, string Value)> wanted)
+    // What an older version did not write down is not compared.
+    private static List<string> Differences(string path, List<(string Name, string? Value)> wanted)
     {
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));
             return [.. wanted
-                .Select(w => (w.Name, w.Value, Old: json.RootElement.TryGetProperty(w.Name, out var old) ? old.GetString() : null))
-                .Where(w => w.Old != w.Value).Select(w => $"{w.Name} was {w.Old ?? "unset"} and is {w.Value}")];
+                .Select(w => (w.Name, w.Value, Old: json.RootElement.TryGetProperty(w.Name, out var old) ? old.GetString() : w.Value))
+                .Where(w => w.Old != w.Value).Select(w => $"{w.Name} was {w.Old ?? "unset"} and is {w.Value ?? "unset"}")];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
