@@ -3,7 +3,7 @@ using XClr.Train.Comparison;
 using XClr.Train.Evaluation;
 using Xunit;
 
-namespace XClr.Train.Tests.Comparison;
+namespace XClr.Train.Tests;
 
 public sealed class CellResultTests : IDisposable
 {

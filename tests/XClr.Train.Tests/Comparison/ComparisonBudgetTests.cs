@@ -2,7 +2,7 @@ using XClr.Train.Comparison;
 using XClr.Train.Evaluation;
 using Xunit;
 
-namespace XClr.Train.Tests.Comparison;
+namespace XClr.Train.Tests;
 
 /// <summary>What a trial that fails, for its data are not there, leaves of a comparison's folder.</summary>
 public sealed class ComparisonBudgetTests : IDisposable

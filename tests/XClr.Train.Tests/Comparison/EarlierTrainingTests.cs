@@ -1,7 +1,7 @@
 using XClr.Train.Comparison;
 using Xunit;
 
-namespace XClr.Train.Tests.Comparison;
+namespace XClr.Train.Tests;
 
 public sealed class EarlierTrainingTests : IDisposable
 {
