@@ -13,6 +13,7 @@ public sealed class UsageTests
     [InlineData("--out is missing.", "embed-text", "--captions", "c.txt")]
     [InlineData("pack needs a data set, or --from-urls", "pack", "--out", "o")]
     [InlineData("--retry-failed fetches rows of --from-urls again, which is not given.", "pack", "x", "--out", "o", "--retry-failed")]
+    [InlineData("--classes, --caption-template: of a data set; a list of addresses brings its captions.", "pack", "--from-urls", "x", "--out", "o", "--classes", "c", "--caption-template", "{class}")]
     [InlineData("--quality 0: allowed: 1 to 100.", "pack", "x", "--out", "o", "--quality", "0")]
     [InlineData("--json is given more than once.", "devices", "--json", "--json")]
     [InlineData("path is missing: A data set, a run folder, ", "inspect")]

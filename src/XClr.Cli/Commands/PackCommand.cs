@@ -80,6 +80,8 @@ public sealed class PackCommand : DatasetCommand
     private void Check()
     {
         Require(Source is null != FromUrls is null, "pack needs a data set, or --from-urls with a list of addresses, and not both.");
+        if (FromUrls is not null)
+            RequireUnused("of a data set; a list of addresses brings its captions.", ("--data-format", DataFormat != "auto"), ("--classes", Classes is not null), ("--caption-template", CaptionTemplate is not null));
         Require(!RetryFailed || FromUrls is not null, "--retry-failed fetches rows of --from-urls again, which is not given.");
         Require(Columns is null || FromUrls is not null, "--columns says what the columns of --from-urls are, which is not given.");
         Require(ShortSide >= 0, $"--short-side {ShortSide}: allowed: a whole number from 0 up.");
