@@ -114,6 +114,19 @@ public class PackTests
         File.AppendAllText(table, "small.jpg,11\n");
         var result = Pack(table, folder + "/out");
         Assert.Equal((3, 2, 11, 8), (result.Shards, result.Resumed, result.Rows, result.Good));
+        Assert.Equal(0, result.Surplus.Count);
+    }
+
+    [Fact]
+    public void ShardsBehindTheEndOfASourceThatShrankAreNamed()
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/out");
+        File.WriteAllLines(table, File.ReadAllLines(table)[..4]);
+        var result = Pack(table, folder + "/out");
+        Assert.Equal(1, result.Shards);
+        Assert.Equal((2, folder + "/out/00001.tar"), result.Surplus);
     }
 
     private static List<string> Packed(string folder)

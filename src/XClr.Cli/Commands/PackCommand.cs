@@ -74,6 +74,8 @@ public sealed class PackCommand : DatasetCommand
             Print(result, embedded);
         if (result.Unreached > 0)
             Output.Warn($"{result.Unreached} rows failed as {string.Join(" or ", FetchException.Outage)}, as in a network outage: the same command with --retry-failed fetches them again.");
+        if (result.Surplus is { Count: > 0 } surplus)
+            Output.Warn($"{surplus.Count} more shards, from {surplus.First} on, are of an earlier source that was longer; they would be read with the others: delete them.");
         return result.Good > 0 ? ExitCode.Success : throw new DataException($"none of {result.Rows} rows could be packed: {Failures(result)}.");
     }
 

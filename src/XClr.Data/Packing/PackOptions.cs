@@ -34,7 +34,8 @@ public sealed record PackOptions
 /// <param name="Rows">Rows of the source.</param>
 /// <param name="Good">Samples in the shards.</param>
 /// <param name="Failed">The other rows by cause.</param>
-public sealed record PackResult(int Shards, int Resumed, long Rows, long Good, IReadOnlyDictionary<string, long> Failed)
+/// <param name="Surplus">Shards behind those, of an earlier, longer source; the first's file.</param>
+public sealed record PackResult(int Shards, int Resumed, long Rows, long Good, IReadOnlyDictionary<string, long> Failed, (int Count, string? First) Surplus = default)
 {
     /// <summary>Rows that failed as in an outage, which <see cref="PackOptions.RetryFailed"/> tries again.</summary>
     public long Unreached => FetchException.Outage.Sum(cause => Failed.GetValueOrDefault(cause));

@@ -24,7 +24,8 @@ internal sealed class PackedShard(string folder, int number)
 
     private string Stats => _name + "_stats.json";
 
-    private string Tar => _name + ".tar";
+    /// <summary>The archive.</summary>
+    public string Tar => _name + ".tar";
 
     /// <summary>Whether an earlier run finished it, from these rows, or, where an older version wrote no hash of them, from as many.</summary>
     public bool IsDone(IReadOnlyList<PackItem> items) => File.Exists(Tar) && Count([]).Rows == items.Count && (ReadHash() is not { } hash || hash == Hash(items));

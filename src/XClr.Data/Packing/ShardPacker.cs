@@ -69,7 +69,8 @@ public sealed class ShardPacker
             var (more, fine) = shard.Count(failed);
             (rows, good) = (rows + more, good + fine);
         }
-        return rows > 0 ? new(shards.Count, resumed, rows, good, failed) : throw new DataException($"'{_source.Name}' has no rows.");
+        List<string> surplus = [.. Enumerable.Range(shards.Count, int.MaxValue - shards.Count).Select(n => new PackedShard(_options.Folder, n).Tar).TakeWhile(File.Exists)];
+        return rows > 0 ? new(shards.Count, resumed, rows, good, failed, (surplus.Count, surplus.FirstOrDefault())) : throw new DataException($"'{_source.Name}' has no rows.");
     }
 
     private async Task PackAsync(PackedShard shard, PackItem[] items, long firstRow, SemaphoreSlim places, Action<PackProgress>? report, CancellationTokenSource halt)
