@@ -25,7 +25,7 @@ public sealed class CompileTests(ITestOutputHelper output)
             return;
         }
         Assert.True(build.Opens, $"{device} {precision}: exit code {build.Run.ExitCode}\n{build.Run.Errors}");
-        Assert.Equal(8, build.Plan.GetProperty("rows").GetInt32());
+        Assert.Equal(12, build.Plan.GetProperty("rows").GetInt32());
         Assert.NotEmpty(build.Kernels);
         Assert.True(build.HostMs <= HostMsLimit, $"{device} {precision}: a submit costs the host {build.HostMs:0.000} ms, at most {HostMsLimit} is allowed");
         var spills = string.Join(", ", build.Kernels.Where(k => k.Spills > 0).Select(k => $"{k.Key}: {k.Spills}"));
