@@ -36,7 +36,7 @@ internal sealed class TrainSession : IDisposable
             objective = TrainSetup.CreateObjective(config, data, captions);
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
             ReportCaptions();
-            var resumed = ResumedCheckpoint();
+            (CheckpointPath Path, CheckpointState State)? resumed = ResumedPath() is { } path ? (path, TrainCheckpoint.StateOf(path)) : null;
             Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
             Graph = Keep(TrainGraph.Create(Device, config, objective));
@@ -164,21 +164,16 @@ internal sealed class TrainSession : IDisposable
     public void Abandon() => opened.Abandon();
 
     // Null: the run begins anew.
-    private (CheckpointPath Path, CheckpointState State)? ResumedCheckpoint()
+    private CheckpointPath? ResumedPath()
     {
         var folder = config.Resume == "auto" ? config.RunDir is { } run && CheckpointPath.Exists(run) ? run : null : config.Resume;
-        if (folder is null)
-        {
-            return null;
-        }
-        var path = CheckpointPath.Resolve(Path.GetFullPath(folder));
-        return (path, TrainCheckpoint.StateOf(path));
+        return folder is null ? null : CheckpointPath.Resolve(Path.GetFullPath(folder));
     }
 
     // Now that the folder is this process's alone.
     private void RequireUnchanged(CheckpointPath? resumed)
     {
-        if (ResumedCheckpoint()?.Path.StepFolder is var now && now != resumed?.StepFolder)
+        if (ResumedPath()?.StepFolder is var now && now != resumed?.StepFolder)
         {
             throw new UsageException($"--resume {config.Resume}: another process went on with the run meanwhile ({now ?? "nothing"} is its latest checkpoint, {resumed?.StepFolder ?? "nothing"} was); start again.");
         }

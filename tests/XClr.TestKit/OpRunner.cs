@@ -148,6 +148,9 @@ public static class OpRunner
         }
     }
 
+    /// <summary>A value of the standard normal distribution.</summary>
+    public static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+
     /// <summary>Writes values, rounded to the tensor's storage.</summary>
     public static void UploadValues(GpuDevice device, Tensor tensor, float[] values)
     {
@@ -191,7 +194,7 @@ public static class OpRunner
         {
             values[i] = tensor.Fill switch
             {
-                Fill.Normal => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())),
+                Fill.Normal => (float)Normal(random),
                 Fill.Uniform01 => random.NextSingle(),
                 Fill.Positive => 0.5f + random.NextSingle(),
                 _ => 0,

@@ -53,8 +53,7 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     public LayerOutput Forward(Recorder gpu, LayerOutput x, Mode mode, bool relu, LayerOutput? residual = null, bool defer = false)
     {
         using var layer = gpu.Layer(spec.Conv);
-        var (n, h, w, c) = x.Values.Shape.AsNhwc();
-        geometry = new ConvGeometry(n, h, w, c, channels, spec.Kernel, spec.Kernel, spec.Stride, spec.Pad);
+        geometry = spec.Geometry(x.Values);
         input = x;
         if (mode == Mode.Eval)
         {

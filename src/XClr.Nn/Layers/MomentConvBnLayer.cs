@@ -14,13 +14,13 @@ internal sealed class MomentConvBnLayer(ConvBnSpec spec, WorkingSet working)
     public NormPass PassAbove => pass!.Above;
 
     /// <summary>Whether this layer can take the place of the other one for such an input, residual, and ReLU <paramref name="below"/> x.</summary>
-    public bool Suits(DeviceCaps caps, LayerOutput x, LayerOutput residual, ReluMask below) => x.OnLoad is null && MomentNormOp.Suits(caps, x.Values.Type, Geometry(x.Values), residual.OnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised, below);
+    public bool Suits(DeviceCaps caps, LayerOutput x, LayerOutput residual, ReluMask below) => x.OnLoad is null && MomentNormOp.Suits(caps, x.Values.Type, spec.Geometry(x.Values), residual.OnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised, below);
 
     /// <summary>x: [N,H,W,C]; residual and the result: [N,H,W,K].</summary>
     public Tensor Forward(Recorder gpu, Tensor x, LayerOutput residual)
     {
         using var layer = gpu.Layer(spec.Conv);
-        var geometry = Geometry(x);
+        var geometry = spec.Geometry(x);
         var y = gpu.NewTensor("y", geometry.Y, type: x.Type);
         pass = MomentNormOp.Forward(gpu, x, working.Weight(weight), working.Norm(spec.Norm), residual.Values, residual.OnLoad, y, geometry);
         return y;
@@ -34,11 +34,5 @@ internal sealed class MomentConvBnLayer(ConvBnSpec spec, WorkingSet working)
         var dx = gpu.NewTensor("dx", pass!.X.Shape, type: pass.X.Type);
         Tensor Gradient(string name) => working.Parameters.Gradient(name);
         return new(dx, MomentNormOp.Backward(gpu, pass, dy.Values, sums, dx, Gradient(weight), Gradient($"{spec.Norm}.weight"), Gradient($"{spec.Norm}.bias"), working.AddsGradients, below));
-    }
-
-    private ConvGeometry Geometry(Tensor x)
-    {
-        var (n, h, w, c) = x.Shape.AsNhwc();
-        return new(n, h, w, c, ModelSpec.Stored(spec.OutChannels), spec.Kernel, spec.Kernel, spec.Stride, spec.Pad);
     }
 }

@@ -1,3 +1,5 @@
+using XClr.Nn.Ops;
+
 namespace XClr.Nn.Models;
 
 /// <summary>Declarations of tensors whose channels are stored padded to a multiple of 4.</summary>
@@ -18,6 +20,13 @@ internal static class ModelTensor
 public sealed record ConvBnSpec(string Conv, string Norm, int InChannels, int OutChannels, int Kernel, int Stride)
 {
     public int Pad => Kernel / 2;
+
+    /// <summary>The convolution of images [N,H,W,C].</summary>
+    internal ConvGeometry Geometry(Tensor x)
+    {
+        var (n, h, w, c) = x.Shape.AsNhwc();
+        return new(n, h, w, c, ModelSpec.Stored(OutChannels), Kernel, Kernel, Stride, Pad);
+    }
 
     /// <summary>The tensors: the convolution's weight [R,S,C,K], the norm's weight and bias [K].</summary>
     public IEnumerable<ParameterSpec> Parameters => [

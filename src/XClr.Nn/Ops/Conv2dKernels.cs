@@ -100,7 +100,7 @@ internal static class Conv2dKernels
         {
             return null;
         }
-        var (shape, slots) = (MatrixShape(DataParams(g, g.N, 0)), (uint[])[(uint)mask, 0]);
+        var (shape, slots) = (MatrixShape(g.K / 4, g.C / 4, isPlain: true, isInOrder: true), (uint[])[(uint)mask, 0]);
         return way is { } measured ? Of(measured, BwdDataMoments, storage, slots, shape) : MatrixTile.Choose(caps, BwdDataMoments, storage, g.M, g.C, split: false, [.. slots, shape]);
     }
 
@@ -116,9 +116,6 @@ internal static class Conv2dKernels
         gpu.Dispatch(chosen.Kernel, CeilDiv(p.M, chosen.Rows) * CeilDiv(4L * p.K4, chosen.Columns), p, reads: [dy, weights, .. NormSlots(norm), x, offset], writes: [dx, partials],
             new DispatchCost(2.0 * p.M * (p.C4 + p.K4) * p.K4 * 16, bytes), detail);
     }
-
-    /// <summary>Of the data gradient of a 1x1 convolution of stride 1 over so many images of a geometry's.</summary>
-    public static RowParams DataParams(ConvGeometry g, int images, int firstBlock) => new(images, g.H, g.W, g.OH, g.OW, g.K / 4, g.C / 4, 1, 0, 0, 1, 1, g.H, g.W, 1, 0, 0, firstBlock);
 
     private static bool IsBySigns(NormPass norm) => norm.Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
 

@@ -119,14 +119,14 @@ public static class Conv2dOp
         var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, AddEvery: 0, norm.Mask, Second: true));
         var kernel = Conv2dKernels.ChooseMoments(gpu.Caps, dx.Type, g, norm.Mask, way) ?? throw new ShapeException($"Convolution {g} of {dx.Type}: {gpu.Caps.Name} has no kernel whose data gradient has a second input.");
         var runs = gpu.RowRuns(dy, x, dx, norm.X, norm.Y ?? norm.X).ToList();
-        int Blocks(int images) => (int)CeilDiv((long)images * g.H * g.W, Conv2dKernels.TileRows);
-        var partials = gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape(runs.Sum(r => Blocks(r.Count)), 2, g.C), MemoryCategory.Workspace);
-        var block = 0;
+        // Of stride 1, all pixels are one class.
+        var all = ResidueClasses(g, skipEmpty: true).Single();
+        var partials = GradientSums(gpu, dx, runs.Sum(r => all.Blocks(r.Count)));
+        var block = 0L;
         foreach (var (start, count) in runs)
         {
-            var rows = norm with { X = norm.X.Rows(start, count), Y = norm.Y?.Rows(start, count) };
-            Conv2dKernels.BackwardDataMoments(gpu, kernel, dy.Rows(start, count), x.Rows(start, count), weights, offset, dx.Rows(start, count), Conv2dKernels.DataParams(g, count, block), rows, partials, $"{g with { N = count }}");
-            block += Blocks(count);
+            Conv2dKernels.BackwardDataMoments(gpu, kernel, dy.Rows(start, count), x.Rows(start, count), weights, offset, dx.Rows(start, count), all.Params(g, count, (int)block), norm.Rows(start, count), partials, $"{g with { N = count }}");
+            block += all.Blocks(count);
         }
         return partials;
     }
@@ -163,10 +163,9 @@ public static class Conv2dOp
     {
         var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, addEvery, norm?.Mask));
         var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X, norm.Y ?? norm.X)).ToList();
-        long Blocks(ResidueClass c, int images) => CeilDiv((long)images * c.Rows * c.Columns, Conv2dKernels.TileRows);
         var partials = norm is null
             ? null
-            : gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape((int)runs.Sum(r => classes.Sum(c => Blocks(c.Class, r.Count))), 2, g.C), MemoryCategory.Workspace);
+            : GradientSums(gpu, dx, runs.Sum(r => classes.Sum(c => c.Class.Blocks(r.Count))));
         var block = 0L;
         foreach (var (c, taps) in classes)
         {
@@ -180,13 +179,14 @@ public static class Conv2dOp
                     Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, add, way, detail);
                     continue;
                 }
-                var rows = norm! with { X = norm.X.Rows(start, count), Y = norm.Y?.Rows(start, count) };
-                Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, rows, partials, add, way, detail);
-                block += Blocks(c, count);
+                Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, norm!.Rows(start, count), partials, add, way, detail);
+                block += c.Blocks(count);
             }
         }
         return partials;
     }
+
+    private static Tensor GradientSums(Recorder gpu, Tensor dx, long blocks) => gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape((int)blocks, 2, dx.Shape.Dims[^1]), MemoryCategory.Workspace);
 
     // Pixels h = stride*p + Y, w = stride*q + X: taps r = (Y + pad) mod stride, + stride, ... reach them, from row p + (Y + pad - r) / stride of dy; mirrored, that is a
     // convolution of dy with stride 1.
@@ -194,6 +194,9 @@ public static class Conv2dOp
     {
         public Conv2dKernels.RowParams Params(ConvGeometry g, int images, int block) => new(images, Rows, Columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
             TapsR == 0 ? 0 : (Y + g.Pad - FirstR) / g.Stride, TapsR == 0 ? 0 : (X + g.Pad - FirstS) / g.Stride, TapsR, TapsS, g.H, g.W, g.Stride, Y, X, block);
+
+        // Blocks of rows, each with its sums for the normalisation below.
+        public long Blocks(int images) => CeilDiv((long)images * Rows * Columns, Conv2dKernels.TileRows);
 
         // Where the stride is a multiple of it, all pixels of a class are added to or none.
         public int AddEvery(ConvGeometry g, int every) => every <= 1 || g.Stride % every != 0 ? every : Y % every == 0 && X % every == 0 ? 1 : 0;

@@ -11,4 +11,7 @@ public sealed record NormPass(Tensor X, BatchNormState State, Tensor Mean, Tenso
 
     /// <inheritdoc cref="Gamma"/>
     internal Tensor Beta => OnLoad?.Shift ?? State.Beta!;
+
+    /// <summary>The same of a run of images.</summary>
+    internal NormPass Rows(int start, int count) => this with { X = X.Rows(start, count), Y = Y?.Rows(start, count) };
 }

@@ -107,7 +107,7 @@ public sealed class ResidualBlockTests
     }
 
     private static float[] Normal(Random random, long count, double scale = 1, double center = 0) =>
-        [.. Enumerable.Range(0, (int)count).Select(_ => (float)(center + scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        [.. Enumerable.Range(0, (int)count).Select(_ => (float)(center + scale * OpRunner.Normal(random)))];
 
     // Windows of one pixel.
     private static void Copy(Recorder gpu, Tensor from, Tensor to) => MaxPoolOp.Forward(gpu, from, new PoolWindow(1, 1, Stride: 1, Pad: 0), to, argmax: null);

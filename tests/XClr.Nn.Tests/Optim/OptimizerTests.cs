@@ -172,7 +172,7 @@ public sealed class OptimizerTests
     private static float[][] Gradients(int step) => [.. Specs.Select((s, t) => Normal(new Random((100 * step) + t), (int)s.Shape.Count, 0.01 * LossScale))];
 
     private static float[] Normal(Random random, int count, double scale) =>
-        [.. Enumerable.Range(0, count).Select(_ => (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        [.. Enumerable.Range(0, count).Select(_ => (float)(scale * OpRunner.Normal(random)))];
 
     private static void Check(OptimizerRun run, string what, GpuBuffer flat, double[][] want, Parameter parameter)
     {
