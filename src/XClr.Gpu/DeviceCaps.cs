@@ -138,9 +138,9 @@ public sealed record DeviceCaps
 
     /// <summary>
     /// Rows (pixels of all images) per output channel from which on, where the device has matrices, the last 1x1 convolution of a residual block keeps neither its output nor that one's gradient: what is computed in their place grows
-    /// with the channels, what they cost with the rows. 0: always; XCLR_CAPS may raise it too, beyond any number of rows for never.
+    /// with the channels, what they cost with the rows. 0: always; beyond any number of rows: never; null: as measured (<see cref="Tuning"/>), else by the cost model.
     /// </summary>
-    public int MomentNormRows { get; init; } = 128;
+    public int? MomentNormRows { get; init; }
 
     /// <summary>Parses a byte count or a count: a whole number with an optional suffix K, M or G, also written KiB, MiB, GiB (powers of 1,024).</summary>
     /// <exception cref="GpuException">It is none, or does not fit 63 bits.</exception>

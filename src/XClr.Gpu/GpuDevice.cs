@@ -52,7 +52,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>What the device can do. Grows by the kernels that are to be passed over, see <see cref="Record"/>.</summary>
+    /// <summary>What the device can do. Grows by the kernels that are to be passed over, see <see cref="Record"/>, and takes other measured choices with <see cref="Take"/>.</summary>
     public DeviceCaps Caps { get; private set; }
 
     /// <summary>Copies between host and device memory.</summary>
@@ -101,6 +101,9 @@ public sealed unsafe partial class GpuDevice : IDisposable
     }
 
     private bool FindsPoorKernels(Recorder recorder) => Ask(recorder.Dispatches.Select(d => d.Kernel)).Any(f => !f.RunsWell);
+
+    /// <summary>What is recorded from now on takes these measured choices.</summary>
+    public void Take(Tuning tuning) => Caps = Caps with { Tuning = tuning };
 
     /// <summary>Whether this device's compiler does all of these kernels well; it is asked about those that it was not asked about before. True where the driver says nothing.</summary>
     public bool RunWell(IReadOnlyList<Kernel> kernels)

@@ -9,6 +9,9 @@ namespace XClr.Gpu;
 public interface ITunable
 {
     string Name { get; }
+
+    /// <summary>Names of the ways that a device has for it. A compiler may do some of them badly.</summary>
+    IReadOnlyList<string> Ways(DeviceCaps caps);
 }
 
 /// <summary>
@@ -39,7 +42,7 @@ public sealed record Tuning(IReadOnlyDictionary<string, string> Ways, DateTimeOf
         {
             return None;
         }
-        Tuning Unused(string why) => None with { Problem = $"{file}: {why}, so that convolutions are chosen by the cost model; 'xclr tune' measures anew" };
+        Tuning Unused(string why) => None with { Problem = $"{file}: {why}, so that the cost model chooses; 'xclr tune' measures anew" };
         try
         {
             var content = JsonSerializer.Deserialize(File.ReadAllText(file), TuningJson.Default.TuningFile);

@@ -218,7 +218,7 @@ internal sealed class TrainSession : IDisposable
         }
         if (tuning.Measured > 0)
         {
-            reporter.Info($"convolutions: {tuning}");
+            reporter.Info($"choices: {tuning}");
         }
     }
 

@@ -63,7 +63,7 @@ public sealed class TuneTests
             foreach (var outcome in new[] { Train(1, before), Train(2, after) })
             {
                 Assert.DoesNotContain("plan differs", outcome.Errors);
-                Assert.Equal(expected > 0, outcome.Errors.Contains($"convolutions: {expected} of ", StringComparison.Ordinal));
+                Assert.Equal(expected > 0, outcome.Errors.Contains($"choices: {expected} of ", StringComparison.Ordinal));
             }
         }
 

@@ -20,12 +20,16 @@ public sealed record ConvResidualCase(ConvGeometry Geometry, ResidualKind Kind)
 }
 
 /// <summary>
-/// A 1x1 convolution, batch norm, residual sum and ReLU by moments, forward and backward: x, w, residual -> y; dy, which the ReLU masks in place -> dx, dw, dgamma, dbeta. Below x is a batch norm without ReLU, whose sums nobody reads.
-/// <paramref name="Accumulate"/>: the parameters' gradients are added to what is there; <paramref name="Dy"/>: how dy is filled.
+/// A 1x1 convolution, batch norm, residual sum and ReLU, forward and backward, by moments or with the convolution's output stored, as the device takes it: x, w, residual -> y; dy, which the ReLU masks in place -> dx, dw, dgamma, dbeta.
+/// Below x is a batch norm of below_x, whose sums nobody reads. <paramref name="Accumulate"/>: the parameters' gradients are added to what is there; <paramref name="Dy"/>: how dy is filled; <paramref name="Below"/>: how the ReLU
+/// below x, if any, finds its sign.
 /// </summary>
-public sealed record MomentNormCase(ConvGeometry Geometry, ResidualKind Kind, bool Accumulate = false, Fill Dy = Fill.Normal)
+public sealed record MomentNormCase(ConvGeometry Geometry, ResidualKind Kind, bool Accumulate = false, Fill Dy = Fill.Normal, ReluMask Below = ReluMask.None)
 {
     public string Name => $"momentnorm {Geometry}{(Kind == ResidualKind.Normalised ? " normalised" : "")}{(Accumulate ? " acc" : "")} {Dy}";
+
+    /// <summary>Names of the tensors that are stored as activations and working weights are.</summary>
+    public static IReadOnlyList<string> Activations { get; } = ["x", "w", "residual", "y", "dy", "dx", "below_x"];
 
     public OpCase ToOpCase()
     {
@@ -34,20 +38,32 @@ public sealed record MomentNormCase(ConvGeometry Geometry, ResidualKind Kind, bo
         OpTensor[] vectors = [
             new("gamma", k), new("beta", k), new("running_mean", k), new("running_var", k, Fill.Positive), new("below_gamma", c), new("below_beta", c),
             .. Kind == ResidualKind.Normalised ? [new("residual_scale", k), new("residual_shift", k)] : (OpTensor[])[]];
-        return new OpCase(Name, [new("x", g.X, Fill.Uniform01), new("w", g.Weights), new("residual", g.Y), new("dy", g.Y, Dy), .. vectors, .. Accumulate ? gradients : []],
+        return new OpCase(Name, [new("x", g.X, Fill.Uniform01), new("w", g.Weights), new("residual", g.Y), new("dy", g.Y, Dy), new("below_x", g.X), .. vectors, .. Accumulate ? gradients : []],
             [new("y", g.Y), new("dx", g.X), new("dy", g.Y), new("running_mean", k), new("running_var", k), .. gradients], Record);
     }
 
     private void Record(Recorder gpu, IReadOnlyDictionary<string, Tensor> t)
     {
-        Tensor Vector(string name) => gpu.NewTensor(name, new Shape(Geometry.C));
+        Tensor Vector(string name, int count) => gpu.NewTensor(name, new Shape(count));
+        var (g, x, w, y, dy, c, k) = (Geometry, t["x"], t["w"], t["y"], t["dy"], Geometry.C, Geometry.K);
+        var below = new NormPass(t["below_x"], new(t["below_gamma"], t["below_beta"], Vector("below_running_mean", c), Vector("below_running_var", c)), Vector("below_mean", c), Vector("below_inv_std", c), Below);
+        BatchNormOp.Statistics(gpu, below.X, below.State, below.Mean, below.InvStd);
         var state = new BatchNormState(t["gamma"], t["beta"], t["running_mean"], t["running_var"]);
         var residualOnLoad = Kind == ResidualKind.Normalised ? new NormOnLoad(t["residual_scale"], t["residual_shift"], Relu: false) : null;
-        var pass = MomentNormOp.Forward(gpu, t["x"], t["w"], state, t["residual"], residualOnLoad, t["y"], Geometry);
-        var below = new NormPass(t["x"], new(t["below_gamma"], t["below_beta"], Vector("below_mean"), Vector("below_var")), Vector("mean"), Vector("inv_std"), ReluMask.None);
-        BatchNormOp.Statistics(gpu, below.X, below.State, below.Mean, below.InvStd);
-        var sums = BatchNormOp.MaskGradient(gpu, t["dy"], pass.Above);
-        MomentNormOp.Backward(gpu, pass, t["dy"], sums, t["dx"], t["dw"], t["dgamma"], t["dbeta"], Accumulate, below);
+        if (MomentNormOp.IsTaken(gpu, new(g, x.Type, Kind), Below))
+        {
+            var pass = MomentNormOp.Forward(gpu, x, w, state, t["residual"], residualOnLoad, y, g);
+            var sums = BatchNormOp.MaskGradient(gpu, dy, pass.Above);
+            MomentNormOp.Backward(gpu, pass, dy, sums, t["dx"], t["dw"], t["dgamma"], t["dbeta"], Accumulate, below);
+            return;
+        }
+        var (z, mean, invStd, dz) = (gpu.NewTensor("z", g.Y, type: x.Type), Vector("mean", k), Vector("inv_std", k), gpu.NewTensor("dz", g.Y, type: x.Type));
+        var epilogue = new ConvEpilogue(gpu.NewTensor("partials", ConvEpilogue.PartialsShape(gpu.Caps, g), MemoryCategory.Workspace));
+        Conv2dOp.Forward(gpu, x, w, z, g, epilogue: epilogue);
+        BatchNormOp.Statistics(gpu, z, state, mean, invStd, epilogue.ToStatistics(gpu.Caps));
+        BatchNormOp.Normalize(gpu, z, state, mean, invStd, y, relu: true, t["residual"], residualOnLoad, BatchNormOp.Signs(gpu, y));
+        BatchNormOp.Backward(gpu, dy, z, state, mean, invStd, dz, ReluMask.FromOutput, y, t["dgamma"], t["dbeta"], Accumulate, dresidual: dy);
+        Conv2dOp.Backward(gpu, x, dz, w, t["dx"], t["dw"], g, accumulateWeight: Accumulate, norm: below);
     }
 }
 

@@ -102,7 +102,7 @@ public sealed class BenchCommand : Command
         table.Row("images per second", Number(result.ImagesPerSecond));
         table.Row("GFLOP/s", Number(result.GflopPerSecond));
         table.Row("dispatches, pipelines", $"{result.Dispatches}, {result.Pipelines}");
-        table.Row("convolutions", result.Tuning.ToString());
+        table.Row("choices", result.Tuning.ToString());
         Output.Results.Write(table);
         return ExitCode.Success;
     }

@@ -94,7 +94,7 @@ internal static class PlanPrinter
                 $"{report.BytesPerImage / 1e6:0.0} MB per image; ResNet-50 at 224x224, fp16, all fused, by the cost model: {PlanReport.ModelBytesPerImage / 1e6:0}")),
             ("memory", string.Create(CultureInfo.InvariantCulture,
                 $"{layout.TotalBytes / Mebi:0.0} MiB: {layout.PersistentBytes / Mebi:0.0} persistent, {layout.TransientPeakBytes / Mebi:0.0} transient ({layout.TransientSumBytes / Mebi:0.0} without sharing)")),
-            ("convolutions", report.Tuning.ToString()),
+            ("choices", report.Tuning.ToString()),
             ("fingerprint", report.Fingerprint),
         ]);
     }

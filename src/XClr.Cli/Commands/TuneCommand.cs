@@ -10,7 +10,7 @@ using XClr.Train.Profiling;
 
 namespace XClr.Cli.Commands;
 
-[Verb("tune", HelpText = "Measure the kernels and tiles that each convolution of a training step (`tune step`, the default) or of a pass that embeds images (`tune forward`) could have on this device; later runs of the same shapes (train, eval, embed-images, bench, profile) take the fastest. Kept beside the pipeline cache, per device and driver; XCLR_CAPS=usesTuning=0 goes without.")]
+[Verb("tune", HelpText = "Measure the kernels and tiles that each convolution of a training step (`tune step`, the default) or of a pass that embeds images (`tune forward`) could have on this device, and on matrices whether the ends of residual blocks store their convolution's output; later runs of the same shapes (train, eval, embed-images, bench, profile) take the fastest. Kept beside the pipeline cache, per device and driver; XCLR_CAPS=usesTuning=0 goes without.")]
 public sealed class TuneCommand : Command
 {
     [Value(0, Default = "step", MetaName = "target", HelpText = "Whose convolutions: step|forward.")]
@@ -45,36 +45,38 @@ public sealed class TuneCommand : Command
         RequireRows(target, Rows);
         Require(target == BenchTarget.Step || precision == Train.Precision.Fp32, $"--precision {Precision}: images are embedded in fp32; leave it out, or tune a step.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
-        using var signals = new StopSignals(Console.Error.WriteLine, "the convolution is finished, what was measured is kept");
+        using var signals = new StopSignals(Console.Error.WriteLine, "what is being measured is finished, and what was measured is kept");
         using var device = TrainSetup.OpenDevice(Device);
         if (device.Caps.Tuning.Problem is { } problem)
             Output.Warn(problem + ".");
-        var works = target == BenchTarget.Step ? NetworkWorks.OfStep(device, arch, ImageSize, Rows, precision) : NetworkWorks.OfForward(device, arch, ImageSize, Rows);
-        if (Filter is not null)
+        IReadOnlyList<(ITunable Work, int Count)> Works() => target == BenchTarget.Step ? NetworkWorks.OfStep(device, arch, ImageSize, Rows, precision) : NetworkWorks.OfForward(device, arch, ImageSize, Rows);
+        var glob = new NameGlob(Filter ?? "*");
+        glob.RequireSome("filter", Works().Select(w => w.Work.Name));
+        List<TunedWork> found = [];
+        // The ends of blocks first: what is chosen there says which convolutions there are.
+        foreach (var ofConvolutions in new[] { false, true })
         {
-            var glob = new NameGlob(Filter);
-            glob.RequireSome("filter", works.Select(w => w.Work.Name));
-            works = [.. works.Where(w => glob.Matches(w.Work.Name))];
+            found.AddRange(Measure(device, Works().Where(w => w.Work is ConvWork == ofConvolutions && glob.Matches(w.Work.Name)), signals.Token));
+            device.Take(new Tuning(Chosen(device, found), DateTimeOffset.UtcNow));
         }
-        List<TunedConv> found = [.. Measure(device, works, signals.Token)];
         Print(device, found);
-        Keep(device, found);
+        Keep(device);
         signals.Token.ThrowIfCancellationRequested();
         return ExitCode.Success;
     }
 
-    private IEnumerable<TunedConv> Measure(GpuDevice device, IReadOnlyList<(ConvWork Work, int Count)> works, CancellationToken stop)
+    private IEnumerable<TunedWork> Measure(GpuDevice device, IEnumerable<(ITunable Work, int Count)> works, CancellationToken stop)
     {
         foreach (var (work, count) in works.TakeWhile(_ => !stop.IsCancellationRequested))
         {
-            var tuned = ConvTuner.Tune(device, work, count, Repeats);
+            var tuned = Tuner.Tune(device, work, count, Repeats);
             Console.Error.WriteLine($"{tuned.Work}: {tuned.Before} {Ms(tuned.BeforeMs)} ms{(tuned.Changed ? $", {tuned.Best} {Ms(tuned.BestMs)} ms" : "")}");
             yield return tuned;
         }
     }
 
     // Other shapes' choices stay; what the cost model does best is left to it.
-    private static void Keep(GpuDevice device, List<TunedConv> found)
+    private static Dictionary<string, string> Chosen(GpuDevice device, List<TunedWork> found)
     {
         var ways = device.Caps.Tuning.Ways.ToDictionary();
         foreach (var tuned in found)
@@ -84,9 +86,14 @@ public sealed class TuneCommand : Command
             else
                 ways.Remove(tuned.Work);
         }
+        return ways;
+    }
+
+    private static void Keep(GpuDevice device)
+    {
         try
         {
-            new Tuning(ways, DateTimeOffset.UtcNow).Write(device.Caps, CacheFolder.Default);
+            device.Caps.Tuning.Write(device.Caps, CacheFolder.Default);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -94,19 +101,22 @@ public sealed class TuneCommand : Command
         }
     }
 
-    private void Print(GpuDevice device, List<TunedConv> found)
+    private void Print(GpuDevice device, List<TunedWork> found)
     {
-        var (before, best) = (found.Sum(t => t.Count * t.BeforeMs), found.Sum(t => t.Count * t.BestMs));
+        // The ends of blocks consist of convolutions, which are there once more, and passes.
+        List<TunedWork> convolutions = [.. found.Where(t => t.IsConvolution)];
+        var (before, best) = (convolutions.Sum(t => t.Count * t.BeforeMs), convolutions.Sum(t => t.Count * t.BestMs));
         var file = Tuning.FileOf(device.Caps, CacheFolder.Default);
         if (Json)
         {
             Output.Json(new { device = device.Caps.FullName, Target, Arch, ImageSize, Rows, Precision, Repeats, file, beforeMs = before, bestMs = best, works = found });
             return;
         }
-        var table = Output.Table("convolution", $"a {Target} has", "chosen before", "ms", "best", "ms", "ratio", "measured", "passed over");
+        var table = Output.Table("work", $"a {Target} has", "chosen before", "ms", "best", "ms", "ratio", "measured", "passed over");
         foreach (var t in found)
             table.Row(t.Work, $"{t.Count}", t.Before, Ms(t.BeforeMs), t.Changed ? t.Best : "the same", Ms(t.BestMs), Ratio(t.Ratio), $"{t.Measured.Count}", $"{t.PassedOver}");
-        table.Row($"all of a {Target}", $"{found.Sum(t => t.Count)}", "", Ms(before), $"{found.Count(t => t.Changed)} of {found.Count} changed", Ms(best), Ratio(before / best), $"{found.Sum(t => t.Measured.Count)}", $"{found.Sum(t => t.PassedOver)}");
+        if (convolutions.Count > 0)
+            table.Row("all convolutions", $"{convolutions.Sum(t => t.Count)}", "", Ms(before), $"{convolutions.Count(t => t.Changed)} of {convolutions.Count} changed", Ms(best), Ratio(before / best), $"{convolutions.Sum(t => t.Measured.Count)}", $"{convolutions.Sum(t => t.PassedOver)}");
         Output.Results.Write(table);
         Output.WriteFacts([("device", device.Caps.FullName), ("kept in", file)]);
     }

@@ -13,8 +13,9 @@ internal sealed class MomentConvBnLayer(ConvBnSpec spec, WorkingSet working)
     /// <summary>Of the last forward pass, for the data gradient that is the gradient of this layer's output.</summary>
     public NormPass PassAbove => pass!.Above;
 
-    /// <summary>Whether this layer can take the place of the other one for such an input, residual, and ReLU <paramref name="below"/> x.</summary>
-    public bool Suits(DeviceCaps caps, LayerOutput x, LayerOutput residual, ReluMask below) => x.OnLoad is null && MomentNormOp.Suits(caps, x.Values.Type, spec.Geometry(x.Values), residual.OnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised, below);
+    /// <summary>Whether this layer takes the place of the other one for such an input, residual, and ReLU <paramref name="below"/> x.</summary>
+    public bool IsTaken(Recorder gpu, LayerOutput x, LayerOutput residual, ReluMask below) =>
+        x.OnLoad is null && MomentNormOp.IsTaken(gpu, new(spec.Geometry(x.Values), x.Values.Type, residual.OnLoad is null ? ResidualKind.AsIs : ResidualKind.Normalised), below);
 
     /// <summary>x: [N,H,W,C]; residual and the result: [N,H,W,K].</summary>
     public Tensor Forward(Recorder gpu, Tensor x, LayerOutput residual)

@@ -26,7 +26,7 @@ internal sealed class ResidualBlock(BlockSpec spec, WorkingSet working)
         {
             hidden = main[i].Forward(gpu, hidden, mode, relu: true, defer: main[i + 1].NormalisesOnLoad(gpu.Caps));
         }
-        takesMoments = mode == Mode.Train && ofMoments.Suits(gpu.Caps, hidden, identity, main[^2].PassAbove.Mask);
+        takesMoments = mode == Mode.Train && ofMoments.IsTaken(gpu, hidden, identity, main[^2].PassAbove.Mask);
         return takesMoments ? ofMoments.Forward(gpu, hidden.Values, identity) : main[^1].Forward(gpu, hidden, mode, relu: true, identity).Values;
     }
 

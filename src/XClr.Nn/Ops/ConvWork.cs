@@ -69,7 +69,7 @@ public sealed record ConvWork(ConvPass Pass, ConvGeometry Geometry, DType Storag
     /// <summary>Columns that a subgroup with matrices must have.</summary>
     internal int LeastColumns => Residual == ResidualKind.None ? 0 : Conv2dKernels.ColumnsPerStore;
 
-    /// <summary>Names of the ways that a device has for it, for <see cref="Tuning"/>. A compiler may do some of them badly.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<string> Ways(DeviceCaps caps) => [.. ConvWay.Candidates(caps, this).Select(w => w.Name)];
 
     /// <summary>The measured way; null = none was measured, or it is none of this device's: the cost model chooses.</summary>

@@ -36,9 +36,19 @@ public static class MomentNormOp
     /// <summary>Quads of a workgroup of norm/quad_slices.glsl.</summary>
     private const int Quads = 8;
 
-    /// <summary>Whether this device has the op for such activations, residual and ReLU <paramref name="below"/> x, and there are rows enough for it to pay (<see cref="DeviceCaps.MomentNormRows"/>).</summary>
-    public static bool Suits(DeviceCaps caps, DType storage, ConvGeometry g, ResidualKind residual, ReluMask below) =>
-        g.M >= (long)caps.MomentNormRows * g.K && Conv2dOp.HasMoments(caps, storage, g, below) && Conv2dOp.HasResidual(caps, storage, g, residual);
+    /// <summary>Chooses, for an input with such a ReLU <paramref name="below"/> it: false where the device does not have this op for that work, or the other way is the better one (<see cref="DeviceCaps.MomentNormRows"/>).</summary>
+    public static bool IsTaken(Recorder gpu, MomentNormWork work, ReluMask below)
+    {
+        if (!Conv2dOp.HasMoments(gpu.Caps, work.Storage, work.Geometry, below) || !Conv2dOp.HasResidual(gpu.Caps, work.Storage, work.Geometry, work.Residual))
+        {
+            return false;
+        }
+        if (gpu.Caps.MomentNormRows is null)
+        {
+            gpu.Note(work);
+        }
+        return work.TakesMoments(gpu.Caps);
+    }
 
     /// <summary>
     /// Training forward. x: [N,H,W,C], w: [1,1,C,K]; residual, y: [N,H,W,K], the residual normalised as <paramref name="residualOnLoad"/> says; all in 16 bits. Writes y; moves the running statistics.
@@ -55,7 +65,7 @@ public static class MomentNormOp
         var weight = CastOp.Widened(gpu, w).Reshape(g.C, g.K);
         var inputMean = InputMean(gpu, x);
         var gramWeight = GramWeight(gpu, x, weight, g);
-        var signs = BatchNormOp.Signs(gpu, y) ?? throw new ShapeException($"'{y.Name}' {y.Shape}: {nameof(Suits)} does not hold.");
+        var signs = BatchNormOp.Signs(gpu, y) ?? throw new ShapeException($"'{y.Name}' {y.Shape}: {nameof(IsTaken)} does not hold.");
         var pass = new MomentNormPass(g, x, weight, state, Vector("mean"), Vector("inv_std"), inputMean, gramWeight, y, signs);
         var onStore = new NormOnStore(Vector("scale"), Vector("shift"), Relu: true);
         gpu.Dispatch(Stats, Groups(g.K), new((uint)g.M, (uint)g.C, (uint)g.K / 4, state.Eps, state.Momentum), reads: [inputMean, weight, gramWeight, state.Gamma, state.Beta],

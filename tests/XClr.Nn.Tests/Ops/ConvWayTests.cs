@@ -65,11 +65,11 @@ public sealed class ConvWayTests
             foreach (var pass in Enum.GetValues<ConvPass>())
             {
                 var work = new ConvWork(pass, Geometry, DType.Float32, Prologue: false, Relu: false, Statistics: pass == ConvPass.Forward, AddEvery: 0, null);
-                var tuned = ConvTuner.Tune(device, work, 3, repeats: 2);
+                var tuned = Tuner.Tune(device, work, 3, repeats: 2);
                 Assert.Equal((work.Name, 3, work.Ways(device.Caps).Count), (tuned.Work, tuned.Count, tuned.Measured.Count + tuned.PassedOver));
                 Assert.Contains(tuned.Before, work.Ways(device.Caps));
                 Assert.Contains(tuned.Best, work.Ways(device.Caps));
-                Assert.True(tuned.Changed ? tuned.Ratio > 1 + ConvTuner.Noise : tuned.Ratio == 1, $"{tuned}");
+                Assert.True(tuned.Changed ? tuned.Ratio > 1 + Tuner.Noise : tuned.Ratio == 1, $"{tuned}");
             }
             TestDevices.RequireSilence(device);
         }

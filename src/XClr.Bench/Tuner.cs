@@ -6,7 +6,7 @@ using XClr.Nn.Ops;
 
 namespace XClr.Bench;
 
-/// <summary>What was measured of one convolution's direction.</summary>
+/// <summary>What was measured of one work.</summary>
 /// <param name="Work">Its name.</param>
 /// <param name="Count">How often the network has it.</param>
 /// <param name="Before">The cost model's way; "several" where it takes another tile for each class of pixels.</param>
@@ -15,20 +15,23 @@ namespace XClr.Bench;
 /// <param name="BestMs">Median of the kept way.</param>
 /// <param name="Measured">Ways that were measured, with the median of each, milliseconds.</param>
 /// <param name="PassedOver">Ways that were not, since the compiler does their kernels badly.</param>
-public sealed record TunedConv(string Work, int Count, string Before, string Best, double BeforeMs, double BestMs, IReadOnlyDictionary<string, double> Measured, int PassedOver)
+public sealed record TunedWork(string Work, int Count, string Before, string Best, double BeforeMs, double BestMs, IReadOnlyDictionary<string, double> Measured, int PassedOver)
 {
     /// <summary>How many times as fast the kept way is.</summary>
     public double Ratio => BeforeMs / BestMs;
+
+    /// <summary>Whether it is a convolution's direction, which has a place of its own in a step.</summary>
+    public required bool IsConvolution { get; init; }
 
     /// <summary>Whether the cost model's way is left.</summary>
     public bool Changed => Best != Before;
 }
 
 /// <summary>
-/// Measures all ways that a device has for a convolution's direction, whole ops in turns: with the statistics' pass or the sum of parts that a way needs. What is clearly slower is left out after a first round. The fastest
-/// is measured beside the cost model's way once more, and taken only where it is faster by more than <see cref="Noise"/> both times.
+/// Measures all ways that a device has for a convolution's direction or a block's end, whole ops in turns: with the statistics' pass or the sum of parts that a way needs. What is clearly slower is left out after a first round.
+/// The fastest is measured beside the cost model's way once more, and taken only where it is faster by more than <see cref="Noise"/> both times.
 /// </summary>
-public static class ConvTuner
+public static class Tuner
 {
     /// <summary>Gains up to this are no gains.</summary>
     public const double Noise = 0.03;
@@ -43,7 +46,7 @@ public static class ConvTuner
     /// <param name="work">What.</param>
     /// <param name="count">How often the network has it.</param>
     /// <param name="repeats">Timed runs of each way, and as many to confirm the fastest.</param>
-    public static TunedConv Tune(GpuDevice device, ConvWork work, int count, int repeats)
+    public static TunedWork Tune(GpuDevice device, ITunable work, int count, int repeats)
     {
         var op = CaseOf(device.Caps, work);
         var tensors = op.NewTensors();
@@ -69,7 +72,7 @@ public static class ConvTuner
     }
 
     // The cost model's way first, and all others whose kernels the compiler does well; the number of the rest.
-    private static int Build(GpuDevice device, OpCase op, ConvWork work, Dictionary<string, Tensor> tensors, List<Way> ways)
+    private static int Build(GpuDevice device, OpCase op, ITunable work, Dictionary<string, Tensor> tensors, List<Way> ways)
     {
         Recorder Record(Tuning tuning)
         {
@@ -98,7 +101,7 @@ public static class ConvTuner
         return passedOver;
     }
 
-    private static TunedConv Choose(List<Way> ways, ConvWork work, int count, int repeats)
+    private static TunedWork Choose(List<Way> ways, ITunable work, int count, int repeats)
     {
         var model = ways[0];
         foreach (var way in ways)
@@ -118,7 +121,7 @@ public static class ConvTuner
             InTurns([model, best], repeats);
         }
         best = best != model && IsFaster(best, model) ? best : model;
-        return new TunedConv(work.Name, count, model.Name, best.Name, model.Median, best.Median, ways.ToDictionary(w => w.Name, w => w.Median), 0);
+        return new TunedWork(work.Name, count, model.Name, best.Name, model.Median, best.Median, ways.ToDictionary(w => w.Name, w => w.Median), 0) { IsConvolution = work is ConvWork };
     }
 
     private static bool IsFaster(Way way, Way than) => way.Median < (1 - Noise) * than.Median;
@@ -133,6 +136,14 @@ public static class ConvTuner
             }
         }
     }
+
+    private static OpCase CaseOf(DeviceCaps caps, ITunable work) => work switch
+    {
+        ConvWork convolution => CaseOf(caps, convolution),
+        // As below it in the network.
+        MomentNormWork end => new MomentNormCase(end.Geometry, end.Residual, Below: ReluMask.Recomputed).ToOpCase().In(end.Storage, [.. MomentNormCase.Activations]),
+        _ => throw new ArgumentException($"{work.Name}: no case measures it.", nameof(work)),
+    };
 
     private static OpCase CaseOf(DeviceCaps caps, ConvWork work)
     {
@@ -155,12 +166,12 @@ public static class ConvTuner
     private static string Signature(Recorder gpu) => string.Join('\n', gpu.Dispatches.Select(d => $"{d.Kernel.Key} {d.Groups} {Convert.ToHexString(d.PushConstants)}"));
 
     /// <summary>One way's plan and its times.</summary>
-    private sealed class Way(string name, Plan plan, ConvWork work)
+    private sealed class Way(string name, Plan plan, ITunable work)
     {
         private readonly List<double> times = [];
 
         // The convolution with what belongs to it; of a data gradient not the batch normalisation's own passes around it.
-        private readonly (int First, int Last) range = work.Pass == ConvPass.BackwardData
+        private readonly (int First, int Last) range = work is ConvWork { Pass: ConvPass.BackwardData }
             ? (Convolutions(plan.Layout.Dispatches).First().Index, Convolutions(plan.Layout.Dispatches).Last().Index)
             : (0, plan.Layout.Dispatches.Count - 1);
 
