@@ -36,7 +36,7 @@ public static class OpBench
             using var plan = Plan.Build(device, recorded, new PlanOptions { Timing = PlanTiming.Step });
             plan.Run();
             double[] times = [.. Enumerable.Range(0, runs).Select(_ => Time(plan)).Order()];
-            var least = recorded.Dispatches.Sum(d => peaks.LeastNs(d.Kernel.Name, d.Flops, d.Bytes));
+            var least = recorded.Dispatches.Sum(d => peaks.LeastNs(d.Kernel, d.Flops, d.Bytes));
             return new OpTiming(op.Name, times, plan.Layout.Flops, recorded.Dispatches.Sum(d => d.Bytes), least * 1e-6, [.. recorded.Dispatches.Select(d => d.Kernel.Name).Distinct()]);
         }
         finally

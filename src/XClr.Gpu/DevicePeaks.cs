@@ -7,11 +7,9 @@ namespace XClr.Gpu;
 /// <param name="Measured">When.</param>
 public sealed record DevicePeaks(double GigabytesPerSecond, double GigaflopsPerSecond, double? MatrixGigaflopsPerSecond, DateTimeOffset Measured)
 {
-    private const string MatrixVariant = "_coopmat";
-
     /// <summary>The arithmetic peak of a kernel: of matrices for those that use them, of plain multiply-adds else.</summary>
-    public double ArithmeticOf(string kernel) => kernel.Contains(MatrixVariant, StringComparison.Ordinal) && MatrixGigaflopsPerSecond is { } matrix ? matrix : GigaflopsPerSecond;
+    public double ArithmeticOf(Kernel kernel) => kernel.OnMatrices && MatrixGigaflopsPerSecond is { } matrix ? matrix : GigaflopsPerSecond;
 
     /// <summary>The least nanoseconds that work of this size can take: those of its arithmetic or of its memory traffic, whichever are more.</summary>
-    public double LeastNs(string kernel, double flops, double bytes) => Math.Max(flops / ArithmeticOf(kernel), bytes / GigabytesPerSecond);
+    public double LeastNs(Kernel kernel, double flops, double bytes) => Math.Max(flops / ArithmeticOf(kernel), bytes / GigabytesPerSecond);
 }

@@ -51,6 +51,9 @@ public abstract class Kernel
     /// <summary>Name and specialisation: what a pipeline is made for.</summary>
     public string Key { get; }
     public int Bindings => Reads + Writes - Pointers;
+
+    /// <summary>Whether it multiplies cooperative matrices.</summary>
+    public bool OnMatrices => Name.Contains("_coopmat", StringComparison.Ordinal);
 }
 
 /// <summary>A kernel whose push constants are <typeparamref name="TParams"/>, field for field in the shader's order (4-byte fields only).</summary>

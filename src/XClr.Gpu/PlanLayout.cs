@@ -3,7 +3,7 @@ namespace XClr.Gpu;
 /// <summary>How a plan is compiled.</summary>
 public sealed record PlanOptions
 {
-    /// <summary>Floating-point operations per vkQueueSubmit at most (a single dispatch may exceed it); null = by the kind of device.</summary>
+    /// <summary>Floating-point operations per vkQueueSubmit at most (a single dispatch may exceed it), on a card's matrices ten times as many; null = by the kind of device.</summary>
     public double? MaxFlopsPerSubmit { get; init; }
 
     /// <summary>Which timestamps the plan writes. Off = no query command at all.</summary>
@@ -91,7 +91,7 @@ public sealed class PlanLayout
         layout.FindLifetimes();
         layout.AssignOffsets(caps, options);
         layout.PlaceBarriers();
-        layout.CutSegments(options.MaxFlopsPerSubmit ?? DefaultFlopsPerSubmit(caps.Kind));
+        layout.CutSegments(options.MaxFlopsPerSubmit ?? DefaultFlopsPerSubmit(caps.Kind), matrixRate: caps.Kind is GpuKind.Cpu ? 1 : 10);
         return layout;
     }
 
@@ -109,7 +109,7 @@ public sealed class PlanLayout
     /// <summary>Bytes of transient buffers alive during a dispatch: the lower bound of any planner at that moment.</summary>
     public long LiveBytes(int dispatch) => Transient.Where(t => t.First <= dispatch && dispatch <= t.Last).Sum(t => t.Buffer.Bytes);
 
-    // A watchdog of about 2 s is common; by the rates of slow devices of each kind (1 TFLOP/s, 100 GFLOP/s) these take 0.5 s.
+    // A watchdog of about 2 s is common; by the rates of slow devices of each kind (1 TFLOP/s, 100 GFLOP/s, on matrices ten times that) these take 0.5 s.
     private static double DefaultFlopsPerSubmit(GpuKind kind) => kind == GpuKind.Discrete ? 500e9 : 50e9;
 
     private void FindLifetimes()
@@ -175,18 +175,19 @@ public sealed class PlanLayout
     // True where a loop begins or ends before the dispatch: what runs before it is then more than what stands before it.
     private bool LoopEdge(int dispatch) => dispatch > 0 && !ReferenceEquals(Dispatches[dispatch].Loop, Dispatches[dispatch - 1].Loop);
 
-    private void CutSegments(double maxFlops)
+    private void CutSegments(double maxFlops, double matrixRate)
     {
         var starts = new List<int> { 0 };
         var flops = 0.0;
         foreach (var dispatch in Dispatches)
         {
-            if (LoopEdge(dispatch.Index) || (flops > 0 && flops + dispatch.Flops > maxFlops))
+            var own = dispatch.Flops / (dispatch.Kernel.OnMatrices ? matrixRate : 1);
+            if (LoopEdge(dispatch.Index) || (flops > 0 && flops + own > maxFlops))
             {
                 starts.Add(dispatch.Index);
                 flops = 0;
             }
-            flops += dispatch.Flops;
+            flops += own;
         }
         SegmentStarts = starts;
     }

@@ -93,16 +93,21 @@ public class PlanLayoutTests
         Assert.Equal([false, false, true, false, true], PlanLayout.Create(gpu.Dispatches, Caps).BarrierBefore);
     }
 
-    [Fact]
-    public void Submits_are_bounded_in_operations()
+    /// <summary>Of operations on a card's matrices ten count as one; a CPU that executes them is no faster by them.</summary>
+    [Theory]
+    [InlineData("test/produce", GpuKind.Discrete, 1)]
+    [InlineData("test/produce_coopmat", GpuKind.Discrete, 10)]
+    [InlineData("test/produce_coopmat_bf16", GpuKind.Integrated, 10)]
+    [InlineData("test/produce_coopmat", GpuKind.Cpu, 1)]
+    public void Submits_are_bounded_in_operations(string kernel, GpuKind kind, double matrixRate)
     {
         var gpu = new Recorder(Caps);
         using var data = new GpuBuffer("data", 4096, MemoryCategory.Inputs);
         foreach (var flops in new[] { 4e9, 4e9, 4e9, 20e9, 1e9 })
         {
-            gpu.Dispatch(Produce, 1, new NoParams(), reads: [], writes: [data], new DispatchCost(flops));
+            gpu.Dispatch(new Kernel<NoParams>(kernel, reads: 0, writes: 1), 1, new NoParams(), reads: [], writes: [data], new DispatchCost(matrixRate * flops));
         }
-        Assert.Equal([0, 2, 3, 4], PlanLayout.Create(gpu.Dispatches, Caps, new PlanOptions { MaxFlopsPerSubmit = 10e9 }).SegmentStarts);
+        Assert.Equal([0, 2, 3, 4], PlanLayout.Create(gpu.Dispatches, Caps with { Kind = kind }, new PlanOptions { MaxFlopsPerSubmit = 10e9 }).SegmentStarts);
     }
 
     [Fact]

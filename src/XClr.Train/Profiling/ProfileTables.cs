@@ -14,8 +14,8 @@ internal sealed class ProfileTables(Profile profile)
         var wall = Samples.OfNs(profile.Steps.Select(s => Intervals.Union(dispatches.Select(d => s.Spans[d.Index])))).Median;
         var share = Samples.Of([.. profile.Steps.Select((s, i) => dispatches.Sum(d => Length(s.Spans[d.Index])) / sumNs[i])]).Median;
         var (flops, bytes) = (dispatches.Sum(d => d.Flops), dispatches.Sum(d => (double)d.Bytes));
-        var least = dispatches.Sum(d => profile.Peaks.LeastNs(d.Kernel.Name, d.Flops, d.Bytes));
-        var memoryBound = dispatches.Sum(d => d.Bytes / profile.Peaks.GigabytesPerSecond) > dispatches.Sum(d => d.Flops / profile.Peaks.ArithmeticOf(d.Kernel.Name));
+        var least = dispatches.Sum(d => profile.Peaks.LeastNs(d.Kernel, d.Flops, d.Bytes));
+        var memoryBound = dispatches.Sum(d => d.Bytes / profile.Peaks.GigabytesPerSecond) > dispatches.Sum(d => d.Flops / profile.Peaks.ArithmeticOf(d.Kernel));
         var ns = times.Median * 1e6;
         return new ProfileRow(name, dispatches.Count, flops, bytes, times, wall, share, Rate(flops, ns), Rate(bytes, ns), Rate(least, ns), memoryBound, compiler ? Compiler(dispatches) : null);
     }
@@ -27,7 +27,7 @@ internal sealed class ProfileTables(Profile profile)
         var times = Samples.OfNs(isolated.TimesNs);
         var ns = times.Median * 1e6;
         return new IsolatedRow(d.Kernel.Name, d.Kernel.Key, d.Detail, d.Layer, isolated.Calls, times, Row("", [d]).TimeMs.Median, Rate(d.Flops, ns), Rate(d.Bytes, ns),
-            Rate(profile.Peaks.LeastNs(d.Kernel.Name, d.Flops, d.Bytes), ns));
+            Rate(profile.Peaks.LeastNs(d.Kernel, d.Flops, d.Bytes), ns));
     }
 
     /// <summary>The runs as a whole.</summary>
