@@ -171,9 +171,7 @@ public static class Tuner
         private readonly List<double> times = [];
 
         // The convolution with what belongs to it; of a data gradient not the batch normalisation's own passes around it.
-        private readonly (int First, int Last) range = work is ConvWork { Pass: ConvPass.BackwardData }
-            ? (Convolutions(plan.Layout.Dispatches).First().Index, Convolutions(plan.Layout.Dispatches).Last().Index)
-            : (0, plan.Layout.Dispatches.Count - 1);
+        private readonly List<int> timed = [.. (work is ConvWork { Pass: ConvPass.BackwardData } ? Convolutions(plan.Layout.Dispatches) : plan.Layout.Dispatches).Select(d => d.Index)];
 
         public string Name => name;
 
@@ -188,7 +186,7 @@ public static class Tuner
             var clock = Stopwatch.StartNew();
             Plan.Run();
             var wall = clock.Elapsed.TotalMilliseconds;
-            times.Add(Plan.ReadTimings() is { Spans: var spans } ? (spans[range.Last].End - spans[range.First].Start) * 1e-6 : wall);
+            times.Add(Plan.ReadTimings() is { Spans: var spans } ? Intervals.Union(timed.Select(i => spans[i])) * 1e-6 : wall);
         }
     }
 }

@@ -33,8 +33,13 @@ public sealed class PlanLayout
 {
     private readonly Dictionary<GpuBuffer, (int Block, long Offset)> offsets = [];
 
-    private PlanLayout(IReadOnlyList<Dispatch> dispatches, PlanOptions options) => (Dispatches, Options) = (dispatches, options);
+    private PlanLayout(IReadOnlyList<Dispatch> recorded, PlanOptions options)
+    {
+        (Dispatches, BarrierBefore) = DispatchOrder.Of(recorded);
+        Options = options;
+    }
 
+    /// <summary>What was recorded, in the order in which it runs, which may be another one (<see cref="DispatchOrder"/>).</summary>
     public IReadOnlyList<Dispatch> Dispatches { get; }
 
     /// <summary>What a plan of this layout is compiled with.</summary>
@@ -50,7 +55,7 @@ public sealed class PlanLayout
     public IReadOnlyList<long> BlockBytes { get; private set; } = [];
 
     /// <summary>barrierBefore[i]: dispatch i waits for all dispatches before it.</summary>
-    public IReadOnlyList<bool> BarrierBefore { get; private set; } = [];
+    public IReadOnlyList<bool> BarrierBefore { get; }
 
     /// <summary>Index of each submit's first dispatch.</summary>
     public IReadOnlyList<int> SegmentStarts { get; private set; } = [];
@@ -90,7 +95,6 @@ public sealed class PlanLayout
         var layout = new PlanLayout(dispatches, options);
         layout.FindLifetimes();
         layout.AssignOffsets(caps, options);
-        layout.PlaceBarriers();
         layout.CutSegments(options.MaxFlopsPerSubmit ?? DefaultFlopsPerSubmit(caps.Kind), matrixRate: caps.Kind is GpuKind.Cpu ? 1 : 10);
         return layout;
     }
@@ -159,17 +163,17 @@ public sealed class PlanLayout
         var alignment = caps.PlacementAlignment;
         var guard = options.Canaries ? alignment : 0;
         var planner = new ArenaPlanner(alignment, caps.MaxMemoryAllocationSize, shareMemory: !options.Canaries);
+        // Lifetimes are counted in barriers: what is used without one in between does not share memory.
+        var barriers = new int[Dispatches.Count];
+        for (var i = 1; i < barriers.Length; i++)
+        {
+            barriers[i] = barriers[i - 1] + (BarrierBefore[i] ? 1 : 0);
+        }
         foreach (var (buffer, first, last) in Transient.OrderByDescending(t => t.Buffer.Bytes).ThenBy(t => t.First))
         {
-            offsets[buffer] = planner.Place(buffer.Bytes + guard, first, last);
+            offsets[buffer] = planner.Place(buffer.Bytes + guard, barriers[first], barriers[last]);
         }
         BlockBytes = planner.BlockBytes;
-    }
-
-    private void PlaceBarriers()
-    {
-        var hazards = new HazardTracker(this);
-        BarrierBefore = [.. Dispatches.Select(d => hazards.NeedsBarrier(d, always: LoopEdge(d.Index)))];
     }
 
     // True where a loop begins or ends before the dispatch: what runs before it is then more than what stands before it.
@@ -199,54 +203,4 @@ public sealed class PlanLayout
     /// <summary>The order of submits of segments with these first dispatches, cut at the loops.</summary>
     internal IReadOnlyList<int> OrderOf(IReadOnlyList<int> starts) => [.. Enumerable.Range(0, starts.Count).GroupBy(s => (object?)Dispatches[starts[s]].Loop ?? s)
         .SelectMany(segments => Enumerable.Repeat(segments, (segments.Key as DispatchLoop)?.Times ?? 1).SelectMany(s => s))];
-}
-
-/// <summary>Decides where a barrier is needed, by the memory that dispatches really touch (aliases included), not by buffer identity.</summary>
-internal sealed class HazardTracker(PlanLayout layout)
-{
-    private readonly List<(object Space, long Start, long End)> reads = [];
-    private readonly List<(object Space, long Start, long End)> writes = [];
-
-    /// <summary>True where the dispatch conflicts with one recorded since the last barrier, or always; the dispatch is then tracked.</summary>
-    public bool NeedsBarrier(Dispatch dispatch, bool always)
-    {
-        var conflict = always;
-        for (var i = 0; i < dispatch.Views.Length && !conflict; i++)
-        {
-            var range = RangeOf(dispatch.Views[i]);
-            conflict = Overlaps(writes, range) || (i >= dispatch.Kernel.Reads && Overlaps(reads, range));
-        }
-        if (conflict)
-        {
-            reads.Clear();
-            writes.Clear();
-        }
-        for (var i = 0; i < dispatch.Views.Length; i++)
-        {
-            (i < dispatch.Kernel.Reads ? reads : writes).Add(RangeOf(dispatch.Views[i]));
-        }
-        return conflict;
-    }
-
-    private (object Space, long Start, long End) RangeOf(BufferView view)
-    {
-        if (view.Buffer.IsPersistent)
-        {
-            return (view.Buffer, view.Offset, view.Offset + view.Bytes);
-        }
-        var (block, offset) = layout.OffsetOf(view.Buffer);
-        return (block, offset + view.Offset, offset + view.Offset + view.Bytes);
-    }
-
-    private static bool Overlaps(List<(object Space, long Start, long End)> ranges, (object Space, long Start, long End) range)
-    {
-        foreach (var (space, start, end) in ranges)
-        {
-            if (start < range.End && range.Start < end && space.Equals(range.Space))
-            {
-                return true;
-            }
-        }
-        return false;
-    }
 }

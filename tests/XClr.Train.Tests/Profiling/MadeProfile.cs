@@ -10,6 +10,7 @@ internal static class MadeProfile
     private readonly record struct NoParams(uint Zero);
 
     private static readonly Kernel<NoParams> Produce = new("made/produce", reads: 0, writes: 1);
+    private static readonly Kernel<NoParams> ProduceTwo = new("made/produce", reads: 0, writes: 2);
     private static readonly Kernel<NoParams> Copy = new("made/copy", reads: 1, writes: 1);
 
     public static DeviceCaps Caps { get; } = PaperDevice.Caps with { DriverName = "made", DriverInfo = "1" };
@@ -65,7 +66,8 @@ internal static class MadeProfile
             }
             using (gpu.Layer("a,b"))
             {
-                gpu.Dispatch(Produce, 1, new NoParams(), [], [c], new DispatchCost(100e6, 1_000_000), "say \"6x7\"");
+                // It writes b too, and so stays behind the dispatch that does.
+                gpu.Dispatch(ProduceTwo, 1, new NoParams(), [], [c, b], new DispatchCost(100e6, 1_000_000), "say \"6x7\"");
             }
         }
         using (gpu.Phase(StepPhase.Optimizer))

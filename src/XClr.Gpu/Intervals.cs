@@ -1,7 +1,7 @@
-namespace XClr.Train.Profiling;
+namespace XClr.Gpu;
 
 /// <summary>Arithmetic of stretches of time.</summary>
-internal static class Intervals
+public static class Intervals
 {
     /// <summary>The time that at least one of them covers.</summary>
     public static double Union(IEnumerable<(double Start, double End)> spans)
