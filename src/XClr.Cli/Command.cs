@@ -26,12 +26,14 @@ public abstract class Command
     protected static void RequireRows(BenchTarget target, int rows) =>
         Require(rows >= 1 && (target == BenchTarget.Forward || (rows >= 4 && rows % 2 == 0)), $"--rows {rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
 
-    /// <summary>Checks that the folder of a file to be written exists, and that the file is no folder: before the work, which may take long.</summary>
-    /// <exception cref="UsageException">The one does not, or the other is.</exception>
-    protected static void RequireFolder(string option, string? file)
+    /// <summary>Checks that the folder of a file to be written exists, that the file is no folder, and none that is read: before the work, which may take long.</summary>
+    /// <exception cref="UsageException">It does not, or it is.</exception>
+    protected static void RequireOutput(string option, string? file, params IEnumerable<(string Option, string? File)> inputs)
     {
         Require(file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))), $"{option} {file}: its folder does not exist; make it first.");
         Require(!Directory.Exists(file), $"{option} {file}: is a folder; name a file in it.");
+        foreach (var (input, read) in inputs.Where(i => file is not null && i.File is not null && Path.GetFullPath(i.File) == Path.GetFullPath(file)))
+            throw new UsageException($"{option} {file}: is what {input} reads; name another file.");
     }
 
     /// <summary>Refuses options that mean nothing here; why: where they belong.</summary>

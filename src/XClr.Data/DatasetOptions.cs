@@ -19,11 +19,12 @@ public sealed record DatasetOptions
     /// <summary>Turns labels into captions, such as "a photo of a {class}"; the set's own captions are then not used.</summary>
     public string? CaptionTemplate { get; init; }
 
-    /// <summary>Where shards behind http addresses are kept: $XCLR_CACHE/shards, else $XDG_CACHE_HOME/xclr/shards, else ~/.cache/xclr/shards.</summary>
+    /// <summary>Where shards behind http addresses are kept: $XCLR_CACHE/shards, else $XDG_CACHE_HOME/xclr/shards, else ~/.cache/xclr/shards, else (an account without a home) xclr-USER/shards in the folder for temporary files.</summary>
     public string ShardCache { get; init; } = Path.Combine(
         Environment.GetEnvironmentVariable("XCLR_CACHE") is { Length: > 0 } own ? own
         : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg && Path.IsPathRooted(xdg) ? Path.Combine(xdg, "xclr")
-        : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "xclr"), "shards");
+        : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is var home && Path.IsPathRooted(home) ? Path.Combine(home, ".cache", "xclr")
+        : Path.Combine(Path.GetTempPath(), $"xclr-{Environment.UserName}"), "shards");
 
     /// <summary>What they may take together, in bytes: $XCLR_SHARD_CACHE_GB, else 20 GB.</summary>
     /// <exception cref="DataException">The variable is no number above 0.</exception>

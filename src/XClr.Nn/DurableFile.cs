@@ -29,12 +29,20 @@ public static partial class DurableFile
     }
 
     /// <summary>Writes <paramref name="path"/> in place and syncs it: for files inside a folder that is renamed as a whole.</summary>
-    /// <exception cref="IOException">The disk is full or not writable; a part of the file may be left.</exception>
+    /// <exception cref="IOException">The disk is full or not writable, or a limit of file sizes is reached; a part of the file may be left.</exception>
     public static void WriteSynced(string path, Action<Stream> write)
     {
-        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
-        write(stream);
-        stream.Flush(flushToDisk: true);
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+            write(stream);
+            stream.Flush(flushToDisk: true);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            // What .NET makes of EFBIG.
+            throw new IOException($"{path}: is larger than a file may be here (file system, quota or ulimit -f).", e);
+        }
     }
 
     /// <summary>Makes renames and new names inside <paramref name="folder"/> durable.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
@@ -52,12 +53,14 @@ internal static class TrainCheckpoint
     /// <exception cref="CheckpointException">It belongs to another network.</exception>
     public static void Resume(CheckpointPath path, CheckpointState state, GpuDevice device, TrainGraph graph)
     {
-        if (state.Architecture != Describe(graph.Model.Spec))
-        {
-            throw new CheckpointException($"{path.StepFolder}: holds {state.Architecture}, the run asks for {Describe(graph.Model.Spec)}; resume with the run's own --config.");
-        }
+        RequireSameNetwork(path, state.Architecture, Describe(graph.Model.Spec));
         ModelFile.Load(device, graph.Model, _ => true, path.Model, path.Head!);
         using var file = SafetensorsFile.Open(path.Optimizer!);
+        if (graph.Optimizer.States.Any(s => !file.Contains($"{s.Name}.{graph.Model.Parameters.Parameters[0].Name}")))
+        {
+            var other = state.Config.TryGetProperty("optimizer", out var name) ? $"--optimizer {name}" : "another optimiser";
+            throw new CheckpointException($"{path.StepFolder}: the run was trained by {other}, whose state is no start for the one asked for; leave --optimizer out, or begin a new run from these weights with --init-weights.");
+        }
         foreach (var (name, flat) in graph.Optimizer.States)
         {
             foreach (var parameter in graph.Model.Parameters.Parameters)
@@ -81,6 +84,17 @@ internal static class TrainCheckpoint
     /// <summary>The normalisation and size that a checkpoint's network expects.</summary>
     public static AugmentSpec Images(CheckpointState state, ResizeFilter filter) =>
         new(state.ImageSize, filter, new(state.Mean[0], state.Mean[1], state.Mean[2]), new(state.Std[0], state.Std[1], state.Std[2]), Blur: false);
+
+    private static void RequireSameNetwork(CheckpointPath path, CheckpointArchitecture own, CheckpointArchitecture asked)
+    {
+        if (own == asked)
+        {
+            return;
+        }
+        static IEnumerable<(string Option, object Value)> Options(CheckpointArchitecture a) => [("arch", a.Arch), ("stem", a.Stem), ("width", a.Width), ("head", a.Projector), ("features", a.FeatureWidth), ("outputs", a.ProjectionWidth)];
+        var differences = Options(own).Zip(Options(asked)).Where(o => !o.First.Value.Equals(o.Second.Value)).Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.First.Option} {o.First.Value}, and the run asks for {o.Second.Value}"));
+        throw new CheckpointException($"{path.StepFolder}: holds another network: {string.Join("; ", differences)}. Resume with the run's own --config.");
+    }
 
     private static IEnumerable<SafetensorsEntry> OptimizerEntries(GpuDevice device, TrainGraph graph)
     {

@@ -124,7 +124,9 @@ public sealed record TrainConfig
     public TrainConfig Validated(bool requireData = true)
     {
         TrainValidation.Check(this, requireData);
-        return Directory.Exists(TextEncoder) ? this with { TextEncoder = Path.GetFullPath(TextEncoder) } : this;
+        // So that the run goes on from another folder too. Patterns of shards, addresses and names stay as they are.
+        static string? Absolute(string? path) => Path.Exists(path) ? Path.GetFullPath(path) : path;
+        return this with { TextEncoder = Directory.Exists(TextEncoder) ? Path.GetFullPath(TextEncoder) : TextEncoder, Data = Absolute(Data), ValData = Absolute(ValData), Classes = Absolute(Classes), InitWeights = Absolute(InitWeights) };
     }
 
     /// <summary>The whole configuration as one JSON object whose keys are the options' names.</summary>
@@ -153,14 +155,14 @@ public sealed record TrainConfig
 
     private static TrainConfig Resolve(string? recipe, ConfigSource? file)
     {
-        var config = (recipe ?? file?.Recipe) is { } name ? OfRecipe(name) : new TrainConfig();
+        var config = (recipe ?? file?.Recipe) is { } name ? OfRecipe(name, recipe is null ? $"{file!.Source}: " : "") : new TrainConfig();
         return file is null ? config : TrainConfigJson.Apply(config, file);
     }
 
     // A recipe may be another one with changes.
-    private static TrainConfig OfRecipe(string name)
+    private static TrainConfig OfRecipe(string name, string source)
     {
-        var recipe = TrainRecipes.Read(name);
-        return TrainConfigJson.Apply(recipe.Recipe is { } other ? OfRecipe(other) : new TrainConfig(), recipe);
+        var recipe = TrainRecipes.Read(name, source);
+        return TrainConfigJson.Apply(recipe.Recipe is { } other ? OfRecipe(other, $"recipe {name}: ") : new TrainConfig(), recipe);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace XClr.Train;
@@ -32,12 +33,14 @@ internal static class TrainConfigJson
     {
         try
         {
-            using var document = JsonDocument.Parse(json, Lenient);
+            // Some editors begin a file with a byte order mark.
+            using var document = JsonDocument.Parse(json.Span.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json, Lenient);
             return FromElement(document.RootElement, source);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UsageException($"{source}: is no valid JSON: {e.Message}");
+            // InvalidOperationException: an escape that is half a surrogate pair.
+            throw new UsageException($"{source}: is no valid JSON in UTF-8: {e.Message}");
         }
     }
 

@@ -204,6 +204,10 @@ internal sealed class TrainSession : IDisposable
         // Not another run's, whose folder is not here. Before the first step none was saved.
         Best = state.BestMetric is { Step: > 0 } best && !store.Steps.ContainsKey(best.Step) ? null : state.BestMetric;
         reporter.Info($"resumed from {path.StepFolder}");
+        if (store.Steps.Keys.Where(s => s > Step).Order().ToList() is [.., var latest] later)
+        {
+            reporter.Warn($"this folder has {later.Count} checkpoint(s) of later steps, up to {latest}: this run leaves them behind and removes them as it saves its own (--keep {config.Keep}), and their lines of {MetricsLog.FileName} now.");
+        }
         if (state.PlanFingerprint != fingerprint)
         {
             reporter.Warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}: another device, driver, version or batch): results go on, but not bit for bit.");

@@ -292,7 +292,7 @@ public sealed class Trainer
             reporter.Info($"saved {checkpoint}");
             return true;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             reporter.Warn($"step {step} could not be saved: {e.Message} The older checkpoints are intact; the run goes on.");
             return false;

@@ -18,7 +18,7 @@ public sealed class CheckpointTests : IDisposable
     private string[] Train(params string[] more)
     {
         var data = TinySet.Write(folder);
-        CliProcess.Run(["train", .. data, .. TinySet.Network, "--run-dir", Run, "--steps", "1", .. more]).Expect(0);
+        CliProcess.Run(["train", .. data, .. TinySet.Network, "--run-dir", Run, .. more.Contains("--steps") ? [] : (string[])["--steps", "1"], .. more]).Expect(0);
         return data;
     }
 
@@ -47,6 +47,55 @@ public sealed class CheckpointTests : IDisposable
         // layer1.0.conv1 is 3x3 in a ResNet-18 and 1x1 in a ResNet-50.
         Assert.Contains("layer1.0.conv1.weight is [4,4,3,3], the model needs [4,4,1,1]", Embed(bare, "--stem", "small", "--arch", "resnet50").Expect(3).Errors);
         Assert.Contains("--std '1,0,1' is not accepted; allowed: three numbers above 0", Embed(bare, "--std", "1,0,1").Expect(2).Errors);
+    }
+
+    [Fact]
+    public void WeightsThatAreNotFiniteAreRefusedByName()
+    {
+        Train();
+        var damaged = folder.File("damaged.safetensors");
+        var bytes = File.ReadAllBytes(CheckpointPath.Resolve(Run).Model);
+        // The header's length, the header, then the tensors.
+        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes.AsSpan(8 + (int)BitConverter.ToInt64(bytes))).Fill(float.NaN);
+        File.WriteAllBytes(damaged, bytes);
+        Assert.Matches($"{damaged}: element 0 of '[a-z0-9._]+' is NaN, which no weight can be", Embed(damaged, "--stem", "small", "--image-size", "8").Expect(3).Errors);
+        Assert.Contains("is NaN, which no weight can be", CliProcess.Run("export", "--checkpoint", damaged, "--stem", "small", "--image-size", "8", "--out", folder.File("d.onnx")).Expect(3).Errors);
+    }
+
+    [Fact]
+    public void WhatIsReadIsNotOverwritten()
+    {
+        Train();
+        var model = CheckpointPath.Resolve(Run).Model;
+        Assert.Contains($"--out {model}: is what --checkpoint reads", CliProcess.Run("export", "--checkpoint", Run, "--out", model).Expect(2).Errors);
+        Embed(Run).Expect(0);
+        Assert.Contains("is what --data reads", CliProcess.Run("embed-images", "--checkpoint", Run, "--data", folder.File("e.safetensors"), "--out", folder.File("e.safetensors")).Expect(2).Errors);
+    }
+
+    /// <summary>A key is a line, whatever the file is called, in a file beside the tensors that no other tensors have.</summary>
+    [Fact]
+    public void KeysAreALineEach()
+    {
+        Train();
+        Directory.CreateDirectory(folder.File("odd/class"));
+        foreach (var name in new[] { "a\nb.png", "back\\slash.png" })
+            PngFile.Write(folder.File("odd/class/" + name), new byte[192], 8, 8);
+        foreach (var name in new[] { "f.train", "f.safetensors" })
+            CliProcess.Run("embed-images", "--checkpoint", Run, "--data", folder.File("odd"), "--out", folder.File(name)).Expect(0);
+        Assert.Equal(["class/a\\nb.png", "class/back\\\\slash.png"], File.ReadAllLines(folder.File("f.keys.txt")).Order(StringComparer.Ordinal));
+        Assert.True(File.Exists(folder.File("f.train.keys.txt")));
+    }
+
+    [Fact]
+    public void AResumeNamesWhatIsOfAnotherOptimizerAndWhatItLeavesBehind()
+    {
+        var data = Train("--steps", "2", "--save-every", "1");
+        CliResult Resume(string from, params string[] more) => CliProcess.Run(["train", .. data, .. TinySet.Network, "--run-dir", Run, "--resume", from, "--steps", "3", .. more]);
+        CliResult Other(string option, string value) => CliProcess.Run(["train", .. data, .. TinySet.Network.Select((a, i) => i > 0 && TinySet.Network[i - 1] == option ? value : a), "--run-dir", Run, "--resume", "auto", "--steps", "3"]);
+        Assert.Contains("was trained by --optimizer sgd, whose state is no start for the one asked for", Other("--optimizer", "adamw").Expect(3).Errors);
+        Assert.Contains("holds another network: arch resnet18, and the run asks for resnet34. Resume", Other("--arch", "resnet34").Expect(3).Errors);
+        var first = Path.Combine(Path.GetDirectoryName(CheckpointPath.Resolve(Run).StepFolder)!, CheckpointPath.StepName(1));
+        Assert.Contains("this folder has 1 checkpoint(s) of later steps, up to 2", Resume(first).Expect(0).Errors);
     }
 
     [Fact]

@@ -14,6 +14,7 @@ public sealed class DispatchOrderTests
         var gpu = new Recorder(PaperDevice.Caps);
         GpuBuffer New(string name) => gpu.Transient(name, 1024, MemoryCategory.Activations);
         var (a, b, c, d, e) = (New("a"), New("b"), New("c"), New("d"), New("e"));
+        RecordLarge(gpu);
         Record(gpu, "write a", [], [a]);
         Record(gpu, "a to b", [a], [b]);
         Record(gpu, "write c", [], [c]);
@@ -21,7 +22,7 @@ public sealed class DispatchOrderTests
         Record(gpu, "overwrite a", [], [a]);
         Record(gpu, "a to e", [a], [e]);
         var layout = PlanLayout.Create(gpu.Dispatches, PaperDevice.Caps);
-        Assert.Equal(["write a", "write c", "| a to b", "c to d", "| overwrite a", "| a to e"], layout.Dispatches.Select(x => (layout.BarrierBefore[x.Index] ? "| " : "") + x.Detail));
+        Assert.Equal(["large", "write a", "write c", "| a to b", "c to d", "| overwrite a", "| a to e"], layout.Dispatches.Select(x => (layout.BarrierBefore[x.Index] ? "| " : "") + x.Detail));
     }
 
     [Fact]
@@ -41,6 +42,23 @@ public sealed class DispatchOrderTests
         }
         Record(gpu, "all", [], [image]);
         Assert.Equal([false, false, true, false, true], PlanLayout.Create(gpu.Dispatches, PaperDevice.Caps).BarrierBefore);
+    }
+
+    /// <summary>Slabs of a work that is cut to keep memory small are not computed side by side.</summary>
+    [Fact]
+    public void Nothing_is_brought_forward_that_takes_more_memory()
+    {
+        var gpu = new Recorder(PaperDevice.Caps);
+        using var sum = new GpuBuffer("sum", 1024, MemoryCategory.Outputs);
+        for (var i = 0; i < 6; i++)
+        {
+            var slab = gpu.Transient($"slab{i}", 1 << 20, MemoryCategory.Workspace);
+            Record(gpu, $"write {i}", [], [slab]);
+            Record(gpu, $"add {i}", [slab], [sum]);
+        }
+        var layout = PlanLayout.Create(gpu.Dispatches, PaperDevice.Caps);
+        Assert.Equal(gpu.Dispatches.Select(d => d.Detail), layout.Dispatches.Select(d => d.Detail));
+        Assert.Equal(1 << 20, layout.TransientPeakBytes);
     }
 
     /// <summary>A dispatch that waits is not overtaken by more and more of those behind it.</summary>
@@ -115,6 +133,7 @@ public sealed class DispatchOrderTests
             }
             Record(gpu, $"{gpu.Dispatches.Count}", reads, isNew ? [transient[^1]] : [Some()]);
         }
+        RecordLarge(gpu);
         One(mostReads: 2);
         for (var block = 0; block < 8; block++)
         {
@@ -130,6 +149,9 @@ public sealed class DispatchOrderTests
         }
         return gpu;
     }
+
+    // Beside it, what the others take is little.
+    private static void RecordLarge(Recorder gpu) => Record(gpu, "large", [], [gpu.Transient("large", 1 << 24, MemoryCategory.Activations)]);
 
     private static void Record(Recorder gpu, string name, BufferView[] reads, BufferView[] writes) =>
         gpu.Dispatch(new Kernel<NoParams>("test/any", reads.Length, writes.Length), 1, new NoParams(), reads, writes, detail: name);

@@ -154,6 +154,9 @@ public sealed class TrainConfigTests : IDisposable
     [InlineData("""{ "steps": 3, "epochs": 1 }""", "give one of them")]
     [InlineData("""[1]""", "one object")]
     [InlineData("""{ "lr": """, "no valid JSON")]
+    [InlineData("""{ "data": "\ud800" }""", "no valid JSON")]
+    [InlineData("""{ "recipe": "demmo" }""", "run.json: There is no recipe 'demmo'")]
+    [InlineData("\ufeff{ \"tau\": 0 }", "run.json: tau '0' is not accepted")]
     [InlineData("""{ "tau": 0 }""", "run.json: tau '0' is not accepted")]
     public void AMalformedFileIsRefusedByName(string json, string expected) =>
         Assert.Contains(expected, Refusal(() => TrainConfig.Resolve(null, File(json), [])));

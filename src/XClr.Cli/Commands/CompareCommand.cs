@@ -66,7 +66,7 @@ public class CompareCommand : OptionTableCommand
 
     private ComparisonRequest Request()
     {
-        Require(Seeds >= 1, $"--seeds {Seeds}: allowed: a whole number from 1 up.");
+        Require(Seeds is >= 1 and <= 1000, $"--seeds {Seeds}: allowed: a whole number from 1 to 1000.");
         var budgets = Given.Where(g => g.Key is "epochs" or "steps").Select(g => "--" + g.Key).Concat(Views is null ? [] : ["--views"]).Concat(Minutes is null ? [] : ["--minutes"]).ToList();
         Require(budgets.Count <= 1, $"{string.Join(", ", budgets)}: each says how long to train; give one of them.");
         Require(Minutes is null or > 0 and < double.PositiveInfinity, $"--minutes {Minutes}: allowed: a number above 0.");
@@ -77,6 +77,7 @@ public class CompareCommand : OptionTableCommand
             Require(views >= 2 * config.BatchSize, $"--views {views}: allowed: at least one step's, {2 * config.BatchSize}.");
             config = config with { Epochs = null, Steps = views / (2 * config.BatchSize) };
         }
+        Require(config.Seed <= ulong.MaxValue - (ulong)Seeds, $"--seed {config.Seed}: there are no --seeds {Seeds} from it on.");
         return new ComparisonRequest(config, ParseLosses(), Seeds, ParseRates(), EvalCommand.ParseProtocol(Protocol), EvalOptions.Default with { Templates = PromptTemplate.Read(Templates) }, Path.GetFullPath(Out));
     }
 

@@ -16,7 +16,7 @@ public sealed class EmbedImagesCommand : CheckpointCommand
     public override int Run()
     {
         RequireNumbers();
-        RequireFolder("--out", Out);
+        RequireOutput("--out", Out, ("--data", Data), ("--checkpoint", Checkpoint));
         var config = new TrainConfig { Data = Data, DataFormat = ParseFormat(), Classes = Classes, CaptionTemplate = CaptionTemplate, Workers = Workers, Device = Device };
         using var signals = new StopSignals(Console.Error.WriteLine);
         var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize), Output.Warn, signals.Token);

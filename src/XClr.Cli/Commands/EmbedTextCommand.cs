@@ -28,14 +28,15 @@ public sealed class EmbedTextCommand : DatasetCommand
     /// <inheritdoc/>
     public override int Run()
     {
-        RequireFolder("--out", Out);
+        RequireOutput("--out", Out, ("--captions", Captions));
+        using var signals = new StopSignals(Console.Error.WriteLine, "nothing is written, the captions embedded so far are kept in the cache");
         var time = Stopwatch.StartNew();
         var (captions, left) = ReadCaptions();
         using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
         cache.Store.Reserve(captions.Count);
         var d = cache.Dimension;
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
-        SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions))], metadata);
+        SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions, signals.Token))], metadata);
         if (cache.StoreFailure is { } failure)
             Output.Warn(failure);
         if (Json)
@@ -64,11 +65,12 @@ public sealed class EmbedTextCommand : DatasetCommand
             : throw new DataException($"'{Captions}' has no captions ({left} samples without); for a labelled set pass --caption-template, such as 'a photo of a {{class}}'.");
     }
 
-    private static void Write(Stream stream, CaptionCache cache, IReadOnlyList<string> captions)
+    private static void Write(Stream stream, CaptionCache cache, IReadOnlyList<string> captions, CancellationToken stop)
     {
         var (progress, done) = (new ProgressLine("captions"), 0L);
         foreach (var chunk in captions.Chunk(Chunk))
         {
+            stop.ThrowIfCancellationRequested();
             var rows = new float[chunk.Length * cache.Dimension];
             cache.Embed(chunk, rows);
             stream.Write(MemoryMarshal.AsBytes(rows.AsSpan()));

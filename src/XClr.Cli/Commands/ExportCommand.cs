@@ -1,4 +1,5 @@
 using CommandLine;
+using XClr.Nn;
 using XClr.Train;
 
 namespace XClr.Cli.Commands;
@@ -37,7 +38,7 @@ public sealed class ExportCommand : Command
     public override int Run()
     {
         var format = ParseFormat();
-        RequireFolder("--out", Out);
+        RequireOutput("--out", Out, FilesOf(Checkpoint));
         var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std), format, Out);
         var (arch, features, bytes) = (info.Spec.Arch.ToString().ToLowerInvariant(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
         if (Json)
@@ -45,6 +46,13 @@ public sealed class ExportCommand : Command
         else
             Console.Out.WriteLine($"{Out}: {arch}, {features} features, {info.Images.Size} px, batch norm {(format == ExportFormat.Onnx ? "folded into the convolutions" : "kept")}, {bytes / 1e6:0.0} MB");
         return ExitCode.Success;
+    }
+
+    private static IEnumerable<(string Option, string? File)> FilesOf(string checkpoint)
+    {
+        var files = CheckpointPath.Resolve(checkpoint);
+        foreach (var file in new[] { files.Model, files.Head, files.Optimizer, files.State })
+            yield return ("--checkpoint", file);
     }
 
     private ExportFormat ParseFormat()

@@ -49,7 +49,8 @@ public sealed class InspectCommand : DatasetCommand
         Require(First >= 0, $"--first {First}: allowed: a whole number from 0 up.");
         if (Views is null)
             RequireUnused("of --views, which is not given.", new[] { ("--recipe", Recipe), ("--config", Config), ("--augment", Augment), ("--image-size", ImageSize), ("--seed", Seed), ("--device", Device) }.Select(o => (o.Item1, o.Item2 is not null)));
-        RequireFolder("--views", Views);
+        RequireOutput("--views", Views, ("the path", Path));
+        Require(Views is null || Views.EndsWith(".png", StringComparison.OrdinalIgnoreCase), $"--views {Views}: a PNG is written; end its name with .png.");
         if (IsCheckpoint(Path))
         {
             Require(Views is null, $"--views {Views}: shows the images of a data set, and {Path} is a checkpoint.");

@@ -71,7 +71,7 @@ public sealed class ParityCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
-        RequireFolder("--out", Out);
+        RequireOutput("--out", Out);
         var precision = Name<Precision>("--precision", Precision);
         var rates = Lr.Split(',').Select(ParseRate).ToList();
         var optimizer = Optimizer == NoOptimizer

@@ -100,7 +100,7 @@ public class ProfileCommand : OptionTableCommand
         Require(mode == ProfileMode.Train || given.All(g => g.Key != "data"), "--data belongs to --mode train: --mode infer runs on noise.");
         Require(mode == ProfileMode.Train || given.All(g => g.Key != "precision" || g.Value.Equals("fp32", StringComparison.OrdinalIgnoreCase)), $"--precision {given.FirstOrDefault(g => g.Key == "precision").Value}: images are embedded in fp32; leave it out, or profile a step (--mode train).");
         foreach (var (name, path) in new[] { ("--trace", Trace), ("--html", Html), ("--csv", Csv) })
-            RequireFolder(name, path);
+            RequireOutput(name, path, ("--baseline", Baseline));
         KeyValuePair<string, string>[] small = Recipe is null && Config is null ? [new("image-size", "64"), new("batch-size", "16")] : [];
         var config = TrainConfig.Resolve(Recipe, Config, [.. small.Where(s => given.All(g => g.Key != s.Key)), .. given]) with { ValData = null, EvalEvery = 0 };
         Require(config.MicroBatch is 0 || config.MicroBatch >= config.BatchSize, $"--micro-batch {config.MicroBatch?.ToString(CultureInfo.InvariantCulture) ?? "auto"}: a profile has one time per dispatch; give the micro-batch as --batch-size, and --micro-batch 0.");

@@ -1,5 +1,7 @@
+using System.Text;
 using CommandLine;
 using XClr.Cli.Reports;
+using XClr.Nn;
 using XClr.Train;
 using XClr.Train.Reporting;
 
@@ -28,11 +30,11 @@ public sealed class ReportCommand : Command
     {
         Require(Images is >= 2 and <= 2000, $"--images {Images}: allowed: a whole number from 2 to 2000.");
         var file = Path.GetFullPath(Out);
-        RequireFolder("--out", Out);
+        RequireOutput("--out", Out);
         using var signals = new StopSignals(Console.Error.WriteLine);
         var report = PageReport.Create([.. Runs], ValData, Device, Images, Output.Warn, signals.Token);
         var page = ReportPage.Create(report);
-        File.WriteAllText(file, page);
+        DurableFile.Write(file, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
         if (Json)
             Output.Json(new { file, runs = report.Runs.Select(r => r.Name), bytes = new FileInfo(file).Length });
         else

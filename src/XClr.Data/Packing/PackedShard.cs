@@ -245,11 +245,25 @@ internal sealed class PackedShard(string folder, int number)
     internal static void Replace(string path, Action<FileStream> write)
     {
         var temporary = path + ".tmp";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+        try
         {
-            write(file);
-            file.Flush(flushToDisk: true);
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            {
+                write(file);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
         }
-        File.Move(temporary, path, overwrite: true);
+        catch (ArgumentOutOfRangeException e)
+        {
+            // What .NET makes of EFBIG.
+            File.Delete(temporary);
+            throw new IOException($"{path}: is larger than a file may be here (file system, quota or ulimit -f).", e);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using XClr.Gpu;
 using XClr.Nn.Layers;
 using XClr.Nn.Weights;
@@ -56,7 +57,17 @@ public static class ModelFile
     {
         var where = files.SelectMany(f => f.Tensors.Select(t => (t.Name, File: f))).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t => t.File);
         RequireMatch(model, wanted, files, where);
-        return model.Parameters.Parameters.Concat(model.Parameters.Buffers).Where(p => wanted(p.Name)).Select(p => new NamedArray(p.Name, StateDict.TorchShape(p), where[p.Name].ReadFloat32(p.Name)));
+        return model.Parameters.Parameters.Concat(model.Parameters.Buffers).Where(p => wanted(p.Name)).Select(p => new NamedArray(p.Name, StateDict.TorchShape(p), Usable(where[p.Name], p.Name)));
+    }
+
+    // Such numbers would go through the network without a word, and the mean or the rank of what comes out may look like a result.
+    private static float[] Usable(IWeightFile file, string name)
+    {
+        var values = file.ReadFloat32(name);
+        var isVariance = name.EndsWith(Variance, StringComparison.Ordinal);
+        var bad = Array.FindIndex(values, v => !float.IsFinite(v) || (isVariance && v < 0));
+        return bad < 0 ? values : throw new SafetensorsException(string.Create(CultureInfo.InvariantCulture,
+            $"{file.Path}: element {bad} of '{name}' is {values[bad]}, which no {(isVariance ? "variance" : "weight")} can be: the training had diverged, or the file is damaged; take an earlier checkpoint."));
     }
 
     /// <summary>Names of PyTorch's counters of training batches, `NAME.num_batches_tracked`, one per batch norm of the model.</summary>

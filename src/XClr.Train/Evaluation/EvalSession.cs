@@ -79,7 +79,8 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
         if (data.TrainedClasses is { } own && own.Count != logits.Width)
         {
-            throw new DataException($"'{data.Validation.Name}' has {own.Count} classes, the network's classifier {logits.Width}; name the training images by --data, so that classes are matched by name, or all classes by --classes.");
+            unmeasured.Add($"the classifier was not measured: it has {logits.Width} classes, and '{data.Validation.Name}' {own.Count} of its own; its training set as --data, or all of its classes as --classes, say which is which.");
+            return;
         }
         values[EvalNames.HeadTop1] = key.Counted.Average(i => key.Accepts(i, TensorPrimitives.IndexOfMax(logits[i])) ? 1.0 : 0);
     }
