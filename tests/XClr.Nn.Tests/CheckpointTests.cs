@@ -169,6 +169,26 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(["latest", "step-00000010"], Names());
     }
 
+    /// <summary>A folder's names come in any order.</summary>
+    [Fact]
+    public void AStepThatWasReplacedIsNewerThanItsPredecessor()
+    {
+        var store = new CheckpointStore(run, keep: 10, warnings.Add);
+        var folders = Enumerable.Range(1, 10).Select(step => store.Save(State(step), Tensors(step))).ToList();
+        foreach (var (folder, i) in folders.Select((f, i) => (f, i)))
+        {
+            Directory.Move(folder, folder + ".away");
+            // Before or after what it gives way to.
+            var (first, second) = i % 2 == 0 ? (folder, folder + ".old") : (folder + ".old", folder);
+            foreach (var made in new[] { first, second })
+            {
+                Directory.CreateDirectory(made);
+                File.Copy(Path.Combine(folder + ".away", "model.safetensors"), Path.Combine(made, "model.safetensors"));
+            }
+        }
+        Assert.Equal(folders, store.Steps.Values);
+    }
+
     [Fact]
     public void EveryFormOfPathResolves()
     {

@@ -48,6 +48,29 @@ public sealed class OptimizerTests
         Compare(device, (p, caps) => new AdamW(p, caps, 0, 0.8, 0.95, 1e-6), (r, g, lr) => r.AdamW(g, lr, 0, 0.8, 0.95, 1e-6), clip: 1);
     }
 
+    [SkippableFact]
+    public void States_begin_at_zero_whatever_their_memory_held()
+    {
+        var gpu = TestDevices.Get(TestDevices.Lavapipe);
+        lock (TestDevices.Gate)
+        {
+            using var parameters = new ParameterSet(Specs);
+            using var optimizer = new AdamW(parameters, gpu.Caps);
+            foreach (var (_, flat) in optimizer.States)
+            {
+                gpu.Transfer.Upload<float>(flat, [.. Enumerable.Repeat(3f, (int)parameters.FlatCount)]);
+            }
+            gpu.Transfer.Upload<uint>(optimizer.Updates, [3u]);
+            optimizer.Initialize(gpu);
+            foreach (var (name, flat) in optimizer.States)
+            {
+                Assert.True(gpu.Transfer.Download(flat, (int)parameters.FlatCount).All(v => v == 0), name);
+            }
+            // A count of zero has zero's bits.
+            Assert.Equal(0, gpu.Transfer.Download(optimizer.Updates, 1)[0]);
+        }
+    }
+
     [SkippableTheory]
     [MemberData(nameof(Devices))]
     public void A_step_with_a_non_finite_gradient_is_skipped_and_its_tensor_named(string device)

@@ -1,0 +1,41 @@
+using XClr.Nn.Weights;
+using Xunit;
+
+namespace XClr.Nn.Tests.Weights;
+
+/// <summary>Which of the networks in a file is meant.</summary>
+public sealed class BackboneWeightsTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("xclr-weights").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private string Written(params string[] names)
+    {
+        var path = Path.Combine(folder, "w.safetensors");
+        SafetensorsWriter.Write(path, names.Select((n, i) => SafetensorsEntry.Float32(n, [1], new float[] { i })));
+        return path;
+    }
+
+    [Theory]
+    [InlineData("", "conv1.weight", "fc.weight")]
+    [InlineData("encoder.", "encoder.conv1.weight", "predictor.0.weight")]
+    [InlineData("module.encoder.", "module.encoder.conv1.weight", "module.predictor.0.weight")]
+    // A network that has one under another name in it is meant itself.
+    [InlineData("", "conv1.weight", "encoder.conv1.weight")]
+    // These are no networks: other words before, or the end of a longer name.
+    [InlineData("encoder.", "encoder.conv1.weight", "teacher.conv1.weight", "encoder.layer1.0.conv1.weight")]
+    public void A_prefix_that_is_known_is_removed(string prefix, params string[] names)
+    {
+        using var file = BackboneWeights.Open(Written(names));
+        Assert.Equal(prefix, file.Prefix);
+        Assert.Equal(Array.IndexOf(names, prefix + "conv1.weight"), file.ReadFloat32("conv1.weight")[0]);
+    }
+
+    [Fact]
+    public void Of_two_networks_none_is_taken()
+    {
+        var error = Assert.Throws<SafetensorsException>(() => BackboneWeights.Open(Written("module.conv1.weight", "backbone.conv1.weight")));
+        Assert.Contains("has 2 networks, under 'module.' and 'backbone.'", error.Message, StringComparison.Ordinal);
+    }
+}
