@@ -25,6 +25,24 @@ public class DeviceTests
     }
 
     [Fact]
+    public void What_needs_a_cap_is_lowered_with_it()
+    {
+        var all = PaperDevice.Caps with { ShaderInt64 = true, BufferDeviceAddress = true, CpuKernels = true, LaneRowKernels = true, BFloat16 = true, BFloat16Matrices = true };
+        (bool, bool) CpuKernels(string text) => (all.Lower(text).CpuKernels, all.Lower(text).LaneRowKernels);
+        Assert.Equal((true, true), CpuKernels("shaderFloat16=0"));
+        Assert.Equal((false, false), CpuKernels("shaderInt64=0"));
+        Assert.Equal((false, false), CpuKernels("cpuKernels=0"));
+        Assert.Equal((true, false), CpuKernels("bufferDeviceAddress=0"));
+        Assert.Equal((true, false), CpuKernels("laneRowKernels=0"));
+        (bool, bool) BFloat16(string text) => (all.Lower(text).BFloat16, all.Lower(text).BFloat16Matrices);
+        Assert.Equal((false, false), BFloat16("bFloat16=0"));
+        Assert.Equal((true, false), BFloat16("bFloat16Matrices=0"));
+        // Matrices are compiled for the smallest subgroup where the size can be asked for.
+        var wide = all with { SubgroupSizeControl = true, MinSubgroupSize = 8, SubgroupSize = 32 };
+        Assert.Equal((8, 32), (wide.MatrixSubgroupSize, wide.Lower("subgroupSizeControl=0").MatrixSubgroupSize));
+    }
+
+    [Fact]
     public void The_best_device_is_chosen_and_wishes_are_followed()
     {
         DeviceInfo Device(int index, string name, GpuKind kind, long bytes) =>
@@ -48,6 +66,25 @@ public class DeviceTests
         var buffer = new GpuBuffer("forgotten", 1024, MemoryCategory.Inputs);
         device.Transfer.Upload<uint>(buffer, new uint[256]);
         Assert.Contains("forgotten", Assert.Throws<GpuException>(device.Dispose).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What is free again side by side is one piece, whatever the order.</summary>
+    [SkippableFact]
+    public void Memory_of_buffers_that_are_gone_is_given_back()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        var before = device.ProbeMemory(16).Held;
+        foreach (var order in new int[][] { [0, 1, 2], [2, 0, 1], [1, 2, 0] })
+        {
+            GpuBuffer[] buffers = [.. Enumerable.Range(0, 3).Select(i => new GpuBuffer($"{i}", 4 << 20, MemoryCategory.Activations))];
+            device.Place(buffers);
+            Assert.NotEqual(before, device.ProbeMemory(16).Held);
+            foreach (var i in order)
+            {
+                buffers[i].Dispose();
+            }
+            Assert.Equal(before, device.ProbeMemory(16).Held);
+        }
     }
 
     [SkippableFact]

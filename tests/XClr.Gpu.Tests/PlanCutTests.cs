@@ -91,6 +91,11 @@ public class PlanCutTests
         }
         Assert.False(times.Serve(cut, 100));
         Assert.Equal([new(0), new(1), new(2, 0, 2), new(2, 1, 2), new(3, 0, 2), new(3, 1, 2)], times.Cut(100));
+        for (var run = 0; run < 8; run++)
+        {
+            times.Take(whole, [180]);
+        }
+        Assert.Equal(cut, times.Cut(100));
     }
 
     [SkippableTheory]

@@ -65,6 +65,58 @@ public class PlanLayoutTests
     }
 
     [Fact]
+    public void A_barrier_stands_where_one_of_two_uses_writes()
+    {
+        using var a = new GpuBuffer("a", 1024, MemoryCategory.Inputs);
+        using var b = new GpuBuffer("b", 1024, MemoryCategory.Outputs);
+        using var c = new GpuBuffer("c", 1024, MemoryCategory.Outputs);
+        bool Between(Action<Recorder> first, Action<Recorder> second)
+        {
+            var gpu = new Recorder(Caps);
+            first(gpu);
+            second(gpu);
+            return PlanLayout.Create(gpu.Dispatches, Caps).BarrierBefore[1];
+        }
+        Action<Recorder> Copies(BufferView from, BufferView to) => gpu => gpu.Dispatch(Copy, 1, new NoParams(), reads: [from], writes: [to]);
+        Action<Recorder> Writes(BufferView to) => gpu => gpu.Dispatch(Produce, 1, new NoParams(), reads: [], writes: [to]);
+        Assert.True(Between(Copies(a, b), Copies(b, c)));
+        Assert.True(Between(Copies(a, b), Writes(a)));
+        Assert.True(Between(Copies(a, b), Writes(b)));
+        Assert.True(Between(Copies(a, b), Writes(a.Slice(768, 256))));
+        Assert.False(Between(Copies(a, b), Copies(a, c)));
+        Assert.False(Between(Copies(a, b), Writes(c)));
+        // Neighbours in one buffer.
+        Assert.False(Between(Copies(a.Slice(0, 512), b), Writes(a.Slice(512, 512))));
+        Assert.False(Between(Writes(a.Slice(512, 512)), Copies(a.Slice(0, 512), b)));
+    }
+
+    [Fact]
+    public void The_memory_of_each_category_is_that_of_the_dispatch_with_most()
+    {
+        var gpu = new Recorder(Caps);
+        using var data = new GpuBuffer("data", 4096, MemoryCategory.Inputs);
+        var (first, workspace, last) = (gpu.Transient("first", 512, MemoryCategory.Activations), gpu.Transient("workspace", 8192, MemoryCategory.Workspace), gpu.Transient("last", 256, MemoryCategory.Gradients));
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [data], writes: [first]);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [first], writes: [workspace]);
+        gpu.Dispatch(Copy, 1, new NoParams(), reads: [data], writes: [last]);
+        // The first is read by the dispatch that writes the workspace; the last comes after both.
+        Assert.Equal([new(MemoryCategory.Activations, 512), new(MemoryCategory.Workspace, 8192), new(MemoryCategory.Inputs, 4096)], PlanLayout.Create(gpu.Dispatches, Caps).BytesByCategory());
+    }
+
+    [Fact]
+    public void A_buffer_that_is_bound_twice_is_traffic_once()
+    {
+        var gpu = new Recorder(Caps);
+        using var data = new GpuBuffer("data", 4096, MemoryCategory.Inputs);
+        using var copy = new GpuBuffer("copy", 1024, MemoryCategory.Outputs);
+        var two = new Kernel<NoParams>("test/two", reads: 2, writes: 1);
+        gpu.Dispatch(two, 1, new NoParams(), reads: [data, data], writes: [copy]);
+        gpu.Dispatch(two, 1, new NoParams(), reads: [data, data.Slice(0, 256)], writes: [copy]);
+        gpu.Dispatch(two, 1, new NoParams(), reads: [data, data], writes: [copy], new DispatchCost(Bytes: 7));
+        Assert.Equal([4096 + 1024, 4096 + 256 + 1024, 7], gpu.Dispatches.Select(d => d.Bytes));
+    }
+
+    [Fact]
     public void A_plan_fits_where_its_sum_and_its_largest_buffer_do()
     {
         var gpu = new Recorder(Caps);

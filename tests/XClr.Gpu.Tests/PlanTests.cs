@@ -26,6 +26,23 @@ public class PlanTests
         TestDevices.RequireSilence(device);
     }
 
+    /// <summary>Of sizes of which no whole number fills the staging memory.</summary>
+    [SkippableFact]
+    public void Uploads_go_round_their_staging_memory()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        using var buffer = new GpuBuffer("data", 7 << 20, MemoryCategory.Inputs);
+        var (data, back) = (new byte[buffer.Bytes], new byte[buffer.Bytes]);
+        for (var i = 0; i < 6; i++)
+        {
+            Array.Fill(data, (byte)i);
+            device.Transfer.Upload<byte>(buffer, data);
+            device.Transfer.Download(buffer.View, back.AsSpan());
+            Assert.True(data.AsSpan().SequenceEqual(back), $"round {i}");
+        }
+        TestDevices.RequireSilence(device);
+    }
+
     [SkippableTheory]
     [MemberData(nameof(Devices))]
     public void A_buffer_may_be_disposed_while_an_upload_writes_to_it(string name)
