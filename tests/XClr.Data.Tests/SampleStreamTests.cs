@@ -112,6 +112,20 @@ public class SampleStreamTests
     }
 
     [Fact]
+    public void TheListOfBadSamples_SaysWhereEachWas()
+    {
+        using var folder = new TempFolder();
+        using var data = new CountingDataset(8, bad: 3);
+        var path = Path.Combine(folder, "skipped.jsonl");
+        using (var log = new SkipLog(path))
+        {
+            Run(data, new() { Workers = 2, Shuffle = false, EndEpoch = 2, SkipLog = log }, out _);
+        }
+        var places = File.ReadLines(path).Select(l => JsonDocument.Parse(l).RootElement).Select(l => (l.GetProperty("key").GetString(), l.GetProperty("epoch").GetInt32(), l.GetProperty("index").GetInt64()));
+        Assert.Equal([("0", 0, 0), ("3", 0, 3), ("6", 0, 6), ("0", 1, 0), ("3", 1, 3), ("6", 1, 6)], places);
+    }
+
+    [Fact]
     public void BadSamples_AreCountedAndListedOnce_AcrossAResume()
     {
         using var folder = new TempFolder();
@@ -187,6 +201,16 @@ public class SampleStreamTests
     }
 
     [Fact]
+    public void MaxBadFraction_IsLookedAtFromAThousandSamplesOn()
+    {
+        using var data = new CountingDataset(100_000, bad: 3);
+        var e = Assert.Throws<DataException>(() => Run(data, new() { Workers = 2, Shuffle = false, MaxBadFraction = 0.3 }, out _));
+        // Samples 0, 3, 6, ... are bad: the 334th is the thousandth.
+        Assert.Contains("334 of 1000 samples are bad (334 no-image), more than the allowed share of 0.3", e.Message);
+        Assert.InRange(data.Given, 1000, 1200);
+    }
+
+    [Fact]
     public void ASetWithoutAnyGoodSample_IsAnError_NotAnEndlessLoop()
     {
         using var folder = new TempFolder();
@@ -237,6 +261,12 @@ public class SampleStreamTests
         bytes.Next()!.Value.Dispose();
         // 20 decoded ones wait, and each worker holds one that it has read and not decoded.
         AssertSettles(() => large.Loaded, 15, 24);
+        // What was taken makes room for others.
+        for (var i = 0; i < 100; i++)
+        {
+            bytes.Next()!.Value.Dispose();
+        }
+        AssertSettles(() => large.Loaded, 115, 124);
     }
 
     // It gets as far as the lower bound, however slow the machine, and stays within the upper one.
@@ -247,32 +277,35 @@ public class SampleStreamTests
         Assert.InRange(count(), least, most);
     }
 
-    [Fact]
-    public void Crops_KeepTheOutputSize_HoweverMuchSmallerTheImageIsDecoded()
+    // In small images many crops are but a pixel larger than a scale needs.
+    [Theory]
+    [InlineData(800, 600, 64, 60)]
+    [InlineData(100, 75, 8, 400)]
+    public void Crops_KeepTheOutputSize_HoweverMuchSmallerTheImageIsDecoded(int width, int height, int size, int count)
     {
         using var folder = new TempFolder();
-        folder.Shard("a.tar", Enumerable.Range(0, 60).Select(i => ($"{i:D3}.jpg", TempFolder.Image(i, 800, 600))));
+        folder.Shard("a.tar", Enumerable.Range(0, count).Select(i => ($"{i:D3}.jpg", TempFolder.Image(i, width, height))));
         using var data = new WebDatasetReader(folder);
-        using var stream = new SampleStream(data, new() { Augment = Simclr, OutputSize = 64, Shuffle = false });
+        using var stream = new SampleStream(data, new() { Augment = Simclr, OutputSize = size, Shuffle = false });
         var scaled = 0;
         foreach (var sample in stream.ReadAll())
         {
             using (sample)
             {
-                Assert.Equal((800, 600), (sample.Image.OriginalWidth, sample.Image.OriginalHeight));
-                var drawn = Enumerable.Range(0, 2).Select(v => AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, 800, 600)).ToArray();
+                Assert.Equal((width, height), (sample.Image.OriginalWidth, sample.Image.OriginalHeight));
+                var drawn = Enumerable.Range(0, 2).Select(v => AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, width, height)).ToArray();
                 scaled += sample.Image.Width < PixelBox.Around(drawn).Width ? 1 : 0;
                 for (var v = 0; v < 2; v++)
                 {
                     var view = sample.Views[v];
-                    Assert.True(view.CropW >= 64 && view.CropH >= 64, $"{view} of {sample.Image.Width} x {sample.Image.Height}");
+                    Assert.True(view.CropW >= Math.Min(size, drawn[v].CropW) && view.CropH >= Math.Min(size, drawn[v].CropH), $"{view} of {sample.Image.Width} x {sample.Image.Height}");
                     Assert.InRange(view.CropX + view.CropW, 1, sample.Image.Width);
                     Assert.InRange(view.CropY + view.CropH, 1, sample.Image.Height);
                     Assert.Equal(drawn[v].Hue, view.Hue);
                 }
             }
         }
-        Assert.InRange(scaled, 20, 60);
+        Assert.InRange(scaled, count / 3, count);
     }
 
     [Fact]
@@ -370,7 +403,7 @@ public class SampleStreamTests
         }
     }
 
-    private sealed class CountingDataset(int count) : FakeDataset
+    private sealed class CountingDataset(int count, int bad = int.MaxValue) : FakeDataset
     {
         private readonly byte[] _file = TempFolder.Image(1);
         private int _given, _loaded;
@@ -384,7 +417,7 @@ public class SampleStreamTests
             for (var i = 0; i < count; i++)
             {
                 Interlocked.Increment(ref _given);
-                yield return new RawSample($"{i}", "fake") { Image = new Source(this) };
+                yield return bad < int.MaxValue && i % bad == 0 ? RawSample.Broken($"{i}", "fake", SampleFault.NoImage, "there is none") : new RawSample($"{i}", "fake") { Image = new Source(this) };
             }
         }
 

@@ -11,6 +11,39 @@ public class ShardOrderTests
         return [.. stream.ReadAll().Select(s => { using (s) { return $"{s.Epoch} {s.Key}"; } })];
     }
 
+    // A buffer of one leaves the order of the shards, one shard that of the buffer.
+    [Theory]
+    [InlineData(8, 1)]
+    [InlineData(1, 50)]
+    public void EachEpochAndEachSeed_HasAnOrderOfItsOwn(int shards, int buffer)
+    {
+        using var folder = new TempFolder();
+        for (var i = 0; i < shards; i++)
+        {
+            folder.Shard($"{i:D5}.tar", TempFolder.Samples(24 / shards, 24 / shards * i));
+        }
+        using var data = new WebDatasetReader(folder);
+        List<string> Epoch(int epoch, ulong seed = 1) => [.. data.Read(new ReadOrder(Shuffle: true, seed, epoch, buffer)).Select(s => s.Key)];
+        Assert.Equal(Epoch(0), Epoch(0));
+        Assert.NotEqual(Epoch(0), Epoch(1));
+        Assert.NotEqual(Epoch(1), Epoch(2));
+        Assert.NotEqual(Epoch(0), Epoch(0, seed: 2));
+        Assert.Equal(Epoch(0).Order(), Epoch(1).Order());
+    }
+
+    [Fact]
+    public void ABufferThatIsFullInBytes_ShufflesOn()
+    {
+        // Room for ten samples at a time, whatever their number.
+        var samples = Enumerable.Range(0, 1000).Select(i => new RawSample($"{i}", "memory") { Image = new MemorySource { Bytes = new byte[100] } });
+        var keys = ShuffleBuffer.Shuffle(samples, new ReadOrder(Shuffle: true, Seed: 3, Epoch: 0, BufferBytes: 1000)).Select(s => int.Parse(s.Key, System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        Assert.Equal(Enumerable.Range(0, 1000), keys.Order());
+        // None leaves before it is in the buffer, which holds eleven for a moment.
+        Assert.All(keys.Select((key, place) => key - place), d => Assert.InRange(d, -1000, 10));
+        // A sample's wait is ten others' on the average, to the end.
+        Assert.InRange(keys.Select((key, place) => (double)Math.Abs(key - place)).Skip(900).Average(), 3, 20);
+    }
+
     // Seven shards over 1 to 9 ranks: by shard up to seven ranks, by sample beyond.
     [Theory]
     [InlineData(1), InlineData(2), InlineData(3), InlineData(7), InlineData(9)]
