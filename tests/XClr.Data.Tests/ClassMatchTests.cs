@@ -28,6 +28,15 @@ public sealed class ClassMatchTests
     }
 
     [Fact]
+    public void ANameThatTwoClassesOfAFileShare_FindsNeither_TheirIdsFindEach()
+    {
+        using var folder = new TempFolder();
+        var classes = ClassList.Load(folder.File("classes.txt", "n01\tcrane, bird\nn02\tcrane\nn03\ttench\n"));
+        Assert.Equal(["crane", "crane", "tench"], classes.Names);
+        Assert.Equal([null, 0, 1, 2, 2, null], new[] { "crane", "n01", "n02", "tench", "n03", "bird" }.Select(n => classes.Find(n)));
+    }
+
+    [Fact]
     public void NamedLabelsOfTables_AreMatchedToo()
     {
         using var folder = new TempFolder();

@@ -28,6 +28,7 @@ public class ReaderTests
         folder.File("train/n02/a.jpg", TempFolder.Image(1));
         folder.File("train/n01/deep/c.png", TempFolder.Image(3));
         folder.File("train/n01/notes.txt", "no image");
+        folder.File("train/.thumbnails/a.jpg", TempFolder.Image(1));
         folder.File("val/n01/d.jpg", TempFolder.Image(4));
         var s = ReadAll(folder.Path + "/train", "imagefolder");
         Assert.Equal(["n01/deep/c.png", "n02/a.jpg", "n02/b.JPEG"], s.Select(x => x.Key));
@@ -120,6 +121,27 @@ public class ReaderTests
         Assert.Equal(["a.jpg", "b.jpg", "sub/c, d.jpg", "row 4", "row 5", "g.jpg"], s.Select(x => x.Key));
         Assert.Equal(["a dog, \"Rex\", runs", "5\" pipe", null, null, null, "last"], s.Select(x => x.Caption));
         Assert.Equal([null, null, null, SampleFault.BadRow, SampleFault.BadRow, null], s.Select(x => x.Fault));
+    }
+
+    [Theory]
+    [InlineData("csv", "\uFEFFpath,caption\na.jpg,one\n")]
+    [InlineData("tsv", "\uFEFFpath\tcaption\na.jpg\tone\n")]
+    [InlineData("tsv", "\uFEFFa.jpg\tone\n")]
+    [InlineData("jsonl", "\uFEFF{\"path\": \"a.jpg\", \"caption\": \"one\"}\n")]
+    public void AByteOrderMark_IsNoPartOfTheFirstName(string format, string text)
+    {
+        using var folder = new TempFolder();
+        var sample = Assert.Single(ReadAll(folder.File($"t.{format}", text), format));
+        Assert.Equal(("a.jpg", "one"), (sample.Key, sample.Caption));
+    }
+
+    [Fact]
+    public void RowsOfMoreColumnsThanTheHeader_AreNoRows()
+    {
+        using var folder = new TempFolder();
+        var s = ReadAll(folder.File("t.csv", "path,caption\na.jpg,a dog, running\nb.jpg,\"a dog, running\"\n"), "csv");
+        Assert.Equal([SampleFault.BadRow, null], s.Select(x => x.Fault));
+        Assert.Equal("a dog, running", s[1].Caption);
     }
 
     [Fact]

@@ -95,6 +95,39 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
+    public void AMemberOfAKindThatTheSampleHas_BeginsTheNext()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar", [("1.jpg", [1]), ("1.txt", "one"u8.ToArray()), ("1.jpg", [2]), ("1.txt", "two"u8.ToArray())]);
+        var s = ReadAll(folder);
+        Assert.Equal(["1", "1"], s.Select(x => x.Key));
+        Assert.Equal(["one", "two"], s.Select(x => x.Caption));
+        Assert.Equal([[1], [2]], s.Select(Bytes));
+    }
+
+    /// <summary>What a PAX header says is of the entry behind it, and a size of a file's bytes alone.</summary>
+    [Fact]
+    public void TheHeaderOfAFolder_SaysNothingOfTheFileBehindIt()
+    {
+        using var folder = new TempFolder();
+        using var memory = new MemoryStream();
+        using (var tar = new TarWriter(memory, TarEntryFormat.Pax, leaveOpen: true))
+        {
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.Directory, "sub/", new Dictionary<string, string> { ["comment"] = "512" }));
+            tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "sub/1.jpg") { DataStream = new MemoryStream([1, 2, 3]) });
+        }
+        // .NET writes no size itself: the record is renamed, and no checksum is of it.
+        var bytes = memory.ToArray();
+        var at = bytes.AsSpan().IndexOf("15 comment=512\n"u8);
+        Assert.True(at > 0);
+        "15 size=000512\n"u8.CopyTo(bytes.AsSpan(at));
+        folder.File("a.tar", bytes);
+        var sample = Assert.Single(ReadAll(folder));
+        Assert.Equal(("sub/1", null), (sample.Key, sample.Fault));
+        Assert.Equal([1, 2, 3], Bytes(sample));
+    }
+
+    [Fact]
     public void MembersThatAreNoSample_AreIgnored_AndFaultsAreNamed()
     {
         using var folder = new TempFolder();
