@@ -27,6 +27,18 @@ public class AugmentParamsTests
     }
 
     [Fact]
+    public void FactorsOfAJitterAboveOne_BeginAtZero()
+    {
+        var strong = Simclr with { Brightness = 1.5, Contrast = 2, Saturation = 3 };
+        var drawn = Enumerable.Range(0, 500).Select(i => AugmentParams.Draw(strong, 3, 0, i, 0, 64, 64)).ToList();
+        foreach (var (values, most) in new[] { (drawn.Select(d => d.Brightness), 2.5f), (drawn.Select(d => d.Contrast), 3f), (drawn.Select(d => d.Saturation), 4f) })
+        {
+            Assert.InRange(values.Min(), 0, 0.03f * most);
+            Assert.InRange(values.Max(), 0.97f * most, most);
+        }
+    }
+
+    [Fact]
     public void Draw_DependsOnItsKeyAlone()
     {
         var p = AugmentParams.Draw(Simclr, 3, 2, 17, 1, 640, 480);

@@ -27,6 +27,20 @@ public class ImageDecoderTests
         }
     }
 
+    [Theory]
+    [InlineData(8, 6, 8, 6)]
+    [InlineData(200, 100, 72, 36)]
+    [InlineData(30, 300, 7, 72)]
+    public void AThumbnail_IsNoLargerThanItsImage(int width, int height, int smallWidth, int smallHeight)
+    {
+        using var image = ImageDecoder.Decode(TempFolder.Image(10, width, height));
+        const string Start = "data:image/jpeg;base64,";
+        var uri = Thumbnail.DataUri(image, 72);
+        Assert.StartsWith(Start, uri);
+        var info = ImageDecoder.ReadInfo(Convert.FromBase64String(uri[Start.Length..]));
+        Assert.Equal((smallWidth, smallHeight), (info.Width, info.Height));
+    }
+
     [Fact]
     public void Alpha_IsDropped_AndTheColoursUnderItKept()
     {

@@ -258,6 +258,23 @@ public class PackTests
     }
 
     [Fact]
+    public void APhotographThatLiesOnItsSide_IsTurned_AndSidesAreRounded()
+    {
+        using var folder = new TempFolder();
+        folder.File("turned.jpg", TempFolder.Turned(TempFolder.Image(10, 40, 30), 6));
+        folder.File("wide.jpg", TempFolder.Image(20, 100, 60));
+        Pack(folder.File("set.csv", "image,caption\nturned.jpg,a\nwide.jpg,b\n"), folder + "/out", o => o with { ShortSide = 34 });
+        using var packed = DatasetFactory.Open(folder + "/out");
+        var info = packed.Read(ReadOrder.Sequential).Select(r =>
+        {
+            using var bytes = r.Image!.Read();
+            return ImageDecoder.ReadInfo(bytes.Span);
+        });
+        // 100 * 34 / 60 is 56.7.
+        Assert.Equal([new ImageInfo(30, 40, 1, true), new ImageInfo(57, 34, 1, true)], info);
+    }
+
+    [Fact]
     public void ResizingIsAntialiasedAndKeepsTheMean()
     {
         // Columns of black and white: reduced by 4 every pixel is grey, where point sampling would be black or white.
@@ -274,5 +291,9 @@ public class PackTests
         var same = new byte[stripes.Length];
         ImageResize.Resize(stripes, width, height, width, height, same);
         Assert.Equal(stripes, same);
+        // Halves are rounded up.
+        var half = new byte[3];
+        ImageResize.Resize([10, 20, 30, 11, 21, 31], 2, 1, 1, 1, half);
+        Assert.Equal<byte>([11, 21, 31], half);
     }
 }
