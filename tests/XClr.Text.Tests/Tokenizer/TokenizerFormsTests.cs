@@ -78,6 +78,18 @@ public class TokenizerFormsTests
         Assert.Equal(ids, CaptionTokenizer.Open(folder.Path).Encode("Cat É"));
     }
 
+    /// <summary>sentence-transformers lowers the text before the tokenizer sees it, which keeps case and accents here.</summary>
+    [Theory]
+    [InlineData("true", new[] { 0, 6, 14, 2 })]
+    [InlineData("false", new[] { 0, 12, 13, 2 })]
+    public void TheSentenceConfigMayLowerTheTextFirst(string lower, int[] ids)
+    {
+        using var folder = new TempFolder();
+        folder.Write("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": false, "strip_accents": false}, {{Roberta}}, {{FastModel}} }""")
+            .Write("sentence_bert_config.json", $$"""{"max_seq_length": 16, "do_lower_case": {{lower}}}""");
+        Assert.Equal(ids, CaptionTokenizer.Open(folder.Path).Encode("Cat É"));
+    }
+
     [Fact]
     public void AddedTokensMayBeNormalisedOrStandAlone()
     {
@@ -86,6 +98,16 @@ public class TokenizerFormsTests
             {"added_tokens": [{"id": 20, "content": "Rare Word", "normalized": true}, {"id": 21, "content": "ca", "single_word": true}], {{Roberta}}, {{FastModel}} }
             """).Write("sentence_bert_config.json", Limit);
         Assert.Equal([0, 5, 20, 6, 21, 2], CaptionTokenizer.Open(folder.Path).Encode("a rare word cat ca"));
+    }
+
+    [Fact]
+    public void TheLongestAddedTokenIsTaken()
+    {
+        using var folder = new TempFolder();
+        folder.Write("tokenizer.json", $$"""
+            {"added_tokens": [{"id": 20, "content": "<a"}, {"id": 21, "content": "<a>"}, {"id": 22, "content": "<"}], {{Roberta}}, {{FastModel}} }
+            """).Write("sentence_bert_config.json", Limit);
+        Assert.Equal([0, 21, 6, 20, 6, 22, 6, 2], CaptionTokenizer.Open(folder.Path).Encode("<a>cat<a cat< cat"));
     }
 
     [Fact]
