@@ -27,6 +27,26 @@ public sealed class ClassificationTests : IDisposable
     }
 
     [Fact]
+    public void A_class_without_images_has_no_accuracy_and_does_not_count_in_the_mean()
+    {
+        var scores = RowMatrix.Of([0.8f, 0.1f, 0.1f, 0.2f, 0.5f, 0.3f, 0, 1, 0], 3);
+        var c = Classification.Of(scores, new AnswerKey([0, 0, 1], ["ant", "bee", "cat"]), areProbabilities: false);
+        Assert.Equal(new ClassAccuracy(2, "cat", 0, null), c.PerClass[2]);
+        // 1 of 2 and 1 of 1.
+        Assert.Equal(0.75, c.MeanPerClass);
+    }
+
+    [Fact]
+    public void Confidence_is_compared_with_hits_within_fifteenths()
+    {
+        // 0.61 and 0.66 lie between 9/15 and 10/15, 0.68 does not: a hit and a miss of one bin offset each other.
+        Assert.Equal((0.66 - (1 - 0.61)) / 2, Classification.CalibrationError([0.61f, 0.66f], [true, false]), 1e-6);
+        Assert.Equal((0.68 + (1 - 0.61)) / 2, Classification.CalibrationError([0.61f, 0.68f], [true, false]), 1e-6);
+        // 1 belongs to the last bin, which begins at 14/15.
+        Assert.Equal((0.95 - (1 - 1)) / 2, Classification.CalibrationError([1, 0.95f], [true, false]), 1e-6);
+    }
+
+    [Fact]
     public void Top5_ranks_the_label_among_ties_by_class()
     {
         float[] equal = [1, 1, 1, 1, 1, 1, 1];

@@ -77,9 +77,25 @@ public class MetricTests
     {
         // Cosines of the pairs (01, 02, 12): images 1, 0, 0 have ranks 2, 0.5, 0.5; texts 0.8, 0.6, 0.96 have 1, 0, 2: uncorrelated.
         Assert.Equal(0, SimilarityFidelity.Compute([1, 0, 1, 0, 0, 1], 2, [1, 0, 0, 0.8f, 0.6f, 0, 0.6f, 0.8f, 0], 3), 12);
+        // Texts at 0, 10 and 60 degrees have the ranks 2, 0, 1: deviations of 1, -0.5, -0.5 against 1, -1, 0.
+        float[] angles = [.. new[] { 0, 10, 60 }.SelectMany(d => new[] { (float)Math.Cos(d * Math.PI / 180), (float)Math.Sin(d * Math.PI / 180) })];
+        Assert.Equal(1.5 / Math.Sqrt(1.5 * 2), SimilarityFidelity.Compute([1, 0, 1, 0, 0, 1], 2, angles, 2), 12);
         // Equal cosines on both sides tie on both sides.
         float[] texts = [1, 0, 1, 0, 0.6f, 0.8f];
         Assert.Equal(1, SimilarityFidelity.Compute([1, 0, 1, 0, 0, 1], 2, texts, 2), 12);
+    }
+
+    [Fact]
+    public void Columns_are_divided_by_the_deviation_of_all_rows()
+    {
+        // Of 1, 3 and 5 about 3: sqrt(8 / 3). The second column stands still; the fourth row is left out.
+        var standardizer = Standardizer.Of(RowMatrix.Of([1, 7, 3, 7, 5, 7, 100, 100], 2), [0, 1, 2]);
+        Assert.Equal([3, 7], standardizer.Shift);
+        Assert.Equal(1 / Math.Sqrt(8 / 3.0), standardizer.Scale[0], 1e-6);
+        var row = new float[2];
+        standardizer.Apply([5, 8], row);
+        Assert.Equal(2 / Math.Sqrt(8 / 3.0), row[0], 1e-6);
+        Assert.Equal(1, row[1]);
     }
 
     private static int[] Predict(RowMatrix bank, int[] labels, RowMatrix queries, int k)

@@ -109,6 +109,37 @@ public sealed class ScikitLearnTests : IDisposable
         var got = OnDevice(TestDevices.Lavapipe, d => LinearProbe.Probabilities(d, fit.Map, queries, default));
         // Chance is 1 / 7.
         Assert.InRange(Hits(i => TensorPrimitives.IndexOfMax(got[i])), 0.5, 1);
+        // The rows that were held out to choose it are fitted too. The same optimum from two starts, as above.
+        var whole = OnDevice(TestDevices.Lavapipe, d => LinearProbe.Probabilities(d, LinearProbe.Fit(d, x, all, labels, Classes, fit.Penalty, default).Map, queries, default));
+        for (var i = 0; i < queries.Count * Classes; i++)
+        {
+            Assert.Equal(whole[i / Classes][i % Classes], got[i / Classes][i % Classes], 2e-3);
+        }
+    }
+
+    [SkippableFact]
+    public void Of_penalties_that_are_equally_good_the_largest_is_taken()
+    {
+        // Two classes that any of them tells apart.
+        var apart = RowMatrix.Of([.. Enumerable.Range(0, 40).SelectMany(i => new[] { i % 2 == 0 ? 1f : -1f, i / 40f })], 2);
+        var fit = OnDevice(TestDevices.Lavapipe, d => LinearProbe.FitBest(d, apart, [.. Enumerable.Range(0, 40)], [.. Enumerable.Range(0, 40).Select(i => i % 2)], 2, default));
+        Assert.Equal(LinearProbe.Penalties.Max(), fit.Penalty);
+    }
+
+    // The sums of two parts of the rows against those of all, in fp32.
+    [SkippableFact]
+    public void The_ridge_maps_penalty_is_chosen_on_held_out_rows_which_are_fitted_too()
+    {
+        // As a store of captions gives them: padded to a multiple of four.
+        var text = RowMatrix.Of(Nn.Models.StateDict.Pad(golden.ReadFloat32("text"), TextWidth), Nn.Models.ModelSpec.Stored(TextWidth));
+        var (best, got, whole) = OnDevice(TestDevices.Lavapipe, d =>
+        {
+            var best = RidgeMap.FitBest(d, x, text, default);
+            return (best, best.Map.Apply(d, queries), RidgeMap.Fit(d, x, text, best.Lambda).Apply(d, queries));
+        });
+        Assert.Contains(best.Lambda, RidgeMap.Lambdas);
+        Assert.InRange(best.HeldOutCosine, -1, 1);
+        OpRunner.RequireClose("ridge", got.First(queries.Count), [.. whole.First(queries.Count).Select(v => (double)v)], 1e-4);
     }
 
     private double Hits(Func<int, int> predicted) => Enumerable.Range(0, queries.Count).Count(i => predicted(i) == queryLabels[i]) / (double)queries.Count;
