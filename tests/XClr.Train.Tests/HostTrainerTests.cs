@@ -45,6 +45,26 @@ public class HostTrainerTests(ITestOutputHelper output)
         double At(double share) => sorted[(int)(share * (sorted.Count - 1))];
     }
 
+    [SkippableFact]
+    public void Each_step_has_views_of_its_own_and_the_gradient_is_clipped()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        using var batch = new Noise(new Random(1), 4);
+        float[] Losses(string rate, string clip)
+        {
+            using var trainer = new HostTrainer(device, TrainConfig.FromText($$"""{"arch":"resnet18","stem":"small","width":0.125,"image-size":16,"augment":"light","batch-size":4,"steps":1000,"optimizer":"sgd","lr":{{rate}},"lr-scaling":"none","warmup-epochs":0,"loss":"simclr","seed":3,"clip-norm":{{clip}}}""", "test"), 0, _ => { });
+            return [.. Enumerable.Range(0, 3).Select(_ => trainer.Step(batch.Images, null, null))];
+        }
+        // Weights that stand still: the losses differ by what was drawn.
+        var still = Losses("1e-30", "0");
+        Assert.Equal(3, still.Distinct().Count());
+        double Largest(float[] losses) => losses.Zip(still, (a, b) => Math.Abs(a - b)).Max();
+        // What begins at zero moves by next to nothing.
+        Assert.InRange(Largest(Losses("0.1", "1e-20")), 0, 1e-4);
+        Assert.InRange(Largest(Losses("0.1", "0")), 1e-2, 10);
+        TestDevices.RequireSilence(device);
+    }
+
     private sealed class Noise : IDisposable
     {
         public Noise(Random random, int count)

@@ -272,7 +272,11 @@ public sealed class TrainConfigTests : IDisposable
         Assert.Equal(50, From("warmup-epochs", "0.5").CreateSchedule(100).WarmupSteps);
         var tooLong = From("steps", "30", "warmup-epochs", "1");
         Assert.Contains("that is 100 steps, and the run has 30", Assert.Throws<UsageException>(() => tooLong.CreateSchedule(100)).Message);
+        // A warm-up as long as the run fits.
+        Assert.Equal(200, From("epochs", "2", "warmup-epochs", "2").Validated(requireData: false).CreateSchedule(100).WarmupSteps);
         Assert.Equal([300, 600], From("schedule", "step", "milestones", "3, 6").CreateSchedule(100).Milestones);
+        // Parts of an epoch are rounded, and a run has a step at least.
+        Assert.Equal([3, 6, 1], new[] { "0.5", "0.95", "0.01" }.Select(e => From("epochs", e).TotalSteps(6)));
     }
 
     [Theory]

@@ -49,6 +49,18 @@ public sealed class TrainerTests : IDisposable
         Assert.DoesNotContain(model.Tensors, t => t.Name.StartsWith("projector", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Lines_hold_the_rate_and_the_epoch_of_their_step()
+    {
+        var reporter = new Recording();
+        // Nine batches of ten in 96 samples; the last step is logged whatever --log-every.
+        var run = config with { RunDir = Path.Combine(folder, "run"), ValData = null, BatchSize = 10, Epochs = 2, Steps = null, LogEvery = 8, WarmupEpochs = 0.5 };
+        Assert.Equal(18, Trainer.Run(run, reporter, CancellationToken.None).Step);
+        Assert.Equal([(8, 80 / 96.0), (16, 1 + (70 / 96.0)), (18, 1 + (90 / 96.0))], reporter.Steps.Select(s => (s.Step, s.Epoch)));
+        var schedule = run.CreateSchedule(9);
+        Assert.Equal(reporter.Steps.Select(s => schedule.Rate(s.Step - 1)), reporter.Steps.Select(s => s.LearningRate));
+    }
+
     [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Amp)]
@@ -99,6 +111,9 @@ public sealed class TrainerTests : IDisposable
         var before = new Recording();
         Trainer.Run(same, before, CancellationToken.None);
         Assert.InRange(before.Steps[^1].SkippedSteps ?? 0, 1, 4);
+        var amp = new Recording();
+        Trainer.Run(same with { Steps = 6, Resume = "auto" }, amp, CancellationToken.None);
+        Assert.InRange(amp.Steps[^1].SkippedSteps ?? 0, before.Steps[^1].SkippedSteps!.Value, 5);
         foreach (var steps in new[] { 7, 9 })
         {
             var after = Trainer.Run(same with { Precision = Precision.Fp32, Steps = steps, Resume = "auto" }, new Recording(), CancellationToken.None);
@@ -113,6 +128,44 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(12, CheckpointState.Read(CheckpointPath.Resolve(first.RunFolder).State!).BestMetric!.Step);
         var second = Trainer.Run(config with { RunDir = Path.Combine(folder, "second"), Resume = first.Checkpoint, Steps = 14, Lr = 1e-6 }, new Recording(), CancellationToken.None);
         Assert.Equal(14, CheckpointState.Read(CheckpointPath.Resolve(second.RunFolder).State!).BestMetric!.Step);
+    }
+
+    [Fact]
+    public void A_run_that_goes_on_keeps_its_best()
+    {
+        var run = config with { RunDir = Path.Combine(folder, "run"), Steps = 6 };
+        Trainer.Run(run, new Recording(), CancellationToken.None);
+        // No accuracy is above 2.
+        var file = CheckpointPath.Resolve(run.RunDir).State!;
+        var saved = CheckpointState.Read(file);
+        Assert.Equal(("knn_top1", 6), (saved.BestMetric!.Name, saved.BestMetric.Step));
+        File.WriteAllBytes(file, (saved with { BestMetric = saved.BestMetric with { Value = 2 } }).ToJson(file));
+        Trainer.Run(run with { Steps = 8, Keep = 1, Resume = "auto" }, new Recording(), CancellationToken.None);
+        Assert.Equal(new CheckpointMetric("knn_top1", 2, 6), CheckpointState.Read(CheckpointPath.Resolve(run.RunDir).State!).BestMetric);
+        Assert.Equal(["step-00000006", "step-00000008"], Directory.GetDirectories(Path.Combine(run.RunDir, "checkpoints")).Select(Path.GetFileName).Order());
+    }
+
+    [Theory]
+    [InlineData(LossKind.Xclr, 0.001, "target_own_view is")]
+    [InlineData(LossKind.Xclr, 0.5, null)]
+    [InlineData(LossKind.Clip, 0.1, null)]
+    [InlineData(LossKind.Clip, 0.1, "100", "two dogs in the snow", "a plate of ripe fruit")]
+    [InlineData(LossKind.SimClr, 0.1, null, "two dogs in the snow")]
+    [InlineData(LossKind.Xclr, 0.5, "nearly all alike", "two dogs in the snow", "the two dogs in the snow")]
+    public void Warnings_say_what_captions_are_worth(LossKind loss, double tauS, string? warning, params string[] captions)
+    {
+        string[] distinct = ["a photo of two dogs", "a photo of ripe fruit", "a photo of ships", "a photo of a library", "a photo of a man on a bicycle", "a photo of green hills", "a photo of an airport", "a photo of a child"];
+        var lines = new List<string> { "path\tcaption" };
+        for (var i = 0; i < 8; i++)
+        {
+            Data.PngFile.Write(Path.Combine(folder, $"{i}.png"), Enumerable.Range(0, 24 * 24 * 3).Select(p => (byte)(p * (i + 3))).ToArray(), 24, 24);
+            lines.Add($"{i}.png\t{(captions.Length > 0 ? captions[i % captions.Length] : distinct[i])}");
+        }
+        var table = Path.Combine(folder, "captions.tsv");
+        File.WriteAllLines(table, lines);
+        var reporter = new Recording();
+        Trainer.Run(config with { Data = table, ValData = null, Classes = null, CaptionTemplate = null, RunDir = Path.Combine(folder, "run"), Loss = loss, TauS = tauS, BatchSize = 8, Steps = 1 }, reporter, CancellationToken.None);
+        Assert.True(reporter.Warnings.Count == (warning is null ? 0 : 1) && string.Concat(reporter.Warnings).Contains(warning ?? "", StringComparison.Ordinal), string.Join('\n', reporter.Warnings));
     }
 
     [Theory]
