@@ -129,6 +129,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("--image-size 16 contradicts", "says 8", "--image-size", "16")]
     [InlineData("--arch resnet34 contradicts", "says resnet18", "--arch", "resnet34")]
     [InlineData("--mean 0.5,0.5,0.5 contradicts", "says 0.485,0.456,0.406", "--mean", "0.5,0.5,0.5")]
+    [InlineData("--std 0.5,0.5,0.5 contradicts", "says 0.229,0.224,0.225", "--std", "0.5,0.5,0.5")]
     public void ARunKnowsItsNetworkBetter(string expected, string saved, params string[] options)
     {
         Train();

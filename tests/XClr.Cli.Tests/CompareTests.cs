@@ -35,6 +35,7 @@ public sealed class CompareTests : IDisposable
 
         // A cell that is missing is made again, the others are not; where its training has ended, only the measuring is.
         var trained = CellOf(first, "X-CLR", seed: 1);
+        Assert.Equal((2, 16), (trained.GetProperty("steps").GetInt32(), trained.GetProperty("views").GetInt32()));
         foreach (var missing in new[] { "seed1-clip", "seed1-xclr" })
             File.Delete(folder.File($"out/cells/{missing}.json"));
         var again = CliProcess.Run(compare).Expect(0);
@@ -70,6 +71,8 @@ public sealed class CompareTests : IDisposable
         Assert.Contains("says 0.01 minutes a cell", CliProcess.Run([.. compare.Select(a => a == "0.01" ? "0.02" : a)]).Expect(2).Errors);
         // A bare switch is read as one: it is refused for its optimiser.
         Assert.Contains("--nesterov needs --optimizer sgd", CliProcess.Run([.. compare, "--config", folder.File("c.json", """{ "momentum": 0 }"""), "--nesterov"]).Expect(2).Errors);
+        // Two views of a batch of four a step.
+        Assert.Equal([0, 5], CliProcess.Run(["compare", .. Data(), .. TinySet.Network, "--views", "43", "--losses", "simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("views"), "--json"]).Expect(0).Json.GetProperty("cells").EnumerateArray().Select(c => c.GetProperty("steps").GetInt32()));
         Assert.Contains("--steps, --minutes: each says how long", CliProcess.Run([.. compare, "--steps", "2"]).Expect(2).Errors);
     }
 
@@ -106,10 +109,12 @@ public sealed class CompareTests : IDisposable
         var all = CliProcess.Run([.. eval, "--protocol", "linear,linear-aug,knn,zeroshot,retrieval,fidelity", "--probe-epochs", "2", "--fraction", "0.25,1"]).Expect(0).Json;
         var results = all.GetProperty("results");
         // The held-out images are the training images, which a probe on 8 and more features tells apart by their brightness.
-        Assert.InRange(results.GetProperty("linear_top1").GetDouble(), 0.9, 1);
+        foreach (var name in new[] { "linear_top1", "knn_top1", "knn_top1@0.25" })
+            Assert.InRange(results.GetProperty(name).GetDouble(), 0.9, 1);
         foreach (var name in new[] { "linear_top1@0.25", "knn_top1", "knn_top1@0.25", "linear_aug_top1", "linear_aug_top1@0.25", "zeroshot_top1", "image_to_text_r1", "text_to_image_r10", "image_to_image_precision" })
             Assert.InRange(results.GetProperty(name).GetDouble(), 0, 1);
         Assert.InRange(results.GetProperty("fidelity").GetDouble(), -1, 1);
+        Assert.NotEqual(results.GetProperty("fidelity").GetDouble(), results.GetProperty("fidelity_projections").GetDouble());
         var protocols = all.GetProperty("protocols").EnumerateArray().ToList();
         Assert.Equal(["knn", "linear", "knn", "linear", "zeroshot", "retrieval", "linear-aug", "linear-aug"], protocols.Select(p => p.GetProperty("protocol").GetString()));
         Assert.Equal(8, protocols[0].GetProperty("trainingImages").GetInt32());

@@ -45,6 +45,17 @@ public sealed class EvalTests : IDisposable
         Assert.Contains("k-NN and the linear probe were not measured: not all training images", measured.Errors);
         Assert.Contains("linear-aug was not measured", measured.Errors);
         Assert.InRange(measured.Json.GetProperty("results").GetProperty("zeroshot_top1").GetDouble(), 0, 1);
+
+        // Of other noise, which the map knows nothing of: the two directions differ.
+        var others = folder.File("others.tsv", "path\tcaption\n" + string.Concat(Enumerable.Range(0, 12).Select(i => $"others/{i}.png\tpicture {i % 11} of another set\n")));
+        for (var i = 0; i < 12; i++)
+            WriteImage($"others/{i}.png", 100 + i);
+        var found = Eval("retrieval", "--data", captions, "--val-data", others).Expect(0).Json;
+        var (results, retrieval) = (found.GetProperty("results"), found.GetProperty("protocols")[0].GetProperty("retrieval"));
+        double[] Recalls(string direction) => [.. new[] { "r1", "r5", "r10" }.Select(k => retrieval.GetProperty(direction).GetProperty(k).GetDouble())];
+        Assert.NotEqual(Recalls("imageToText"), Recalls("textToImage"));
+        Assert.Equal(Recalls("imageToText"), new[] { "1", "5", "10" }.Select(k => results.GetProperty($"image_to_text_r{k}").GetDouble()));
+        Assert.Equal(Recalls("textToImage"), new[] { "1", "5", "10" }.Select(k => results.GetProperty($"text_to_image_r{k}").GetDouble()));
     }
 
     [Fact]

@@ -41,6 +41,21 @@ public sealed class InspectTests : IDisposable
     }
 
     [Fact]
+    public void FiguresAreOfTheSamplesThatHaveWhatTheyCount()
+    {
+        // Sides of 1, 2, 3, 4 and 9; the caption of two is one, and one has none; three have a label.
+        foreach (var side in new[] { 1, 2, 3, 4, 9 })
+            Data.PngFile.Write(folder.File($"{side}.png"), new byte[3 * side * (side + 1)], side, side + 1);
+        var table = folder.File("set.csv", "path,caption,label\n9.png,a dog,dog\n1.png,a dog,dog\n2.png,a cat,cat\n4.png,a bird,\n3.png,,\n");
+        var json = CliProcess.Run("inspect", table, "--json").Expect(0).Json;
+        long Of(string name) => json.GetProperty(name).GetInt64();
+        Assert.Equal((5, 5, 4, 3, 2), (Of("good"), Of("count"), Of("withCaption"), Of("withLabel"), Of("labels")));
+        Assert.Equal(0.25, json.GetProperty("repeatedCaptions").GetDouble());
+        Assert.Equal([1, 3, 9], new[] { "min", "median", "max" }.Select(n => json.GetProperty("width").GetProperty(n).GetInt32()));
+        Assert.Equal(4, json.GetProperty("height").GetProperty("median").GetInt32());
+    }
+
+    [Fact]
     public void ACacheSizeThatIsNoNumberIsRefused() => Assert.Contains(
         "xclr: XCLR_SHARD_CACHE_GB is '20GB'; allowed: a number above 0",
         CliProcess.Run(CliProcess.Program, ["inspect", IdxFolder()], environment: new Dictionary<string, string?> { ["XCLR_SHARD_CACHE_GB"] = "20GB" }).Expect(3).Errors);

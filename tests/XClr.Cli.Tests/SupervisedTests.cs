@@ -27,7 +27,7 @@ public sealed class SupervisedTests : IDisposable
         var lines = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.TryGetProperty("loss", out _)).ToList();
         double Mean(string name, Range steps) => lines[steps].Average(l => l.GetProperty(name).GetDouble());
         Assert.Equal(60, lines.Count);
-        Assert.True(Mean("top1", 50..) > 0.85, $"top-1 of the last ten batches {Mean("top1", 50..)}, of the first {Mean("top1", ..10)}");
+        Assert.True(Mean("top1", 50..) is > 0.85 and <= 1, $"top-1 of the last ten batches {Mean("top1", 50..)}, of the first {Mean("top1", ..10)}");
         Assert.True(Mean("loss", 50..) < 0.7 * Mean("loss", ..10));
 
         var path = CheckpointPath.Resolve(Run);

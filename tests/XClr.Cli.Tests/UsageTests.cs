@@ -46,6 +46,9 @@ public sealed class UsageTests
     [InlineData("--device, --shader-dir: of the other targets; the loader works on the processor.", "bench", "loader", "--data", "x", "--shader-dir", "s", "--device", "0")]
     [InlineData("--arch: of `bench step` and `bench forward`.", "bench", "conv", "--arch", "resnet18")]
     [InlineData("--workers: of `bench loader`.", "bench", "step", "--workers", "2")]
+    [InlineData("--tau-s: of other losses than simclr", "train", "--data", "d", "--loss", "simclr", "--tau-s", "0.5")]
+    [InlineData("--rows 5: allowed: a whole number from 1 up; for a step an even one from 4 up.", "bench", "step", "--rows", "5")]
+    [InlineData("--rows 2: allowed: a whole number from 1 up; for a step an even one from 4 up.", "bench", "step", "--rows", "2")]
     [InlineData("--tau, --projector: of other losses than clip", "train", "--data", "d", "--loss", "clip", "--tau", "0.5", "--projector", "linear")]
     [InlineData("--data-format 'tar' is not accepted; allowed: auto|webdataset|", "inspect", "x", "--data-format", "tar")]
     public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args)
