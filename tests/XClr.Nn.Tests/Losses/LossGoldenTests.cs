@@ -8,7 +8,7 @@ using Xunit;
 
 namespace XClr.Nn.Tests.Losses;
 
-/// <summary>The four losses against PyTorch in float64 (tests/Golden/data/loss).</summary>
+/// <summary>The four contrastive losses against PyTorch in float64 (tests/Golden/data/loss).</summary>
 public sealed class LossGoldenTests
 {
     // As in ContrastiveLossTests; temperatures of 0.01 to 0.02 amplify a dot product's rounding (6e-8) by 50 to 100.
