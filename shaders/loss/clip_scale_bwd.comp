@@ -1,6 +1,6 @@
 #version 460
 // Gradient of logit_scale: loss scale / (4N) times the sum over rows of (mean logit under the softmax - own logit), as dl/dlogit_scale = l.
-// Shapes: state [rows, 4], step [8], dlogit_scale [1]. Dispatch: 1 workgroup. Traffic: state once.
+// Shapes: state [rows, 4], step [4], dlogit_scale [1]. Dispatch: 1 workgroup. Traffic: state once.
 #extension GL_GOOGLE_include_directive : require
 layout(local_size_x = 256) in;
 layout(std430, binding = 0) readonly buffer State { vec4 state[]; };

@@ -1,6 +1,6 @@
 // Softmax cross-entropy of each row with its label, and its gradient: loss = log sum_k exp l_k - l_label over the first `classes` columns,
 // dlogits = (softmax - [k = label]) gradScale (SCALED: times the step's loss scale), zero in the columns of padding. A label >= classes makes the row's loss NaN.
-// logits, dlogits: [m, 4*quads]; labels: [m]; step: [8] where SCALED, else anything; rows: [m, 2]: loss, and 1 where the label is the first of the largest logits, else 0. dlogits may be logits.
+// logits, dlogits: [m, 4*quads]; labels: [m]; step: [4] where SCALED, else anything; rows: [m, 2]: loss, and 1 where the label is the first of the largest logits, else 0. dlogits may be logits.
 // Dispatch: ROW_LANES lanes per row. Traffic: reads logits three times (from caches after the first), writes dlogits.
 #include "grid.glsl"
 #include "quad.glsl"
@@ -41,13 +41,15 @@ void main() {
   float sum = 0;
   for (uint q = LANE_OF_ROW; q < quads; q += ROW_LANES) sum += dot(exp(real_logits(row, q) - top), vec4(1));
   sum = row_sum(sum);
-  float factor = SCALED ? gradScale * step_loss_scale() : gradScale;
+  // A label that is no class makes loss and gradient NaN, so that no step is made with them.
+  float nan = uintBitsToFloat(0x7FC00000u);
+  float factor = label < classes ? (SCALED ? gradScale * step_loss_scale() : gradScale) : nan;
   for (uint q = LANE_OF_ROW; q < quads; q += ROW_LANES) {
     vec4 target = vec4(equal(uvec4(4 * q) + uvec4(0, 1, 2, 3), uvec4(label)));
     dlogits[row * quads + q] = (exp(real_logits(row, q) - top) / sum - target) * factor;
   }
   if (LANE_OF_ROW == 0) {
-    float loss = label < classes ? log(sum) + top - chosen : uintBitsToFloat(0x7FC00000u);
+    float loss = label < classes ? log(sum) + top - chosen : nan;
     rows[row] = vec2(loss, chosen == top && before < top && label < classes ? 1 : 0);
   }
 }

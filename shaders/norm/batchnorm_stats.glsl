@@ -1,7 +1,7 @@
 // Statistics of blocks of rows: mean and M2 = sum (x - mean)^2 per channel.
 // x: [m, 4*quads] -> partials: [blocks, 2, 4*quads], of which this dispatch writes the blocks from firstBlock on; the last block may have fewer rows.
-// Deviations are taken from the block's first row, itself a value of the block: M2 >= (n-1)/n of the largest squared deviation, so the
-// subtraction below loses at most a factor n of a block's rows, whatever mean / std is.
+// Deviations are taken from the block's first row, itself a value of the block: M2 >= n/(n-1) of its own squared deviation from the mean, so the sum of
+// squares is at most n M2, and the subtraction below loses at most that factor, whatever mean / std is.
 // Dispatch: one share of rows per block. Traffic: reads x once, writes 2 / rowsPerBlock of it.
 #include "grid.glsl"
 #include "quad.glsl"

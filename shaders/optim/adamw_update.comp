@@ -1,7 +1,7 @@
 #version 460
 // AdamW: w *= 1 - lr * decay; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps), with g =
 // factor * gradient and t = the number of updates, this one counted. 1 - b^t comes from -expm1(t ln b): b^t would lose all digits of 1 - 0.999.
-// Shapes: one range of the flat buffers; chunks [all, 4]; result [4]; step [8]; updates [1].
+// Shapes: one range of the flat buffers; chunks [all, 4]; result [4]; step [4]; updates [1].
 // Dispatch: one workgroup per chunk of the range. Traffic: g, w, m, v read, w, m, v written.
 #extension GL_GOOGLE_include_directive : require
 #define LANES 256

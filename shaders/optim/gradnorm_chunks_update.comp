@@ -1,6 +1,6 @@
 #version 460
 // First pass of the gradients' norm: partial[chunk] = (sum of squares of g / loss scale, number of non-finite elements).
-// Shapes: gradients: one range of the flat buffer; chunks [all, 4]; step [8]; partial [all, 2].
+// Shapes: gradients: one range of the flat buffer; chunks [all, 4]; step [4]; partial [all, 2].
 // Dispatch: one workgroup per chunk of the range. Traffic: gradients once.
 #extension GL_GOOGLE_include_directive : require
 #define LANES 256

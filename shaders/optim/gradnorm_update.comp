@@ -2,7 +2,7 @@
 // Second pass: result = (global L2 norm of the unscaled gradients, factor that unscales and clips a stored gradient, index of the first tensor with
 // a non-finite element or -1, 1 where all are finite). The factor is min(1, clip / (norm + 1e-6)) / loss scale, 1 / loss scale with clipping off.
 // updates counts the steps whose gradients were finite: the optimisers skip the others.
-// Shapes: partial [chunks, 2], chunks [chunks, 4], step [8], result [4], updates [1]. Dispatch: 1 workgroup. Traffic: partial once.
+// Shapes: partial [chunks, 2], chunks [chunks, 4], step [4], result [4], updates [1]. Dispatch: 1 workgroup. Traffic: partial once.
 #extension GL_GOOGLE_include_directive : require
 layout(local_size_x = 256) in;
 layout(std430, binding = 0) readonly buffer Partial { vec2 partial[]; };

@@ -1,7 +1,7 @@
 #version 460
 // LARS: g = factor * gradient + decay * w; v = momentum * v + lr * ratio * g; w -= v (the learning rate inside the momentum). Does nothing where a
 // gradient was not finite.
-// Shapes: one range of the flat buffers; chunks [all, 4]; result [4]; step [8]; ratio [tensors].
+// Shapes: one range of the flat buffers; chunks [all, 4]; result [4]; step [4]; ratio [tensors].
 // Dispatch: one workgroup per chunk of the range. Traffic: g, w, v read, w, v written.
 #extension GL_GOOGLE_include_directive : require
 #define LANES 256

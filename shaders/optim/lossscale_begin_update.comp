@@ -1,6 +1,6 @@
 #version 450
 // The step's variables get the loss scale, in one of their words: state is [scale, updates since it changed, skipped steps, skipped steps in a row], step the words of StepVariables.
-// Shapes: state [4], step [8]. Dispatch: 1 workgroup. Traffic: one word.
+// Shapes: state [4], step [4]. Dispatch: 1 workgroup. Traffic: one word.
 #extension GL_GOOGLE_include_directive : require
 #include "grid.glsl"
 layout(local_size_x = 1) in;

@@ -1,7 +1,7 @@
 #version 460
 // SGD in torch's sense: g = factor * gradient + decay * w; v = momentum * v + g; w -= lr * (nesterov ? g + momentum * v : v). v starts as zeros, so the
 // first v is g. Does nothing where a gradient was not finite.
-// Shapes: one range of the flat buffers; chunks [all, 4]; result [4] of gradnorm_update; step [8].
+// Shapes: one range of the flat buffers; chunks [all, 4]; result [4] of gradnorm_update; step [4].
 // Dispatch: one workgroup per chunk of the range. Traffic: g, w, v read, w, v written.
 #extension GL_GOOGLE_include_directive : require
 #define LANES 256

@@ -299,11 +299,9 @@ public static class Conv2dOp
         {
             return longest;
         }
-        var step = Enumerable.Range(1, longest).FirstOrDefault(i => (long)i * imageRows % rowsPerBlock == 0 && Aligned(gpu, x, i) && Aligned(gpu, y, i));
+        var step = Enumerable.Range(1, longest).FirstOrDefault(i => (long)i * imageRows % rowsPerBlock == 0 && RowWork.IsBindable(gpu, x, i) && RowWork.IsBindable(gpu, y, i));
         return step > 0 ? longest - longest % step : 0;
     }
-
-    private static bool Aligned(Recorder gpu, Tensor t, int rows) => rows * t.RowBytes % gpu.Caps.MinStorageBufferOffsetAlignment == 0;
 
     private static void Require(ConvGeometry g, Tensor x, Tensor w, Tensor y, NormOnLoad? prologue)
     {

@@ -68,12 +68,15 @@ internal static class RowWork
     /// <summary>Workgroups of a kernel that reduces along rows: one row a group, eight rows of a lane each on a CPU.</summary>
     public static long RowGroups(Recorder gpu, long rows) => gpu.Caps.CpuKernels ? OpMath.CeilDiv(rows, 8) : rows;
 
+    /// <summary>Whether a binding may begin so many rows into a tensor.</summary>
+    public static bool IsBindable(Recorder gpu, Tensor t, int rows) => rows * t.RowBytes % gpu.Caps.MinStorageBufferOffsetAlignment == 0;
+
     /// <summary>Runs of rows as <see cref="RecorderExtensions.RowRuns"/> cuts them, every run but the last a multiple of <paramref name="block"/> rows.</summary>
     public static IEnumerable<(int Start, int Count)> Runs(Recorder gpu, int block, params Tensor[] tensors)
     {
         var (m, _) = tensors[0].Shape.As2D();
         var longest = gpu.RowRuns(tensors).First().Count;
-        var run = longest == m ? m : longest - longest % block;
+        var run = longest == m ? m : Enumerable.Range(0, longest / block).Select(less => (longest / block - less) * block).FirstOrDefault(rows => tensors.All(t => IsBindable(gpu, t, rows)));
         if (run == 0)
         {
             throw new ShapeException($"'{tensors[0].Name}' {tensors[0].Shape}: {block} rows exceed the device's maxStorageBufferRange of {gpu.Caps.MaxStorageBufferRange}.");

@@ -12,6 +12,9 @@ public sealed class LossScaler(DType storage) : IDisposable
 {
     private const float Initial = 65536, Largest = 16777216;
 
+    // Far below where a run ends (LossScale.Problem), which is seen at the next look only: at 0 a finite gradient would come out as 0 / 0.
+    private const float Floor = 1f / (1 << 30);
+
     /// <summary>Updates in a row after which the scale is doubled.</summary>
     public const uint GrowthInterval = 2000;
 
@@ -35,7 +38,7 @@ public sealed class LossScaler(DType storage) : IDisposable
     public void Begin(Recorder gpu, Tensor stepVariables) => gpu.Dispatch(BeginKernel, 1, new BeginParams(StepVariables.LossScaleWord), reads: [State], writes: [stepVariables]);
 
     /// <summary>Records the scale of the next step. optimizerResult: <see cref="Optimizer.Result"/> of this one.</summary>
-    public void Update(Recorder gpu, Tensor optimizerResult) => gpu.Dispatch(UpdateKernel, 1, IsDynamic ? new UpdateParams(GrowthInterval, 0, Largest) : new UpdateParams(GrowthInterval, 1, 1), reads: [optimizerResult], writes: [State]);
+    public void Update(Recorder gpu, Tensor optimizerResult) => gpu.Dispatch(UpdateKernel, 1, IsDynamic ? new UpdateParams(GrowthInterval, Floor, Largest) : new UpdateParams(GrowthInterval, 1, 1), reads: [optimizerResult], writes: [State]);
 
     /// <summary>Reads the state after all steps so far.</summary>
     public LossScale Download(GpuDevice device)

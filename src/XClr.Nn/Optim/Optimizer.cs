@@ -103,7 +103,8 @@ public abstract class Optimizer : IDisposable
             new DispatchCost(flops * range.Count, 4 * (1 + (2 * updated.Length)) * range.Count), $"{range.Count}");
     }
 
-    private protected static float Within(double value, double low, double high, string name) => value >= low && value < high
-        ? (float)value
+    // As the kernels have it: 0.99999999 is 1 in fp32.
+    private protected static float Within(double value, double low, double high, string name) => (float)value is var single && single >= low && single < high
+        ? single
         : throw new ArgumentException($"{name} must lie in [{low}, {high}), not {value}.");
 }

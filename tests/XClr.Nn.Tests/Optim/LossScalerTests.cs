@@ -1,0 +1,44 @@
+using XClr.Gpu;
+using XClr.Nn.Optim;
+using XClr.TestKit;
+using Xunit;
+
+namespace XClr.Nn.Tests.Optim;
+
+public sealed class LossScalerTests
+{
+    public static TheoryData<string> Devices => [.. TestDevices.All];
+
+    /// <summary>However many steps are skipped between two looks, a gradient can still be divided by the scale; and it grows from there.</summary>
+    [SkippableTheory, MemberData(nameof(Devices))]
+    public void The_scale_neither_falls_to_zero_nor_grows_without_bound(string name)
+    {
+        var device = TestDevices.Get(name);
+        const float Floor = 1f / (1 << 30), Top = 1 << 24;
+        Assert.Equal(new LossScale(Floor, 0, 8, 4), Updated(device, new(2 * Floor, 5, 4, 0), finite: false, times: 4));
+        Assert.Equal(new LossScale(2 * Floor, 0, 8, 0), Updated(device, new(Floor, LossScaler.GrowthInterval - 1, 8, 4), finite: true, times: 1));
+        Assert.Equal(new LossScale(Top, 0), Updated(device, new(Top, LossScaler.GrowthInterval - 1), finite: true, times: 1));
+        // A step that is made ends the row of skipped ones, whether the scale grows or not.
+        Assert.Equal(new LossScale(8, 2, 3, 0), Updated(device, new(8, 1, 3, 2), finite: true, times: 1));
+        TestDevices.RequireSilence(device);
+    }
+
+    private static LossScale Updated(GpuDevice device, LossScale before, bool finite, int times)
+    {
+        lock (TestDevices.Gate)
+        {
+            using var scaler = new LossScaler(DType.Float16);
+            using var result = new GpuBuffer("result", 16, MemoryCategory.Inputs);
+            scaler.Upload(device, before);
+            device.Transfer.Upload<float>(result.Slice(0, 16), [1, 1, -1, finite ? 1 : 0]);
+            var gpu = new Recorder(device.Caps);
+            scaler.Update(gpu, new Tensor("result", result.Slice(0, 16), new Shape(4)));
+            using var plan = Plan.Build(device, gpu);
+            for (var i = 0; i < times; i++)
+            {
+                plan.Run();
+            }
+            return scaler.Download(device);
+        }
+    }
+}
