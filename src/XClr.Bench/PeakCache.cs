@@ -30,7 +30,7 @@ public static class PeakCache
 
     /// <summary>Caps that were lowered may take other kernels, so they have peaks of their own.</summary>
     internal static string FileOf(DeviceCaps caps, string folder) =>
-        Path.Combine(folder, $"peaks-{caps.DeviceUuid:N}-{caps.DriverUuid:N}{(caps.CpuKernels ? "-word" : "")}{(caps.CooperativeMatrix ? "-coopmat" : "")}.txt");
+        Path.Combine(folder, $"peaks-{caps.FileKey}{(caps.CpuKernels ? "-word" : "")}{(caps.CooperativeMatrix ? "-coopmat" : "")}.txt");
 
     internal static DevicePeaks? Read(string file)
     {

@@ -36,6 +36,9 @@ public sealed record DeviceCaps
     public required uint DriverVersion { get; init; }
     public required Guid DeviceUuid { get; init; }
     public required Guid DriverUuid { get; init; }
+
+    /// <summary>What names of files about this device begin with: some drivers' UUIDs say the slot alone, so the model stands beside them.</summary>
+    public string FileKey => $"{VendorId:x4}-{DeviceId:x4}-{DeviceUuid:N}-{DriverUuid:N}";
     public required Version ApiVersion { get; init; }
     public required GpuKind Kind { get; init; }
 

@@ -114,10 +114,10 @@ internal static unsafe class DeviceProbe
             : ((uint)index, (int)families[index].TimestampValidBits);
     }
 
-    /// <summary>A family that only copies (a copy engine), where one exists.</summary>
+    /// <summary>A family that only copies (a copy engine, not one of videos that can copy too), where one exists.</summary>
     public static uint? TransferQueue(Vk vk, PhysicalDevice device)
     {
-        var index = Array.FindIndex(QueueFamilies(vk, device), f => f.QueueFlags.HasFlag(QueueFlags.TransferBit) && (f.QueueFlags & (QueueFlags.ComputeBit | QueueFlags.GraphicsBit)) == 0);
+        var index = Array.FindIndex(QueueFamilies(vk, device), f => (f.QueueFlags & ~(QueueFlags.SparseBindingBit | QueueFlags.ProtectedBit)) == QueueFlags.TransferBit);
         return index < 0 ? null : (uint)index;
     }
 

@@ -22,7 +22,7 @@ internal sealed class KernelFigures
     /// <param name="folder">Folder of the pipeline cache; null: nothing is kept.</param>
     public static KernelFigures Open(DeviceCaps caps, string? folder)
     {
-        var figures = new KernelFigures(folder is null ? null : Path.Combine(folder, $"kernels-{caps.DeviceUuid:N}-{caps.DriverUuid:N}.txt"));
+        var figures = new KernelFigures(folder is null ? null : Path.Combine(folder, $"kernels-{caps.FileKey}-{caps.DriverVersion:x}.txt"));
         try
         {
             foreach (var line in File.Exists(figures.file) ? File.ReadAllLines(figures.file) : [])

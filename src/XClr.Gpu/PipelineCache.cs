@@ -25,7 +25,7 @@ internal sealed unsafe class PipelineCache : IDisposable
     public PipelineCache(GpuDevice device, string? folder)
     {
         this.device = device;
-        file = folder is null ? null : Path.Combine(folder, $"pipelines-{device.Caps.DeviceUuid:N}-{device.Caps.DriverUuid:N}-{device.Caps.SubgroupSize}.bin");
+        file = folder is null ? null : Path.Combine(folder, $"pipelines-{device.Caps.FileKey}-{device.Caps.SubgroupSize}.bin");
         var saved = Read();
         fixed (byte* p = saved)
         {

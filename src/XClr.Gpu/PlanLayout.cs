@@ -3,7 +3,7 @@ namespace XClr.Gpu;
 /// <summary>How a plan is compiled.</summary>
 public sealed record PlanOptions
 {
-    /// <summary>Floating-point operations per vkQueueSubmit at most (a single dispatch may exceed it), on a card's matrices ten times as many; null = by the kind of device.</summary>
+    /// <summary>Floating-point operations per vkQueueSubmit at most (a single dispatch may exceed it), on NVIDIA's matrices ten times as many; null = by the kind of device.</summary>
     public double? MaxFlopsPerSubmit { get; init; }
 
     /// <summary>Which timestamps the plan writes. Off = no query command at all.</summary>
@@ -95,7 +95,7 @@ public sealed class PlanLayout
         var layout = new PlanLayout(dispatches, options);
         layout.FindLifetimes();
         layout.AssignOffsets(caps, options);
-        layout.CutSegments(options.MaxFlopsPerSubmit ?? DefaultFlopsPerSubmit(caps.Kind), matrixRate: caps.Kind is GpuKind.Cpu ? 1 : 10);
+        layout.CutSegments(options.MaxFlopsPerSubmit ?? DefaultFlopsPerSubmit(caps.Kind), matrixRate: caps.VendorId == Nvidia ? 10 : 1);
         return layout;
     }
 
@@ -113,7 +113,10 @@ public sealed class PlanLayout
     /// <summary>Bytes of transient buffers alive during a dispatch: the lower bound of any planner at that moment.</summary>
     public long LiveBytes(int dispatch) => Transient.Where(t => t.First <= dispatch && dispatch <= t.Last).Sum(t => t.Buffer.Bytes);
 
-    // A watchdog of about 2 s is common; by the rates of slow devices of each kind (1 TFLOP/s, 100 GFLOP/s, on matrices ten times that) these take 0.5 s.
+    // Where a driver reports matrices the device has units for them; other vendors' drivers may emulate them.
+    private const uint Nvidia = 0x10DE;
+
+    // A watchdog of about 2 s is common; by the rates of slow devices of each kind (1 TFLOP/s, 100 GFLOP/s, on NVIDIA's matrices ten times that) these take 0.5 s.
     private static double DefaultFlopsPerSubmit(GpuKind kind) => kind == GpuKind.Discrete ? 500e9 : 50e9;
 
     private void FindLifetimes()

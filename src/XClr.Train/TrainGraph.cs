@@ -99,7 +99,7 @@ public sealed class TrainGraph : IDisposable
     /// </summary>
     public string Fingerprint()
     {
-        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{Caps.DeviceUuid} {Caps.DriverUuid} {Caps.DriverInfo} {Caps.SubgroupSize}\n");
+        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{Caps.FileKey} {Caps.DriverInfo} {Caps.SubgroupSize}\n");
         foreach (var dispatch in Step.Dispatches)
         {
             text.Append(CultureInfo.InvariantCulture, $"{dispatch.Kernel.Key} {ShaderLibrary.Hash(dispatch.Kernel.Name)} {dispatch.Groups} {Convert.ToHexString(dispatch.PushConstants)}{(dispatch.Loop is null ? "" : $" {dispatch.Times}")}\n");
