@@ -67,6 +67,21 @@ public sealed class AugmentOpTests
         }
     }
 
+    // A cubic overshoots beside an edge; steps of the jitter that change nothing do not clip it.
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void AFactorOfOneIsNoStep(string device)
+    {
+        byte[] ring = [.. Enumerable.Range(0, 16).SelectMany(i => Enumerable.Repeat((byte)(i % 4 < 2 ? 0 : 255), 3))];
+        var entry = AugmentEntry.Box(0, 4, 4, 3, (0, 0, 4, 4), 8);
+        var spec = new AugmentSpec(8, ResizeFilter.Bicubic, Vector3.Zero, Vector3.One);
+        var plain = RunOne(device, ring, entry, spec);
+        Assert.InRange(plain.Min(), -0.2f, -0.01f);
+        Assert.InRange(plain.Max(), 1.01f, 1.2f);
+        Assert.Equal(plain, RunOne(device, ring, entry with { Jitter = 1 }, spec));
+        Assert.InRange(RunOne(device, ring, entry with { Jitter = 1, Saturation = 0.9f }, spec).Min(), 0, 0);
+    }
+
     // An unresized, unnormalised view shows the source's bytes exactly, flipped where asked; the padding channel stays zero.
     [SkippableTheory]
     [MemberData(nameof(Devices))]
