@@ -59,13 +59,15 @@ public class MixedPrecisionTests
         TestDevices.RequireSilence(device);
     }
 
-    [SkippableFact]
-    public void The_scale_does_not_change_what_is_learnt()
+    [SkippableTheory]
+    [InlineData(LossKind.SimClr)]
+    [InlineData(LossKind.Supervised)]
+    public void The_scale_does_not_change_what_is_learnt(LossKind loss)
     {
         var device = TestDevices.Get(TestDevices.Lavapipe);
         Dictionary<string, float[]> AtScale(float scale)
         {
-            using var run = new StepRun(device, Config with { Optimizer = OptimizerKind.Sgd });
+            using var run = new StepRun(device, Config with { Optimizer = OptimizerKind.Sgd, Loss = loss });
             run.Scale = new LossScale(scale);
             run.Step();
             return run.State();
