@@ -1,5 +1,5 @@
 // Softmax cross-entropy of each row with its label, and its gradient: loss = log sum_k exp l_k - l_label over the first `classes` columns,
-// dlogits = (softmax - [k = label]) gradScale (SCALED: times the step's loss scale), zero in the columns of padding. A label >= classes makes the row's loss NaN.
+// dlogits = (softmax - [k = label]) gradScale (SCALED: times the step's loss scale), zero in the columns of padding. A label >= classes makes the row's loss and gradient NaN.
 // logits, dlogits: [m, 4*quads]; labels: [m]; step: [4] where SCALED, else anything; rows: [m, 2]: loss, and 1 where the label is the first of the largest logits, else 0. dlogits may be logits.
 // Dispatch: ROW_LANES lanes per row. Traffic: reads logits three times (from caches after the first), writes dlogits.
 #include "grid.glsl"

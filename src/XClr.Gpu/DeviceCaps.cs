@@ -39,6 +39,7 @@ public sealed record DeviceCaps
 
     /// <summary>What names of files about this device begin with: some drivers' UUIDs say the slot alone, so the model stands beside them.</summary>
     public string FileKey => $"{VendorId:x4}-{DeviceId:x4}-{DeviceUuid:N}-{DriverUuid:N}";
+
     public required Version ApiVersion { get; init; }
     public required GpuKind Kind { get; init; }
 

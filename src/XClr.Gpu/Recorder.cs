@@ -112,8 +112,9 @@ public sealed class Recorder(DeviceCaps caps)
     /// <summary>Says of the dispatches recorded until disposal that none uses an element that another one of them writes, though they may bind the same ranges: no barriers stand between them.</summary>
     public IDisposable Disjoint()
     {
+        var before = disjoint;
         disjoint = new object();
-        return new Undo(() => disjoint = null);
+        return new Undo(() => disjoint = before);
     }
 
     /// <summary>

@@ -38,7 +38,7 @@ public sealed record MomentNormCase(ConvGeometry Geometry, ResidualKind Kind, bo
         OpTensor[] vectors = [
             new("gamma", k), new("beta", k), new("running_mean", k), new("running_var", k, Fill.Positive), new("below_gamma", c), new("below_beta", c),
             .. Kind == ResidualKind.Normalised ? [new("residual_scale", k), new("residual_shift", k)] : (OpTensor[])[]];
-        return new OpCase(Name, [new("x", g.X, Fill.Uniform01), new("w", g.Weights), new("residual", g.Y), new("dy", g.Y, Dy), new("below_x", g.X), .. vectors, .. Accumulate ? gradients : []],
+        return new OpCase(Name, [new("x", g.X, Fill.Uniform01), new("w", g.Weights), new("residual", g.Y), new("dy", g.Y, Dy), .. vectors, .. Accumulate ? gradients : [], new("below_x", g.X)],
             [new("y", g.Y), new("dx", g.X), new("dy", g.Y), new("running_mean", k), new("running_var", k), .. gradients], Record);
     }
 

@@ -51,14 +51,18 @@ public sealed class TuneCommand : Command
             Output.Warn(problem + ".");
         IReadOnlyList<(ITunable Work, int Count)> Works() => target == BenchTarget.Step ? NetworkWorks.OfStep(device, arch, ImageSize, Rows, precision) : NetworkWorks.OfForward(device, arch, ImageSize, Rows);
         var glob = new NameGlob(Filter ?? "*");
-        glob.RequireSome("filter", Works().Select(w => w.Work.Name));
+        var works = Works();
+        glob.RequireSome("filter", works.Select(w => w.Work.Name));
         List<TunedWork> found = [];
-        // The ends of blocks first: what is chosen there says which convolutions there are.
-        foreach (var ofConvolutions in new[] { false, true })
+        void Tune(bool ofConvolutions)
         {
-            found.AddRange(Measure(device, Works().Where(w => w.Work is ConvWork == ofConvolutions && glob.Matches(w.Work.Name)), signals.Token));
+            found.AddRange(Measure(device, works.Where(w => w.Work is ConvWork == ofConvolutions && glob.Matches(w.Work.Name)), signals.Token));
             device.Take(new Tuning(Chosen(device, found), DateTimeOffset.UtcNow));
         }
+        // The ends of blocks first: what is chosen there says which convolutions there are.
+        Tune(ofConvolutions: false);
+        works = found.Count > 0 ? Works() : works;
+        Tune(ofConvolutions: true);
         Print(device, found);
         Keep(device);
         signals.Token.ThrowIfCancellationRequested();

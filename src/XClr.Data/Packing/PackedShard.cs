@@ -254,15 +254,14 @@ internal sealed class PackedShard(string folder, int number)
             }
             File.Move(temporary, path, overwrite: true);
         }
-        catch (ArgumentOutOfRangeException e)
-        {
-            // What .NET makes of EFBIG.
-            File.Delete(temporary);
-            throw new IOException($"{path}: is larger than a file may be here (file system, quota or ulimit -f).", e);
-        }
-        catch
+        catch (Exception e)
         {
             File.Delete(temporary);
+            if (e is ArgumentOutOfRangeException)
+            {
+                // What .NET makes of EFBIG.
+                throw new IOException($"{path}: is larger than a file may be here (file system, quota or ulimit -f).", e);
+            }
             throw;
         }
     }
