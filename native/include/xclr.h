@@ -71,7 +71,7 @@ typedef struct xclr_context_info {
   uint32_t size;                    /* sizeof(xclr_context_info) */
   uint32_t validation;              /* own device: 0 off, 1 core, 2 with synchronization; messages are then an error of xclr_destroy */
   const char *device;               /* own device: index, UUID or part of its name; NULL: XCLR_DEVICE, else the best one */
-  uint64_t memory_limit;            /* own device: bytes that may be used; 0: all */
+  uint64_t memory_limit;            /* bytes of device memory that may be used; 0: all */
   const xclr_shared_device *shared; /* NULL: a device of its own */
   xclr_log_function log;            /* NULL: nothing is logged */
   void *log_user;                   /* given to log */

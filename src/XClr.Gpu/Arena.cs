@@ -16,7 +16,7 @@ internal sealed unsafe class ArenaBlock : IDisposable
     {
         this.device = device;
         Bytes = bytes;
-        Handle = device.CreateBufferHandle(bytes);
+        Handle = device.CreateBufferHandle(bytes, purpose);
         try
         {
             memory = device.Memory.Allocate(Handle, bytes, purpose, hostVisible);

@@ -9,8 +9,8 @@ public enum GpuKind
     Discrete,
     Integrated,
     Virtual,
-    Cpu,
     Other,
+    Cpu,
 }
 
 /// <summary>One cooperative-matrix shape that the driver executes: D[M,N] = A[M,K]*B[K,N] + C at subgroup scope.</summary>
@@ -58,7 +58,7 @@ public sealed record DeviceCaps
     public required long MaxTexelBufferBytes { get; init; }
     public required long MaxMemoryAllocationSize { get; init; }
 
-    /// <summary>Bytes of the largest device-local heap that this process could have when the caps were read (VK_EXT_memory_budget; without it, the whole heap).</summary>
+    /// <summary>Bytes of the largest device-local heap (of an integrated GPU: of the largest heap, all being the same memory) that this process could have when the caps were read (VK_EXT_memory_budget; without it, the whole heap).</summary>
     public required long DeviceLocalBytes { get; init; }
     public required int MaxPushConstantsSize { get; init; }
     public required int MaxComputeSharedMemorySize { get; init; }

@@ -10,19 +10,41 @@ internal static unsafe class DeviceProbe
     /// <summary>The first Mesa whose lavapipe makes a load at an address equal in all lanes the operand of a multiply-add (25.0.7 does not; docs/performance.md).</summary>
     private const int FirstMesaOfLaneRows = 26;
 
-    /// <summary>Null where the device has Vulkan 1.2 and a queue that runs compute shaders; else its name and what it lacks. One that lacks them must not hide the others.</summary>
-    public static string? Refusal(Vk vk, PhysicalDevice device)
-    {
-        PhysicalDeviceProperties properties;
-        vk.GetPhysicalDeviceProperties(device, &properties);
-        var name = SilkMarshal.PtrToString((nint)properties.DeviceName);
-        return properties.ApiVersion < Vk.Version12 ? $"{name} has Vulkan {VersionOf(properties.ApiVersion)}, and 1.2 is needed"
-            : Array.Exists(QueueFamilies(vk, device), f => f.QueueFlags.HasFlag(QueueFlags.ComputeBit)) ? null
-            : $"{name} has no queue that runs compute shaders";
-    }
+    /// <summary>What the kernels need at least, beside Vulkan 1.2: buffers that one binds, and invocations of one's workgroup.</summary>
+    internal const int StorageBuffersNeeded = 12, InvocationsNeeded = 256;
 
     /// <summary>What the device can do on the queue family that will be used; null: the first that computes.</summary>
+    /// <exception cref="GpuException">The device lacks what every kernel needs, or its driver fails; the message begins with its name.</exception>
     public static DeviceCaps Read(GpuInstance instance, PhysicalDevice device, uint? queueFamily = null)
+    {
+        PhysicalDeviceProperties properties;
+        instance.Vk.GetPhysicalDeviceProperties(device, &properties);
+        var name = SilkMarshal.PtrToString((nint)properties.DeviceName);
+        try
+        {
+            Require(properties);
+            return ReadCaps(instance, device, queueFamily);
+        }
+        catch (GpuException e)
+        {
+            throw new GpuException($"{name}: {e.Message}", e);
+        }
+    }
+
+    private static void Require(in PhysicalDeviceProperties properties)
+    {
+        ref readonly var limits = ref properties.Limits;
+        var lack = properties.ApiVersion < Vk.Version12 ? $"it has Vulkan {VersionOf(properties.ApiVersion)}, and 1.2 is needed"
+            : limits.MaxPerStageDescriptorStorageBuffers < StorageBuffersNeeded ? $"a shader has at most {limits.MaxPerStageDescriptorStorageBuffers} storage buffers, and {StorageBuffersNeeded} are needed"
+            : limits.MaxComputeWorkGroupInvocations < InvocationsNeeded ? $"workgroups have at most {limits.MaxComputeWorkGroupInvocations} invocations, and {InvocationsNeeded} are needed"
+            : null;
+        if (lack is not null)
+        {
+            throw new GpuException(lack);
+        }
+    }
+
+    private static DeviceCaps ReadCaps(GpuInstance instance, PhysicalDevice device, uint? queueFamily)
     {
         var vk = instance.Vk;
         var sizes = new PhysicalDeviceSubgroupSizeControlProperties { SType = StructureType.PhysicalDeviceSubgroupSizeControlProperties };
@@ -74,7 +96,7 @@ internal static unsafe class DeviceProbe
                 MaxTexelBufferBytes = (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes,
                 MinStorageBufferOffsetAlignment = (long)Math.Max(limits.MinStorageBufferOffsetAlignment, limits.MinTexelBufferOffsetAlignment),
                 MaxMemoryAllocationSize = (long)Math.Min(v11.MaxMemoryAllocationSize, long.MaxValue),
-                DeviceLocalBytes = DeviceLocalBytes(vk, device, extensions.Contains("VK_EXT_memory_budget")),
+                DeviceLocalBytes = DeviceLocalBytes(vk, device, kind, extensions.Contains("VK_EXT_memory_budget")),
                 MaxPushConstantsSize = (int)limits.MaxPushConstantsSize,
                 MaxComputeSharedMemorySize = (int)limits.MaxComputeSharedMemorySize,
                 MaxComputeWorkGroupInvocations = (int)limits.MaxComputeWorkGroupInvocations,
@@ -110,7 +132,7 @@ internal static unsafe class DeviceProbe
         }
         var index = given is { } chosen ? (int)chosen : Array.FindIndex(families, Computes);
         return index < 0
-            ? throw new GpuException("The device has no queue that runs compute shaders.")
+            ? throw new GpuException("it has no queue that runs compute shaders")
             : ((uint)index, (int)families[index].TimestampValidBits);
     }
 
@@ -166,7 +188,7 @@ internal static unsafe class DeviceProbe
         return v12.TimelineSemaphore
             ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix && v12.VulkanMemoryModel && hasControl && control.ComputeFullSubgroups,
                 bfloat16.ShaderBFloat16Type, bfloat16.ShaderBFloat16CooperativeMatrix, executables.PipelineExecutableInfo)
-            : throw new GpuException("The device lacks timeline semaphores, which Vulkan 1.2 requires.");
+            : throw new GpuException("it lacks timeline semaphores, which Vulkan 1.2 requires");
     }
 
     private static IReadOnlyList<CooperativeMatrixShape> Shapes(GpuInstance instance, PhysicalDevice device)
@@ -217,23 +239,15 @@ internal static unsafe class DeviceProbe
 
     private static Version VersionOf(uint packed) => new((int)(packed >> 22), (int)(packed >> 12 & 0x3ff), (int)(packed & 0xfff));
 
-    // Of the largest device-local heap; what other programs hold of it does not count where the driver tells.
-    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, bool tellsBudget)
+    // Of the heap that holds the tensors; what other programs hold of it does not count where the driver tells.
+    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, GpuKind kind, bool tellsBudget)
     {
         var budget = new PhysicalDeviceMemoryBudgetPropertiesEXT { SType = StructureType.PhysicalDeviceMemoryBudgetPropertiesExt };
         var memory = new PhysicalDeviceMemoryProperties2 { SType = StructureType.PhysicalDeviceMemoryProperties2, PNext = tellsBudget ? &budget : null };
         vk.GetPhysicalDeviceMemoryProperties2(device, &memory);
-        ref var properties = ref memory.MemoryProperties;
-        ulong most = 0;
-        for (var i = 0; i < (int)properties.MemoryHeapCount; i++)
-        {
-            var heap = properties.MemoryHeaps[i];
-            if (heap.Flags.HasFlag(MemoryHeapFlags.DeviceLocalBit))
-            {
-                most = Math.Max(most, budget.HeapBudget[i] > 0 ? Math.Min(heap.Size, budget.HeapBudget[i]) : heap.Size);
-            }
-        }
-        return (long)most;
+        var heap = MemoryAllocator.TensorHeap(memory.MemoryProperties, kind);
+        var size = heap < 0 ? 0 : memory.MemoryProperties.MemoryHeaps[heap].Size;
+        return (long)(heap >= 0 && budget.HeapBudget[heap] > 0 ? Math.Min(size, budget.HeapBudget[heap]) : size);
     }
 
     private static QueueFamilyProperties[] QueueFamilies(Vk vk, PhysicalDevice device)

@@ -141,13 +141,13 @@ public sealed unsafe partial class GpuDevice : IDisposable
 
     /// <summary>
     /// Waits for the device's work before its objects are destroyed. Never throws: where the device was lost, that failure is on its way to the user already, and objects of a lost device
-    /// may be destroyed. False where the work does not end within a limit: it may still use the objects, which must then be left to the end of the process.
+    /// may be destroyed. False where one submit of it does not end within a limit: it may still use the objects, which must then be left to the end of the process.
     /// </summary>
     internal bool Settle()
     {
         try
         {
-            hangs = hangs || !Compute.TryWait(Compute.Submitted, SettleLimit) || !Copy.TryWait(Copy.Submitted, SettleLimit);
+            hangs = hangs || !Compute.TryFinish(SettleLimit) || !Copy.TryFinish(SettleLimit);
         }
         catch (GpuException)
         {
@@ -165,7 +165,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
 
     internal void Untrack(Plan plan) => plans.Remove(plan);
 
-    internal Buffer CreateBufferHandle(long bytes)
+    internal Buffer CreateBufferHandle(long bytes, string purpose)
     {
         fixed (uint* indices = families)
         {
@@ -179,7 +179,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
                 QueueFamilyIndexCount = families.Length > 1 ? (uint)families.Length : 0,
                 PQueueFamilyIndices = indices,
             };
-            Vk.CreateBuffer(Handle, &info, null, out var buffer).Check("vkCreateBuffer");
+            Memory.CheckRoom(Vk.CreateBuffer(Handle, &info, null, out var buffer), "vkCreateBuffer", bytes, purpose);
             return buffer;
         }
     }

@@ -7,10 +7,12 @@ namespace XClr.Gpu;
 public sealed unsafe partial class GpuDevice
 {
     /// <summary>All devices that the loader lists and this engine can use, in the loader's order.</summary>
-    public static IReadOnlyList<DeviceInfo> List()
+    /// <param name="refused">Told of each of the others: its name and what it lacks.</param>
+    /// <exception cref="GpuException">No driver, or none of the devices can be used.</exception>
+    public static IReadOnlyList<DeviceInfo> List(Action<string>? refused = null)
     {
         using var instance = new GpuInstance(ValidationLevel.Off);
-        return Infos(instance);
+        return Infos(instance, refused);
     }
 
     /// <summary>Opens a device of this process's own instance.</summary>
@@ -44,8 +46,11 @@ public sealed unsafe partial class GpuDevice
     }
 
     /// <summary>Works on a host's handles. The host keeps owning them, and must not use the queue while a call of this engine runs.</summary>
-    public static GpuDevice Wrap(ForeignHandles handles)
+    /// <param name="handles">What the host made.</param>
+    /// <param name="options">Caps, limit of memory and folder of caches; the device is given, and validation is the host's.</param>
+    public static GpuDevice Wrap(ForeignHandles handles, DeviceOptions? options = null)
     {
+        options ??= new DeviceOptions();
         var vk = Api(handles);
         vk.CurrentInstance = new Instance(handles.Instance);
         vk.CurrentDevice = new Device(handles.Device);
@@ -68,7 +73,7 @@ public sealed unsafe partial class GpuDevice
             PipelineStatistics = caps.PipelineStatistics && Has(nameof(caps.PipelineStatistics)),
             CalibratedTimestamps = caps.CalibratedTimestamps && Has(nameof(caps.CalibratedTimestamps)),
         };
-        return new GpuDevice(instance, physical, caps, new DeviceOptions(), handles);
+        return new GpuDevice(instance, physical, Limit(caps, options), options, handles);
     }
 
     private static Vk Api(ForeignHandles handles)
@@ -93,12 +98,25 @@ public sealed unsafe partial class GpuDevice
         var other => throw new GpuException($"{ValidationVariable}={other}: allowed: off, core, synchronization."),
     };
 
-    private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance)
+    // One whose driver fails must not hide the others.
+    private static IReadOnlyList<DeviceInfo> Infos(GpuInstance instance, Action<string>? refused = null)
     {
-        var devices = instance.PhysicalDevices().Select((device, index) => (Device: device, Index: index, Refusal: DeviceProbe.Refusal(instance.Vk, device))).ToList();
-        return devices.Count == 0 || devices.Exists(d => d.Refusal is null)
-            ? [.. devices.Where(d => d.Refusal is null).Select(d => new DeviceInfo(d.Index, DeviceProbe.Read(instance, d.Device)))]
-            : throw new GpuException($"No device can be used: {string.Join("; ", devices.Select(d => d.Refusal))}. A newer driver may bring it; lavapipe (on Debian: mesa-vulkan-drivers) runs on the CPU.");
+        var (infos, refusals) = (new List<DeviceInfo>(), new List<string>());
+        foreach (var (index, device) in instance.PhysicalDevices().Index())
+        {
+            try
+            {
+                infos.Add(new DeviceInfo(index, DeviceProbe.Read(instance, device)));
+            }
+            catch (GpuException e)
+            {
+                refusals.Add(e.Message);
+                refused?.Invoke(e.Message);
+            }
+        }
+        return infos.Count > 0 || refusals.Count == 0
+            ? infos
+            : throw new GpuException($"No device can be used: {string.Join("; ", refusals)}. A newer driver may bring it; lavapipe (on Debian: mesa-vulkan-drivers) runs on the CPU.");
     }
 
     private Device CreateDevice()

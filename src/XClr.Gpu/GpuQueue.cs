@@ -103,6 +103,28 @@ internal sealed unsafe class GpuQueue : IDisposable
         }
     }
 
+    /// <summary>Waits for all submissions so far; false when one does not end within the limit after the one before it.</summary>
+    public bool TryFinish(TimeSpan limit)
+    {
+        var last = Submitted;
+        for (var ended = Ended(); ended < last; ended = Ended())
+        {
+            if (!TryWait(ended + 1, limit))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // Value of the latest submission that has ended.
+    private ulong Ended()
+    {
+        ulong value;
+        device.Vk.GetSemaphoreCounterValue(device.Handle, semaphore, &value).Check("vkGetSemaphoreCounterValue");
+        return value;
+    }
+
     /// <summary>Waits for a submission.</summary>
     /// <exception cref="DeviceLostException">The limit passed.</exception>
     public void Wait(ulong value, TimeSpan limit)

@@ -13,18 +13,26 @@ internal sealed unsafe class MemoryAllocator(GpuDevice device, PhysicalDevice ph
     public DeviceMemory Allocate(Buffer buffer, long bytes, string purpose, bool hostVisible)
     {
         device.Vk.GetBufferMemoryRequirements(device.Handle, buffer, out var requirements);
-        var (type, heapBytes) = TypeOf(requirements.MemoryTypeBits, hostVisible);
+        PhysicalDeviceMemoryProperties properties;
+        device.Vk.GetPhysicalDeviceMemoryProperties(physical, &properties);
+        var type = TypeOf(properties, device.Caps.Kind, requirements.MemoryTypeBits, hostVisible) ?? throw new GpuException("The device has no memory type that fits a storage buffer.");
         var flags = new MemoryAllocateFlagsInfo { SType = StructureType.MemoryAllocateFlagsInfo, Flags = MemoryAllocateFlags.DeviceAddressBit };
         var info = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, PNext = device.HasPointers ? &flags : null, AllocationSize = requirements.Size, MemoryTypeIndex = type };
-        var result = device.Vk.AllocateMemory(device.Handle, &info, null, out var memory);
+        CheckRoom(device.Vk.AllocateMemory(device.Handle, &info, null, out var memory), "vkAllocateMemory", bytes, purpose);
+        held += bytes;
+        return memory;
+    }
+
+    /// <summary>Checks the result of a call that needs memory for so many bytes.</summary>
+    /// <exception cref="GpuOutOfMemoryException">There is none.</exception>
+    public void CheckRoom(Result result, string call, long bytes, string purpose)
+    {
         if (result is Result.ErrorOutOfDeviceMemory or Result.ErrorOutOfHostMemory)
         {
             throw new GpuOutOfMemoryException(
-                $"vkAllocateMemory: {bytes >> 20} MiB for '{purpose}' do not fit on {device.Caps.Name} ({result}): {held >> 20} MiB are in use here, its heap has {heapBytes >> 20} MiB in all.", bytes, heapBytes);
+                $"{call}: {bytes >> 20} MiB for '{purpose}' do not fit on {device.Caps.Name} ({result}): {held >> 20} MiB are in use here, of {device.Caps.DeviceLocalBytes >> 20} MiB that it has.", bytes);
         }
-        result.Check("vkAllocateMemory");
-        held += bytes;
-        return memory;
+        result.Check(call);
     }
 
     /// <summary>Gives memory of <see cref="Allocate"/> back; a null handle is none.</summary>
@@ -51,23 +59,35 @@ internal sealed unsafe class MemoryAllocator(GpuDevice device, PhysicalDevice ph
         return (held, 0);
     }
 
-    private (uint Type, long HeapBytes) TypeOf(uint allowed, bool hostVisible)
+    /// <summary>
+    /// The heap that holds the tensors: the largest device-local one; of all heaps on an integrated GPU, where all are the same memory and some drivers (AMD's on Windows) call a small part of it device-local.
+    /// </summary>
+    public static int TensorHeap(in PhysicalDeviceMemoryProperties memory, GpuKind kind)
     {
-        PhysicalDeviceMemoryProperties memory;
-        device.Vk.GetPhysicalDeviceMemoryProperties(physical, &memory);
-        const MemoryPropertyFlags Host = MemoryPropertyFlags.HostVisibleBit | MemoryPropertyFlags.HostCoherentBit;
-        // Staging is read back as well as written: cached host memory first, any coherent one else.
-        MemoryPropertyFlags[] wishes = hostVisible ? [Host | MemoryPropertyFlags.HostCachedBit, Host] : [MemoryPropertyFlags.DeviceLocalBit, MemoryPropertyFlags.None];
-        foreach (var wish in wishes)
+        var found = -1;
+        for (var i = 0; i < (int)memory.MemoryHeapCount; i++)
         {
-            for (var i = 0; i < (int)memory.MemoryTypeCount; i++)
+            var heap = memory.MemoryHeaps[i];
+            if ((kind == GpuKind.Integrated || heap.Flags.HasFlag(MemoryHeapFlags.DeviceLocalBit)) && (found < 0 || heap.Size > memory.MemoryHeaps[found].Size))
             {
-                if ((allowed & (1u << i)) != 0 && memory.MemoryTypes[i].PropertyFlags.HasFlag(wish))
-                {
-                    return ((uint)i, (long)memory.MemoryHeaps[(int)memory.MemoryTypes[i].HeapIndex].Size);
-                }
+                found = i;
             }
         }
-        throw new GpuException("The device has no memory type that fits a storage buffer.");
+        return found;
+    }
+
+    /// <summary>The memory type, of those allowed by bits, for tensors or (host visible) for staging; null = none is allowed.</summary>
+    public static uint? TypeOf(PhysicalDeviceMemoryProperties memory, GpuKind kind, uint allowed, bool hostVisible)
+    {
+        const MemoryPropertyFlags Host = MemoryPropertyFlags.HostVisibleBit | MemoryPropertyFlags.HostCoherentBit;
+        var heap = TensorHeap(memory, kind);
+        bool Has(int type, MemoryPropertyFlags flags) => memory.MemoryTypes[type].PropertyFlags.HasFlag(flags);
+        bool OfTensors(int type) => memory.MemoryTypes[type].HeapIndex == heap;
+        // Staging is read back as well as written: cached host memory first, any coherent one else.
+        Func<int, bool>[] wishes = hostVisible
+            ? [t => Has(t, Host | MemoryPropertyFlags.HostCachedBit), t => Has(t, Host)]
+            : [t => OfTensors(t) && Has(t, MemoryPropertyFlags.DeviceLocalBit), OfTensors, t => Has(t, MemoryPropertyFlags.DeviceLocalBit), _ => true];
+        var types = Enumerable.Range(0, (int)memory.MemoryTypeCount).Where(t => (allowed & (1u << t)) != 0).ToList();
+        return wishes.SelectMany(types.Where).Select(t => (uint?)t).FirstOrDefault();
     }
 }

@@ -29,7 +29,7 @@ public sealed unsafe partial class Plan : IDisposable
         this.device = device;
         options = layout.Options;
         Layout = layout;
-        (starts, order) = ([.. layout.SegmentStarts.Select(s => new PlanCut(s))], layout.SubmitOrder);
+        (starts, order) = (layout.SegmentStarts, layout.SubmitOrder);
         Timing = options.Timing;
     }
 
@@ -54,6 +54,7 @@ public sealed unsafe partial class Plan : IDisposable
         try
         {
             device.Pipelines.Compile(layout.Dispatches.Select(d => d.Kernel));
+            plan.CompileDivided();
             plan.Allocate();
             plan.sets = plan.BindAll();
             plan.Record();
@@ -91,8 +92,8 @@ public sealed unsafe partial class Plan : IDisposable
     public void Cut(IReadOnlyList<PlanCut> segmentStarts, PlanTiming timing)
     {
         starts = Layout.CutAtLoops(segmentStarts);
-        order = Layout.OrderOf([.. starts.Select(s => s.Dispatch)]);
-        device.Pipelines.Compile(starts.Where(s => s.Parts > 1).Select(s => Layout.Dispatches[s.Dispatch].Kernel), withBase: true);
+        order = Layout.OrderOf(starts);
+        CompileDivided();
         RecordAnew(timing);
     }
 
@@ -152,6 +153,8 @@ public sealed unsafe partial class Plan : IDisposable
             }
         }
     }
+
+    private void CompileDivided() => device.Pipelines.Compile(starts.Where(s => s.Parts > 1).Select(s => Layout.Dispatches[s.Dispatch].Kernel), withBase: true);
 
     private int QueryCount => Timing switch { PlanTiming.Step => 2, PlanTiming.Segments => 2 * starts.Count, PlanTiming.Dispatches => 2 * Layout.Dispatches.Count, _ => 0 };
 

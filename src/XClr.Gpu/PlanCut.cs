@@ -1,7 +1,39 @@
 namespace XClr.Gpu;
 
 /// <summary>Where a segment of a plan begins: at a dispatch, or inside it, at one of the equal parts of its workgroups (<see cref="Part"/> 0 to <see cref="Parts"/> - 1). Cuts of one dispatch name the same number of parts.</summary>
-public readonly record struct PlanCut(int Dispatch, int Part = 0, int Parts = 1);
+public readonly record struct PlanCut(int Dispatch, int Part = 0, int Parts = 1)
+{
+    /// <summary>
+    /// Segments that take a budget each at most, by what their dispatches should take. A dispatch that takes longer is divided, as far as it has workgroups; its last part shares its segment with what follows. No segment goes over a loop's ends.
+    /// </summary>
+    /// <param name="dispatches">A plan's, in the order in which they run.</param>
+    /// <param name="caps">The device's.</param>
+    /// <param name="time">What a dispatch takes, by its index; in the budget's unit, above 0.</param>
+    /// <param name="budget">Above 0.</param>
+    /// <param name="mostParts">Into how many parts one dispatch may be divided.</param>
+    /// <param name="join">False: none shares its segment with those before it.</param>
+    internal static IReadOnlyList<PlanCut> Within(IReadOnlyList<Dispatch> dispatches, DeviceCaps caps, Func<int, double> time, double budget, uint mostParts = uint.MaxValue, bool join = true)
+    {
+        var starts = new List<PlanCut> { new(0) };
+        var used = 0.0;
+        for (var i = 0; i < dispatches.Count; i++)
+        {
+            used += time(i);
+            if (join && used <= budget && !LoopEdge(dispatches, i))
+            {
+                continue;
+            }
+            var parts = (int)Math.Clamp(Math.Ceiling(time(i) / budget), 1, Math.Min(PartRange.Most(Plan.Grid(dispatches[i].Groups, caps.MaxComputeWorkGroupCount)), mostParts));
+            starts.RemoveAll(s => s.Dispatch == i);
+            starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
+            used = time(i) / parts;
+        }
+        return starts;
+    }
+
+    /// <summary>True where a loop begins or ends before the dispatch: what runs before it is then more than what stands before it.</summary>
+    internal static bool LoopEdge(IReadOnlyList<Dispatch> dispatches, int dispatch) => dispatch > 0 && !ReferenceEquals(dispatches[dispatch].Loop, dispatches[dispatch - 1].Loop);
+}
 
 /// <summary>The parts From to To (exclusive) of a dispatch that is divided into so many.</summary>
 internal readonly record struct PartRange(int From, int To, int Parts)

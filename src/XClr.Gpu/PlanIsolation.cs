@@ -4,8 +4,8 @@ namespace XClr.Gpu;
 
 public sealed unsafe partial class Plan
 {
-    /// <summary>Repeats per submit: enough to keep the device awake, few enough for its watchdog.</summary>
-    private const int IsolatedRepeats = 8;
+    /// <summary>Repeats per submit at most: enough to keep the device awake.</summary>
+    private const int MostIsolated = 8;
 
     /// <summary>
     /// Runs one dispatch alone, again and again between barriers, with its real shapes and bindings and what the plan's memory holds at the time. A dispatch that updates in
@@ -17,12 +17,14 @@ public sealed unsafe partial class Plan
     /// <exception cref="GpuException">The device has no timestamps, or gives none within a limit.</exception>
     public IReadOnlyList<double> Isolate(int dispatch, int repeats)
     {
-        var timestamps = new TimestampQueries(device, 2 * IsolatedRepeats);
+        var slow = SlowDevice.Of(device.Caps);
+        var together = (int)Math.Clamp(slow.SubmitSeconds / slow.Seconds(Layout.Dispatches[dispatch]), 1, MostIsolated);
+        var timestamps = new TimestampQueries(device, 2 * together);
         var info = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = device.Compute.Family };
         device.Vk.CreateCommandPool(device.Handle, &info, null, out var pool).Check("vkCreateCommandPool");
         try
         {
-            var commands = RecordIsolated(pool, Layout.Dispatches[dispatch], timestamps);
+            var commands = RecordIsolated(pool, Layout.Dispatches[dispatch], together, timestamps);
             var times = new List<double>();
             for (var run = 0; times.Count < repeats; run++)
             {
@@ -30,7 +32,7 @@ public sealed unsafe partial class Plan
                 var ticks = timestamps.Read() ?? throw new GpuException($"{device.Caps.Name} gave no timestamps for {Layout.Dispatches[dispatch].Label}.");
                 if (run > 0)
                 {
-                    times.AddRange(PlanTimings.Create(device.Caps.Timestamps, ticks, [.. Enumerable.Repeat(true, IsolatedRepeats)]).Spans.Select(s => s.End - s.Start));
+                    times.AddRange(PlanTimings.Create(device.Caps.Timestamps, ticks, [.. Enumerable.Repeat(true, together)]).Spans.Select(s => s.End - s.Start));
                 }
             }
             return times[..repeats];
@@ -45,7 +47,7 @@ public sealed unsafe partial class Plan
         }
     }
 
-    private CommandBuffer RecordIsolated(CommandPool pool, Dispatch dispatch, TimestampQueries timestamps)
+    private CommandBuffer RecordIsolated(CommandPool pool, Dispatch dispatch, int together, TimestampQueries timestamps)
     {
         var allocate = new CommandBufferAllocateInfo { SType = StructureType.CommandBufferAllocateInfo, CommandPool = pool, CommandBufferCount = 1 };
         CommandBuffer commands;
@@ -54,7 +56,7 @@ public sealed unsafe partial class Plan
         device.Vk.BeginCommandBuffer(commands, &begin).Check("vkBeginCommandBuffer");
         timestamps.Reset(commands);
         Silk.NET.Vulkan.Pipeline bound = default;
-        for (var i = 0; i < IsolatedRepeats; i++)
+        for (var i = 0; i < together; i++)
         {
             Barriers.Compute(device.Vk, commands);
             bound = RecordDispatch(commands, dispatch, PartRange.Whole, bound, timestamps, 2 * i);

@@ -3,8 +3,8 @@ namespace XClr.Gpu;
 /// <summary>How a plan is compiled.</summary>
 public sealed record PlanOptions
 {
-    /// <summary>Floating-point operations per vkQueueSubmit at most (a single dispatch may exceed it), on NVIDIA's matrices ten times as many; null = by the kind of device.</summary>
-    public double? MaxFlopsPerSubmit { get; init; }
+    /// <summary>Seconds per vkQueueSubmit at most, as slow devices of the kind would need them (a dispatch that takes longer is divided); null = by the kind of device.</summary>
+    public double? MaxSubmitSeconds { get; init; }
 
     /// <summary>Which timestamps the plan writes. Off = no query command at all.</summary>
     public PlanTiming Timing { get; init; } = PlanTiming.Off;
@@ -57,8 +57,8 @@ public sealed class PlanLayout
     /// <summary>barrierBefore[i]: dispatch i waits for all dispatches before it.</summary>
     public IReadOnlyList<bool> BarrierBefore { get; }
 
-    /// <summary>Index of each submit's first dispatch.</summary>
-    public IReadOnlyList<int> SegmentStarts { get; private set; } = [];
+    /// <summary>Where each submit begins.</summary>
+    public IReadOnlyList<PlanCut> SegmentStarts { get; private set; } = [];
 
     /// <summary>Segments in the order of their submits: those of a loop as often as it runs.</summary>
     public IReadOnlyList<int> SubmitOrder => OrderOf(SegmentStarts);
@@ -95,7 +95,8 @@ public sealed class PlanLayout
         var layout = new PlanLayout(dispatches, options);
         layout.FindLifetimes();
         layout.AssignOffsets(caps, options);
-        layout.CutSegments(options.MaxFlopsPerSubmit ?? DefaultFlopsPerSubmit(caps.Kind), matrixRate: caps.VendorId == Nvidia ? 10 : 1);
+        var slow = SlowDevice.Of(caps);
+        layout.SegmentStarts = PlanCut.Within(layout.Dispatches, caps, i => slow.Seconds(layout.Dispatches[i]), options.MaxSubmitSeconds ?? slow.SubmitSeconds);
         return layout;
     }
 
@@ -112,12 +113,6 @@ public sealed class PlanLayout
 
     /// <summary>Bytes of transient buffers alive during a dispatch: the lower bound of any planner at that moment.</summary>
     public long LiveBytes(int dispatch) => Transient.Where(t => t.First <= dispatch && dispatch <= t.Last).Sum(t => t.Buffer.Bytes);
-
-    // Where a driver reports matrices the device has units for them; other vendors' drivers may emulate them.
-    private const uint Nvidia = 0x10DE;
-
-    // A watchdog of about 2 s is common; by the rates of slow devices of each kind (1 TFLOP/s, 100 GFLOP/s, on NVIDIA's matrices ten times that) these take 0.5 s.
-    private static double DefaultFlopsPerSubmit(GpuKind kind) => kind == GpuKind.Discrete ? 500e9 : 50e9;
 
     private void FindLifetimes()
     {
@@ -179,31 +174,11 @@ public sealed class PlanLayout
         BlockBytes = planner.BlockBytes;
     }
 
-    // True where a loop begins or ends before the dispatch: what runs before it is then more than what stands before it.
-    private bool LoopEdge(int dispatch) => dispatch > 0 && !ReferenceEquals(Dispatches[dispatch].Loop, Dispatches[dispatch - 1].Loop);
-
-    private void CutSegments(double maxFlops, double matrixRate)
-    {
-        var starts = new List<int> { 0 };
-        var flops = 0.0;
-        foreach (var dispatch in Dispatches)
-        {
-            var own = dispatch.Flops / (dispatch.Kernel.OnMatrices ? matrixRate : 1);
-            if (LoopEdge(dispatch.Index) || (flops > 0 && flops + own > maxFlops))
-            {
-                starts.Add(dispatch.Index);
-                flops = 0;
-            }
-            flops += own;
-        }
-        SegmentStarts = starts;
-    }
-
-    /// <summary>First dispatches of segments, and those before which a loop begins or ends.</summary>
+    /// <summary>Where segments begin, and the dispatches before which a loop begins or ends.</summary>
     internal IReadOnlyList<PlanCut> CutAtLoops(IReadOnlyList<PlanCut> starts) =>
-        [.. starts.Concat(Enumerable.Range(0, Dispatches.Count).Where(LoopEdge).Select(i => new PlanCut(i))).DistinctBy(s => (s.Dispatch, s.Part)).OrderBy(s => s.Dispatch).ThenBy(s => s.Part)];
+        [.. starts.Concat(Enumerable.Range(0, Dispatches.Count).Where(i => PlanCut.LoopEdge(Dispatches, i)).Select(i => new PlanCut(i))).DistinctBy(s => (s.Dispatch, s.Part)).OrderBy(s => s.Dispatch).ThenBy(s => s.Part)];
 
-    /// <summary>The order of submits of segments with these first dispatches, cut at the loops.</summary>
-    internal IReadOnlyList<int> OrderOf(IReadOnlyList<int> starts) => [.. Enumerable.Range(0, starts.Count).GroupBy(s => (object?)Dispatches[starts[s]].Loop ?? s)
+    /// <summary>The order of submits of segments that begin there, cut at the loops.</summary>
+    internal IReadOnlyList<int> OrderOf(IReadOnlyList<PlanCut> starts) => [.. Enumerable.Range(0, starts.Count).GroupBy(s => (object?)Dispatches[starts[s].Dispatch].Loop ?? s)
         .SelectMany(segments => Enumerable.Repeat(segments, (segments.Key as DispatchLoop)?.Times ?? 1).SelectMany(s => s))];
 }

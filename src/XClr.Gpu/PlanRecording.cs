@@ -54,7 +54,12 @@ public sealed unsafe partial class Plan
         }
         else if (Layout.Dispatches[first.Dispatch].Loop is not null && Timing == PlanTiming.Dispatches)
         {
-            queries?.Reset(commands, 2 * first.Dispatch, 2 * (end.Dispatch - first.Dispatch));
+            // A dispatch that is divided writes its start in its first part.
+            var (from, to) = (first.Dispatch + (first.Part > 0 ? 1 : 0), end.Dispatch + (end.Part > 0 ? 1 : 0));
+            if (to > from)
+            {
+                queries?.Reset(commands, 2 * from, 2 * (to - from));
+            }
         }
         if (Timing == PlanTiming.Segments)
         {

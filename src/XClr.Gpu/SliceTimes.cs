@@ -18,8 +18,7 @@ public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, DeviceCaps ca
     private const double SliceSlack = 1.25, CountSlack = 1.1;
     private readonly List<double>[] latest = [.. dispatches.Select(_ => new List<double>())];
 
-    // Floating-point operations and bytes per second that slow devices of a kind reach.
-    private readonly (double Flops, double Bytes) rate = caps.Kind switch { GpuKind.Discrete => (1e12, 100e9), GpuKind.Integrated => (100e9, 10e9), _ => (5e9, 1e9) };
+    private readonly SlowDevice slow = SlowDevice.Of(caps);
 
     /// <summary>A run was measured.</summary>
     public bool Measured => latest[0].Count > 0;
@@ -28,26 +27,7 @@ public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, DeviceCaps ca
     /// Slices of at most <paramref name="budget"/> nanoseconds each. A dispatch that takes longer is divided, as far as it has workgroups. Before the first measured run every dispatch is a slice of its own, or several where
     /// its operations and bytes make it look long.
     /// </summary>
-    public IReadOnlyList<PlanCut> Cut(double budget)
-    {
-        var starts = new List<PlanCut> { new(0) };
-        var used = 0.0;
-        for (var i = 0; i < dispatches.Count; i++)
-        {
-            var time = Time(i);
-            used += time;
-            if (Measured && used <= budget)
-            {
-                continue;
-            }
-            var parts = (int)Math.Clamp(Math.Ceiling(time / budget), 1, Math.Min(PartRange.Most(Plan.Grid(dispatches[i].Groups, caps.MaxComputeWorkGroupCount)), Measured ? uint.MaxValue : EstimatedParts));
-            starts.RemoveAll(s => s.Dispatch == i);
-            starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
-            // The last part shares its slice with what follows.
-            used = time / parts;
-        }
-        return starts;
-    }
+    public IReadOnlyList<PlanCut> Cut(double budget) => PlanCut.Within(dispatches, caps, Time, budget, Measured ? uint.MaxValue : EstimatedParts, join: Measured);
 
     /// <summary>Whether slices that begin at <paramref name="starts"/> still serve a budget of so many nanoseconds: new ones would be neither much shorter nor much fewer.</summary>
     public bool Serve(IReadOnlyList<PlanCut> starts, double budget)
@@ -86,7 +66,7 @@ public sealed class SliceTimes(IReadOnlyList<Dispatch> dispatches, DeviceCaps ca
     // Never 0, so that a slice can be spread.
     private double Time(int dispatch) => Math.Max(1, Measured
         ? UpperQuartile(latest[dispatch])
-        : 1e9 * Math.Max(dispatches[dispatch].Flops / rate.Flops, dispatches[dispatch].Bytes / rate.Bytes));
+        : 1e9 * slow.Seconds(dispatches[dispatch]));
 
     private double Longest(IReadOnlyList<PlanCut> starts) => Enumerable.Range(0, starts.Count).Max(s => Parts(starts, s).Sum(part => part.Time));
 

@@ -8,14 +8,11 @@ public class GpuException(string message, Exception? inner = null) : Exception(m
 /// <summary>The device stopped answering (VK_ERROR_DEVICE_LOST, or a wait ran past its limit).</summary>
 public sealed class DeviceLostException(string message) : GpuException(message);
 
-/// <summary>Device memory does not suffice; the message says what was asked for and what the heap has.</summary>
-public sealed class GpuOutOfMemoryException(string message, long requestedBytes, long heapBytes) : GpuException(message)
+/// <summary>Device memory does not suffice; the message says what was asked for and what the device has.</summary>
+public sealed class GpuOutOfMemoryException(string message, long requestedBytes) : GpuException(message)
 {
     /// <summary>Bytes that were asked for.</summary>
     public long RequestedBytes { get; } = requestedBytes;
-
-    /// <summary>Bytes the memory heap has in all.</summary>
-    public long HeapBytes { get; } = heapBytes;
 }
 
 /// <summary>Turns a VkResult into an exception that names the call.</summary>

@@ -17,7 +17,8 @@ internal sealed unsafe class Context : IDisposable
         log = info.Log;
         logUser = info.LogUser;
         IsShared = info.Shared is not null;
-        Device = info.Shared is null ? OpenOwn(info) : OpenShared(*info.Shared);
+        var options = TrainSetup.DeviceOptions(info.Device is null ? null : Boundary.Text(info.Device, "device"), info.MemoryLimit == 0 ? null : (long)Math.Min(info.MemoryLimit, long.MaxValue));
+        Device = info.Shared is null ? GpuDevice.Open(options with { Validation = Validation(info.Validation) }) : OpenShared(*info.Shared, options);
     }
 
     public GpuDevice Device { get; }
@@ -71,9 +72,6 @@ internal sealed unsafe class Context : IDisposable
         Device.Dispose();
     }
 
-    private static GpuDevice OpenOwn(ContextInfo info) => GpuDevice.Open(
-        TrainSetup.DeviceOptions(info.Device is null ? null : Boundary.Text(info.Device, "device"), info.MemoryLimit == 0 ? null : (long)Math.Min(info.MemoryLimit, long.MaxValue)) with { Validation = Validation(info.Validation) });
-
     // Left to XCLR_VALIDATION where it is off, as on the command line.
     private static ValidationLevel? Validation(uint level) => level switch
     {
@@ -83,7 +81,7 @@ internal sealed unsafe class Context : IDisposable
         _ => throw new UsageException($"validation is {level}; allowed: 0 (off), 1 (core), 2 (with synchronization)."),
     };
 
-    private static GpuDevice OpenShared(SharedDevice shared)
+    private static GpuDevice OpenShared(SharedDevice shared, DeviceOptions options)
     {
         Boundary.RequireSize(shared.Size, sizeof(SharedDevice), "xclr_shared_device");
         foreach (var (handle, name) in new[] { (shared.Instance, "instance"), (shared.PhysicalDevice, "physical_device"), (shared.Device, "device"), (shared.Queue, "queue"), (shared.Features, "features") })
@@ -96,7 +94,7 @@ internal sealed unsafe class Context : IDisposable
             extensions.Add(Boundary.Text(shared.Extensions is null ? null : shared.Extensions[i], $"xclr_shared_device.extensions[{i}]"));
         }
         var enabled = HostFeatures.Read(shared.Features, extensions);
-        return GpuDevice.Wrap(new ForeignHandles(shared.Instance, shared.PhysicalDevice, shared.Device, shared.QueueFamily, shared.Queue, enabled, shared.GetInstanceProcAddr));
+        return GpuDevice.Wrap(new ForeignHandles(shared.Instance, shared.PhysicalDevice, shared.Device, shared.QueueFamily, shared.Queue, enabled, shared.GetInstanceProcAddr), options);
     }
 
     private void Log(int level, string message)

@@ -25,7 +25,10 @@ internal static unsafe partial class Library
 
     // 0: as .NET looks for it.
     private static nint Load(string name, Assembly user, DllImportSearchPath? path) =>
-        Folder() is { } folder && NativeLibrary.TryLoad(Path.Combine(folder, name.StartsWith("lib", StringComparison.Ordinal) ? $"{name}.so" : $"lib{name}.so"), out var library) ? library : 0;
+        Folder() is { } folder && NativeLibrary.TryLoad(Path.Combine(folder, FileName(name)), out var library) ? library : 0;
+
+    private static string FileName(string name) => OperatingSystem.IsWindows() ? $"{name}.dll"
+        : $"{(name.StartsWith("lib", StringComparison.Ordinal) ? "" : "lib")}{name}{(OperatingSystem.IsMacOS() ? ".dylib" : ".so")}";
 
     private static string? Folder()
     {

@@ -48,7 +48,7 @@ public sealed class TrainGraph : IDisposable
         }
         catch (Exception e) when (e is GpuException or ShapeException && FitsAtMost(caps, config, objective) is { } most)
         {
-            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} {char.ToUpperInvariant(most[0])}{most[1..]}.", 0, caps.DeviceLocalBytes);
+            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} {char.ToUpperInvariant(most[0])}{most[1..]}.", 0);
         }
     }
 
@@ -123,7 +123,7 @@ public sealed class TrainGraph : IDisposable
             // What else changes before the next start.
             further -= further / 16;
             var left = Caps with { DeviceLocalBytes = held + further, MaxMemoryAllocationSize = Math.Min(Caps.MaxMemoryAllocationSize, Math.Max(held, further)) };
-            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} End other programs that use the device, or: {Remedy(left)}.", e.RequestedBytes, e.HeapBytes);
+            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} End other programs that use the device, or: {Remedy(left)}.", e.RequestedBytes);
         }
     }
 
@@ -137,7 +137,7 @@ public sealed class TrainGraph : IDisposable
         var evaluations = EvaluationBytes == 0 ? "" : $" and {EvaluationBytes >> 20} MiB more for its evaluations";
         throw new GpuOutOfMemoryException(
             $"{Asked(config)} needs {layout.TotalBytes >> 20} MiB{evaluations}, {layout.Largest.Bytes >> 20} of them in one piece; {Caps.Name} has {Caps.DeviceLocalBytes >> 20} MiB, at most {Caps.MaxMemoryAllocationSize >> 20} in one piece; {Remedy(Caps)}.",
-            layout.TotalBytes, Caps.DeviceLocalBytes);
+            layout.TotalBytes);
     }
 
     // What an evaluation takes beside the step's memory, which stays while it runs.

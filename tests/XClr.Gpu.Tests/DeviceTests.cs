@@ -1,3 +1,5 @@
+using System.Globalization;
+using Silk.NET.Vulkan;
 using XClr.Gpu;
 using XClr.TestKit;
 using Xunit;
@@ -48,6 +50,7 @@ public class DeviceTests
         DeviceInfo Device(int index, string name, GpuKind kind, long bytes) =>
             new(index, PaperDevice.Caps with { Name = name, Kind = kind, DeviceLocalBytes = bytes, DeviceUuid = new Guid(index, 1, 2, new byte[8]) });
         DeviceInfo[] devices = [Device(0, "llvmpipe", GpuKind.Cpu, 64), Device(1, "Card A", GpuKind.Discrete, 8), Device(2, "Card B", GpuKind.Discrete, 16), Device(3, "Iris", GpuKind.Integrated, 32)];
+        Assert.Equal(1, DeviceSelector.Pick([devices[0], Device(1, "Accelerator", GpuKind.Other, 1)], null).Index);
         Assert.Equal(2, DeviceSelector.Pick(devices, null).Index);
         // SwiftShader takes a hundred times as long as lavapipe.
         DeviceInfo[] drivers = [new(0, devices[0].Caps with { SubgroupSize = 4, DeviceLocalBytes = 128 }), new(1, devices[0].Caps with { SubgroupSize = 8 })];
@@ -57,6 +60,48 @@ public class DeviceTests
         Assert.Equal(1, DeviceSelector.Pick(devices, devices[1].Caps.DeviceUuid.ToString()).Index);
         Assert.Contains("ambiguous", Assert.Throws<GpuException>(() => DeviceSelector.Pick(devices, "card")).Message, StringComparison.Ordinal);
         Assert.Contains("Iris", Assert.Throws<GpuException>(() => DeviceSelector.Pick(devices, "9")).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The refusal of a device that could not run some kernel asks for no more than the kernels do, and for no less.</summary>
+    [Fact]
+    public void What_a_device_needs_is_what_the_kernels_need()
+    {
+        var kernels = ShaderKernel.All.ToList();
+        Assert.Equal(DeviceProbe.StorageBuffersNeeded, kernels.Max(k => k.Interface.Bindings.Count(b => b.Kind == BindingKind.Storage)));
+        Assert.Equal(DeviceProbe.InvocationsNeeded, kernels.Where(k => k.Variant != "coopmat" && k.Variant != "coopmat_bf16").Max(k => k.Interface.LocalSize is var (x, y, z) ? x * y * z : 0));
+    }
+
+    /// <summary>Heaps (MiB, device-local or not) and types (heap, properties) as drivers list them; a driver may leave any type out of those allowed.</summary>
+    [Theory]
+    [InlineData("a card: 256 MiB of it are mapped", GpuKind.Discrete, "8192d 16384 256d", "0d 1hc 1hck 2dhc", 8192, 0, 2)]
+    [InlineData("a card, all mapped", GpuKind.Discrete, "8192d 16384", "0d 1hc 1hck 0dhc", 8192, 0, 2)]
+    [InlineData("an integrated GPU of AMD on Windows", GpuKind.Integrated, "256d 16384 256d", "0d 1hc 1hck 2dhc", 16384, 1, 2)]
+    [InlineData("an integrated GPU of AMD on Linux", GpuKind.Integrated, "10240d 5120", "0d 1hc 0dhc 1hck", 10240, 0, 3)]
+    [InlineData("an integrated GPU of Intel", GpuKind.Integrated, "16384d", "0d 0dhc 0dhck", 16384, 0, 2)]
+    [InlineData("lavapipe", GpuKind.Cpu, "16384d", "0dhck", 16384, 0, 0)]
+    public void Tensors_lie_in_the_largest_heap_that_is_the_devices(string device, GpuKind kind, string heaps, string types, ulong heapSize, uint tensors, uint staging)
+    {
+        var memory = new PhysicalDeviceMemoryProperties();
+        foreach (var (i, heap) in heaps.Split(' ').Index())
+        {
+            memory.MemoryHeaps[i] = new MemoryHeap(ulong.Parse(heap.TrimEnd('d'), CultureInfo.InvariantCulture), heap.EndsWith('d') ? MemoryHeapFlags.DeviceLocalBit : 0);
+            memory.MemoryHeapCount++;
+        }
+        foreach (var (i, type) in types.Split(' ').Index())
+        {
+            var flags = type[1..].Aggregate(MemoryPropertyFlags.None, (all, c) => all | c switch
+            {
+                'd' => MemoryPropertyFlags.DeviceLocalBit,
+                'h' => MemoryPropertyFlags.HostVisibleBit,
+                'c' => MemoryPropertyFlags.HostCoherentBit,
+                _ => MemoryPropertyFlags.HostCachedBit,
+            });
+            memory.MemoryTypes[i] = new MemoryType(flags, (uint)(type[0] - '0'));
+            memory.MemoryTypeCount++;
+        }
+        Assert.True(heapSize == memory.MemoryHeaps[MemoryAllocator.TensorHeap(memory, kind)].Size, device);
+        Assert.Equal((tensors, staging), (MemoryAllocator.TypeOf(memory, kind, ~0u, hostVisible: false), MemoryAllocator.TypeOf(memory, kind, ~0u, hostVisible: true)));
+        Assert.Null(MemoryAllocator.TypeOf(memory, kind, 0, hostVisible: false));
     }
 
     [SkippableFact]

@@ -98,6 +98,40 @@ public class PlanCutTests
         Assert.Equal(cut, times.Cut(100));
     }
 
+    /// <summary>A profile of a plan whose submits divide a dispatch, in a loop and outside it, has one time for each; what it writes is what a whole one writes.</summary>
+    [SkippableFact]
+    public void A_divided_dispatch_of_a_loop_is_timed_as_one()
+    {
+        using var device = TestDevices.Open(TestDevices.Lavapipe);
+        const int Count = 81_000, Quads = Count / 4;
+        using var x = new GpuBuffer("x", Count * sizeof(float), MemoryCategory.Inputs);
+        using var z = new GpuBuffer("z", Count * sizeof(float), MemoryCategory.Outputs);
+        var values = Enumerable.Range(0, Count).Select(i => MathF.Sin(i)).ToArray();
+        device.Transfer.Upload<float>(x, values);
+        var gpu = new Recorder(device.Caps);
+        var y = gpu.Transient("y", Count * sizeof(float), MemoryCategory.Activations);
+        void Record(GpuBuffer from, GpuBuffer to) => gpu.Dispatch(Relu, (Quads + 255) / 256, new FlatParams(Quads, 1), [from], [to], new DispatchCost(3e9));
+        Record(x, y);
+        using (gpu.Repeat(2))
+        {
+            Record(y, z);
+            Record(x, y);
+        }
+        Record(y, z);
+        // At 5 GFLOP/s a dispatch is 0.6 s.
+        using var plan = Plan.Build(device, gpu, new PlanOptions { MaxSubmitSeconds = 0.2, Timing = PlanTiming.Dispatches });
+        Assert.Equal([.. Enumerable.Range(0, 12).Select(i => new PlanCut(i / 3, i % 3, 3))], plan.Starts);
+        Assert.Equal(18, plan.SegmentCount);
+        plan.Run();
+        var spans = plan.ReadTimings()!.Spans;
+        Assert.Equal(4, spans.Count);
+        Assert.All(spans, s => Assert.True(s.End > s.Start, $"{s}"));
+        var found = new float[Count];
+        device.Transfer.Download(z.View, found.AsSpan());
+        Assert.Equal(values.Select(v => MathF.Max(v, 0)), found);
+        TestDevices.RequireSilence(device);
+    }
+
     [SkippableTheory]
     [InlineData("", 9)]
     [InlineData("maxComputeWorkGroupCount=64", 9)]

@@ -10,12 +10,14 @@ public sealed class DevicesCommand : Command
     /// <inheritdoc/>
     public override int Run()
     {
-        var devices = GpuDevice.List();
+        var refused = new List<string>();
+        var devices = GpuDevice.List(refused.Add);
         var chosen = DeviceSelector.Pick(devices, Environment.GetEnvironmentVariable(DeviceSelector.Variable));
         if (Json)
-            Output.Json(new { devices = devices.Select(d => new { d.Index, chosen = d == chosen, d.Caps }) });
+            Output.Json(new { devices = devices.Select(d => new { d.Index, chosen = d == chosen, d.Caps }), refused });
         else
             Print(devices, chosen);
+        refused.ForEach(r => Output.Warn($"Passed over: {r}."));
         return Train.ExitCode.Success;
     }
 
