@@ -18,9 +18,13 @@ internal static class Arguments
     public static IReadOnlyList<string> Complete(IReadOnlyList<string> args, IReadOnlyList<Type> verbs)
     {
         if (args.Count == 0 || verbs.FirstOrDefault(v => NameOf(v) == args[0]) is not { } verb)
+        {
             return args;
+        }
         if (args.Intersect(Help).Any())
+        {
             return [args[0], "--help"];
+        }
         IReadOnlyList<TrainOption> table = verb.IsSubclassOf(typeof(OptionTableCommand)) ? [.. OptionTableType.OptionsOf(verb)] : [];
         var switches = table.Where(o => o.Form == OptionForm.Switch).Select(o => o.Name).ToHashSet();
         var mayBeEmpty = table.Select(o => o.Name).ToHashSet();
@@ -44,7 +48,9 @@ internal static class Arguments
                 continue;
             }
             if (value is null && i + 1 < args.Count && !args[i + 1].StartsWith("--", StringComparison.Ordinal))
+            {
                 value = args[++i];
+            }
             value ??= switches.Contains(name) ? "true" : throw new UsageException($"--{name} needs a value.");
             Require(value.Length > 0 || mayBeEmpty.Contains(name), $"--{name} needs a value, and an empty one was given (a variable that is not set?).");
             Require(!IsFraction(type) || double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _), $"--{name} '{value}': allowed: a number, such as 0.5.");
@@ -65,7 +71,9 @@ internal static class Arguments
     private static void Require(bool holds, string message)
     {
         if (!holds)
+        {
             throw new UsageException(message);
+        }
     }
 
     /// <summary>A verb's name.</summary>

@@ -33,7 +33,9 @@ public abstract class Command
         Require(file is null || Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file))), $"{option} {file}: its folder does not exist; make it first.");
         Require(!Directory.Exists(file), $"{option} {file}: is a folder; name a file in it.");
         foreach (var (input, read) in inputs.Where(i => file is not null && i.File is not null && Path.GetFullPath(i.File) == Path.GetFullPath(file)))
+        {
             throw new UsageException($"{option} {file}: is what {input} reads; name another file.");
+        }
     }
 
     /// <summary>Refuses options that mean nothing here; why: where they belong.</summary>
@@ -49,6 +51,8 @@ public abstract class Command
     protected static void Require(bool holds, string message)
     {
         if (!holds)
+        {
             throw new UsageException(message);
+        }
     }
 }

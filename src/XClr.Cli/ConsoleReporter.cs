@@ -16,7 +16,9 @@ internal sealed class ConsoleReporter : ITrainReporter
     public static T Run<T>(Func<ITrainReporter, T> work)
     {
         if (Console.IsErrorRedirected || !Output.Messages.Profile.Capabilities.Interactive)
+        {
             return work(new ConsoleReporter(null));
+        }
         // Clearing the bar at the end leaves the lines above it, which stay useful. Bar and text fit 80 columns.
         return Output.Messages.Progress().AutoClear(true)
             .Columns(new ProgressBarColumn { Width = 18 }, new TaskDescriptionColumn { Alignment = Justify.Left })
@@ -68,9 +70,13 @@ internal sealed class ConsoleReporter : ITrainReporter
         lock (gate)
         {
             if (Console.IsErrorRedirected)
+            {
                 Console.Error.WriteLine(text);
+            }
             else
+            {
                 Output.Messages.Write(new Spectre.Console.Text(text + Environment.NewLine, style));
+            }
         }
     }
 }

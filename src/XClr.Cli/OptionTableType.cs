@@ -46,11 +46,15 @@ public static class OptionTableType
     public static Type Extend(Type verb)
     {
         if (!verb.IsSubclassOf(typeof(OptionTableCommand)))
+        {
             return verb;
+        }
         var type = Module.DefineType(verb.Name, TypeAttributes.Public | TypeAttributes.Class, verb);
         type.DefineDefaultConstructor(MethodAttributes.Public);
         foreach (var option in OptionsOf(verb))
+        {
             AddProperty(type, option);
+        }
         return type.CreateType();
     }
 

@@ -41,7 +41,9 @@ internal static class Output
     {
         var table = new Table().Border(TableBorder.Simple);
         foreach (var column in columns)
+        {
             table.AddColumn(new TableColumn(Markup.Escape(column)).NoWrap());
+        }
         return table;
     }
 
@@ -53,7 +55,9 @@ internal static class Output
     {
         var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn();
         foreach (var (name, value) in facts)
+        {
             grid.AddRow(Markup.Escape(name), Markup.Escape(value));
+        }
         Results.Write(grid);
     }
 
@@ -61,7 +65,9 @@ internal static class Output
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
         if (redirected)
+        {
             console.Profile.Width = UnboundedWidth;
+        }
         return console;
     }
 }

@@ -21,7 +21,9 @@ internal sealed class ProgressLine(string unit)
     public void Report(long done, long? total, long fresh, string more = "")
     {
         if (time.Elapsed < next)
+        {
             return;
+        }
         next = time.Elapsed + Every;
         var rate = fresh / time.Elapsed.TotalSeconds;
         var eta = total is { } all && rate > 0 ? $"  eta {OptionText.FormatDuration(TimeSpan.FromSeconds((all - done) / rate))}" : "";

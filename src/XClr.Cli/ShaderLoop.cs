@@ -18,10 +18,14 @@ internal static class ShaderLoop
     public static int Run(string? directory, bool watch, Func<ShaderFolder?, int> measure)
     {
         if (watch && directory is null)
+        {
             throw new UsageException("--watch needs --shader-dir, whose files it watches.");
+        }
         var shaders = directory is null ? null : new ShaderFolder(directory);
         if (shaders is null || !watch)
+        {
             return Measured(measure, shaders);
+        }
         while (true)
         {
             var state = shaders.State();
@@ -35,7 +39,9 @@ internal static class ShaderLoop
             }
             Console.Error.WriteLine($"watching {directory}; Ctrl-C ends it");
             while (shaders.State() == state)
+            {
                 Thread.Sleep(Poll);
+            }
             // An editor may still be writing.
             Thread.Sleep(Poll);
         }
@@ -45,7 +51,9 @@ internal static class ShaderLoop
     {
         var code = measure(shaders);
         if (shaders is not null)
+        {
             Console.Error.WriteLine(shaders.Edited is { Count: > 0 } edited ? $"edited shaders: {string.Join(", ", edited)}" : "no shader that was used differs from the built one");
+        }
         return code;
     }
 }

@@ -30,7 +30,9 @@ internal sealed partial class StopSignals : IDisposable
     public void Dispose()
     {
         foreach (var registration in registrations)
+        {
             registration.Dispose();
+        }
     }
 
     // Never waits for the console: whoever holds it may themselves wait for a terminal that was paused, and then no second signal would help.
@@ -38,7 +40,9 @@ internal sealed partial class StopSignals : IDisposable
     {
         context.Cancel = true;
         if (Interlocked.Increment(ref signals) > 1)
+        {
             EndAtOnce();
+        }
         source.Cancel();
         // A thread of its own: those of the pool may all be at work.
         new Thread(() => say($"stopping: {what}; once more ends at once")) { IsBackground = true }.Start();
@@ -48,9 +52,13 @@ internal sealed partial class StopSignals : IDisposable
     private static void EndAtOnce()
     {
         if (!Console.IsErrorRedirected)
+        {
             Task.Run(() => Console.Error.Write("\e[?25h\n")).Wait(CursorLimit); // A progress bar hides the cursor.
+        }
         if (OperatingSystem.IsWindows())
+        {
             Environment.Exit(ExitCode.Interrupted);
+        }
         ExitNow(ExitCode.Interrupted);
     }
 

@@ -47,9 +47,13 @@ public static class VerbRunner
         };
         Console.Error.WriteLine($"{Program}: {message}");
         if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+        {
             Console.Error.WriteLine(e);
+        }
         else if (code == ExitCode.Unexpected)
+        {
             Console.Error.WriteLine($"{Program}: {DebugVariable}=1 shows where it happened.");
+        }
         return code;
     }
 
@@ -67,7 +71,9 @@ public static class VerbRunner
             return ExitCode.Success;
         }
         foreach (var error in errors)
+        {
             Console.Error.WriteLine($"{Program}: {Describe(error, result.TypeInfo.Current, verbs, args)}");
+        }
         var verb = Attribute.IsDefined(result.TypeInfo.Current, typeof(VerbAttribute), inherit: true) ? " " + Arguments.NameOf(result.TypeInfo.Current) : "";
         Console.Error.WriteLine($"{Program}: '{Program}{verb} --help' lists what there is.");
         return ExitCode.Usage;

@@ -38,9 +38,13 @@ public static class CaptionFile
             using var document = JsonDocument.Parse(line);
             var value = document.RootElement;
             if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty(CaptionKey, out var caption))
+            {
                 value = caption;
+            }
             if (value.ValueKind == JsonValueKind.String)
+            {
                 return value.GetString()!;
+            }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

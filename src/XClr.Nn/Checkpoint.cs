@@ -71,9 +71,13 @@ public sealed class CheckpointStore
     {
         SafetensorsWriter.WriteSynced(Path.Combine(folder, CheckpointPath.ModelFile), tensors.Model, PyTorchFormat);
         if (tensors.Head is not null)
+        {
             SafetensorsWriter.WriteSynced(Path.Combine(folder, CheckpointPath.HeadFile), tensors.Head, PyTorchFormat);
+        }
         if (tensors.Optimizer is not null)
+        {
             SafetensorsWriter.WriteSynced(Path.Combine(folder, CheckpointPath.OptimizerFile), tensors.Optimizer, PyTorchFormat);
+        }
         DurableFile.WriteSynced(Path.Combine(folder, CheckpointPath.StateFile), s => s.Write(state));
         DurableFile.SyncFolder(folder);
     }
@@ -104,8 +108,12 @@ public sealed class CheckpointStore
         var newestFirst = Steps.OrderByDescending(s => s.Key).ToList();
         var branch = newestFirst.Where(s => s.Key <= state.Step).Concat(newestFirst.Where(s => s.Key > state.Step));
         foreach (var (step, folder) in branch.Skip(keep))
+        {
             if (step != state.BestMetric?.Step)
+            {
                 Remove(folder);
+            }
+        }
     }
 
     /// <summary>The rename comes first: a kill in the middle of the removal must not leave half a folder under a checkpoint's name.</summary>
@@ -128,19 +136,27 @@ public sealed class CheckpointStore
         {
             var name = folder[..^CheckpointPath.ReplacedSuffix.Length];
             if (Directory.Exists(name))
+            {
                 TryDelete(folder);
+            }
             else
+            {
                 Directory.Move(folder, name);
+            }
         }
         foreach (var folder in Directory.GetDirectories(checkpoints, "step-*" + DurableFile.TemporarySuffix))
+        {
             TryDelete(folder);
+        }
         File.Delete(Path.Combine(checkpoints, CheckpointPath.LatestFile + DurableFile.TemporarySuffix));
     }
 
     private static void DeleteFolder(string folder)
     {
         if (Directory.Exists(folder))
+        {
             Directory.Delete(folder, recursive: true);
+        }
     }
 
     private void TryDelete(string folder)

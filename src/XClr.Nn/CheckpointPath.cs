@@ -23,9 +23,13 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
     public static CheckpointPath Resolve(string path)
     {
         if (File.Exists(path))
+        {
             return FromFile(path);
+        }
         if (!Directory.Exists(path))
+        {
             throw new CheckpointException($"{path}: no such file or folder; pass a run folder, a step folder such as RUN/checkpoints/{StepName(1234)}, or a .safetensors file");
+        }
         return IsStepFolder(path) ? FromStepFolder(path) : FromStepFolder(LatestStepFolder(path));
     }
 
@@ -40,13 +44,17 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
     {
         var found = new SortedDictionary<long, string>();
         if (!Directory.Exists(checkpoints))
+        {
             return found;
+        }
         foreach (var folder in Directory.GetDirectories(checkpoints, "step-*"))
         {
             var name = Path.GetFileName(folder);
             var replaced = name.EndsWith(ReplacedSuffix, StringComparison.Ordinal);
             if (TryParseStep(replaced ? name[..^ReplacedSuffix.Length] : name, out var step) && IsStepFolder(folder))
+            {
                 found[step] = replaced && found.TryGetValue(step, out var successor) ? successor : folder;
+            }
         }
         return found;
     }
@@ -64,7 +72,9 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
     private static CheckpointPath FromFile(string path)
     {
         if (!Weights.WeightFiles.Extensions.Any(e => path.EndsWith(e, StringComparison.OrdinalIgnoreCase)))
+        {
             throw new CheckpointException($"{path}: is no .safetensors file, nor a PyTorch file ({string.Join(' ', Weights.WeightFiles.Extensions.Skip(1))}); pass one, a step folder or a run folder");
+        }
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         return Path.GetFileName(path) == ModelFile && File.Exists(Path.Combine(folder, StateFile))
             ? FromStepFolder(folder)
@@ -74,7 +84,9 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
     private static CheckpointPath FromStepFolder(string folder)
     {
         if (Path.TrimEndingDirectorySeparator(folder).EndsWith(DurableFile.TemporarySuffix, StringComparison.Ordinal))
+        {
             throw new CheckpointException($"{folder}: is an unfinished checkpoint (the program was stopped while writing it); pass another step's folder, or the run folder for the latest complete one");
+        }
         string? Optional(string name) => File.Exists(Path.Combine(folder, name)) ? Path.Combine(folder, name) : null;
         var model = Optional(ModelFile)
             ?? throw new CheckpointException($"{folder}: has {StateFile} but no {ModelFile}: a file was removed; pass another step's folder");
@@ -87,11 +99,15 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
         var checkpoints = Directory.Exists(nested) ? nested : path;
         var folders = StepFolders(checkpoints);
         if (folders.Count == 0)
+        {
             throw new CheckpointException($"{path}: holds no complete checkpoint (no {CheckpointsFolder}/{StepName(0)[..5]}* with {ModelFile}); train with --run-dir {path} first, or pass another folder");
+        }
         // `latest` is written last: after a crash just before, the highest step is as good; after a resume from an earlier step it alone knows the branch.
         var latest = Path.Combine(checkpoints, LatestFile);
         if (File.Exists(latest) && TryParseStep(File.ReadAllText(latest).Trim(), out var step) && folders.TryGetValue(step, out var folder))
+        {
             return folder;
+        }
         return folders.Last().Value;
     }
 }

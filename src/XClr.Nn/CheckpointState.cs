@@ -89,7 +89,9 @@ public sealed record CheckpointState
             throw new CheckpointException($"{path}: cannot be read as a checkpoint's state: {e.Message} Use another step's folder, or pass model.safetensors alone for its weights.", e);
         }
         if (state is null)
+        {
             throw new CheckpointException($"{path}: formatVersion is {version}, this program reads {CurrentVersion}; use the program that wrote it, or pass model.safetensors alone for its weights");
+        }
         state.Validate(path);
         return state;
     }
@@ -116,7 +118,9 @@ public sealed record CheckpointState
         void Require(bool holds, string field, object? value, string expected)
         {
             if (!holds)
+            {
                 throw new CheckpointException($"{path}: {field} is {value}, expected {expected}; the file was edited or damaged: use another step's folder");
+            }
         }
         Require(FormatVersion == CurrentVersion, "formatVersion", FormatVersion, $"{CurrentVersion}");
         Require(ImageSize > 0, "imageSize", ImageSize, "a positive number of pixels");

@@ -50,15 +50,21 @@ public static partial class DurableFile
     public static void SyncFolder(string folder)
     {
         if (OperatingSystem.IsWindows())
+        {
             return; // NTFS journals names itself, and Windows opens no folder for flushing.
+        }
         var descriptor = OpenFile(folder, flags: 0);
         if (descriptor < 0)
+        {
             throw Failure("opened", folder);
+        }
         try
         {
             // Some network and overlay file systems cannot sync a folder and say EINVAL: nothing more can be done there.
             if (SyncFile(descriptor) != 0 && Marshal.GetLastPInvokeError() != InvalidArgument)
+            {
                 throw Failure("synced", folder);
+            }
         }
         finally
         {

@@ -136,7 +136,9 @@ public sealed class SafetensorsFile : IWeightFile
     {
         var tensor = this[name];
         if (tensor.Count != destination.Length)
+        {
             throw new SafetensorsException($"{Path}: '{name}' has {tensor.Count} elements, expected {destination.Length}");
+        }
         if (tensor.DType == SafetensorsDType.F32)
         {
             ReadExactly(tensor, 0, MemoryMarshal.AsBytes(destination));
@@ -219,7 +221,9 @@ public sealed class SafetensorsFile : IWeightFile
                 var bytes = buffer.AsSpan(0, count * size);
                 ReadExactly(tensor, (long)first * size, bytes);
                 for (var i = 0; i < count; i++)
+                {
                     destination[first + i] = read(bytes[(i * size)..]);
+                }
             }
         }
         finally

@@ -39,8 +39,12 @@ public sealed record SafetensorsEntry(string Name, SafetensorsDType DType, IRead
         {
             Int128 bytes = DType.Size();
             foreach (var dimension in Shape)
+            {
                 if (dimension < 0 || (bytes *= dimension) > long.MaxValue)
+                {
                     throw new SafetensorsException($"'{Name}' has the impossible shape [{string.Join(',', Shape)}]");
+                }
+            }
             return (long)bytes;
         }
     }
@@ -58,7 +62,9 @@ public sealed record SafetensorsEntry(string Name, SafetensorsDType DType, IRead
     {
         const int Chunk = 1 << 20; // values; keeps the byte span of one call below 2 GiB
         for (var first = 0; first < values.Length; first += Chunk)
+        {
             stream.Write(MemoryMarshal.AsBytes(values.Span.Slice(first, Math.Min(Chunk, values.Length - first))));
+        }
     }
 }
 
@@ -87,8 +93,12 @@ public static class SafetensorsWriter
         var ordered = entries.OrderByDescending(e => e.DType.Size()).ToList();
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var entry in ordered)
+        {
             if (entry.Name is "" or SafetensorsHeader.MetadataName || !names.Add(entry.Name))
+            {
                 throw new SafetensorsException($"{path}: tensor name '{entry.Name}' is empty, reserved or given twice");
+            }
+        }
         return ordered;
     }
 
@@ -97,19 +107,25 @@ public static class SafetensorsWriter
         var json = Header(entries, metadata);
         var padded = (json.Length + 7) / 8 * 8;
         if (padded > SafetensorsHeader.MaxBytes)
+        {
             throw new SafetensorsException($"{path}: the header would have {padded} bytes, the format's limit is {SafetensorsHeader.MaxBytes}");
+        }
         Span<byte> prefix = stackalloc byte[8];
         BinaryPrimitives.WriteInt64LittleEndian(prefix, padded);
         stream.Write(prefix);
         stream.Write(json);
         for (var i = json.Length; i < padded; i++)
+        {
             stream.WriteByte((byte)' ');
+        }
         foreach (var entry in entries)
         {
             var begin = stream.Position;
             entry.Write(stream);
             if (stream.Position - begin != entry.ByteLength)
+            {
                 throw new SafetensorsException($"{path}: '{entry.Name}' wrote {stream.Position - begin} bytes, its type and shape need {entry.ByteLength}");
+            }
         }
     }
 
@@ -122,7 +138,9 @@ public static class SafetensorsWriter
         {
             json.WriteStartObject(SafetensorsHeader.MetadataName);
             foreach (var (key, value) in metadata.OrderBy(m => m.Key, StringComparer.Ordinal))
+            {
                 json.WriteString(key, value);
+            }
             json.WriteEndObject();
         }
         long begin = 0;
@@ -144,7 +162,9 @@ public static class SafetensorsWriter
     {
         json.WriteStartArray(name);
         foreach (var number in numbers)
+        {
             json.WriteNumberValue(number);
+        }
         json.WriteEndArray();
     }
 }

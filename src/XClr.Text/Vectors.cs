@@ -7,11 +7,23 @@ internal static class Vectors
     public static bool Normalize(Span<float> vector)
     {
         var sum = 0.0;
-        foreach (var x in vector) sum += (double)x * x;
-        if (!double.IsFinite(sum)) return false;
-        if (sum == 0) return true;
+        foreach (var x in vector)
+        {
+            sum += (double)x * x;
+        }
+        if (!double.IsFinite(sum))
+        {
+            return false;
+        }
+        if (sum == 0)
+        {
+            return true;
+        }
         var scale = 1 / Math.Sqrt(sum);
-        for (var i = 0; i < vector.Length; i++) vector[i] = (float)(vector[i] * scale);
+        for (var i = 0; i < vector.Length; i++)
+        {
+            vector[i] = (float)(vector[i] * scale);
+        }
         return true;
     }
 }

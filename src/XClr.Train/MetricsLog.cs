@@ -63,7 +63,9 @@ public sealed class MetricsLog : IDisposable
     {
         json.WriteNumber("step", m.Step);
         foreach (var (name, value) in m.Figures)
+        {
             Number(json, name, value);
+        }
     });
 
     /// <summary>Appends an evaluation's results.</summary>
@@ -72,7 +74,9 @@ public sealed class MetricsLog : IDisposable
         json.WriteNumber("step", m.Step);
         json.WriteStartObject("eval");
         foreach (var (name, value) in m.Values)
+        {
             Number(json, name, value);
+        }
         json.WriteEndObject();
     });
 
@@ -83,9 +87,13 @@ public sealed class MetricsLog : IDisposable
     private static void Number(Utf8JsonWriter json, string name, double? value)
     {
         if (value is { } number && double.IsFinite(number))
+        {
             json.WriteNumber(name, number);
+        }
         else
+        {
             json.WriteNull(name);
+        }
     }
 
     private void Append(Action<Utf8JsonWriter> fields)
@@ -107,7 +115,9 @@ public sealed class MetricsLog : IDisposable
         {
             DropPartOf(start);
             if (!warned)
+            {
                 warn($"{file.Name}: lines are being lost: {e.Message} The run goes on.");
+            }
             warned = true;
         }
     }
@@ -134,11 +144,15 @@ public sealed class MetricsLog : IDisposable
         for (var end = rest.IndexOf((byte)'\n'); end >= 0; end = rest.IndexOf((byte)'\n'))
         {
             if (StepOf(rest[..end]) is { } at && at <= step)
+            {
                 kept.Write(rest[..(end + 1)]);
+            }
             rest = rest[(end + 1)..];
         }
         if (kept.WrittenCount == bytes.Length)
+        {
             return;
+        }
         file.Position = 0;
         file.Write(kept.WrittenSpan);
         file.SetLength(kept.WrittenCount);

@@ -20,19 +20,27 @@ public static class OptionText
             {
                 number = Math.Max(0, number) * 10 + (c - '0');
                 if (number > 1_000_000_000)
+                {
                     return false;
+                }
                 continue;
             }
             var unit = Array.FindIndex(TimeUnits, nextUnit, u => u.Unit == char.ToLowerInvariant(c));
             if (unit < 0 || number < 0)
+            {
                 return false;
+            }
             seconds += number * TimeUnits[unit].Seconds;
             (number, nextUnit) = (-1, unit + 1);
         }
         if (text.Length == 0)
+        {
             return true;
+        }
         if (number >= 0 || seconds <= 0)
+        {
             return false;
+        }
         value = TimeSpan.FromSeconds(seconds);
         return true;
     }
@@ -41,13 +49,17 @@ public static class OptionText
     public static string? FormatDuration(TimeSpan? value)
     {
         if (value is not { } time)
+        {
             return null;
+        }
         var text = new StringBuilder();
         var rest = (long)time.TotalSeconds;
         foreach (var (unit, seconds) in TimeUnits)
         {
             if (rest / seconds is > 0 and var count)
+            {
                 text.Append(CultureInfo.InvariantCulture, $"{count}{unit}");
+            }
             rest %= seconds;
         }
         return text.Length > 0 ? text.ToString() : "0s";

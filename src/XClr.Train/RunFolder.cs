@@ -115,7 +115,9 @@ public sealed class RunFolder : IDisposable
         var name = string.Create(CultureInfo.InvariantCulture, $"{DateTime.Now:yyyyMMdd-HHmmss}-{config.Arch}-{config.Loss}").ToLowerInvariant();
         var path = System.IO.Path.Combine("runs", name);
         for (var n = 2; Directory.Exists(path); n++)
+        {
             path = System.IO.Path.Combine("runs", $"{name}-{n}");
+        }
         return path;
     }
 

@@ -113,7 +113,9 @@ public sealed record TrainConfig
     {
         var (total, warmup) = (TotalSteps(stepsPerEpoch), WarmupSteps(stepsPerEpoch));
         if (warmup > total)
+        {
             throw new UsageException($"--warmup-epochs {WarmupEpochs}: that is {warmup} steps, and the run has {total}; ask for a shorter warm-up or a longer run.");
+        }
         var rate = Nn.Optim.Schedule.Scale(Lr, LrScaling, BatchSize);
         return new Schedule(Schedule, rate, total, warmup, [.. MilestoneEpochs.Select(e => (long)Math.Round(e * stepsPerEpoch))], Gamma);
     }

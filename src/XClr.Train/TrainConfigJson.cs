@@ -48,15 +48,21 @@ internal static class TrainConfigJson
     public static ConfigSource FromElement(JsonElement root, string source)
     {
         if (root.ValueKind != JsonValueKind.Object)
+        {
             throw new UsageException($"{source}: must hold one object of option names and values, such as {{\"batch-size\": 128}}.");
+        }
         string? recipe = null;
         var values = new List<KeyValuePair<string, string>>();
         foreach (var property in root.EnumerateObject())
         {
             if (property.NameEquals(RecipeKey))
+            {
                 recipe = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : throw Kind(source, RecipeKey, "a string", property.Value);
+            }
             else
+            {
                 values.Add(new(property.Name, Text(property, source)));
+            }
         }
         return new ConfigSource(source, recipe, values);
     }
@@ -73,11 +79,17 @@ internal static class TrainConfigJson
             {
                 json.WritePropertyName(option.Name);
                 if (option.Get(config) is not { } text)
+                {
                     json.WriteNullValue();
+                }
                 else if (option.Form == OptionForm.Text || (option.Form == OptionForm.NumberOrText && !char.IsAsciiDigit(text[0])))
+                {
                     json.WriteStringValue(text);
+                }
                 else
+                {
                     json.WriteRawValue(text);
+                }
             }
             json.WriteEndObject();
         }

@@ -32,11 +32,17 @@ public static class TrainOptions
     {
         var origin = OptionText.Origin(source);
         if (values.GroupBy(v => v.Key).FirstOrDefault(g => g.Count() > 1) is { } repeated)
+        {
             throw new UsageException($"{origin}'{repeated.Key}' is given {repeated.Count()} times; give it once.");
+        }
         if (values.Count(v => v is { Key: "steps" or "epochs", Value.Length: > 0 }) > 1)
+        {
             throw new UsageException($"{origin}'steps' and 'epochs' both say how long to train; give one of them.");
+        }
         foreach (var (name, text) in values.OrderBy(v => v.Key == "augment" ? 0 : 1))
+        {
             config = Find(name, source).Set(config, text, source);
+        }
         return config;
     }
 

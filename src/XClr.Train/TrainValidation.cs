@@ -20,7 +20,9 @@ internal static class TrainValidation
     public static IReadOnlyList<double> ParseMilestones(string? text)
     {
         if (text is null)
+        {
             return [];
+        }
         var epochs = new List<double>();
         foreach (var part in text.Split(',', StringSplitOptions.TrimEntries))
         {
@@ -49,7 +51,9 @@ internal static class TrainValidation
     private static int LargestDivisor(int number, int most)
     {
         while (number % most != 0)
+        {
             most--;
+        }
         return most;
     }
 
@@ -80,6 +84,8 @@ internal static class TrainValidation
     private static void Require(bool holds, string message)
     {
         if (!holds)
+        {
             throw new UsageException(message);
+        }
     }
 }

@@ -123,7 +123,9 @@ public sealed class BenchTests
                 while (await process.StandardError.ReadLineAsync(limit.Token) is { } line)
                 {
                     if (line.Contains(what, StringComparison.Ordinal))
+                    {
                         return line;
+                    }
                 }
                 throw new InvalidOperationException($"the program ended before it said '{what}'");
             }

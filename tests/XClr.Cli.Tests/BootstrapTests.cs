@@ -17,7 +17,9 @@ public sealed class BootstrapTests : IDisposable
         var bin = folder.File("bin");
         Directory.CreateDirectory(bin);
         foreach (var tool in new[] { "bash", "env", "dirname", "readlink", "find", "cat", "mkdir", "gcc", "make", "pkg-config", "glslc" })
+        {
             File.CreateSymbolicLink(System.IO.Path.Combine(bin, tool), tool is "bash" or "env" ? $"/usr/bin/{tool}" : Where(tool));
+        }
         foreach (var (name, script) in tools)
         {
             var path = System.IO.Path.Combine(bin, name);

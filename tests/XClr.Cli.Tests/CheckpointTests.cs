@@ -79,9 +79,13 @@ public sealed class CheckpointTests : IDisposable
         Train();
         Directory.CreateDirectory(folder.File("odd/class"));
         foreach (var name in new[] { "a\nb.png", "back\\slash.png" })
+        {
             PngFile.Write(folder.File("odd/class/" + name), new byte[192], 8, 8);
+        }
         foreach (var name in new[] { "f.train", "f.safetensors" })
+        {
             CliProcess.Run("embed-images", "--checkpoint", Run, "--data", folder.File("odd"), "--out", folder.File(name)).Expect(0);
+        }
         Assert.Equal(["class/a\\nb.png", "class/back\\\\slash.png"], File.ReadAllLines(folder.File("f.keys.txt")).Order(StringComparer.Ordinal));
         Assert.True(File.Exists(folder.File("f.train.keys.txt")));
     }
@@ -120,7 +124,9 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal((Path.GetExtension(name)[1..], "resnet18", 32), (made.GetProperty("format").GetString(), made.GetProperty("arch").GetString(), made.GetProperty("features").GetInt32()));
         Assert.Equal(start, File.ReadAllBytes(folder.File(name))[..start.Length]);
         if (start.Length > 0)
+        {
             return;
+        }
         using var file = SafetensorsFile.Open(folder.File(name));
         Assert.Equal(32 * 32 * 9, file.ReadFloat32("layer4.1.conv2.weight").Length);
     }
@@ -166,7 +172,9 @@ public sealed class CheckpointTests : IDisposable
         {
             WriteImage($"train/{name}/1.png", i);
             if (i > 0)
+            {
                 WriteImage($"val/{name}/1.png", i);
+            }
         }
         string[] eval = ["eval", "--checkpoint", Run, "--data", folder.File("train"), "--val-data", folder.File("val"), "--protocol", "knn", "--json"];
         // Each held-out image is in the bank too, so its own class has the heaviest vote, if it is the same one.
@@ -181,9 +189,13 @@ public sealed class CheckpointTests : IDisposable
         Train();
         var commit = CliProcess.Run("inspect", Run, "--json").Expect(0).Json.GetProperty("state").GetProperty("commit");
         if (Path.Exists(Path.Combine(Repository.Root, ".git")))
+        {
             Assert.Matches("^[0-9a-f]{40}$", commit.GetString());
+        }
         else
+        {
             Assert.Equal(JsonValueKind.Null, commit.ValueKind);
+        }
     }
 
     private void WriteImage(string name, int seed)

@@ -47,9 +47,13 @@ internal static class CliProcess
         };
         // The test host's own settings for MSBuild and .NET must not reach what a user would start without them.
         foreach (var name in info.Environment.Keys.Where(k => k.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase) || k.StartsWith("VSTEST", StringComparison.Ordinal)).ToList())
+        {
             info.Environment.Remove(name);
+        }
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+        {
             info.Environment[name] = value;
+        }
         return new Running(Process.Start(info)!);
     }
 
@@ -67,9 +71,13 @@ internal static class CliProcess
             process.ErrorDataReceived += (_, line) =>
             {
                 if (line.Data is null)
+                {
                     return; // the end
+                }
                 lock (errors)
+                {
                     errors.Append(line.Data).Append('\n');
+                }
             };
             process.BeginErrorReadLine();
         }
@@ -95,7 +103,9 @@ internal static class CliProcess
         private string Errors()
         {
             lock (errors)
+            {
                 return errors.ToString();
+            }
         }
     }
 }

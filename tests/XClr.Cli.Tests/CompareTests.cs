@@ -30,14 +30,18 @@ public sealed class CompareTests : IDisposable
         Assert.Equal(2, knn.GetProperty("seeds").GetInt32());
         Assert.InRange(knn.GetProperty("mean").GetDouble(), 0, 1);
         foreach (var measure in new[] { "linear_top1", "zeroshot_top1", "image_to_text_r1", "fidelity" })
+        {
             Assert.True(first.Json.GetProperty("rows")[4].GetProperty("values").TryGetProperty(measure, out _), measure);
+        }
         Assert.Contains("X-CLR > SimCLR > untrained by k-NN", first.Json.GetProperty("findings")[0].GetString());
 
         // A cell that is missing is made again, the others are not; where its training has ended, only the measuring is.
         var trained = CellOf(first, "X-CLR", seed: 1);
         Assert.Equal((2, 16), (trained.GetProperty("steps").GetInt32(), trained.GetProperty("views").GetInt32()));
         foreach (var missing in new[] { "seed1-clip", "seed1-xclr" })
+        {
             File.Delete(folder.File($"out/cells/{missing}.json"));
+        }
         var again = CliProcess.Run(compare).Expect(0);
         Assert.Contains("cell seed1-clip", again.Errors);
         Assert.DoesNotContain("step 2/2", again.Errors);
@@ -97,7 +101,9 @@ public sealed class CompareTests : IDisposable
         var start = CliProcess.Run(["eval", "--checkpoint", weights, "--stem", "small", "--image-size", "8", .. data, "--protocol", "fidelity", "--json"]).Expect(0).Json;
         Assert.Equal(start.GetProperty("results").GetProperty("fidelity").GetDouble(), rows[0].GetProperty("values").GetProperty("fidelity").GetProperty("mean").GetDouble(), 1e-9);
         foreach (var grid in new[] { "0.1,0.10", "1e400" })
+        {
             Assert.Contains($"--lr-grid '{grid}'", CliProcess.Run([.. compare, "--lr-grid", grid]).Expect(2).Errors);
+        }
     }
 
     [Fact]
@@ -110,9 +116,13 @@ public sealed class CompareTests : IDisposable
         var results = all.GetProperty("results");
         // The held-out images are the training images, which a probe on 8 and more features tells apart by their brightness.
         foreach (var name in new[] { "linear_top1", "knn_top1", "knn_top1@0.25" })
+        {
             Assert.InRange(results.GetProperty(name).GetDouble(), 0.9, 1);
+        }
         foreach (var name in new[] { "linear_top1@0.25", "knn_top1", "knn_top1@0.25", "linear_aug_top1", "linear_aug_top1@0.25", "zeroshot_top1", "image_to_text_r1", "text_to_image_r10", "image_to_image_precision" })
+        {
             Assert.InRange(results.GetProperty(name).GetDouble(), 0, 1);
+        }
         Assert.InRange(results.GetProperty("fidelity").GetDouble(), -1, 1);
         Assert.NotEqual(results.GetProperty("fidelity").GetDouble(), results.GetProperty("fidelity_projections").GetDouble());
         var protocols = all.GetProperty("protocols").EnumerateArray().ToList();

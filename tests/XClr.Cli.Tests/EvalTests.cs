@@ -37,7 +37,9 @@ public sealed class EvalTests : IDisposable
         var data = TinySet.Write(folder);
         var captions = folder.File("captions.tsv", "path\tcaption\n" + string.Concat(Enumerable.Range(0, 8).Select(i => $"{i}.png\tphoto number {i}\n")));
         for (var i = 0; i < 8; i++)
+        {
             WriteImage($"{i}.png", i);
+        }
         string[] sets = ["--data", captions, "--val-data", folder.Path, .. data.Skip(2)];
         var values = CliProcess.Run(["train", .. sets, .. TinySet.Network, "--run-dir", Run, "--steps", "1", "--json"]).Expect(0).Json.GetProperty("after").GetProperty("values");
         Assert.True(values.TryGetProperty("fidelity", out _));
@@ -49,7 +51,9 @@ public sealed class EvalTests : IDisposable
         // Of other noise, which the map knows nothing of: the two directions differ.
         var others = folder.File("others.tsv", "path\tcaption\n" + string.Concat(Enumerable.Range(0, 12).Select(i => $"others/{i}.png\tpicture {i % 11} of another set\n")));
         for (var i = 0; i < 12; i++)
+        {
             WriteImage($"others/{i}.png", 100 + i);
+        }
         var found = Eval("retrieval", "--data", captions, "--val-data", others).Expect(0).Json;
         var (results, retrieval) = (found.GetProperty("results"), found.GetProperty("protocols")[0].GetProperty("retrieval"));
         double[] Recalls(string direction) => [.. new[] { "r1", "r5", "r10" }.Select(k => retrieval.GetProperty(direction).GetProperty(k).GetDouble())];
@@ -63,7 +67,9 @@ public sealed class EvalTests : IDisposable
     {
         Train();
         for (var i = 0; i < 8; i++)
+        {
             WriteImage($"set/class{i % 2}/{i}.png", i);
+        }
         File.WriteAllText(folder.File("set/class0/bad.png"), "no image");
         string[] sets = ["--data", folder.File("set"), "--val-data", folder.File("set"), "--probe-epochs", "1"];
         int Images(params string[] more) => Eval("linear-aug", [.. sets, .. more]).Expect(0).Json.GetProperty("protocols")[0].GetProperty("trainingImages").GetInt32();
@@ -80,14 +86,18 @@ public sealed class EvalTests : IDisposable
         var data = Train();
         // Both trained classes are of the group 0; the group 1 has none, so that its image does not count.
         foreach (var (name, i) in new[] { "00_room", "01_sea" }.Select((n, i) => (n, i)))
+        {
             WriteImage($"groups/{name}/1.png", i);
+        }
         var answers = folder.File("in_to_in9.json", """{ "0": 0, "1": 0 }""");
         var grouped = Eval("knn", [.. data, "--val-data", folder.File("groups"), "--answers", answers]).Expect(0).Json;
         Assert.Equal(1, grouped.GetProperty("results").GetProperty("knn_top1").GetDouble());
         Assert.Equal(1, grouped.GetProperty("protocols")[0].GetProperty("classification").GetProperty("confusion").EnumerateArray().Sum(c => c.GetProperty("images").GetInt32()));
 
         foreach (var (name, i) in new[] { "old bear", "new bear", "old tree", "new tree", "adj tree" }.Select((n, i) => (n, i)))
+        {
             WriteImage($"states/{name}/1.png", i);
+        }
         var templates = folder.File("templates.txt", "a {}\none {class}, drawn\n");
         string[] states = ["--data", folder.File("states"), "--val-data", folder.File("states"), "--caption-template", "a {class}", "--templates", templates];
         IEnumerable<string?> Classes(JsonElement protocol) => protocol.GetProperty("classification").GetProperty("perClass").EnumerateArray().Select(c => c.GetProperty("name").GetString());

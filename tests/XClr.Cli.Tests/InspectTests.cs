@@ -22,7 +22,9 @@ public sealed class InspectTests : IDisposable
     {
         var bytes = new byte[4 * header.Length + data.Length];
         for (var i = 0; i < header.Length; i++)
+        {
             BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(4 * i), header[i]);
+        }
         data.CopyTo(bytes, 4 * header.Length);
         File.WriteAllBytes(folder.File(name), bytes);
     }
@@ -45,7 +47,9 @@ public sealed class InspectTests : IDisposable
     {
         // Sides of 1, 2, 3, 4 and 9; the caption of two is one, and one has none; three have a label.
         foreach (var side in new[] { 1, 2, 3, 4, 9 })
+        {
             Data.PngFile.Write(folder.File($"{side}.png"), new byte[3 * side * (side + 1)], side, side + 1);
+        }
         var table = folder.File("set.csv", "path,caption,label\n9.png,a dog,dog\n1.png,a dog,dog\n2.png,a cat,cat\n4.png,a bird,\n3.png,,\n");
         var json = CliProcess.Run("inspect", table, "--json").Expect(0).Json;
         long Of(string name) => json.GetProperty(name).GetInt64();

@@ -20,7 +20,9 @@ public sealed class ProfileTests
         var sum = report.GetProperty("totals").GetProperty("sumMs").GetProperty("values").EnumerateArray().Select(v => v.GetDouble()).ToList();
         Assert.Equal(3, sum.Count);
         for (var step = 0; step < sum.Count; step++)
+        {
             Assert.Equal(sum[step], dispatches.Sum(d => d.GetProperty("row").GetProperty("timeMs").GetProperty("values")[step].GetDouble()), 6);
+        }
         Assert.Equal(["augment", "forward", "loss", "backward", "optimizer"], report.GetProperty("phases").EnumerateArray().Select(p => p.GetProperty("name").GetString()));
         Assert.NotEmpty(report.GetProperty("isolated").EnumerateArray());
         Assert.Equal(1 + dispatches.Count, File.ReadLines(csv).Count());
@@ -73,7 +75,9 @@ public sealed class ProfileTests
         File.WriteAllText(file, old.ToJsonString());
         Assert.Contains("slower", CliProcess.Run([.. Tiny, "--baseline", file]).Expect(6).Output, StringComparison.Ordinal);
         foreach (var row in old["kernels"]!.AsArray().Concat(old["phases"]!.AsArray()))
+        {
             Scale(row!["timeMs"]!, 1e6);
+        }
         Scale(old["totals"]!["gpuMs"]!, 1e9);
         File.WriteAllText(file, old.ToJsonString());
         var faster = CliProcess.Run([.. Tiny, "--baseline", file, "--json"]).Expect(0).Json.GetProperty("comparison");
@@ -90,7 +94,9 @@ public sealed class ProfileTests
     private static void Scale(JsonNode samples, double factor)
     {
         foreach (var name in new[] { "median", "min", "max" })
+        {
             samples[name] = samples[name]!.GetValue<double>() * factor;
+        }
     }
 
     [Theory]

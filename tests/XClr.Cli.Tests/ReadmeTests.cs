@@ -14,9 +14,13 @@ public sealed class ReadmeTests
         foreach (var line in File.ReadLines(Path.Combine(Repository.Root, "README.md")))
         {
             if (line.StartsWith(Fence, StringComparison.Ordinal))
+            {
                 inside = line == Fence + "sh";
+            }
             else if (inside && line.Length > 0)
+            {
                 yield return line;
+            }
         }
     }
 
@@ -41,7 +45,9 @@ public sealed class ReadmeTests
             var result = CliProcess.Run("bash", ["-c", shortened], Repository.Root).Expect(0);
             Assert.NotEmpty(result.Output);
             if (command == "./xclr demo")
+            {
                 Assert.Matches("k-NN top-1 accuracy +0\\.[0-9]+ +0\\.[0-9]+", result.Output);
+            }
         }
     }
 }

@@ -32,7 +32,9 @@ public sealed partial class ReportTests : IDisposable
         Assert.Equal(n * n, cosines.Length);
         Assert.Equal(n * n, images.GetProperty("textCosines").GetArrayLength());
         for (var i = 0; i < n; i++)
+        {
             Assert.Equal(1, cosines[i * n + i], 2e-3);
+        }
         Assert.All(images.GetProperty("galleries").EnumerateArray(), g => Assert.DoesNotContain(g.GetProperty("near").EnumerateArray(), x => x.GetProperty("row").GetInt32() == g.GetProperty("image").GetInt32()));
         Assert.InRange(images.GetProperty("explained").GetDouble(), 0.1, 1);
     }

@@ -38,7 +38,9 @@ public sealed class SupervisedTests : IDisposable
             head.Require("fc.bias", 2);
         }
         using (var model = SafetensorsFile.Open(path.Model))
+        {
             Assert.DoesNotContain(model.Tensors, t => t.Name.StartsWith("fc", StringComparison.Ordinal));
+        }
 
         var results = CliProcess.Run(["eval", "--checkpoint", Run, .. data, "--val-data", folder.Path, "--protocol", "knn", "--json"]).Expect(0).Json.GetProperty("results");
         Assert.True(results.GetProperty("head_top1").GetDouble() > 0.9);
@@ -54,7 +56,9 @@ public sealed class SupervisedTests : IDisposable
         var captions = folder.File("captions.csv", "path,caption\na.png,a dog\nb.png,a cat\n");
         var numbers = folder.File("numbers.csv", "path,label\na.png,0\nb.png,1\n");
         foreach (var name in "ab")
+        {
             PngFile.Write(folder.File($"{name}.png"), new byte[192], 8, 8);
+        }
         Assert.Contains($"'{captions}' has no labels, which --loss supervised needs", Train(["--data", captions], "--loss", "supervised").Expect(3).Errors);
         Assert.Contains($"'{captions}' has no labels, which --loss supcon needs", Train(["--data", captions], "--loss", "supcon").Expect(3).Errors);
         Assert.Contains($"'{numbers}' has no class names, which --loss supervised counts; name a --classes file", Train(["--data", numbers], "--loss", "supervised").Expect(3).Errors);
@@ -67,7 +71,9 @@ public sealed class SupervisedTests : IDisposable
         Train(TinySet.Write(folder)[..4], "--loss", "supervised", "--run-dir", Run, "--steps", "1").Expect(0);
         Directory.CreateDirectory(folder.File("val/bright sky"));
         for (var i = 0; i < 4; i++)
+        {
             PngFile.Write(folder.File($"val/bright sky/{i}.png"), [.. Enumerable.Range(0, 192).Select(b => (byte)(b * i))], 8, 8);
+        }
         string[] eval = ["eval", "--checkpoint", Run, "--val-data", folder.File("val"), "--protocol", "fidelity", "--caption-template", "a {class}"];
         var result = CliProcess.Run([.. eval, "--json"]).Expect(0);
         Assert.Contains("the classifier was not measured: it has 2 classes, and", result.Errors);

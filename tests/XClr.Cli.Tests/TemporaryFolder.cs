@@ -9,7 +9,9 @@ internal sealed class TemporaryFolder : IDisposable
     {
         var path = System.IO.Path.Combine(Path, name);
         if (text is not null)
+        {
             System.IO.File.WriteAllText(path, text);
+        }
         return path;
     }
 

@@ -22,7 +22,9 @@ internal static class TinySet
     {
         var bytes = new byte[4 * header.Length + data.Length];
         for (var i = 0; i < header.Length; i++)
+        {
             BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(4 * i), header[i]);
+        }
         data.CopyTo(bytes, 4 * header.Length);
         File.WriteAllBytes(folder.File(name), bytes);
     }

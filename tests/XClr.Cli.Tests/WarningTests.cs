@@ -73,7 +73,9 @@ public sealed class WarningTests : IDisposable
         Directory.Delete(Run, recursive: true);
         var table = folder.File("captions.tsv", "path\tcaption\na.png\tone dog\nb.png\ttwo cats\nc.png\tthree birds\nd.png\ta red house\n");
         foreach (var name in "abcd")
+        {
             PngFile.Write(folder.File($"{name}.png"), [.. Enumerable.Range(0, 192).Select(p => (byte)(p * name))], 8, 8);
+        }
         var different = Train(["--data", table], "--loss", "clip", "--json");
         Assert.Contains("repeated captions: 0.0 %", different.Errors);
         Assert.DoesNotContain("share their caption", different.Errors);

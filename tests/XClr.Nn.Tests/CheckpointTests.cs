@@ -85,7 +85,9 @@ public sealed class CheckpointTests : IDisposable
     {
         var store = Open(keep: 3);
         foreach (var step in new[] { 10, 20, 30 })
+        {
             store.Save(State(step), Tensors(step));
+        }
         Open(keep: 3).Save(State(15), Tensors(15));
         Assert.Equal(["latest", "step-00000010", "step-00000015", "step-00000030"], Names());
         Assert.Equal(15f, ValueOf(CheckpointPath.Resolve(run)));

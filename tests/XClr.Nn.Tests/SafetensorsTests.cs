@@ -260,13 +260,21 @@ public sealed class SafetensorsTests : IDisposable
         {
             var bytes = new List<byte>(seed);
             for (var edits = random.Next(1, 4); edits > 0; edits--)
+            {
                 Mutate(bytes, random, splices);
+            }
             if (random.Next(2) == 0 && bytes.Count > 8) // keep the length true, so that mutations reach past the first check
+            {
                 BinaryPrimitives.WriteInt64LittleEndian(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes), Math.Max(2, bytes.Count - 8 - 32));
+            }
             if (TryReadAll(Save([.. bytes])))
+            {
                 opened++;
+            }
             else
+            {
                 refused++;
+            }
         }
         Assert.True(opened > 50 && refused > 2000, $"{opened} opened, {refused} refused: the mutations no longer exercise both sides");
     }
@@ -289,7 +297,9 @@ public sealed class SafetensorsTests : IDisposable
         {
             using var file = SafetensorsFile.Open(path);
             foreach (var tensor in file.Tensors)
+            {
                 Assert.Equal(tensor.End - tensor.Begin, file.ReadBytes(tensor.Name).Length);
+            }
             return true;
         }
         catch (SafetensorsException)

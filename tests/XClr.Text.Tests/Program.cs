@@ -70,7 +70,10 @@ internal static class Program
         for (var i = 0; i < captions.Count; i++)
         {
             var random = new Random((int)CaptionKey.Of(captions[i]).Hash);
-            for (var j = 0; j < dimension; j++) rows[i * dimension + j] = random.NextSingle() - 0.5f;
+            for (var j = 0; j < dimension; j++)
+            {
+                rows[i * dimension + j] = random.NextSingle() - 0.5f;
+            }
             Vectors.Normalize(rows.AsSpan(i * dimension, dimension));
         }
         return rows;

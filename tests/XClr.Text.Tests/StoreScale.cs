@@ -25,7 +25,10 @@ internal static class StoreScale
             for (var i = first; i < count; i += captions.Count)
             {
                 captions.Clear();
-                for (var j = i; j < count && j / Block == i / Block; j++) captions.Add(Caption(j));
+                for (var j = i; j < count && j / Block == i / Block; j++)
+                {
+                    captions.Add(Caption(j));
+                }
                 store.Append(captions, rows.AsSpan((int)(i % Block) * dimension, captions.Count * dimension));
             }
         }
@@ -65,12 +68,17 @@ internal static class StoreScale
         for (var i = 0; i < lookUps; i++)
         {
             if (!store.TryGet(there[i], row) || !row.AsSpan().SequenceEqual(rows.AsSpan((int)(indices[i] % Block) * row.Length, row.Length)))
+            {
                 throw new InvalidOperationException($"'{there[i]}' is missing, or has another row.");
+            }
         }
         var present = clock.Elapsed.TotalMicroseconds;
         foreach (var caption in missing)
         {
-            if (store.TryGet(caption, row)) throw new InvalidOperationException($"'{caption}' was found, and never added.");
+            if (store.TryGet(caption, row))
+            {
+                throw new InvalidOperationException($"'{caption}' was found, and never added.");
+            }
         }
         return (present / lookUps, (clock.Elapsed.TotalMicroseconds - present) / lookUps, GC.GetAllocatedBytesForCurrentThread() - before);
     }
@@ -78,15 +86,24 @@ internal static class StoreScale
     private static float[] Rows(int dimension)
     {
         var (random, rows) = (new Random(3), new float[Block * dimension]);
-        for (var i = 0; i < rows.Length; i++) rows[i] = random.NextSingle() - 0.5f;
-        for (var i = 0; i < Block; i++) Vectors.Normalize(rows.AsSpan(i * dimension, dimension));
+        for (var i = 0; i < rows.Length; i++)
+        {
+            rows[i] = random.NextSingle() - 0.5f;
+        }
+        for (var i = 0; i < Block; i++)
+        {
+            Vectors.Normalize(rows.AsSpan(i * dimension, dimension));
+        }
         return rows;
     }
 
     // Pages of the file that were read count among them; "anonymous" are those that are the process's own.
     private static string Resident()
     {
-        if (!OperatingSystem.IsLinux()) return $"{Environment.WorkingSet >> 20} MiB";
+        if (!OperatingSystem.IsLinux())
+        {
+            return $"{Environment.WorkingSet >> 20} MiB";
+        }
         var lines = File.ReadLines("/proc/self/status").Select(l => l.Split(':', 2)).ToDictionary(p => p[0], p => p[1].Trim());
         return $"{lines["VmRSS"]}, anonymous {lines["RssAnon"]}";
     }

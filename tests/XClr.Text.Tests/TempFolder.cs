@@ -11,7 +11,10 @@ internal sealed class TempFolder : IDisposable
         foreach (var file in Directory.EnumerateFiles(Assets.StaticModel, "*", SearchOption.AllDirectories))
         {
             var name = System.IO.Path.GetRelativePath(Assets.StaticModel, file).Replace('\\', '/');
-            if (name is "goldens.json" or "README.md" || without.Contains(name)) continue;
+            if (name is "goldens.json" or "README.md" || without.Contains(name))
+            {
+                continue;
+            }
             Directory.CreateDirectory(System.IO.Path.GetDirectoryName(folder[name])!);
             File.Copy(file, folder[name]);
             File.SetAttributes(folder[name], FileAttributes.Normal);

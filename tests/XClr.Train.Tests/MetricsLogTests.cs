@@ -36,7 +36,9 @@ public sealed class MetricsLogTests : IDisposable
     {
         using var log = MetricsLog.Open(Log, resumedAt, warnings.Add);
         foreach (var step in steps)
+        {
             log.Write(Metrics(step));
+        }
     }
 
     [Fact]

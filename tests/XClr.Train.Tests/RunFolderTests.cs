@@ -31,7 +31,9 @@ public sealed class RunFolderTests : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(Run, "checkpoints", "step-00000010"));
         foreach (var name in new[] { "model.safetensors", "state.json" })
+        {
             File.WriteAllText(Path.Combine(Run, "checkpoints", "step-00000010", name), "");
+        }
         Assert.Contains("--resume auto", Assert.Throws<UsageException>(() => RunFolder.Open(Config)).Message);
         // Neither another run's checkpoint nor that of a folder whose name only begins alike.
         foreach (var other in new[] { Path.Combine(parent, "other"), Run + "2" })

@@ -33,7 +33,9 @@ public sealed class TensorBoardLogTests : IDisposable
     {
         using var log = TensorBoardLog.Open(folder, resumedAt, warnings.Add);
         foreach (var step in steps)
+        {
             log.Write(Metrics(step));
+        }
         log.Write(new EvalMetrics(steps[^1], new Dictionary<string, double> { ["knn_top1"] = 0.5 }));
     }
 
@@ -116,7 +118,9 @@ public sealed class TensorBoardLogTests : IDisposable
         {
             crc ^= b;
             for (var i = 0; i < 8; i++)
+            {
                 crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+            }
         }
         crc = ~crc;
         return (crc >> 15 | crc << 17) + 0xa282ead8;
@@ -142,7 +146,9 @@ public sealed class TensorBoardLogTests : IDisposable
         {
             value |= (ulong)(message[at] & 127) << shift;
             if (message[at++] < 128)
+            {
                 return value;
+            }
         }
     }
 }

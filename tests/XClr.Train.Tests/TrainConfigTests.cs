@@ -222,7 +222,9 @@ public sealed class TrainConfigTests : IDisposable
     public void EveryRecipeIsValidAndTheXclrRecipesAreTheDocumentedOnes()
     {
         foreach (var name in TrainRecipes.Names)
+        {
             TrainConfig.Resolve(name, null, Given("data", "d")).Validated();
+        }
         foreach (var (name, rate) in new[] { ("cc3m-xclr-r50", 0.3 * 1024 / 256), ("imagenet-xclr-r50", 0.075 * 32) })
         {
             var config = TrainConfig.Resolve(name, null, []);

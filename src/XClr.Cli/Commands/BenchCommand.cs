@@ -55,12 +55,16 @@ public sealed class BenchCommand : Command
     {
         RequireMeant();
         if (Target.Equals("matrix", StringComparison.OrdinalIgnoreCase))
+        {
             return ShaderLoop.Run(ShaderDir, Watch, Matrix);
+        }
         var precision = Name<Precision>("--precision", Precision);
         Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
         Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
         if (Target.Equals("loader", StringComparison.OrdinalIgnoreCase))
+        {
             return Loader();
+        }
         if (Target.ToLowerInvariant() is "gemm" or "conv" or "loss")
         {
             Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
@@ -76,18 +80,26 @@ public sealed class BenchCommand : Command
     {
         var target = Target.ToLowerInvariant();
         if (target is not ("step" or "forward"))
+        {
             RequireUnused("of `bench step` and `bench forward`.", ("--arch", Arch != DefaultArch));
+        }
         if (target is "loader")
+        {
             RequireUnused("of the other targets; the loader works on the processor.", ("--precision", Precision != DefaultPrecision), ("--device", Device is not null), ("--shader-dir", ShaderDir is not null), ("--watch", Watch));
+        }
         else
+        {
             RequireUnused("of `bench loader`.", ("--data", Data is not null), ("--workers", Workers is not null), ("--limit", Limit != DefaultLimit));
+        }
     }
 
     private int Network(BenchRequest request)
     {
         var result = NetworkBench.Run(request);
         if (result.Tuning.Problem is { } problem)
+        {
             Output.Warn(problem + ".");
+        }
         if (Json)
         {
             Output.Json(new { target = Target, Arch, ImageSize, Rows, Precision, Repeats, result });
@@ -128,7 +140,9 @@ public sealed class BenchCommand : Command
         var caps = device.Caps;
         var rates = MatrixKernel.MeasureAll(device);
         if (rates.Count == 0)
+        {
             throw new GpuException($"{caps.Name} ({caps.DriverName} {caps.DriverInfo}) has no cooperative matrices that multiply fp16 or bf16 into fp32 (VK_KHR_cooperative_matrix); 'xclr devices' lists which device has.");
+        }
         if (Json)
         {
             Output.Json(new { device = caps.Name, driver = $"{caps.DriverName} {caps.DriverInfo}", rates = rates.Select(r => new { type = r.Shape.A, r.Shape.M, r.Shape.N, r.Shape.K, r.GigaflopsPerSecond }) });
@@ -136,7 +150,9 @@ public sealed class BenchCommand : Command
         }
         var table = Output.Table("operands, sums in fp32, MxNxK", "GFLOP/s");
         foreach (var rate in rates)
+        {
             table.Row($"{rate.Shape.A} {rate.Shape.M}x{rate.Shape.N}x{rate.Shape.K}", rate.GigaflopsPerSecond.ToString("0.0", CultureInfo.InvariantCulture));
+        }
         Output.Results.Write(table);
         Output.WriteFacts([("device", caps.FullName)]);
         return ExitCode.Success;

@@ -40,11 +40,15 @@ internal sealed record CheckpointReport(IReadOnlyList<CheckpointReport.FileTenso
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{file.File}: {file.Tensors.Count} tensors, {file.Elements:N0} elements"));
             var table = Output.Table("name", "type", "shape");
             foreach (var tensor in file.Tensors)
+            {
                 table.Row(tensor.Name, tensor.DType, $"[{string.Join(',', tensor.Shape)}]");
+            }
             Output.Results.Write(table);
         }
         if (State is not null)
+        {
             PrintState(State);
+        }
     }
 
     private static void PrintState(CheckpointState s)

@@ -55,11 +55,17 @@ public class CompareCommand : OptionTableCommand
             return ComparisonRun.Run(budgeted, reporter, (cell, soFar) => reporter.Info($"{cell.Name}: {Summary(soFar.Cells[^1])}"), signals.Token);
         });
         if (Json)
+        {
             Output.Json(new { table.Rows, findings = table.Findings(), table.Cells });
+        }
         else
+        {
             Print(table);
+        }
         if (table.Cells.Count == cells)
+        {
             return ExitCode.Success;
+        }
         Console.Error.WriteLine($"stopped after {table.Cells.Count} of {cells} cells; the same command goes on");
         return ExitCode.Interrupted;
     }
@@ -101,10 +107,14 @@ public class CompareCommand : OptionTableCommand
         var columns = ComparisonTable.Columns.Where(c => table.Rows.Any(r => r.Values.ContainsKey(c.Name))).ToList();
         var printed = Output.Table(["loss", "seeds", .. columns.Select(c => c.Title)]);
         foreach (var row in table.Rows)
+        {
             printed.Row([row.Name, row.Seeds.ToString(CultureInfo.InvariantCulture), .. columns.Select(c => row.Values.TryGetValue(c.Name, out var value) ? Text(value) : "")]);
+        }
         Output.Results.Write(printed);
         foreach (var finding in table.Findings())
+        {
             Console.Out.WriteLine(finding);
+        }
         Output.WriteFacts([.. table.Cells.SelectMany(c => c.Maps).Distinct().Select(m => ($"map of {m.Key}", m.Value)), .. table.Cells.Select(c => c.Device).Distinct().Select(d => ("device", d)), ("results", Path.GetFullPath(Out))]);
     }
 

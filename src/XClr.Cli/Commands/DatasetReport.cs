@@ -75,11 +75,17 @@ internal sealed record DatasetReport
             widths.Add(sample.Image.OriginalWidth);
             heights.Add(sample.Image.OriginalHeight);
             if (sample.Caption is { } caption && ++withCaption > 0)
+            {
                 captions.Add(caption);
+            }
             if (sample.Label is { } label && ++withLabel > 0)
+            {
                 labels.Add(label);
+            }
             if (rows.Count < first)
+            {
                 rows.Add(new(sample.Key, sample.Image.OriginalWidth, sample.Image.OriginalHeight, sample.Label, sample.Caption));
+            }
         }
         var (near, embeddings) = Compare(dataset, captions, textEncoder);
         return new()
@@ -107,7 +113,9 @@ internal sealed record DatasetReport
     private static (double? Near, IReadOnlyList<PackedEmbeddings> Embeddings) Compare(IImageDataset dataset, HashSet<string> captions, string textEncoder)
     {
         if (captions.Count == 0)
+        {
             return (null, []);
+        }
         using var source = CaptionSource.Open(textEncoder, "cpu", [dataset]);
         double? near = captions.Count < 2 ? null : source.ShareOfPairsAbove([.. captions.Take(MostCompared)], NearlyAlike);
         var stale = source.Beside.Stale.Select(path => new PackedEmbeddings(path, null, Stale: true));
@@ -140,7 +148,9 @@ internal sealed record DatasetReport
         ]);
         var table = Output.Table("key", "size", "label", "caption");
         foreach (var row in FirstSamples)
+        {
             table.Row(row.Key, $"{row.Width}x{row.Height}", row.Label?.ToString(CultureInfo.InvariantCulture) ?? "", row.Caption ?? "");
+        }
         Output.Results.Write(table);
     }
 }

@@ -14,9 +14,13 @@ public sealed class DevicesCommand : Command
         var devices = GpuDevice.List(refused.Add);
         var chosen = DeviceSelector.Pick(devices, Environment.GetEnvironmentVariable(DeviceSelector.Variable));
         if (Json)
+        {
             Output.Json(new { devices = devices.Select(d => new { d.Index, chosen = d == chosen, d.Caps }), refused });
+        }
         else
+        {
             Print(devices, chosen);
+        }
         refused.ForEach(r => Output.Warn($"Passed over: {r}."));
         return Train.ExitCode.Success;
     }

@@ -23,9 +23,13 @@ public sealed class EmbedImagesCommand : CheckpointCommand
         var skipped = set.Skipped.Values.Sum();
         var (features, projections, logits) = (set.Features.Width, set.Projections?.Width ?? 0, set.Logits?.Width ?? 0);
         if (Json)
+        {
             Output.Json(new { file = Path.GetFullPath(Out), images = set.Count, features, projections, logits, skipped });
+        }
         else
+        {
             Console.Out.WriteLine($"{Out}: features [{set.Count},{features}]{(projections > 0 ? $", projections [{set.Count},{projections}]" : "")}{(logits > 0 ? $", logits [{set.Count},{logits}]" : "")}{(skipped > 0 ? $"; {skipped} samples were skipped" : "")}");
+        }
         return ExitCode.Success;
     }
 }

@@ -38,27 +38,39 @@ public sealed class EmbedTextCommand : DatasetCommand
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
         SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions, signals.Token))], metadata);
         if (cache.StoreFailure is { } failure)
+        {
             Output.Warn(failure);
+        }
         if (Json)
+        {
             Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, embedded = cache.Embedded, seconds = time.Elapsed.TotalSeconds });
+        }
         else
+        {
             Console.Out.WriteLine($"{Out}: embeddings [{captions.Count},{d}] in {time.Elapsed.TotalSeconds:F1} s{(left > 0 ? $"; {left} samples have no caption and no row" : "")}");
+        }
         return Train.ExitCode.Success;
     }
 
     private (IReadOnlyList<string> Captions, long Left) ReadCaptions()
     {
         if (CaptionFile.Is(Captions))
+        {
             return (CaptionFile.Read(Captions), 0);
+        }
         using var dataset = OpenDataset(Captions);
         var found = new List<string>();
         long left = 0;
         foreach (var sample in dataset.Read(ReadOrder.Sequential))
         {
             if (sample.Caption is { } caption)
+            {
                 found.Add(caption);
+            }
             else
+            {
                 left++;
+            }
         }
         return found.Count > 0
             ? (found, left)

@@ -59,11 +59,17 @@ public sealed class EvalCommand : CheckpointCommand
         using var signals = new StopSignals(Console.Error.WriteLine);
         var results = Evaluator.Run(request, Output.Warn, signals.Token);
         foreach (var lack in results.Unmeasured)
+        {
             Output.Warn(lack);
+        }
         if (Json)
+        {
             Output.Json(new { Checkpoint, results = results.Values, results.Protocols });
+        }
         else
+        {
             Print(results);
+        }
         return ExitCode.Success;
     }
 

@@ -42,9 +42,13 @@ public sealed class ExportCommand : Command
         var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std), format, Out);
         var (arch, features, bytes) = (info.Spec.Arch.ToString().ToLowerInvariant(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
         if (Json)
+        {
             Output.Json(new { file = Path.GetFullPath(Out), format, arch, features, imageSize = info.Images.Size, batchNorm = format == ExportFormat.Onnx ? "folded" : "kept", bytes });
+        }
         else
+        {
             Console.Out.WriteLine($"{Out}: {arch}, {features} features, {info.Images.Size} px, batch norm {(format == ExportFormat.Onnx ? "folded into the convolutions" : "kept")}, {bytes / 1e6:0.0} MB");
+        }
         return ExitCode.Success;
     }
 
@@ -52,13 +56,17 @@ public sealed class ExportCommand : Command
     {
         var files = CheckpointPath.Resolve(checkpoint);
         foreach (var file in new[] { files.Model, files.Head, files.Optimizer, files.State })
+        {
             yield return ("--checkpoint", file);
+        }
     }
 
     private ExportFormat ParseFormat()
     {
         if (Format is not null)
+        {
             return Name<ExportFormat>("--format", Format);
+        }
         Require(OptionText.TryParseName<ExportFormat>(Path.GetExtension(Out).TrimStart('.'), out var format), $"--out {Out}: its ending is none of .onnx, .safetensors, .npz; name --format.");
         return format;
     }

@@ -48,7 +48,9 @@ public sealed class InspectCommand : DatasetCommand
         Require(Limit >= 0, $"--limit {Limit}: allowed: a whole number from 0 up.");
         Require(First >= 0, $"--first {First}: allowed: a whole number from 0 up.");
         if (Views is null)
+        {
             RequireUnused("of --views, which is not given.", new[] { ("--recipe", Recipe), ("--config", Config), ("--augment", Augment), ("--image-size", ImageSize), ("--seed", Seed), ("--device", Device) }.Select(o => (o.Item1, o.Item2 is not null)));
+        }
         RequireOutput("--views", Views, ("the path", Path));
         Require(Views is null || Views.EndsWith(".png", StringComparison.OrdinalIgnoreCase), $"--views {Views}: a PNG is written; end its name with .png.");
         if (IsCheckpoint(Path))
@@ -60,7 +62,9 @@ public sealed class InspectCommand : DatasetCommand
         using var dataset = OpenDataset(Path);
         DatasetReport.Create(dataset, Limit, First, TextEncoder).Print(Json);
         if (Views is not null)
+        {
             WriteViews(dataset, Views);
+        }
         return ExitCode.Success;
     }
 

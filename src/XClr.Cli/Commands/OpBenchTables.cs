@@ -57,7 +57,9 @@ internal static class OpBenchTables
     private static IEnumerable<int> LossRows(int largest)
     {
         for (var rows = 512; rows <= largest; rows *= 2)
+        {
             yield return rows;
+        }
     }
 
     private static void Print(List<Line> lines, (int Rows, long Bytes)[] memory)
@@ -65,7 +67,9 @@ internal static class OpBenchTables
         static string Number(double value, string format = "0.00") => value.ToString(format, CultureInfo.InvariantCulture);
         var table = Output.Table("op", "a step has", "ms", "shortest", "GFLOP/s", "GB/s", "of roof", "kernels");
         foreach (var (timing, count) in lines)
+        {
             table.Row(timing.Name, $"{count}", Number(timing.MedianMs), Number(timing.Milliseconds[0]), Number(timing.GigaflopsPerSecond, "0.0"), Number(timing.GigabytesPerSecond), $"{Number(100 * timing.OfRoof, "0")} %", string.Join(", ", timing.Kernels.Select(k => k[(k.IndexOf('/') + 1)..])));
+        }
         if (lines.Sum(l => l.Count) > lines.Count)
         {
             var (ms, flops) = (lines.Sum(l => l.Count * l.Timing.MedianMs), lines.Sum(l => l.Count * l.Timing.Flops));
@@ -73,10 +77,14 @@ internal static class OpBenchTables
         }
         Output.Results.Write(table);
         if (memory.Length == 0)
+        {
             return;
+        }
         var plan = Output.Table("rows of the loss", "transient memory, MiB (planned)");
         foreach (var (rows, bytes) in memory)
+        {
             plan.Row($"{rows}", Number(bytes / 1048576.0, "0.0"));
+        }
         Output.Results.Write(plan);
     }
 }

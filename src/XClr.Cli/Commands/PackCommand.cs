@@ -64,18 +64,28 @@ public sealed class PackCommand : DatasetCommand
         Check();
         var options = new PackOptions { Folder = Out, ShortSide = ShortSide, Quality = Quality, ShardSize = ShardSize, RetryFailed = RetryFailed };
         if (Workers > 0)
+        {
             options = options with { Workers = Workers };
+        }
         using var signals = new StopSignals(line => Console.Error.WriteLine(line), "shards that are whole stay; the same command goes on after them");
         var result = FromUrls is null ? PackDataset(options, signals.Token) : PackAddresses(options, signals.Token);
         var embedded = TextEncoder is null || result.Good == 0 ? (int?)null : EmbedCaptions(TextEncoder, result.Good, signals.Token);
         if (Json)
+        {
             Output.Json(new { folder = Path.GetFullPath(Out), result.Shards, result.Resumed, result.Rows, result.Good, result.Failed, captionsEmbedded = embedded });
+        }
         else
+        {
             Print(result, embedded);
+        }
         if (result.Unreached > 0)
+        {
             Output.Warn($"{result.Unreached} rows failed as {string.Join(" or ", FetchException.Outage)}, as in a network outage: the same command with --retry-failed fetches them again.");
+        }
         if (result.Surplus is { Count: > 0 } surplus)
+        {
             Output.Warn($"{surplus.Count} more shards, from {surplus.First} on, are of an earlier source that was longer; they would be read with the others: delete them.");
+        }
         return result.Good > 0 ? ExitCode.Success : throw new DataException($"none of {result.Rows} rows could be packed: {Failures(result)}.");
     }
 
@@ -83,7 +93,9 @@ public sealed class PackCommand : DatasetCommand
     {
         Require(Source is null != FromUrls is null, "pack needs a data set, or --from-urls with a list of addresses, and not both.");
         if (FromUrls is not null)
+        {
             RequireUnused("of a data set; a list of addresses brings its captions.", ("--data-format", DataFormat != "auto"), ("--classes", Classes is not null), ("--caption-template", CaptionTemplate is not null));
+        }
         Require(!RetryFailed || FromUrls is not null, "--retry-failed fetches rows of --from-urls again, which is not given.");
         Require(Columns is null || FromUrls is not null, "--columns says what the columns of --from-urls are, which is not given.");
         Require(ShortSide >= 0, $"--short-side {ShortSide}: allowed: a whole number from 0 up.");
@@ -107,7 +119,9 @@ public sealed class PackCommand : DatasetCommand
     {
         using var table = new AddressTable(FromUrls!, Columns?.Split(','));
         if (table.Columns is { } columns)
+        {
             Console.Error.WriteLine($"{table.Name}: {table.Total} rows, columns {string.Join(", ", columns)}");
+        }
         using var fetcher = new ImageFetcher(new FetchOptions
         {
             Connections = Connections, Timeout = TimeSpan.FromSeconds(Timeout), MaxBytes = MaxBytes, Retries = Retries, MaxRedirects = MaxRedirects,
@@ -137,7 +151,9 @@ public sealed class PackCommand : DatasetCommand
             count += chunk.Length;
         }
         if (cache.StoreFailure is { } failure)
+        {
             Output.Warn(failure);
+        }
         return count;
     }
 

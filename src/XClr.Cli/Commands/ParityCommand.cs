@@ -83,7 +83,9 @@ public sealed class ParityCommand : Command
     private int RunNetwork(OptimizerSettings? optimizer, List<float> rates, Precision precision)
     {
         if (rates.Count != 1)
+        {
             throw new UsageException($"--lr {Lr}: a step on --batch takes one learning rate; several are for --gradients.");
+        }
         var loss = ParityRun.Run(new ParityRequest
         {
             Arch = Name<Arch>("--arch", Arch),
@@ -103,22 +105,32 @@ public sealed class ParityCommand : Command
             Device = Device,
         });
         if (Json)
+        {
             Output.Json(new { file = Path.GetFullPath(Out), loss });
+        }
         else
+        {
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Out}: loss {loss:R}"));
+        }
         return ExitCode.Success;
     }
 
     private int RunOptimizer(string gradients, OptimizerSettings? optimizer, List<float> rates)
     {
         if (Batch is not null)
+        {
             throw new UsageException("--batch and --gradients exclude each other.");
+        }
         var steps = ParityOptimizer.Run(new ParityOptimizerRequest(
             Weights, gradients, Out, optimizer ?? throw new UsageException("--gradients needs an --optimizer: sgd|lars|adamw."), rates, (float)ClipNorm, Device));
         if (Json)
+        {
             Output.Json(new { file = Path.GetFullPath(Out), steps });
+        }
         else
+        {
             Console.Out.WriteLine($"{Out}: parameters and state after {steps} steps");
+        }
         return ExitCode.Success;
     }
 

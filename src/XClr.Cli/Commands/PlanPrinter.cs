@@ -63,7 +63,9 @@ internal static class PlanPrinter
         Print(build.Plan);
         var table = Output.Table(["kernel", "dispatches", .. CompilerFigures.Columns]);
         foreach (var kernel in build.Kernels)
+        {
             table.Row([kernel.Key, kernel.Dispatches.ToString(CultureInfo.InvariantCulture), .. CompilerFigures.Cells(kernel.Statistics)]);
+        }
         Output.Results.Write(table);
         Output.WriteFacts(
         [
@@ -75,14 +77,18 @@ internal static class PlanPrinter
     public static void Print(PlanReport report)
     {
         if (report.Tuning.Problem is { } problem)
+        {
             Output.Warn(problem + ".");
+        }
         var layout = report.Layout;
         var categories = layout.BytesByCategory();
         Costs("phase", report.Phases.Select(p => (p.Phase.ToString().ToLowerInvariant(), p.Dispatches, p.Flops, p.Bytes)), report.Rows);
         Costs("kernel", report.Kernels, report.Rows);
         var memory = Output.Table("memory at the peak", "MiB");
         foreach (var (category, bytes) in categories)
+        {
             memory.Row(category.ToString().ToLowerInvariant(), Number(bytes / Mebi));
+        }
         Output.Results.Write(memory);
         Output.WriteFacts(
         [
@@ -103,7 +109,9 @@ internal static class PlanPrinter
     {
         var table = Output.Table(what, "dispatches", "GFLOP", "MiB of traffic", "MB per image");
         foreach (var (name, dispatches, flops, bytes) in rows)
+        {
             table.Row(name, dispatches.ToString(CultureInfo.InvariantCulture), Number(flops / 1e9), Number(bytes / Mebi), Number(bytes / 1e6 / images));
+        }
         Output.Results.Write(table);
     }
 

@@ -80,12 +80,18 @@ public class ProfileCommand : OptionTableCommand
         var profile = ProfileRun.Run(request, device => PeakCache.Get(device, CacheFolder.Default, MeasurePeaks), Console.Error.WriteLine, signals.Token);
         var report = ProfileReport.Create(profile, filter);
         if (before is not null)
+        {
             report = report with { Comparison = ProfileComparison.Create(before, filter is null ? report : ProfileReport.Create(profile), Tolerance) };
+        }
         WriteFiles(profile, report);
         if (Json)
+        {
             Output.Json(report);
+        }
         else
+        {
             ProfilePrinter.Print(report, View);
+        }
         return report.Comparison is { IsSlower: true } ? ExitCode.Slower : ExitCode.Success;
     }
 
@@ -100,7 +106,9 @@ public class ProfileCommand : OptionTableCommand
         Require(mode == ProfileMode.Train || given.All(g => g.Key != "data"), "--data belongs to --mode train: --mode infer runs on noise.");
         Require(mode == ProfileMode.Train || given.All(g => g.Key != "precision" || g.Value.Equals("fp32", StringComparison.OrdinalIgnoreCase)), $"--precision {given.FirstOrDefault(g => g.Key == "precision").Value}: images are embedded in fp32; leave it out, or profile a step (--mode train).");
         foreach (var (name, path) in new[] { ("--trace", Trace), ("--html", Html), ("--csv", Csv) })
+        {
             RequireOutput(name, path, ("--baseline", Baseline));
+        }
         KeyValuePair<string, string>[] small = Recipe is null && Config is null ? [new("image-size", "64"), new("batch-size", "16")] : [];
         var config = TrainConfig.Resolve(Recipe, Config, [.. small.Where(s => given.All(g => g.Key != s.Key)), .. given]) with { ValData = null, EvalEvery = 0 };
         Require(config.MicroBatch is 0 || config.MicroBatch >= config.BatchSize, $"--micro-batch {config.MicroBatch?.ToString(CultureInfo.InvariantCulture) ?? "auto"}: a profile has one time per dispatch; give the micro-batch as --batch-size, and --micro-batch 0.");
@@ -114,7 +122,9 @@ public class ProfileCommand : OptionTableCommand
         {
             var report = Output.FromJson<ProfileReport>(File.ReadAllText(path));
             if (report?.Schema != ProfileReport.CurrentSchema)
+            {
                 throw new DataException($"--baseline {path}: its schema is '{report?.Schema}', not {ProfileReport.CurrentSchema}; make it anew by `profile --json`.");
+            }
             ProfileComparison.RequireComparable(report, ProfileSubject.Of(request), path);
             return report;
         }
@@ -137,6 +147,8 @@ public class ProfileCommand : OptionTableCommand
             ProfileTrace.Write(stream, profile);
         }
         if (Html is not null)
+        {
             File.WriteAllText(Html, ProfilePage.Create(report));
+        }
     }
 }

@@ -36,9 +36,13 @@ public sealed class ReportCommand : Command
         var page = ReportPage.Create(report);
         DurableFile.Write(file, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
         if (Json)
+        {
             Output.Json(new { file, runs = report.Runs.Select(r => r.Name), bytes = new FileInfo(file).Length });
+        }
         else
+        {
             Console.Out.WriteLine($"{file}: {report.Runs.Count} runs");
+        }
         return ExitCode.Success;
     }
 }

@@ -27,16 +27,22 @@ public sealed class ShadersCommand : Command
         Require(Disassemble is null || (Filter is null && !Stats), "--disassemble takes one kernel and goes with no filter and no --stats.");
         Require(Device is null || Stats || Disassemble is not null, "--device is of use with --stats and --disassemble only.");
         if (Disassemble is not null)
+        {
             ShowListings(Disassemble);
+        }
         else
+        {
             List(Chosen());
+        }
         return ExitCode.Success;
     }
 
     private IReadOnlyList<ShaderKernel> Chosen()
     {
         if (Filter?.Contains('<', StringComparison.Ordinal) == true)
+        {
             return [Named(Filter)];
+        }
         var chosen = ShaderKernel.All.Where(k => Filter is null || FileSystemName.MatchesSimpleExpression(Filter, k.Name, ignoreCase: false)).ToList();
         Require(chosen.Count > 0, $"No kernel's name matches '{Filter}'; 'xclr shaders' lists them all.");
         return chosen;
@@ -61,11 +67,17 @@ public sealed class ShadersCommand : Command
         using var device = Stats ? OpenWithFigures() : null;
         var figures = new KernelStatistics?[kernels.Count];
         if (device is not null)
+        {
             Parallel.For(0, kernels.Count, i => figures[i] = kernels[i].Lacks(device.Caps) is null ? device.Statistics(kernels[i].On(device.Caps)) : null);
+        }
         if (Json)
+        {
             Output.Json(new { device = device?.Caps.Name, kernels = kernels.Zip(figures, (k, f) => Facts(k, f, device?.Caps)) });
+        }
         else
+        {
             Print(kernels, figures, device?.Caps);
+        }
     }
 
     private static object Facts(ShaderKernel kernel, KernelStatistics? figures, DeviceCaps? caps) => new
@@ -105,22 +117,34 @@ public sealed class ShadersCommand : Command
         var kernel = Named(key);
         using var device = OpenWithFigures();
         if (kernel.Lacks(device.Caps) is { } lack)
+        {
             throw new GpuException($"{device.Caps.Name} cannot run {kernel.Name}: it has no {lack}.");
+        }
         var statistics = device.Statistics(kernel.On(device.Caps), listings: true)!;
         if (statistics.Listings.Count == 0)
+        {
             throw new GpuException($"The driver of {device.Caps.Name} ({device.Caps.DriverName}) gives figures but no listings of {key}.");
+        }
         if (Json)
+        {
             Output.Json(new { device = device.Caps.Name, statistics });
+        }
         else
+        {
             foreach (var listing in statistics.Listings)
+            {
                 Console.Out.WriteLine($"; {key}: {listing.Name}\n{listing.Text.TrimEnd()}\n");
+            }
+        }
     }
 
     private GpuDevice OpenWithFigures()
     {
         var device = TrainSetup.OpenDevice(Device);
         if (device.Caps.PipelineStatistics)
+        {
             return device;
+        }
         var (name, driver) = (device.Caps.Name, $"{device.Caps.DriverName} {device.Caps.DriverInfo}");
         device.Dispose();
         throw new GpuException($"The driver of {name} ({driver}) tells nothing of what it compiles: it lacks VK_KHR_pipeline_executable_properties. Name another --device; 'xclr devices' lists them.");

@@ -38,15 +38,23 @@ public class TrainCommand : OptionTableCommand
         {
             var report = PlanReport.Create(config);
             if (Json)
+            {
                 Output.Json(PlanPrinter.Facts(report));
+            }
             else
+            {
                 PlanPrinter.Print(report);
+            }
             return;
         }
         var build = PlanBuild.Create(config);
         if (Json)
+        {
             Output.Json(PlanPrinter.Facts(build));
+        }
         else
+        {
             PlanPrinter.Print(build);
+        }
     }
 }

@@ -29,9 +29,13 @@ internal static class TrainRun
             return Trainer.Run(config, reporter, signals.Token);
         });
         if (json)
+        {
             Output.Json(outcome);
+        }
         else
+        {
             Print(outcome);
+        }
         return End(outcome);
     }
 
@@ -43,8 +47,12 @@ internal static class TrainRun
             var beforeAndAfter = outcome.Before is not null;
             var table = beforeAndAfter ? Output.Table("held-out images", "before", "after") : Output.Table("held-out images", "after training");
             foreach (var (name, title) in Titles)
+            {
                 if (after.Values.TryGetValue(name, out var value))
+                {
                     table.Row(beforeAndAfter ? [title, Text(outcome.Before, name), Text(value)] : [title, Text(value)]);
+                }
+            }
             Output.Results.Write(table);
         }
         Output.WriteFacts(
@@ -60,7 +68,9 @@ internal static class TrainRun
     private static int End(TrainOutcome outcome)
     {
         if (outcome.Status == TrainStatus.Completed)
+        {
             return ExitCode.Success;
+        }
         var command = Environment.GetEnvironmentVariable(CommandVariable) ?? "xclr";
         Console.Error.WriteLine($"stopped after step {outcome.Step}{(outcome.Status == TrainStatus.TimeUp ? " (--max-time)" : "")}; to go on: {command} {outcome.ResumeArguments}");
         return ExitCode.Interrupted;

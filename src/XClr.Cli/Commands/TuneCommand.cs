@@ -48,7 +48,9 @@ public sealed class TuneCommand : Command
         using var signals = new StopSignals(Console.Error.WriteLine, "what is being measured is finished, and what was measured is kept");
         using var device = TrainSetup.OpenDevice(Device);
         if (device.Caps.Tuning.Problem is { } problem)
+        {
             Output.Warn(problem + ".");
+        }
         IReadOnlyList<(ITunable Work, int Count)> Works() => target == BenchTarget.Step ? NetworkWorks.OfStep(device, arch, ImageSize, Rows, precision) : NetworkWorks.OfForward(device, arch, ImageSize, Rows);
         var glob = new NameGlob(Filter ?? "*");
         var works = Works();
@@ -86,9 +88,13 @@ public sealed class TuneCommand : Command
         foreach (var tuned in found)
         {
             if (tuned.Changed)
+            {
                 ways[tuned.Work] = tuned.Best;
+            }
             else
+            {
                 ways.Remove(tuned.Work);
+            }
         }
         return ways;
     }
@@ -118,9 +124,13 @@ public sealed class TuneCommand : Command
         }
         var table = Output.Table("work", $"a {Target} has", "chosen before", "ms", "best", "ms", "ratio", "measured", "passed over");
         foreach (var t in found)
+        {
             table.Row(t.Work, $"{t.Count}", t.Before, Ms(t.BeforeMs), t.Changed ? t.Best : "the same", Ms(t.BestMs), Ratio(t.Ratio), $"{t.Measured.Count}", $"{t.PassedOver}");
+        }
         if (convolutions.Count > 0)
+        {
             table.Row("all convolutions", $"{convolutions.Sum(t => t.Count)}", "", Ms(before), $"{convolutions.Count(t => t.Changed)} of {convolutions.Count} changed", Ms(best), Ratio(before / best), $"{convolutions.Sum(t => t.Measured.Count)}", $"{convolutions.Sum(t => t.PassedOver)}");
+        }
         Output.Results.Write(table);
         Output.WriteFacts([("device", device.Caps.FullName), ("kept in", file)]);
     }

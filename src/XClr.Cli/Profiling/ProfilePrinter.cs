@@ -17,13 +17,21 @@ internal static class ProfilePrinter
     {
         Rows("phase", report.Phases, report);
         if (view == "memory")
+        {
             PrintMemory(report);
+        }
         else
+        {
             Rows(view, view switch { "layer" => report.Layers, "dispatch" => [.. report.Dispatches.Select(d => d.Row)], _ => report.Kernels }, report);
+        }
         if (report.Isolated.Count > 0)
+        {
             PrintIsolated(report);
+        }
         if (report.Comparison is { } comparison)
+        {
             PrintComparison(comparison);
+        }
         Output.WriteFacts(Facts(report));
     }
 
@@ -38,7 +46,9 @@ internal static class ProfilePrinter
                 Number(r.GigabytesPerSecond), Percent(r.Roofline), r.MemoryBound ? "memory" : "arithmetic", .. figures]);
         }
         if (what == "phase")
+        {
             table.Row(["all", Ms(report.Totals.SumMs.Median), Ms(report.Totals.SumMs.Min), Ms(report.Totals.SumMs.Max), Ms(report.Totals.BusyMs.Median)]);
+        }
         Output.Results.Write(table);
     }
 
@@ -46,7 +56,9 @@ internal static class ProfilePrinter
     {
         var table = Output.Table("alone, between barriers", "shapes", "calls", "median ms", "min", "max", "in the run", "GFLOP/s", "GB/s", "of roof");
         foreach (var r in report.Isolated)
+        {
             table.Row(r.Key, r.Detail, Whole(r.Calls), Ms(r.TimeMs.Median), Ms(r.TimeMs.Min), Ms(r.TimeMs.Max), Ms(r.InRunMs), Number(r.GigaflopsPerSecond), Number(r.GigabytesPerSecond), Percent(r.Roofline));
+        }
         Output.Results.Write(table);
     }
 
@@ -64,7 +76,9 @@ internal static class ProfilePrinter
         Output.Results.Write(table);
         var largest = Output.Table("largest at the peak", "MiB", "from", "to");
         foreach (var b in memory.LargestAtPeak)
+        {
             largest.Row(b.Name, Number(b.Bytes / Mebi), b.First, b.Last);
+        }
         Output.Results.Write(largest);
     }
 
@@ -72,7 +86,9 @@ internal static class ProfilePrinter
     {
         var table = Output.Table("against the baseline", "", "before ms", "now ms", "change", "verdict");
         foreach (var r in comparison.Rows.Where(r => r.What != "kernel" || r.Verdict != Verdict.Same))
+        {
             table.Row(r.What, r.Name, Ms(r.BeforeMs), Ms(r.AfterMs), r.Verdict is Verdict.New or Verdict.Gone ? "" : $"{Signed(r.Percent)} %", r.Verdict.ToString().ToLowerInvariant());
+        }
         Output.Results.Write(table);
     }
 
@@ -83,14 +99,18 @@ internal static class ProfilePrinter
         yield return ("profiled", $"{r.Subject.Mode} {r.Subject.Arch}, {r.Subject.ImageSize} pixels, {r.Subject.Rows} rows, {r.Subject.Precision}, {(r.Subject.Data.Length > 0 ? r.Subject.Data : "noise")}, medians of {r.Steps}");
         yield return ("GPU time", $"{Ms(t.GpuMs.Median)} ms ({Ms(t.GpuMs.Min)} to {Ms(t.GpuMs.Max)}): busy {Ms(t.BusyMs.Median)}, gaps {Ms(t.GapMs.Median)}; sum of the dispatches {Ms(t.SumMs.Median)}");
         if (r.Gaps.Count > 0)
+        {
             yield return ("longest gaps", string.Join("; ", r.Gaps.Select(g => $"{Ms(g.Ms)} ms before {g.Before}")));
+        }
         yield return ("wall clock", $"{Ms(t.WallMs.Median)} ms, {Number(t.ImagesPerSecond)} images/s: host {Ms(t.HostMs.Median)} ms (upload, submit), waiting for data {Ms(t.LoaderWaitMs.Median)} ms");
         yield return ("roof", $"{Number(p.GigabytesPerSecond)} GB/s (copy), {Number(p.GigaflopsPerSecond)} GFLOP/s (fp32 multiply-add){(p.MatrixGigaflopsPerSecond is { } m ? $", {Number(m)} GFLOP/s (matrices)" : "")}, measured {p.Measured:yyyy-MM-dd}");
         yield return ("timestamps cost", $"{Signed(r.TimestampCost.Percent)} %: {Ms(r.TimestampCost.OnMs.Median)} ms with, {Ms(r.TimestampCost.OffMs.Median)} ({Ms(r.TimestampCost.OffMs.Min)} to {Ms(r.TimestampCost.OffMs.Max)}) without");
         yield return ("clock", $"{(r.Clock.Calibrated ? "calibrated timestamps" : "a measured offset")}, within {Number(r.Clock.DeviationNs / 1e3)} us; {Number(r.Clock.PeriodNs)} ns a tick, {r.Clock.ValidBits} bits");
         yield return ("memory", $"{Number((r.Memory.PersistentBytes + r.Memory.ArenaBytes) / Mebi)} MiB: {Number(r.Memory.PersistentBytes / Mebi)} stay, {Number(r.Memory.ArenaBytes / Mebi)} within a run");
         if (r.Comparison is { } c)
+        {
             yield return ("baseline", $"{c.Baseline}: {(c.IsSlower ? "something is slower" : "nothing is slower")}");
+        }
     }
 
     private static IEnumerable<(TKey Key, List<T> Items)> GroupAdjacent<T, TKey>(this IEnumerable<T> items, Func<T, TKey> key)
@@ -107,7 +127,9 @@ internal static class ProfilePrinter
             group.Add(item);
         }
         if (group.Count > 0)
+        {
             yield return (current!, group);
+        }
     }
 
     private static string Ms(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);

@@ -61,7 +61,9 @@ public static class OnnxEncoder
                 var scale = gamma[k] / Math.Sqrt(variance[k] + BatchNormState.DefaultEps);
                 bias[k] = (float)(beta[k] - mean[k] * scale);
                 for (var i = k * taps; i < (k + 1) * taps; i++)
+                {
                     folded[i] = (float)(w.Values[i] * scale);
+                }
             }
             return (w with { Values = folded }, new NamedArray($"{spec.Conv}.bias", [gamma.Length], bias));
         }

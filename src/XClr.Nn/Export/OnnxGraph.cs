@@ -16,7 +16,9 @@ internal sealed class OnnxGraph(string name)
     {
         var tensor = new ProtoMessage();
         foreach (var dimension in array.Shape)
+        {
             tensor.Integer(1, dimension);
+        }
         initializers.Add(tensor.Integer(2, FloatElements).Text(8, array.Name).Bytes(9, MemoryMarshal.AsBytes(array.Values.AsSpan()).ToArray()));
         return array.Name;
     }
@@ -26,10 +28,14 @@ internal sealed class OnnxGraph(string name)
     {
         var node = new ProtoMessage();
         foreach (var input in inputs)
+        {
             node.Text(1, input);
+        }
         node.Text(2, output).Text(3, output).Text(4, type);
         foreach (var (attribute, values) in attributes)
+        {
             node.Message(5, Attribute(attribute, values));
+        }
         nodes.Add(node);
         return output;
     }
@@ -55,7 +61,9 @@ internal sealed class OnnxGraph(string name)
         outputs.ForEach(o => graph.Message(12, o));
         var model = new ProtoMessage().Integer(1, IrVersion).Text(2, "XClr.Vulkan").Message(7, graph).Message(8, new ProtoMessage().Text(1, "").Integer(2, OperatorSet));
         foreach (var (key, value) in metadata)
+        {
             model.Message(14, new ProtoMessage().Text(1, key).Text(2, value));
+        }
         return model;
     }
 
@@ -64,9 +72,13 @@ internal sealed class OnnxGraph(string name)
     {
         var attribute = new ProtoMessage().Text(1, name);
         if (values is [var only])
+        {
             return attribute.Integer(3, only).Integer(20, IntAttribute);
+        }
         foreach (var value in values)
+        {
             attribute.Integer(8, value);
+        }
         return attribute.Integer(20, IntsAttribute);
     }
 
@@ -74,7 +86,9 @@ internal sealed class OnnxGraph(string name)
     {
         var dimensions = new ProtoMessage();
         foreach (var dimension in shape)
+        {
             dimensions.Message(1, dimension is int number ? new ProtoMessage().Integer(1, number) : new ProtoMessage().Text(2, (string)dimension));
+        }
         return new ProtoMessage().Text(1, name).Message(2, new ProtoMessage().Message(1, new ProtoMessage().Integer(1, FloatElements).Message(2, dimensions)));
     }
 }

@@ -62,7 +62,9 @@ public sealed class ProtoMessage
     {
         var bytes = new List<byte>();
         for (; value > 127; value >>= 7)
+        {
             bytes.Add((byte)(value | 128));
+        }
         return Add((byte[])[.. bytes, (byte)value]);
     }
 

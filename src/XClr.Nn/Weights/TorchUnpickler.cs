@@ -49,7 +49,9 @@ internal sealed class TorchUnpickler
         {
             case PickleOp.PROTO:
                 if (Take(1)[0] is > MaxProtocol and var protocol)
+                {
                     throw Damaged($"has protocol {protocol}, known are 0 to {MaxProtocol}");
+                }
                 return true;
             case PickleOp.FRAME: Take(8); return true;
             case PickleOp.NONE: return Push(null);

@@ -63,17 +63,28 @@ public sealed class CaptionEmbedder : IDisposable
     /// <exception cref="ArgumentException">embeddings does not hold N*D numbers.</exception>
     public void Embed(IReadOnlyList<string> captions, Span<float> embeddings)
     {
-        if (captions.Count == 0 && embeddings.IsEmpty) return;
+        if (captions.Count == 0 && embeddings.IsEmpty)
+        {
+            return;
+        }
         var d = Dimension;
         if (embeddings.Length != (long)captions.Count * d)
+        {
             throw new ArgumentException($"{captions.Count} captions of {d} numbers need {(long)captions.Count * d} numbers, not {embeddings.Length}.", nameof(embeddings));
+        }
         var firsts = new Dictionary<string, int>(captions.Count, StringComparer.Ordinal);
-        for (var i = 0; i < captions.Count; i++) firsts.TryAdd(captions[i], i);
+        for (var i = 0; i < captions.Count; i++)
+        {
+            firsts.TryAdd(captions[i], i);
+        }
         EmbedUnique([.. firsts.Keys], [.. firsts.Values], embeddings);
         for (var i = 0; i < captions.Count; i++)
         {
             var first = firsts[captions[i]];
-            if (first != i) embeddings.Slice(first * d, d).CopyTo(embeddings.Slice(i * d, d));
+            if (first != i)
+            {
+                embeddings.Slice(first * d, d).CopyTo(embeddings.Slice(i * d, d));
+            }
         }
     }
 
@@ -101,7 +112,10 @@ public sealed class CaptionEmbedder : IDisposable
             {
                 var count = Math.Min(_options.BatchSize, ids.Length - at);
                 session.Run(ids.AsSpan(at, count), _tokenizer.PadId, batch.AsSpan(0, count * d));
-                for (var b = 0; b < count; b++) batch.AsSpan(b * d, d).CopyTo(embeddings.Slice(rows[at + b] * d, d));
+                for (var b = 0; b < count; b++)
+                {
+                    batch.AsSpan(b * d, d).CopyTo(embeddings.Slice(rows[at + b] * d, d));
+                }
             }
         }
     }

@@ -50,16 +50,24 @@ internal sealed class EncoderSession : IDisposable
     public void Run(ReadOnlySpan<int[]> ids, int padId, Span<float> embeddings)
     {
         var length = 1;
-        foreach (var row in ids) length = Math.Max(length, row.Length);
+        foreach (var row in ids)
+        {
+            length = Math.Max(length, row.Length);
+        }
         var inputs = new OrtValue[_inputs.Length];
         try
         {
-            for (var i = 0; i < inputs.Length; i++) inputs[i] = Fill(_inputs[i], ids, length, padId);
+            for (var i = 0; i < inputs.Length; i++)
+            {
+                inputs[i] = Fill(_inputs[i], ids, length, padId);
+            }
             using var outputs = _session.Run(_run, [.. _inputs.Select(i => i.Name)], inputs, [_output]);
             var shape = outputs[0].GetTensorTypeAndShape().Shape;
             long[] expected = _pooling is null ? [ids.Length, Dimension] : [ids.Length, length, Dimension];
             if (!shape.AsSpan().SequenceEqual(expected))
+            {
                 throw new TextException($"{_file}: output {_output} is [{string.Join(",", shape)}], expected [{string.Join(",", expected)}]. Export the model again.");
+            }
             Pool(outputs[0].GetTensorDataAsSpan<float>(), ids, length, embeddings);
         }
         catch (OnnxRuntimeException e)
@@ -68,7 +76,10 @@ internal sealed class EncoderSession : IDisposable
         }
         finally
         {
-            foreach (var input in inputs) input?.Dispose();
+            foreach (var input in inputs)
+            {
+                input?.Dispose();
+            }
         }
     }
 
@@ -81,7 +92,9 @@ internal sealed class EncoderSession : IDisposable
     private (string, bool) CheckInput(KeyValuePair<string, NodeMetadata> input)
     {
         if (input.Key is not ("input_ids" or "attention_mask" or "token_type_ids" or "position_ids"))
+        {
             throw new TextException($"{_file}: the input {input.Key} is not known; a text encoder takes input_ids, attention_mask and perhaps token_type_ids. Export the text model alone.");
+        }
         return input.Value.ElementDataType switch
         {
             TensorElementType.Int64 => (input.Key, true),
@@ -93,12 +106,17 @@ internal sealed class EncoderSession : IDisposable
     private (string, PoolingMode?) ChooseOutput(ModelDirectory directory)
     {
         var outputs = _session.OutputMetadata;
-        if (outputs.ContainsKey("sentence_embedding")) return ("sentence_embedding", null);
+        if (outputs.ContainsKey("sentence_embedding"))
+        {
+            return ("sentence_embedding", null);
+        }
         var name = TokenOutputs.FirstOrDefault(outputs.ContainsKey) ?? throw new TextException(
             $"{_file}: outputs {string.Join(", ", outputs.Keys)}, expected sentence_embedding, token_embeddings or last_hidden_state. Export the model for feature extraction.");
         if (directory.OtherModule is { } module)
+        {
             throw new TextException($"{Path.Combine(directory.Root, "modules.json")}: the module {module} is not in the graph and cannot be run. " +
                                     "Export the model with a sentence_embedding output.");
+        }
         return (name, PoolingConfig.Read(directory.PoolingFile));
     }
 
@@ -106,11 +124,18 @@ internal sealed class EncoderSession : IDisposable
     {
         var output = _session.OutputMetadata[_output];
         if (output.ElementDataType != TensorElementType.Float)
+        {
             throw new TextException($"{_file}: the output {_output} is {output.ElementDataType}, expected float. Use the model's fp32 export.");
+        }
         var rank = _pooling is null ? 2 : 3;
-        if (output.Dimensions.Length == rank && output.Dimensions[^1] > 0) return output.Dimensions[^1];
+        if (output.Dimensions.Length == rank && output.Dimensions[^1] > 0)
+        {
+            return output.Dimensions[^1];
+        }
         if (output.Dimensions.Length != rank)
+        {
             throw new TextException($"{_file}: the output {_output} has {output.Dimensions.Length} dimensions, expected {rank}. Export the model again.");
+        }
         // Some exports leave even the width open: one run tells it.
         using var probe = RunProbe();
         return (int)probe[0].GetTensorTypeAndShape().Shape[^1];
@@ -125,7 +150,10 @@ internal sealed class EncoderSession : IDisposable
         }
         finally
         {
-            foreach (var input in inputs) input.Dispose();
+            foreach (var input in inputs)
+            {
+                input.Dispose();
+            }
         }
     }
 
@@ -158,11 +186,22 @@ internal sealed class EncoderSession : IDisposable
         for (var b = 0; b < ids.Length; b++)
         {
             var row = embeddings.Slice(b * d, d);
-            if (_pooling is null) output.Slice(b * d, d).CopyTo(row);
-            else if (_pooling == PoolingMode.Cls) output.Slice(b * length * d, d).CopyTo(row);
-            else AddTokens(output.Slice(b * length * d, ids[b].Length * d), row);
+            if (_pooling is null)
+            {
+                output.Slice(b * d, d).CopyTo(row);
+            }
+            else if (_pooling == PoolingMode.Cls)
+            {
+                output.Slice(b * length * d, d).CopyTo(row);
+            }
+            else
+            {
+                AddTokens(output.Slice(b * length * d, ids[b].Length * d), row);
+            }
             if (!Vectors.Normalize(row))
+            {
                 throw new TextException($"{_file} gave numbers that are not finite for a text of {ids[b].Length} tokens. Use the model's fp32 export, or --text-provider cpu.");
+            }
         }
     }
 
@@ -172,7 +211,10 @@ internal sealed class EncoderSession : IDisposable
         row.Clear();
         for (; tokens.Length > 0; tokens = tokens[row.Length..])
         {
-            for (var i = 0; i < row.Length; i++) row[i] += tokens[i];
+            for (var i = 0; i < row.Length; i++)
+            {
+                row[i] += tokens[i];
+            }
         }
     }
 }

@@ -47,10 +47,17 @@ internal static class ExecutionProvider
         var name = colon < 0 ? provider : provider[..colon];
         var device = 0;
         if (colon >= 0 && (!int.TryParse(provider.AsSpan(colon + 1), out device) || device < 0))
+        {
             throw new TextException($"The text provider {provider} has no device index after its colon. Write it as cuda:0.");
-        if (name.Equals("cpu", StringComparison.OrdinalIgnoreCase)) return (null, 0);
+        }
+        if (name.Equals("cpu", StringComparison.OrdinalIgnoreCase))
+        {
+            return (null, 0);
+        }
         if (!Known.TryGetValue(name, out var entry))
+        {
             throw new TextException($"The text provider {provider} is not known. Known are cpu, {string.Join(", ", Known.Keys)}.");
+        }
         var available = OnnxEnvironment.Get().GetAvailableProviders();
         return available.Contains(entry.Runtime) ? (entry, device) : throw new TextException(
             $"The text provider {provider} is not in this build's ONNX Runtime (it has {string.Join(", ", available)}). " +

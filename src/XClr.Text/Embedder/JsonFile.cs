@@ -60,9 +60,14 @@ internal sealed class JsonFile
     /// <summary>A whole number; what is beyond int (some tokenizers write 1e30 for "no limit") is int.MaxValue.</summary>
     public int? Whole(JsonElement element, string key)
     {
-        if (Get(element, key) is not { } value) return null;
+        if (Get(element, key) is not { } value)
+        {
+            return null;
+        }
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var number) || number < 0 || number != Math.Floor(number))
+        {
             throw Wrong(key, value, "a whole number from 0 on");
+        }
         return number >= int.MaxValue ? int.MaxValue : (int)number;
     }
 

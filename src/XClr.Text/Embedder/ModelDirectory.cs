@@ -19,8 +19,14 @@ internal sealed class ModelDirectory
         Root = root;
         _transformer = root;
         var modules = JsonFile.ReadIfPresent(Path.Combine(root, "modules.json"));
-        if (modules is null) return;
-        if (modules.Root.ValueKind != JsonValueKind.Array) throw modules.Wrong("(root)", modules.Root, "a list of modules");
+        if (modules is null)
+        {
+            return;
+        }
+        if (modules.Root.ValueKind != JsonValueKind.Array)
+        {
+            throw modules.Wrong("(root)", modules.Root, "a list of modules");
+        }
         foreach (var module in modules.Root.EnumerateArray())
         {
             var type = modules.Text(module, "type") ?? "";
@@ -65,7 +71,10 @@ internal sealed class ModelDirectory
     public string? Find(string name)
     {
         var own = Path.Combine(_transformer, name);
-        if (File.Exists(own)) return own;
+        if (File.Exists(own))
+        {
+            return own;
+        }
         var atRoot = Path.Combine(Root, name);
         return File.Exists(atRoot) ? atRoot : null;
     }
@@ -92,13 +101,21 @@ internal sealed class ModelDirectory
         yield return ("model", model);
         // Weights beyond 2 GB lie beside the model, under a name the model chose: model.onnx_data, model.onnx.data, ...
         foreach (var data in Directory.EnumerateFiles(Path.GetDirectoryName(model)!, "model.onnx?*").Order(StringComparer.Ordinal))
+        {
             yield return ("weights:" + Path.GetFileName(data), data);
+        }
         foreach (var name in (string[])["vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                                         "added_tokens.json", "sentence_bert_config.json", "config.json"])
         {
-            if (Find(name) is { } file) yield return (name, file);
+            if (Find(name) is { } file)
+            {
+                yield return (name, file);
+            }
         }
-        if (File.Exists(PoolingFile)) yield return ("pooling", PoolingFile);
+        if (File.Exists(PoolingFile))
+        {
+            yield return ("pooling", PoolingFile);
+        }
     }
 
     private string Inside(JsonFile modules, string path)
@@ -114,6 +131,8 @@ internal sealed class ModelDirectory
         var head = new byte[8];
         using var stream = File.OpenRead(model);
         if (stream.Length < 1024 && stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == head.Length && head.AsSpan().SequenceEqual("version "u8))
+        {
             throw new TextException($"{model} is a Git LFS pointer, not the model. Run `git lfs pull` in {Path.GetDirectoryName(model)}, or download the file itself.");
+        }
     }
 }

@@ -19,12 +19,16 @@ internal static class PoolingConfig
     public static PoolingMode Read(string path)
     {
         if (!File.Exists(path))
+        {
             throw new TextException($"{path} is missing, and the model does not pool by itself. Download it from where the model came from, " +
                                     "or write it: {\"pooling_mode\": \"mean\"} (or \"cls\").");
+        }
         var file = JsonFile.Read(path);
         var modes = Modes(file);
         if (modes.Count != 1)
+        {
             throw new TextException($"{path} asks for {(modes.Count == 0 ? "no pooling" : string.Join(" and ", modes))}: exactly one of mean or cls can be used.");
+        }
         return modes[0] switch
         {
             // Dividing by the root of the length instead changes the norm alone, and embeddings are normalised.
@@ -45,7 +49,10 @@ internal static class PoolingConfig
             case { } other:
                 throw file.Wrong("pooling_mode", other, "mean or cls");
         }
-        if (file.Root.ValueKind != JsonValueKind.Object) throw file.Wrong("(root)", file.Root, "an object");
+        if (file.Root.ValueKind != JsonValueKind.Object)
+        {
+            throw file.Wrong("(root)", file.Root, "an object");
+        }
         return [.. file.Root.EnumerateObject().Where(p => p.Name.StartsWith(OldPrefix, StringComparison.Ordinal) && file.Flag(p.Name) == true)
             .Select(p => p.Name[OldPrefix.Length..])];
     }

@@ -7,8 +7,14 @@ public static class CacheFolder
     {
         get
         {
-            if (Environment.GetEnvironmentVariable("XCLR_CACHE") is { Length: > 0 } own) return own;
-            if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg && Path.IsPathRooted(xdg)) return Path.Combine(xdg, "xclr");
+            if (Environment.GetEnvironmentVariable("XCLR_CACHE") is { Length: > 0 } own)
+            {
+                return own;
+            }
+            if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg && Path.IsPathRooted(xdg))
+            {
+                return Path.Combine(xdg, "xclr");
+            }
             return Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is var home && Path.IsPathRooted(home) ? Path.Combine(home, ".cache", "xclr") : Path.Combine(Path.GetTempPath(), $"xclr-{Environment.UserName}");
         }
     }

@@ -86,16 +86,27 @@ public sealed class CaptionCache : IDisposable
     {
         var d = Dimension;
         if (embeddings.Length != (long)captions.Count * d)
+        {
             throw new ArgumentException($"{captions.Count} captions of {d} numbers need {(long)captions.Count * d} numbers, not {embeddings.Length}.", nameof(embeddings));
+        }
         var missing = new Dictionary<string, int>(StringComparer.Ordinal);
         var repeated = new List<int>();
         for (var i = 0; i < captions.Count; i++)
         {
-            if (missing.ContainsKey(captions[i])) repeated.Add(i);
-            else if (!Find(captions[i], embeddings.Slice(i * d, d))) missing.Add(captions[i], i);
+            if (missing.ContainsKey(captions[i]))
+            {
+                repeated.Add(i);
+            }
+            else if (!Find(captions[i], embeddings.Slice(i * d, d)))
+            {
+                missing.Add(captions[i], i);
+            }
         }
         EmbedMissing([.. missing.Keys], [.. missing.Values], embeddings);
-        foreach (var i in repeated) embeddings.Slice(missing[captions[i]] * d, d).CopyTo(embeddings.Slice(i * d, d));
+        foreach (var i in repeated)
+        {
+            embeddings.Slice(missing[captions[i]] * d, d).CopyTo(embeddings.Slice(i * d, d));
+        }
         Interlocked.Add(ref _embedded, missing.Count);
         Interlocked.Add(ref _reused, captions.Count - missing.Count);
     }
@@ -120,10 +131,15 @@ public sealed class CaptionCache : IDisposable
     /// <summary>In slices, each in the store before the next: a killed run loses one at most. rows[i]: where text i's embedding belongs.</summary>
     private void EmbedMissing(string[] texts, int[] rows, Span<float> embeddings)
     {
-        if (texts.Length == 0) return;
+        if (texts.Length == 0)
+        {
+            return;
+        }
         var d = Dimension;
         if (_embedder.Dimension != d)
+        {
             throw new TextException($"{_store.Path} holds embeddings of {d} numbers, the encoder gives {_embedder.Dimension}. Delete the file: its captions will be embedded again.");
+        }
         var slice = new float[Math.Min(SliceCaptions, texts.Length) * d];
         for (var at = 0; at < texts.Length; at += SliceCaptions)
         {
@@ -131,7 +147,10 @@ public sealed class CaptionCache : IDisposable
             var found = slice.AsSpan(0, part.Count * d);
             _embedder.Embed(part, found);
             Keep(part, found);
-            for (var i = 0; i < part.Count; i++) found.Slice(i * d, d).CopyTo(embeddings.Slice(rows[at + i] * d, d));
+            for (var i = 0; i < part.Count; i++)
+            {
+                found.Slice(i * d, d).CopyTo(embeddings.Slice(rows[at + i] * d, d));
+            }
         }
     }
 
@@ -140,7 +159,10 @@ public sealed class CaptionCache : IDisposable
     {
         lock (_gate)
         {
-            if (StoreFailure is not null) return;
+            if (StoreFailure is not null)
+            {
+                return;
+            }
             try
             {
                 _store.Append(texts, embeddings);

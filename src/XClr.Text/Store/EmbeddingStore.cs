@@ -45,7 +45,11 @@ public sealed class EmbeddingStore : IDisposable
     /// <summary>Records committed, as last seen: other processes' appends are noticed when a caption is not found.</summary>
     public long Count
     {
-        get { lock (_reading) return _map.Commit.Records; }
+        get { lock (_reading)
+            {
+                return _map.Commit.Records;
+            }
+        }
     }
 
     /// <summary>Opens a store that exists.</summary>
@@ -65,7 +69,9 @@ public sealed class EmbeddingStore : IDisposable
         {
             file?.Dispose();
             if (e is IOException or UnauthorizedAccessException)
+            {
                 throw new TextException($"The embedding store {path} cannot be opened ({e.Message}). Check the folder, or choose another one with XCLR_CACHE.", e);
+            }
             throw;
         }
     }
@@ -75,12 +81,21 @@ public sealed class EmbeddingStore : IDisposable
     public static EmbeddingStore OpenOrCreate(string path, int dimension, EmbeddingType type, string fingerprint)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1);
-        if (fingerprint.Length != 64) throw new ArgumentException($"A fingerprint has 64 hex digits, not \"{fingerprint}\".", nameof(fingerprint));
+        if (fingerprint.Length != 64)
+        {
+            throw new ArgumentException($"A fingerprint has 64 hex digits, not \"{fingerprint}\".", nameof(fingerprint));
+        }
         var format = new StoreFormat(dimension, type, fingerprint.ToLowerInvariant());
         path = System.IO.Path.GetFullPath(path);
-        if (!File.Exists(path)) StoreFile.Create(path, format);
+        if (!File.Exists(path))
+        {
+            StoreFile.Create(path, format);
+        }
         var store = Open(path);
-        if (store._format == format) return store;
+        if (store._format == format)
+        {
+            return store;
+        }
         var found = store._format;
         store.Dispose();
         throw new TextException($"{path} holds embeddings of dimension {found.Dimension}, {found.Type}, by the embedder {found.Fingerprint}; " +
@@ -90,13 +105,22 @@ public sealed class EmbeddingStore : IDisposable
     /// <summary>Copies a caption's embedding [D] out of the store; false, and nothing written, where it has none.</summary>
     public bool TryGet(ReadOnlySpan<char> caption, Span<float> embedding)
     {
-        if (embedding.Length < Dimension) throw new ArgumentException($"An embedding has {Dimension} numbers, the span holds {embedding.Length}.", nameof(embedding));
+        if (embedding.Length < Dimension)
+        {
+            throw new ArgumentException($"An embedding has {Dimension} numbers, the span holds {embedding.Length}.", nameof(embedding));
+        }
         var key = CaptionKey.Of(caption);
         lock (_reading)
         {
             var offset = _map.Find(key);
-            if (offset == 0 && _map.IsStale && Remap()) offset = _map.Find(key);
-            if (offset == 0) return false;
+            if (offset == 0 && _map.IsStale && Remap())
+            {
+                offset = _map.Find(key);
+            }
+            if (offset == 0)
+            {
+                return false;
+            }
             _format.ReadRow(_map.Record(offset), embedding);
             return true;
         }
@@ -108,11 +132,17 @@ public sealed class EmbeddingStore : IDisposable
     {
         lock (_writing)
         {
-            if (!StoreTable.IsFull(_map.Commit.TableBits, captions)) return;
+            if (!StoreTable.IsFull(_map.Commit.TableBits, captions))
+            {
+                return;
+            }
             try
             {
                 using var held = StoreLock.Acquire(Path);
-                if (Remap() && StoreTable.IsFull(_map.Commit.TableBits, captions)) Publish(WriteLargerTable(_map.Commit, captions, []));
+                if (Remap() && StoreTable.IsFull(_map.Commit.TableBits, captions))
+                {
+                    Publish(WriteLargerTable(_map.Commit, captions, []));
+                }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -127,13 +157,20 @@ public sealed class EmbeddingStore : IDisposable
     public int Append(IReadOnlyList<string> captions, ReadOnlySpan<float> embeddings)
     {
         if (embeddings.Length != (long)captions.Count * Dimension)
+        {
             throw new ArgumentException($"{captions.Count} captions of {Dimension} numbers need {(long)captions.Count * Dimension} numbers, not {embeddings.Length}.", nameof(embeddings));
+        }
         for (var i = 0; i < embeddings.Length; i++)
         {
             if (!float.IsFinite(embeddings[i]))
+            {
                 throw new ArgumentException($"The embedding of \"{captions[i / Dimension]}\" has {embeddings[i]} in it.", nameof(embeddings));
+            }
         }
-        if (captions.Count == 0) return 0;
+        if (captions.Count == 0)
+        {
+            return 0;
+        }
         lock (_writing)
         {
             try
@@ -153,24 +190,36 @@ public sealed class EmbeddingStore : IDisposable
         lock (_writing)
         lock (_reading)
         {
-            if (_unflushed) StoreFile.TryFlush(_file);
-            _map.Dispose();
+            if (_unflushed)
+                {
+                    StoreFile.TryFlush(_file);
+                }
+                _map.Dispose();
             _file.Dispose();
         }
     }
 
     private int AppendAll(IReadOnlyList<string> captions, ReadOnlySpan<float> embeddings)
     {
-        if (!Remap()) throw new IOException("the file was cut short while it was open; open it again to repair it");
+        if (!Remap())
+        {
+            throw new IOException("the file was cut short while it was open; open it again to repair it");
+        }
         var added = 0;
         var seen = new HashSet<CaptionKey>();
         var records = new List<(CaptionKey Key, int Row)>();
         for (var i = 0; i < captions.Count; i++)
         {
             var key = CaptionKey.Of(captions[i]);
-            if (_map.Find(key) == 0 && seen.Add(key)) records.Add((key, i));
+            if (_map.Find(key) == 0 && seen.Add(key))
+            {
+                records.Add((key, i));
+            }
             var full = (records.Count + 1L) * _format.Stride > AppendBytes;
-            if (records.Count == 0 || (!full && i < captions.Count - 1)) continue;
+            if (records.Count == 0 || (!full && i < captions.Count - 1))
+            {
+                continue;
+            }
             AppendChunk(records, embeddings);
             added += records.Count;
             records.Clear();
@@ -186,7 +235,10 @@ public sealed class EmbeddingStore : IDisposable
         {
             var after = before with { Records = before.Records + records.Count, End = WriteRecords(before.End, records, embeddings) };
             var offsets = records.Select((r, i) => (r.Key.Hash, RecordOffset(before.End, i)));
-            if (StoreTable.IsFull(before.TableBits, after.Records) || !PointSlots(before.End, records)) after = WriteLargerTable(after, after.Records, offsets);
+            if (StoreTable.IsFull(before.TableBits, after.Records) || !PointSlots(before.End, records))
+            {
+                after = WriteLargerTable(after, after.Records, offsets);
+            }
             Publish(after);
         }
         catch (IOException)
@@ -203,7 +255,9 @@ public sealed class EmbeddingStore : IDisposable
         var bytes = new byte[ChunkHeader.Bytes + records.Count * stride];
         new ChunkHeader(ChunkKind.Records, (long)records.Count * stride, chunk).Write().CopyTo(bytes, 0);
         for (var i = 0; i < records.Count; i++)
+        {
             _format.WriteRecord(bytes.AsSpan(ChunkHeader.Bytes + i * stride, stride), records[i].Key, embeddings.Slice(records[i].Row * Dimension, Dimension));
+        }
         StoreFile.Write(_file, bytes, chunk);
         return chunk + bytes.Length;
     }
@@ -216,7 +270,10 @@ public sealed class EmbeddingStore : IDisposable
         for (var i = 0; i < records.Count; i++)
         {
             var at = _map.FindFree(records[i].Key);
-            if (at < 0) return false;
+            if (at < 0)
+            {
+                return false;
+            }
             BinaryPrimitives.WriteUInt64LittleEndian(slot, records[i].Key.Hash);
             BinaryPrimitives.WriteInt64LittleEndian(slot.AsSpan(8), RecordOffset(chunk, i));
             StoreFile.Write(_file, slot, _map.Commit.Table + ChunkHeader.Bytes + 16 * at);
@@ -229,7 +286,10 @@ public sealed class EmbeddingStore : IDisposable
     {
         var table = new StoreTable(Math.Max(after.TableBits + 1, StoreTable.BitsFor(room)));
         table.AddAll(_map);
-        foreach (var (hash, offset) in more) table.Add(hash, offset);
+        foreach (var (hash, offset) in more)
+        {
+            table.Add(hash, offset);
+        }
         table.Write(_file, after.End);
         // A commit must not reach the disk before a table that only it points to.
         Flush();
@@ -239,7 +299,10 @@ public sealed class EmbeddingStore : IDisposable
     /// <summary>Makes a state the store's own.</summary>
     private void Publish(Commit after)
     {
-        if (Stopwatch.GetElapsedTime(_flushed) > FlushEvery) Flush();
+        if (Stopwatch.GetElapsedTime(_flushed) > FlushEvery)
+        {
+            Flush();
+        }
         after = after with { Sequence = after.Sequence + 1 };
         StoreFile.Write(_file, after.Write(), StoreFormat.CommitOffset(after.Sequence));
         _unflushed = true;
@@ -259,7 +322,10 @@ public sealed class EmbeddingStore : IDisposable
     {
         lock (_reading)
         {
-            if (StoreFile.Map(_file, _format, _map) is not { } map) return false;
+            if (StoreFile.Map(_file, _format, _map) is not { } map)
+            {
+                return false;
+            }
             _map.Dispose();
             _map = map;
             return true;

@@ -13,7 +13,10 @@ internal static class StoreFile
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             using var held = StoreLock.Acquire(path);
-            if (File.Exists(path)) return;
+            if (File.Exists(path))
+            {
+                return;
+            }
             using (var file = File.OpenHandle(temporary, FileMode.Create, FileAccess.ReadWrite))
             {
                 Write(file, format.WriteHeader(), 0);
@@ -27,7 +30,10 @@ internal static class StoreFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (File.Exists(temporary)) File.Delete(temporary);
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
             throw new TextException($"The embedding store {path} cannot be made ({e.Message}). Choose a folder you may write with XCLR_CACHE.", e);
         }
     }
@@ -56,8 +62,14 @@ internal static class StoreFile
     public static StoreMap? Map(SafeFileHandle file, StoreFormat format, StoreMap? before = null)
     {
         // The commit first, the length after it: the file only grows in between.
-        if (Commit.Newest(ReadHeader(file)) is not { } commit || commit.End > RandomAccess.GetLength(file)) return null;
-        if (commit.Table < StoreFormat.HeaderBytes || commit.Table > commit.End - StoreTable.ChunkBytes(commit.TableBits)) return null;
+        if (Commit.Newest(ReadHeader(file)) is not { } commit || commit.End > RandomAccess.GetLength(file))
+        {
+            return null;
+        }
+        if (commit.Table < StoreFormat.HeaderBytes || commit.Table > commit.End - StoreTable.ChunkBytes(commit.TableBits))
+        {
+            return null;
+        }
         var head = new byte[ChunkHeader.Bytes];
         RandomAccess.Read(file, head, commit.Table);
         return ChunkHeader.Read(head, commit.Table) is { Kind: ChunkKind.Table } table && table.Payload == 16 * commit.TableSlots

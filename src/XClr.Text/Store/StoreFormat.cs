@@ -61,17 +61,27 @@ internal sealed record StoreFormat(int Dimension, EmbeddingType Type, string Fin
     {
         const string remedy = "Delete the file: its captions will be embedded again.";
         if (header.Length < HeaderBytes)
+        {
             throw new TextException($"{path} has {header.Length} bytes, fewer than the header of an embedding store. {remedy}");
+        }
         if (!header[..8].SequenceEqual(Magic))
+        {
             throw new TextException($"{path} is not an embedding store: it begins with {Convert.ToHexString(header[..8])}. {remedy}");
+        }
         if (BinaryPrimitives.ReadUInt32LittleEndian(header[HeaderCrcAt..]) != Crc(0, header[..HeaderCrcAt]))
+        {
             throw new TextException($"{path}: the header of the embedding store is corrupt (its checksum does not match). {remedy}");
+        }
         var version = BinaryPrimitives.ReadInt32LittleEndian(header[8..]);
         if (version != Version)
+        {
             throw new TextException($"{path}: embedding store of version {version}, this program reads version {Version}. {remedy}");
+        }
         var (type, dimension) = (BinaryPrimitives.ReadInt32LittleEndian(header[12..]), BinaryPrimitives.ReadInt32LittleEndian(header[16..]));
         if (type is < 0 or > 1 || dimension is < 1 or > 1 << 20)
+        {
             throw new TextException($"{path}: dtype {type}, dimension {dimension} are not those of an embedding store. {remedy}");
+        }
         return new StoreFormat(dimension, (EmbeddingType)type, Convert.ToHexStringLower(header.Slice(FingerprintAt, 32)));
     }
 
@@ -82,11 +92,17 @@ internal sealed record StoreFormat(int Dimension, EmbeddingType Type, string Fin
         BinaryPrimitives.WriteUInt64LittleEndian(record, key.Hash);
         BinaryPrimitives.WriteUInt64LittleEndian(record[8..], key.Check);
         var numbers = record[RecordHead..];
-        if (Type == EmbeddingType.Float32) row.CopyTo(MemoryMarshal.Cast<byte, float>(numbers));
+        if (Type == EmbeddingType.Float32)
+        {
+            row.CopyTo(MemoryMarshal.Cast<byte, float>(numbers));
+        }
         else
         {
             var halves = MemoryMarshal.Cast<byte, Half>(numbers);
-            for (var i = 0; i < row.Length; i++) halves[i] = (Half)row[i];
+            for (var i = 0; i < row.Length; i++)
+            {
+                halves[i] = (Half)row[i];
+            }
         }
         BinaryPrimitives.WriteUInt32LittleEndian(record[16..], RecordCrc(record));
     }
@@ -107,7 +123,10 @@ internal sealed record StoreFormat(int Dimension, EmbeddingType Type, string Fin
             return;
         }
         var halves = MemoryMarshal.Cast<byte, Half>(numbers);
-        for (var i = 0; i < Dimension; i++) row[i] = (float)halves[i];
+        for (var i = 0; i < Dimension; i++)
+        {
+            row[i] = (float)halves[i];
+        }
         Vectors.Normalize(row[..Dimension]);
     }
 
@@ -116,7 +135,10 @@ internal sealed record StoreFormat(int Dimension, EmbeddingType Type, string Fin
     /// <summary>CRC-32C of bytes whose number is a multiple of 8.</summary>
     public static uint Crc(uint crc, ReadOnlySpan<byte> bytes)
     {
-        foreach (var word in MemoryMarshal.Cast<byte, ulong>(bytes)) crc = BitOperations.Crc32C(crc, word);
+        foreach (var word in MemoryMarshal.Cast<byte, ulong>(bytes))
+        {
+            crc = BitOperations.Crc32C(crc, word);
+        }
         return crc;
     }
 }
@@ -143,7 +165,10 @@ internal readonly record struct Commit(ulong Sequence, long Records, long End, l
     /// <summary>A commit slot's content; null where it is empty or torn.</summary>
     public static Commit? Read(ReadOnlySpan<byte> bytes)
     {
-        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[CrcAt..]) != StoreFormat.Crc(~0u, bytes[..CrcAt])) return null;
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[CrcAt..]) != StoreFormat.Crc(~0u, bytes[..CrcAt]))
+        {
+            return null;
+        }
         var bits = BinaryPrimitives.ReadInt32LittleEndian(bytes[32..]);
         return bits is < 1 or > 40 ? null : new Commit(BinaryPrimitives.ReadUInt64LittleEndian(bytes), BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]),
             BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]), BinaryPrimitives.ReadInt64LittleEndian(bytes[24..]), bits);
@@ -184,8 +209,14 @@ internal readonly record struct ChunkHeader(ChunkKind Kind, long Payload, long O
     /// <summary>The header at an offset; null where there is none.</summary>
     public static ChunkHeader? Read(ReadOnlySpan<byte> bytes, long offset)
     {
-        if (bytes.Length < Bytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic) return null;
-        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[24..]) != StoreFormat.Crc(0, bytes[..24])) return null;
+        if (bytes.Length < Bytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic)
+        {
+            return null;
+        }
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[24..]) != StoreFormat.Crc(0, bytes[..24]))
+        {
+            return null;
+        }
         var header = new ChunkHeader((ChunkKind)BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]),
             BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]), BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]));
         return header.Offset == offset && header.Payload >= 0 && Enum.IsDefined(header.Kind) ? header : null;

@@ -24,7 +24,9 @@ internal sealed class StoreLock : IDisposable
             catch (IOException e) when (IsHeld(e))
             {
                 if (DateTime.UtcNow > deadline)
+                {
                     throw new IOException($"{path} has been held by another writer for {Patience.TotalMinutes} minutes. End that process, or use another cache folder (XCLR_CACHE).", e);
+                }
                 Thread.Sleep(wait);
             }
         }

@@ -42,8 +42,14 @@ internal sealed unsafe class StoreMap : IDisposable
         for (long slot = Home(key.Hash, Commit.TableBits), probes = 0; probes < Commit.TableSlots; slot = (slot + 1) & (Commit.TableSlots - 1), probes++)
         {
             var (hash, offset) = Slot(slot);
-            if (offset == 0) return 0;
-            if (hash == key.Hash && Record(offset) is { IsEmpty: false } record && StoreFormat.ReadKey(record) == key && StoreFormat.IsWhole(record)) return offset;
+            if (offset == 0)
+            {
+                return 0;
+            }
+            if (hash == key.Hash && Record(offset) is { IsEmpty: false } record && StoreFormat.ReadKey(record) == key && StoreFormat.IsWhole(record))
+            {
+                return offset;
+            }
         }
         return 0;
     }
@@ -55,10 +61,19 @@ internal sealed unsafe class StoreMap : IDisposable
         for (long slot = Home(key.Hash, Commit.TableBits), probes = 0; probes < Commit.TableSlots; slot = (slot + 1) & (Commit.TableSlots - 1), probes++)
         {
             var (hash, offset) = Slot(slot);
-            if (offset == 0) return slot;
-            if (hash != key.Hash) continue;
+            if (offset == 0)
+            {
+                return slot;
+            }
+            if (hash != key.Hash)
+            {
+                continue;
+            }
             var record = Record(offset);
-            if (record.IsEmpty || StoreFormat.ReadKey(record).Hash != hash || !StoreFormat.IsWhole(record)) return slot;
+            if (record.IsEmpty || StoreFormat.ReadKey(record).Hash != hash || !StoreFormat.IsWhole(record))
+            {
+                return slot;
+            }
         }
         return -1;
     }

@@ -11,12 +11,18 @@ internal static class StoreRecovery
     {
         using var held = StoreLock.Acquire(path);
         // Another process may have done it while this one waited.
-        if (StoreFile.Map(file, format) is { } ready) return ready;
+        if (StoreFile.Map(file, format) is { } ready)
+        {
+            return ready;
+        }
         var records = new List<(ulong Hash, long Offset)>();
         var end = Scan(file, format, records);
         RandomAccess.SetLength(file, end);
         var table = new StoreTable(StoreTable.BitsFor(records.Count));
-        foreach (var (hash, offset) in records) table.Add(hash, offset);
+        foreach (var (hash, offset) in records)
+        {
+            table.Add(hash, offset);
+        }
         table.Write(file, end);
         RandomAccess.FlushToDisk(file);
         var sequence = Commit.Newest(StoreFile.ReadHeader(file))?.Sequence ?? 0;
@@ -40,8 +46,14 @@ internal static class StoreRecovery
                 whole -= whole % format.Stride;
                 AddRecords(file, format, payload, whole, records);
             }
-            else if (whole < chunk.Payload) break;
-            if (whole < chunk.Payload) StoreFile.Write(file, (chunk with { Payload = whole }).Write(), at);
+            else if (whole < chunk.Payload)
+            {
+                break;
+            }
+            if (whole < chunk.Payload)
+            {
+                StoreFile.Write(file, (chunk with { Payload = whole }).Write(), at);
+            }
             at = payload + whole;
         }
         return at;
@@ -56,7 +68,10 @@ internal static class StoreRecovery
             for (var i = 0; i + format.Stride <= read; i += format.Stride)
             {
                 var record = block.AsSpan(i, format.Stride);
-                if (StoreFormat.IsWhole(record)) records.Add((StoreFormat.ReadKey(record).Hash, at + i));
+                if (StoreFormat.IsWhole(record))
+                {
+                    records.Add((StoreFormat.ReadKey(record).Hash, at + i));
+                }
             }
         }
     }

@@ -18,7 +18,10 @@ internal sealed class StoreTable(int bits)
     public static int BitsFor(long records)
     {
         var bits = 12;
-        while (IsFull(bits, records)) bits++;
+        while (IsFull(bits, records))
+        {
+            bits++;
+        }
         return bits;
     }
 
@@ -30,7 +33,10 @@ internal sealed class StoreTable(int bits)
     {
         var mask = (1L << Bits) - 1;
         var slot = StoreMap.Home(hash, Bits);
-        while (_words[2 * slot + 1] != 0 && _words[2 * slot] != hash) slot = (slot + 1) & mask;
+        while (_words[2 * slot + 1] != 0 && _words[2 * slot] != hash)
+        {
+            slot = (slot + 1) & mask;
+        }
         _words[2 * slot] = hash;
         _words[2 * slot + 1] = (ulong)offset;
     }
@@ -40,7 +46,10 @@ internal sealed class StoreTable(int bits)
         for (var i = 0L; i < map.Commit.TableSlots; i++)
         {
             var (hash, offset) = map.Slot(i);
-            if (!map.Record(offset).IsEmpty) Add(hash, offset);
+            if (!map.Record(offset).IsEmpty)
+            {
+                Add(hash, offset);
+            }
         }
     }
 

@@ -27,12 +27,17 @@ internal sealed class AddedTokens
         for (at = from; at < text.Length; at++)
         {
             var skip = text[at..].IndexOfAny(_first);
-            if (skip < 0) break;
+            if (skip < 0)
+            {
+                break;
+            }
             at += skip;
             foreach (var token in _tokens)
             {
                 if (text[at..].StartsWith(token.Content, StringComparison.Ordinal) && (!token.SingleWord || StandsAlone(text, at, token.Content.Length)))
+                {
                     return token;
+                }
             }
         }
         at = text.Length;

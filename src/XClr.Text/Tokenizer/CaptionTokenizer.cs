@@ -62,13 +62,19 @@ public sealed class CaptionTokenizer
         var ids = new int[captions.Count][];
         if (captions.Count < 256)
         {
-            for (var i = 0; i < ids.Length; i++) ids[i] = EncodeToArray(captions[i]);
+            for (var i = 0; i < ids.Length; i++)
+            {
+                ids[i] = EncodeToArray(captions[i]);
+            }
             return ids;
         }
         var options = new ParallelOptions { MaxDegreeOfParallelism = threads > 0 ? threads : Environment.ProcessorCount };
         Parallel.ForEach(Partitioner.Create(0, ids.Length, 128), options, range =>
         {
-            for (var i = range.Item1; i < range.Item2; i++) ids[i] = EncodeToArray(captions[i]);
+            for (var i = range.Item1; i < range.Item2; i++)
+            {
+                ids[i] = EncodeToArray(captions[i]);
+            }
         });
         return ids;
     }
@@ -76,13 +82,22 @@ public sealed class CaptionTokenizer
     private int[] EncodeToArray(string caption)
     {
         ArgumentNullException.ThrowIfNull(caption);
-        if (_spec.LowerCaseFirst) caption = LowerCase(caption);
-        if (!_normalizers.TryTake(out var normalizer)) normalizer = new TextNormalizer(_spec.Normalizer);
+        if (_spec.LowerCaseFirst)
+        {
+            caption = LowerCase(caption);
+        }
+        if (!_normalizers.TryTake(out var normalizer))
+        {
+            normalizer = new TextNormalizer(_spec.Normalizer);
+        }
         var ids = new List<int>(32);
         ids.AddRange(_spec.Prefix);
         var limit = Math.Max(_spec.Prefix.Length, _spec.MaxLength - _spec.Suffix.Length);
         AppendText(caption, normalizer, ids, limit);
-        if (ids.Count > limit) ids.RemoveRange(limit, ids.Count - limit);
+        if (ids.Count > limit)
+        {
+            ids.RemoveRange(limit, ids.Count - limit);
+        }
         ids.AddRange(_spec.Suffix);
         _normalizers.Add(normalizer);
         return [.. ids];
@@ -94,8 +109,14 @@ public sealed class CaptionTokenizer
         for (var from = 0; from < text.Length && ids.Count < limit;)
         {
             var token = _rawAdded.Find(text, from, out var at);
-            if (at > from) AppendNormalized(normalizer.Normalize(text[from..at]), ids, limit);
-            if (token is not null) ids.Add(token.Id);
+            if (at > from)
+            {
+                AppendNormalized(normalizer.Normalize(text[from..at]), ids, limit);
+            }
+            if (token is not null)
+            {
+                ids.Add(token.Id);
+            }
             from = at + (token?.Content.Length ?? 0);
         }
     }
@@ -111,7 +132,10 @@ public sealed class CaptionTokenizer
         {
             var token = _normalizedAdded.Find(text, from, out var at);
             AppendWords(text[from..at], ids, limit);
-            if (token is not null) ids.Add(token.Id);
+            if (token is not null)
+            {
+                ids.Add(token.Id);
+            }
             from = at + (token?.Content.Length ?? 0);
         }
     }
@@ -121,17 +145,32 @@ public sealed class CaptionTokenizer
         var words = new WordSplitter(text);
         while (ids.Count < limit && words.MoveNext())
         {
-            if (words.CodePoints > _spec.MaxWordLength) ids.Add(_wordPiece.UnknownTokenId);
-            else ids.AddRange(WordIds(words.Word));
+            if (words.CodePoints > _spec.MaxWordLength)
+            {
+                ids.Add(_wordPiece.UnknownTokenId);
+            }
+            else
+            {
+                ids.AddRange(WordIds(words.Word));
+            }
         }
     }
 
     private int[] WordIds(ReadOnlySpan<char> word)
     {
-        if (word.Length > CachedWordLength) return Pieces(word);
-        if (_wordsBySpan.TryGetValue(word, out var known)) return known;
+        if (word.Length > CachedWordLength)
+        {
+            return Pieces(word);
+        }
+        if (_wordsBySpan.TryGetValue(word, out var known))
+        {
+            return known;
+        }
         var ids = Pieces(word);
-        if (Volatile.Read(ref _cachedWords) < CachedWords && _words.TryAdd(word.ToString(), ids)) Interlocked.Increment(ref _cachedWords);
+        if (Volatile.Read(ref _cachedWords) < CachedWords && _words.TryAdd(word.ToString(), ids))
+        {
+            Interlocked.Increment(ref _cachedWords);
+        }
         return ids;
     }
 
@@ -141,7 +180,10 @@ public sealed class CaptionTokenizer
     private static string LowerCase(string text)
     {
         var lower = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes()) lower.Append(new Rune(UnicodeData.ToLower(rune.Value)).ToString());
+        foreach (var rune in text.EnumerateRunes())
+        {
+            lower.Append(new Rune(UnicodeData.ToLower(rune.Value)).ToString());
+        }
         return lower.ToString();
     }
 
@@ -150,7 +192,10 @@ public sealed class CaptionTokenizer
     {
         var lines = new string[vocabulary.Values.Max() + 1];
         // A token with a line break would shift all that follow; WordPiece never meets one, since white space separates words.
-        foreach (var (token, id) in vocabulary) lines[id] = token.AsSpan().ContainsAny('\r', '\n') ? "" : token;
+        foreach (var (token, id) in vocabulary)
+        {
+            lines[id] = token.AsSpan().ContainsAny('\r', '\n') ? "" : token;
+        }
         return new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines)));
     }
 }

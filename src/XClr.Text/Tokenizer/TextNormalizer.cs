@@ -23,23 +23,35 @@ internal sealed class TextNormalizer(NormalizerOptions options)
     /// <summary>Normalises a piece of text; lone surrogates count as U+FFFD. The result is valid until the next call.</summary>
     public ReadOnlySpan<char> Normalize(ReadOnlySpan<char> text)
     {
-        if (Ascii.IsValid(text)) return NormalizeAscii(text);
+        if (Ascii.IsValid(text))
+        {
+            return NormalizeAscii(text);
+        }
         _codes.Clear();
-        foreach (var rune in text.EnumerateRunes()) Clean(rune.Value);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            Clean(rune.Value);
+        }
         var codes = _strip ? Decompose() : _codes;
         return Write(codes);
     }
 
     private ReadOnlySpan<char> NormalizeAscii(ReadOnlySpan<char> text)
     {
-        if (_output.Length < text.Length) _output = new char[text.Length * 2];
+        if (_output.Length < text.Length)
+        {
+            _output = new char[text.Length * 2];
+        }
         var length = 0;
         foreach (var c in text)
         {
             var isSpace = c is ' ' or '\t' or '\n' or '\r';
             if (options.CleanText && (isSpace || c < ' ' || c == 0x7F))
             {
-                if (isSpace) _output[length++] = ' ';
+                if (isSpace)
+                {
+                    _output[length++] = ' ';
+                }
                 continue;
             }
             _output[length++] = options.LowerCase && c is >= 'A' and <= 'Z' ? (char)(c + 32) : c;
@@ -56,19 +68,34 @@ internal sealed class TextNormalizer(NormalizerOptions options)
                 _codes.Add(' ');
                 return;
             }
-            if (code == 0xFFFD || UnicodeData.Kind(code) == CharacterKind.Deleted) return;
-            if (UnicodeData.IsWhiteSpace(code)) code = ' ';
+            if (code == 0xFFFD || UnicodeData.Kind(code) == CharacterKind.Deleted)
+            {
+                return;
+            }
+            if (UnicodeData.IsWhiteSpace(code))
+            {
+                code = ' ';
+            }
         }
         var apart = options.SplitChinese && IsChinese(code);
-        if (apart) _codes.Add(' ');
+        if (apart)
+        {
+            _codes.Add(' ');
+        }
         _codes.Add(code);
-        if (apart) _codes.Add(' ');
+        if (apart)
+        {
+            _codes.Add(' ');
+        }
     }
 
     private List<int> Decompose()
     {
         _decomposed.Clear();
-        foreach (var code in _codes) UnicodeData.AppendDecomposed(code, _decomposed);
+        foreach (var code in _codes)
+        {
+            UnicodeData.AppendDecomposed(code, _decomposed);
+        }
         UnicodeData.OrderMarks(_decomposed);
         _decomposed.RemoveAll(code => code >= 0x300 && UnicodeData.Kind(code) == CharacterKind.Mark);
         return _decomposed;
@@ -76,14 +103,20 @@ internal sealed class TextNormalizer(NormalizerOptions options)
 
     private ReadOnlySpan<char> Write(List<int> codes)
     {
-        if (_output.Length < codes.Count * 2) _output = new char[codes.Count * 4];
+        if (_output.Length < codes.Count * 2)
+        {
+            _output = new char[codes.Count * 4];
+        }
         var length = 0;
         foreach (var code in codes)
         {
             var lower = options.LowerCase ? UnicodeData.ToLower(code) : code;
             length += new Rune(lower).EncodeToUtf16(_output.AsSpan(length));
             // The only letter whose unconditional lower case is two code points; reached where accents are kept.
-            if (options.LowerCase && code == CapitalIWithDot) _output[length++] = (char)DotAbove;
+            if (options.LowerCase && code == CapitalIWithDot)
+            {
+                _output[length++] = (char)DotAbove;
+            }
         }
         return _output.AsSpan(0, length);
     }

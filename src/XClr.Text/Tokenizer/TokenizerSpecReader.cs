@@ -50,7 +50,9 @@ internal sealed class TokenizerSpecReader
         var unknown = _fast?.Text(model, "unk_token") ?? SpecialToken("unk_token") ?? "[UNK]";
         var maxLength = ReadMaxLength(sentence);
         if (maxLength < prefix.Length + suffix.Length + 1)
+        {
             throw new TextException($"{_directory.Root}: a length limit of {maxLength} tokens leaves no room for text. Correct max_seq_length in sentence_bert_config.json.");
+        }
         RequireToken(unknown);
         return new TokenizerSpec
         {
@@ -73,17 +75,24 @@ internal sealed class TokenizerSpecReader
         if (_fast is not null)
         {
             if (_fast.Get("model") is not { } model)
+            {
                 throw new TextException($"{_fast.Path} has no \"model\". Download the file again.");
+            }
             var type = _fast.Text(model, "type") ?? (JsonFile.Get(model, "merges") is not null ? "BPE"
                 : JsonFile.Get(model, "vocab") is { ValueKind: JsonValueKind.Array } ? "Unigram" : "WordPiece");
-            if (type != "WordPiece") throw new TextException($"{_fast.Path}: the tokenizer's model is {type}. {Remedy}");
+            if (type != "WordPiece")
+            {
+                throw new TextException($"{_fast.Path}: the tokenizer's model is {type}. {Remedy}");
+            }
             return;
         }
         foreach (var (name, kind) in (ReadOnlySpan<(string, string)>)[("sentencepiece.bpe.model", "SentencePiece"), ("spiece.model", "SentencePiece"),
                      ("tokenizer.model", "SentencePiece"), ("merges.txt", "BPE")])
         {
             if (_directory.Find(name) is { } file && _directory.Find("vocab.txt") is null)
+            {
                 throw new TextException($"{file}: the tokenizer is a {kind} model. {Remedy}");
+            }
         }
     }
 
@@ -94,15 +103,25 @@ internal sealed class TokenizerSpecReader
         {
             var id = 0;
             // A token that stands twice has its last line as its id, as in the reference.
-            foreach (var line in ReadLines(file)) vocabulary[line.TrimEnd()] = id++;
+            foreach (var line in ReadLines(file))
+            {
+                vocabulary[line.TrimEnd()] = id++;
+            }
             vocabulary.Remove("");
             return vocabulary.Count > 0 ? (vocabulary, file) : throw new TextException($"{file} is empty. Download the file again.");
         }
         if (_fast is null)
+        {
             throw new TextException($"{_directory.Root} has neither vocab.txt nor tokenizer.json: there is no vocabulary. Download one of them from where the model came from.");
+        }
         if (JsonFile.Get(_fast.Get("model")!.Value, "vocab") is not { ValueKind: JsonValueKind.Object } entries)
+        {
             throw new TextException($"{_fast.Path}: \"model\" has no \"vocab\" object. Download the file again.");
-        foreach (var entry in entries.EnumerateObject()) vocabulary[entry.Name] = TokenId(_fast, entry.Name, entry.Value);
+        }
+        foreach (var entry in entries.EnumerateObject())
+        {
+            vocabulary[entry.Name] = TokenId(_fast, entry.Name, entry.Value);
+        }
         return vocabulary.Count > 0 ? (vocabulary, _fast.Path) : throw new TextException($"{_fast.Path}: the vocabulary is empty. Download the file again.");
     }
 
@@ -122,7 +141,10 @@ internal sealed class TokenizerSpecReader
     /// <summary>The ids around a single text: from tokenizer.json's post-processor, else the class and separator tokens by name.</summary>
     private (int[] Prefix, int[] Suffix) ReadTemplate()
     {
-        if (_fast?.Get("post_processor") is { } processor && ReadProcessor(processor) is { } template) return template;
+        if (_fast?.Get("post_processor") is { } processor && ReadProcessor(processor) is { } template)
+        {
+            return template;
+        }
         var begin = SpecialToken("cls_token") ?? (_isBert ? "[CLS]" : "<s>");
         var end = SpecialToken("sep_token") ?? (_isBert ? "[SEP]" : "</s>");
         return ([RequireToken(begin)], [RequireToken(end)]);
@@ -150,7 +172,9 @@ internal sealed class TokenizerSpecReader
         List<int> prefix = [], suffix = [];
         var current = prefix;
         if (JsonFile.Get(processor, "single") is not { ValueKind: JsonValueKind.Array } single)
+        {
             throw _fast!.Wrong("post_processor", processor, "a template with \"single\"");
+        }
         foreach (var piece in single.EnumerateArray())
         {
             if (JsonFile.Get(piece, "Sequence") is not null)
@@ -159,10 +183,19 @@ internal sealed class TokenizerSpecReader
                 continue;
             }
             var name = JsonFile.Get(piece, "SpecialToken") is { } special ? _fast!.Text(special, "id") : null;
-            if (name is null) throw _fast!.Wrong("single", piece, "SpecialToken or Sequence");
+            if (name is null)
+            {
+                throw _fast!.Wrong("single", piece, "SpecialToken or Sequence");
+            }
             var ids = JsonFile.Get(processor, "special_tokens") is { } map && JsonFile.Get(map, name) is { } entry ? JsonFile.Get(entry, "ids") : null;
-            if (ids is { ValueKind: JsonValueKind.Array }) current.AddRange(ids.Value.EnumerateArray().Select(id => TokenId(_fast!, name, id)));
-            else current.Add(RequireToken(name));
+            if (ids is { ValueKind: JsonValueKind.Array })
+            {
+                current.AddRange(ids.Value.EnumerateArray().Select(id => TokenId(_fast!, name, id)));
+            }
+            else
+            {
+                current.Add(RequireToken(name));
+            }
         }
         return ([.. prefix], [.. suffix]);
     }
@@ -178,28 +211,40 @@ internal sealed class TokenizerSpecReader
         if (_fast?.Get("added_tokens") is { ValueKind: JsonValueKind.Array } list)
         {
             foreach (var token in list.EnumerateArray())
+            {
                 Add(_fast, token, JsonFile.Get(token, "id") is { } id ? TokenId(_fast, "added_tokens", id) : null);
+            }
         }
         if (_config?.Get("added_tokens_decoder") is { ValueKind: JsonValueKind.Object } decoder)
         {
             foreach (var token in decoder.EnumerateObject())
+            {
                 Add(_config, token.Value, int.TryParse(token.Name, out var id) && id is >= 0 and <= MaxTokenId ? id : null);
+            }
         }
         if (JsonFile.ReadIfPresent(_directory.Find("added_tokens.json")) is { Root.ValueKind: JsonValueKind.Object } extra)
         {
-            foreach (var token in extra.Root.EnumerateObject()) added.TryAdd(token.Name, new AddedToken(token.Name, TokenId(extra, token.Name, token.Value)));
+            foreach (var token in extra.Root.EnumerateObject())
+            {
+                added.TryAdd(token.Name, new AddedToken(token.Name, TokenId(extra, token.Name, token.Value)));
+            }
         }
         foreach (var (key, bert, mpnet) in Roles)
         {
             if ((SpecialToken(key) ?? (_isBert ? bert : mpnet)) is { } content && (IdOf(content) ?? (added.TryGetValue(content, out var known) ? known.Id : null)) is { } id)
+            {
                 added.TryAdd(content, new AddedToken(content, id));
+            }
         }
         return [.. added.Values];
 
         void Add(JsonFile file, JsonElement token, int? id)
         {
             var content = file.Text(token, "content");
-            if (content is null || id is null) throw file.Wrong("added_tokens", token, "\"id\" and \"content\"");
+            if (content is null || id is null)
+            {
+                throw file.Wrong("added_tokens", token, "\"id\" and \"content\"");
+            }
             added.TryAdd(content, new AddedToken(content, id.Value,
                 file.Flag(token, "single_word") ?? false, file.Flag(token, "normalized") ?? false));
         }
@@ -210,10 +255,14 @@ internal sealed class TokenizerSpecReader
     {
         var fast = _fast?.Get("normalizer") ?? default;
         if (fast.ValueKind == JsonValueKind.Object && _fast!.Text(fast, "type") is var type and not "BertNormalizer")
+        {
             throw new TextException($"{_fast.Path}: the normaliser {type} is not known, only BertNormalizer is. {Remedy}");
+        }
         var splitter = _fast?.Get("pre_tokenizer") ?? default;
         if (splitter.ValueKind == JsonValueKind.Object && _fast!.Text(splitter, "type") is var split and not "BertPreTokenizer")
+        {
             throw new TextException($"{_fast.Path}: the pre-tokeniser {split} is not known, only BertPreTokenizer is. {Remedy}");
+        }
         return new NormalizerOptions(
             CleanText: _fast?.Flag(fast, "clean_text") ?? true,
             SplitChinese: _config?.Flag("tokenize_chinese_chars") ?? _fast?.Flag(fast, "handle_chinese_chars") ?? true,
@@ -229,7 +278,10 @@ internal sealed class TokenizerSpecReader
         var config = JsonFile.ReadIfPresent(_directory.Find("config.json"));
         var positions = config?.Whole("max_position_embeddings") ?? int.MaxValue;
         // MPNet numbers its positions from pad id + 1 on: two of them are never used.
-        if (config?.Text("model_type") is "mpnet" or "roberta" or "xlm-roberta" or "camembert" && positions != int.MaxValue) positions -= 2;
+        if (config?.Text("model_type") is "mpnet" or "roberta" or "xlm-roberta" or "camembert" && positions != int.MaxValue)
+        {
+            positions -= 2;
+        }
         var limit = sentence?.Whole("max_seq_length") ?? _config?.Whole("model_max_length") ?? int.MaxValue;
         limit = Math.Min(limit, positions);
         return limit == int.MaxValue ? 512 : limit;
@@ -240,7 +292,10 @@ internal sealed class TokenizerSpecReader
     {
         foreach (var file in (JsonFile?[])[_specialMap, _config])
         {
-            if (file?.Get(key) is not { } value) continue;
+            if (file?.Get(key) is not { } value)
+            {
+                continue;
+            }
             return value.ValueKind == JsonValueKind.String ? value.GetString() : file.Text(value, "content") ?? throw file.Wrong(key, value, "text or an object with \"content\"");
         }
         return null;

@@ -33,7 +33,10 @@ internal ref struct WordSplitter(ReadOnlySpan<char> text)
                 CodePoints++;
                 continue;
             }
-            if (CodePoints > 0) break;
+            if (CodePoints > 0)
+            {
+                break;
+            }
             _next += length;
             if (space)
             {

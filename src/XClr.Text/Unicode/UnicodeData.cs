@@ -35,7 +35,10 @@ internal static class UnicodeData
     /// <summary>Canonical combining class; 0 for starters. No character below U+0300 has another.</summary>
     public static int CombiningClass(int code)
     {
-        if (code < 0x300) return 0;
+        if (code < 0x300)
+        {
+            return 0;
+        }
         var at = FindRange(UnicodeTables.ClassFirst, UnicodeTables.ClassLast, code);
         return at < 0 ? 0 : UnicodeTables.ClassValue[at];
     }
@@ -43,9 +46,15 @@ internal static class UnicodeData
     /// <summary>Simple lower case of one code point (a final sigma stays what it is); itself where there is none.</summary>
     public static int ToLower(int code)
     {
-        if (code < 0x80) return code is >= 'A' and <= 'Z' ? code + 32 : code;
+        if (code < 0x80)
+        {
+            return code is >= 'A' and <= 'Z' ? code + 32 : code;
+        }
         var at = FindRange(UnicodeTables.LowerFirst, UnicodeTables.LowerLast, code);
-        if (at < 0) return code;
+        if (at < 0)
+        {
+            return code;
+        }
         var everyOther = UnicodeTables.LowerStep[at] == 2;
         return everyOther && (code - UnicodeTables.LowerFirst[at]) % 2 != 0 ? code : code + UnicodeTables.LowerDelta[at];
     }
@@ -63,7 +72,10 @@ internal static class UnicodeData
         {
             output.Add(0x1100 + syllable / VowelsTimesTrails);
             output.Add(0x1161 + syllable % VowelsTimesTrails / Trails);
-            if (syllable % Trails != 0) output.Add(0x11A7 + syllable % Trails);
+            if (syllable % Trails != 0)
+            {
+                output.Add(0x11A7 + syllable % Trails);
+            }
             return;
         }
         var at = UnicodeTables.DecomposedCode.BinarySearch(code);
@@ -75,7 +87,9 @@ internal static class UnicodeData
         var begin = at == 0 ? 0 : UnicodeTables.DecomposedEnd[at - 1];
         var text = UnicodeTables.DecomposedText[begin..UnicodeTables.DecomposedEnd[at]];
         for (var i = 0; i < text.Length; i++)
+        {
             output.Add(char.IsHighSurrogate((char)text[i]) ? char.ConvertToUtf32((char)text[i], (char)text[++i]) : text[i]);
+        }
     }
 
     /// <summary>Sorts each run of combining characters by class, stably: with AppendDecomposed, canonical decomposition.</summary>
@@ -85,9 +99,15 @@ internal static class UnicodeData
         {
             var code = codes[i];
             var order = CombiningClass(code);
-            if (order == 0) continue;
+            if (order == 0)
+            {
+                continue;
+            }
             var to = i;
-            for (; to > 0 && CombiningClass(codes[to - 1]) > order; to--) codes[to] = codes[to - 1];
+            for (; to > 0 && CombiningClass(codes[to - 1]) > order; to--)
+            {
+                codes[to] = codes[to - 1];
+            }
             codes[to] = code;
         }
     }
@@ -95,7 +115,10 @@ internal static class UnicodeData
     private static int FindRange(ReadOnlySpan<int> first, ReadOnlySpan<int> last, int code)
     {
         var at = first.BinarySearch(code);
-        if (at >= 0) return at;
+        if (at >= 0)
+        {
+            return at;
+        }
         at = ~at - 1;
         return at >= 0 && code <= last[at] ? at : -1;
     }

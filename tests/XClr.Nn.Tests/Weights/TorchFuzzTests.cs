@@ -39,7 +39,9 @@ public sealed class TorchFuzzTests
         {
             var pickle = new byte[random.Next(1, 60)];
             for (var i = 0; i < pickle.Length; i++)
+            {
                 pickle[i] = random.Next(4) == 0 ? (byte)random.Next(12) : (byte)opcodes[random.Next(opcodes.Length)];
+            }
             try
             {
                 _ = TorchUnpickler.Read("random", pickle);
@@ -75,9 +77,13 @@ public sealed class TorchFuzzTests
         {
             var at = random.Next(4) switch { 0 => bytes.Length - 1 - random.Next(Math.Min(bytes.Length, 2000)), 1 => random.Next(bytes.Length), _ => random.Next(Math.Min(bytes.Length, 900)) };
             if (random.Next(8) == 0 && at + 4 <= bytes.Length)
+            {
                 BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(at), random.Next(3) - 1);
+            }
             else
+            {
                 bytes[at] = (byte)random.Next(256);
+            }
         }
         return random.Next(10) == 0 ? bytes[..random.Next(bytes.Length)] : bytes;
     }
@@ -88,7 +94,9 @@ public sealed class TorchFuzzTests
         {
             using var file = TorchFile.Open(name, new MemoryStream(bytes));
             foreach (var tensor in file.Tensors.Where(t => t.DType != SafetensorsDType.I64 && t.Count < 1 << 20))
+            {
                 Assert.Equal(tensor.Count, file.ReadFloat32(tensor.Name).Length);
+            }
             return true;
         }
         catch (Exception e) when (e is CheckpointException or SafetensorsException)

@@ -20,7 +20,10 @@ public class DirectoryFormsTests
     private static TempFolder Tiny(byte[] model, string pooling = """{"pooling_mode": "mean"}""", string file = "onnx/model.onnx")
     {
         var folder = new TempFolder().Write("vocab.txt", Vocabulary).Write("sentence_bert_config.json", """{"max_seq_length": 6}""").Write(file, "");
-        if (pooling.Length > 0) folder.Write("1_Pooling/config.json", pooling);
+        if (pooling.Length > 0)
+        {
+            folder.Write("1_Pooling/config.json", pooling);
+        }
         File.WriteAllBytes(folder[file], model);
         return folder;
     }
@@ -34,7 +37,10 @@ public class DirectoryFormsTests
     private static void AssertClose(float[] expected, float[] actual)
     {
         Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-6f);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i], actual[i], 1e-6f);
+        }
     }
 
     [Theory]

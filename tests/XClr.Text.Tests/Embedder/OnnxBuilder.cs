@@ -25,7 +25,10 @@ internal sealed class OnnxBuilder
         var (rows, width) = (table.Length, table[0].Length);
         model._initializers.Add(Tensor("table", Float, [rows, width], table.SelectMany(r => r).SelectMany(BitConverter.GetBytes).ToArray()));
         model.Declare("input_ids", int32);
-        foreach (var extra in extraInputs.Prepend("attention_mask")) model.Declare(extra, int32);
+        foreach (var extra in extraInputs.Prepend("attention_mask"))
+        {
+            model.Declare(extra, int32);
+        }
         var pooled = output == "sentence_embedding";
         model.Node("Gather", ["table", "input_ids"], "rows");
         model.Node("Cast", ["attention_mask"], "mask", Attribute("to", Float));
@@ -47,8 +50,14 @@ internal sealed class OnnxBuilder
             model.Node("Unsqueeze", [extra + "_0", "axis2"], extra + "_c");
             last = model.Node("Add", [last, extra + "_c"], extra + "_sum");
         }
-        if (pooled) model.Node("ReduceSum", [last, "axis1"], output, Attribute("keepdims", 0));
-        else model.Node("Identity", [last], output);
+        if (pooled)
+        {
+            model.Node("ReduceSum", [last, "axis1"], output, Attribute("keepdims", 0));
+        }
+        else
+        {
+            model.Node("Identity", [last], output);
+        }
         object d = openWidth ? "D" : width;
         model._outputs.Add(Value(output, Float, pooled ? ["B", d] : ["B", "S", d]));
         return model.Build();
@@ -92,7 +101,10 @@ internal sealed class OnnxBuilder
     private static List<byte> Varint(long value)
     {
         var bytes = new List<byte>();
-        for (; value > 127; value >>= 7) bytes.Add((byte)(value & 127 | 128));
+        for (; value > 127; value >>= 7)
+        {
+            bytes.Add((byte)(value & 127 | 128));
+        }
         bytes.Add((byte)value);
         return bytes;
     }

@@ -39,7 +39,10 @@ public class CaptionCacheTests
         cache.Embed(Captions, cached);
         cache.Embedder.Embed(Captions, direct);
         // One caption in another batch moves by float rounding at most.
-        for (var i = 0; i < cached.Length; i++) Assert.Equal(direct[i], cached[i], 1e-6f);
+        for (var i = 0; i < cached.Length; i++)
+        {
+            Assert.Equal(direct[i], cached[i], 1e-6f);
+        }
     }
 
     [Fact]
@@ -47,12 +50,21 @@ public class CaptionCacheTests
     {
         using var folder = new TempFolder();
         var (full, half) = (new float[Captions.Length * D], new float[Captions.Length * D]);
-        using (var cache = Open(folder)) cache.Embed(Captions, full);
-        using (var cache = Open(folder, EmbeddingType.Float16)) cache.Embed(Captions, half);
+        using (var cache = Open(folder))
+        {
+            cache.Embed(Captions, full);
+        }
+        using (var cache = Open(folder, EmbeddingType.Float16))
+        {
+            cache.Embed(Captions, half);
+        }
         using var again = Open(folder, EmbeddingType.Float16);
         again.Embed(Captions, half);
         Assert.Equal((0, 6), (again.Embedded, again.Reused));
-        for (var i = 0; i < full.Length; i++) Assert.InRange(half[i] - full[i], -1e-3f, 1e-3f);
+        for (var i = 0; i < full.Length; i++)
+        {
+            Assert.InRange(half[i] - full[i], -1e-3f, 1e-3f);
+        }
         Assert.Equal(2, Directory.GetFiles(folder["embeddings"], "*.xemb").Length);
     }
 
@@ -87,7 +99,10 @@ public class CaptionCacheTests
     {
         using var folder = new TempFolder();
         string path;
-        using (var cache = Open(folder)) path = cache.Store.Path;
+        using (var cache = Open(folder))
+        {
+            path = cache.Store.Path;
+        }
         File.WriteAllText(path, new string('x', 5000));
         var error = Assert.Throws<TextException>(() => Open(folder));
         Assert.Contains(path, error.Message);

@@ -68,7 +68,10 @@ public class EmbeddingStoreTests
         {
             Assert.True(store.TryGet(captions[i], row));
             // text.md's bound; half precision's own step at 1 is 5e-4.
-            for (var j = 0; j < dimension; j++) Assert.InRange(row[j] - rows[i * dimension + j], -1e-3f, 1e-3f);
+            for (var j = 0; j < dimension; j++)
+            {
+                Assert.InRange(row[j] - rows[i * dimension + j], -1e-3f, 1e-3f);
+            }
             Assert.Equal(1, row.Sum(x => (double)x * x), 1e-6);
         }
         Assert.True(store.TryGet("zero", row));
@@ -89,7 +92,10 @@ public class EmbeddingStoreTests
         }
         using var again = EmbeddingStore.Open(folder["s.xemb"]);
         Assert.Equal(25_000, again.Count);
-        for (var batch = 0; batch < 25; batch++) AssertHolds(again, Program.Captions("grow", batch, 1000));
+        for (var batch = 0; batch < 25; batch++)
+        {
+            AssertHolds(again, Program.Captions("grow", batch, 1000));
+        }
     }
 
     [Fact]

@@ -11,7 +11,10 @@ public class StoreDamageTests
     {
         using (var store = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint))
         {
-            for (var i = 0; i < batches; i++) Append(store, i, batch);
+            for (var i = 0; i < batches; i++)
+            {
+                Append(store, i, batch);
+            }
         }
         return File.ReadAllBytes(folder["s.xemb"]);
     }
@@ -32,7 +35,10 @@ public class StoreDamageTests
             var rows = Program.Rows(captions, D);
             for (var j = 0; j < batch; j++)
             {
-                if (!store.TryGet(captions[j], row)) continue;
+                if (!store.TryGet(captions[j], row))
+                {
+                    continue;
+                }
                 Assert.Equal(rows.AsSpan(j * D, D).ToArray(), row);
                 found++;
             }
@@ -53,8 +59,14 @@ public class StoreDamageTests
             using var store = EmbeddingStore.Open(folder["s.xemb"]);
             var (full, rest) = ((length - first) / chunk, (length - first) % chunk);
             Assert.Equal(full * Batch + Math.Max(0, rest - ChunkHeader.Bytes) / Stride, CountFound(store, 3));
-            if (length % 16 != 0) continue;
-            for (var i = 0; i < 3; i++) Append(store, i, Batch);
+            if (length % 16 != 0)
+            {
+                continue;
+            }
+            for (var i = 0; i < 3; i++)
+            {
+                Append(store, i, Batch);
+            }
             Assert.Equal(3 * Batch, CountFound(store, 3));
         }
     }
@@ -145,9 +157,15 @@ public class StoreDamageTests
         var empty = MakeStore(folder, 0);
         for (var round = 0; round < 3; round++)
         {
-            using (var store = EmbeddingStore.Open(folder["s.xemb"])) Append(store, round, 2000);
+            using (var store = EmbeddingStore.Open(folder["s.xemb"]))
+            {
+                Append(store, round, 2000);
+            }
             var bytes = File.ReadAllBytes(folder["s.xemb"]);
-            if (round == 2) break;
+            if (round == 2)
+            {
+                break;
+            }
             empty.AsSpan(1024, 2048).CopyTo(bytes.AsSpan(1024));
             File.WriteAllBytes(folder["s.xemb"], bytes);
         }
@@ -169,8 +187,14 @@ public class StoreDamageTests
             for (var i = random.Next(1, 30); i > 0; i--)
             {
                 var at = random.Next(4) switch { 0 or 1 => random.Next(bytes.Length), 2 => random.Next(table.Start), _ => random.Next(table.End, bytes.Length) };
-                if (random.Next(8) == 0) bytes.AsSpan(at, Math.Min(random.Next(1, 200), bytes.Length - at)).Fill((byte)random.Next(256));
-                else bytes[at] = (byte)random.Next(256);
+                if (random.Next(8) == 0)
+                {
+                    bytes.AsSpan(at, Math.Min(random.Next(1, 200), bytes.Length - at)).Fill((byte)random.Next(256));
+                }
+                else
+                {
+                    bytes[at] = (byte)random.Next(256);
+                }
             }
             File.WriteAllBytes(folder["s.xemb"], random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
             try

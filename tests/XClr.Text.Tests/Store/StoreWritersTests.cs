@@ -41,7 +41,10 @@ public class StoreWritersTests
         await Task.WhenAll(Task.Run(() => Write(one, "one")), Task.Run(() => Write(two, "two")), Task.Run(() => Write(two, "three")));
         foreach (var store in (EmbeddingStore[])[one, two])
         {
-            foreach (var name in (string[])["one", "two", "three"]) AssertHolds(store, name, 30, 60);
+            foreach (var name in (string[])["one", "two", "three"])
+            {
+                AssertHolds(store, name, 30, 60);
+            }
             Assert.Equal(3 * 30 * 60, store.Count);
         }
 
@@ -78,11 +81,17 @@ public class StoreWritersTests
         {
             using var child = Start(folder["s.xemb"], $"round {round}", 100_000, 700);
             var reported = -1;
-            for (var line = 0; line < 2 + round && child.StandardOutput.ReadLine() is { } text; line++) reported = int.Parse(text["appended ".Length..]);
+            for (var line = 0; line < 2 + round && child.StandardOutput.ReadLine() is { } text; line++)
+            {
+                reported = int.Parse(text["appended ".Length..]);
+            }
             child.Kill();
             foreach (var text in child.StandardOutput.ReadToEnd().Split('\n'))
             {
-                if (text.StartsWith("appended ", StringComparison.Ordinal)) reported = Math.Max(reported, int.Parse(text["appended ".Length..]));
+                if (text.StartsWith("appended ", StringComparison.Ordinal))
+                {
+                    reported = Math.Max(reported, int.Parse(text["appended ".Length..]));
+                }
             }
             child.WaitForExit();
             Assert.True(reported >= 0, "the child wrote nothing");
@@ -122,7 +131,9 @@ public class StoreWritersTests
         var mount = $"mount --bind '{folder.Path}' '{folder.Path}' && mount -o remount,bind,ro '{folder.Path}'";
         Skip.IfNot(OperatingSystem.IsLinux() && Succeeds([.. mounting, mount]), "nothing can be mounted here");
         using (var store = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint))
+        {
             store.Append(["a dog"], Program.Rows(["a dog"], D));
+        }
         using var child = Start(["read", folder["s.xemb"], "a dog"], [.. mounting, mount + " && exec \"$@\"", "sh"]);
         var said = child.StandardOutput.ReadToEnd().Split('\n');
         Assert.Equal("there", said[0]);

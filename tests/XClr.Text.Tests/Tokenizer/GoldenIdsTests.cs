@@ -47,6 +47,9 @@ public class GoldenIdsTests
         var goldens = Assets.ReadGoldens(Assets.TextEncoder("goldens.json"));
         var many = Enumerable.Range(0, 40).SelectMany(_ => goldens).ToList();
         var ids = tokenizer.Encode([.. many.Select(g => g.Text)], threads: 4);
-        for (var i = 0; i < many.Count; i++) Assert.Equal(many[i].Ids, ids[i]);
+        for (var i = 0; i < many.Count; i++)
+        {
+            Assert.Equal(many[i].Ids, ids[i]);
+        }
     }
 }

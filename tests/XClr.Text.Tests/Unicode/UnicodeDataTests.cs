@@ -21,7 +21,10 @@ public class UnicodeDataTests
             var text = new StringBuilder();
             for (var code = block * 1024; code < (block + 1) * 1024; code++)
             {
-                if (code is >= 0xD800 and <= 0xDFFF) continue;
+                if (code is >= 0xD800 and <= 0xDFFF)
+                {
+                    continue;
+                }
                 text.Append(Decompose(new Rune(code).ToString())).Append(new Rune(UnicodeData.ToLower(code)).ToString());
             }
             var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.Unicode.GetBytes(text.ToString())))[..16];
@@ -50,7 +53,10 @@ public class UnicodeDataTests
     private static string Decompose(string text)
     {
         var codes = new List<int>();
-        foreach (var rune in text.EnumerateRunes()) UnicodeData.AppendDecomposed(rune.Value, codes);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            UnicodeData.AppendDecomposed(rune.Value, codes);
+        }
         UnicodeData.OrderMarks(codes);
         return string.Concat(codes.Select(c => new Rune(c).ToString()));
     }

@@ -21,7 +21,9 @@ public sealed class EarlierTrainingTests : IDisposable
     {
         using var log = MetricsLog.Open(Log, step: 1000, message => Assert.Fail(message));
         foreach (var (step, speed, ownView) in lines)
+        {
             log.Write(Metrics(step, speed, ownView));
+        }
         log.Write(new EvalMetrics(lines[^1].Step, new Dictionary<string, double> { ["knn_top1"] = 0.5 }));
     }
 
