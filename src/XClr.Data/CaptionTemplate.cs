@@ -5,7 +5,7 @@ public sealed class CaptionTemplate
 {
     private static readonly string[] Places = ["{class}", "{class name}", "{}"];
 
-    private readonly string _before, _after;
+    private readonly string before, after;
 
     /// <param name="template">Text with one place for the class name: `{class}`, `{class name}` or `{}`.</param>
     /// <exception cref="DataException">There is no place for the class name.</exception>
@@ -14,15 +14,15 @@ public sealed class CaptionTemplate
         var place = PlaceIn(template) ?? throw new DataException(
             $"The caption template '{template}' has no place for the class name; write for example \"a photo of a {{class}}\".");
         var at = template.IndexOf(place, StringComparison.Ordinal);
-        _before = template[..at];
-        _after = template[(at + place.Length)..];
+        before = template[..at];
+        after = template[(at + place.Length)..];
     }
 
     /// <summary>Whether a text has a place for the class name.</summary>
     public static bool IsTemplate(string text) => PlaceIn(text) is not null;
 
     /// <summary>The caption of a class.</summary>
-    public string Fill(string className) => _before + className + _after;
+    public string Fill(string className) => before + className + after;
 
     private static string? PlaceIn(string text) => Array.Find(Places, place => text.Contains(place, StringComparison.Ordinal));
 }

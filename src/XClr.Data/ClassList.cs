@@ -7,7 +7,7 @@ namespace XClr.Data;
 /// </summary>
 public sealed class ClassList
 {
-    private readonly Dictionary<string, int> _indexOf = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> indexOf = new(StringComparer.Ordinal);
 
     private ClassList(string path, IReadOnlyList<string> names)
     {
@@ -44,7 +44,7 @@ public sealed class ClassList
     }
 
     /// <summary>The index of a class by its wnid, or by its name where that is unique; null where no class has it.</summary>
-    public int? Find(ReadOnlySpan<char> idOrName) => _indexOf.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(idOrName, out var index) && index >= 0 ? index : null;
+    public int? Find(ReadOnlySpan<char> idOrName) => indexOf.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(idOrName, out var index) && index >= 0 ? index : null;
 
     /// <summary>A label as sets write it: a whole number, or what <see cref="Find"/> finds in <paramref name="classes"/>; null where it is neither.</summary>
     internal static int? Label(ReadOnlySpan<char> written, ClassList? classes) => int.TryParse(written, CultureInfo.InvariantCulture, out var index) ? index : classes?.Find(written);
@@ -54,13 +54,13 @@ public sealed class ClassList
         for (var i = 0; i < Names.Count; i++)
         {
             // A name that two classes share finds neither.
-            _indexOf[Names[i]] = _indexOf.ContainsKey(Names[i]) ? -1 : i;
+            indexOf[Names[i]] = indexOf.ContainsKey(Names[i]) ? -1 : i;
         }
         for (var i = 0; i < ids.Count; i++)
         {
             if (ids[i] is { Length: > 0 } id)
             {
-                _indexOf[id] = i;
+                indexOf[id] = i;
             }
         }
         return this;

@@ -6,28 +6,28 @@ namespace XClr.Data;
 /// </summary>
 public sealed class ClassMatch : IImageDataset
 {
-    private readonly IImageDataset _dataset;
-    private readonly int[] _labels;
+    private readonly IImageDataset dataset;
+    private readonly int[] labels;
 
     private ClassMatch(IImageDataset dataset, IReadOnlyList<string> classes, int[] labels)
     {
-        (_dataset, Classes, _labels) = (dataset, classes, labels);
+        (this.dataset, Classes, this.labels) = (dataset, classes, labels);
     }
 
     /// <inheritdoc/>
-    public string Name => _dataset.Name;
+    public string Name => dataset.Name;
 
     /// <inheritdoc/>
-    public string Format => _dataset.Format;
+    public string Format => dataset.Format;
 
     /// <inheritdoc/>
     public IReadOnlyList<string>? Classes { get; }
 
     /// <inheritdoc/>
-    public long Count => _dataset.Count;
+    public long Count => dataset.Count;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Folders => _dataset.Folders;
+    public IReadOnlyList<string> Folders => dataset.Folders;
 
     /// <summary>
     /// The set itself where either has no class names or both have the same; else one with the labels of <paramref name="reference"/>, that may have classes which the set lacks. The
@@ -54,16 +54,16 @@ public sealed class ClassMatch : IImageDataset
     /// <inheritdoc/>
     public IEnumerable<RawSample> Read(ReadOrder order)
     {
-        foreach (var sample in _dataset.Read(order))
+        foreach (var sample in dataset.Read(order))
         {
             if (sample.Label is { } label && sample.Fault is null)
             {
-                sample.Label = _labels[label];
+                sample.Label = labels[label];
             }
             yield return sample;
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _dataset.Dispose();
+    public void Dispose() => dataset.Dispose();
 }

@@ -39,13 +39,13 @@ public abstract class ImageSource
 public readonly struct ImageBytes : IDisposable
 {
     private const long MaxLength = 1L << 30;
-    private readonly byte[]? _pooled;
-    private readonly ReadOnlyMemory<byte> _bytes;
+    private readonly byte[]? pooled;
+    private readonly ReadOnlyMemory<byte> bytes;
 
-    private ImageBytes(byte[]? pooled, ReadOnlyMemory<byte> bytes) => (_pooled, _bytes) = (pooled, bytes);
+    private ImageBytes(byte[]? pooled, ReadOnlyMemory<byte> bytes) => (this.pooled, this.bytes) = (pooled, bytes);
 
     /// <summary>The bytes.</summary>
-    public ReadOnlySpan<byte> Span => _bytes.Span;
+    public ReadOnlySpan<byte> Span => bytes.Span;
 
     /// <summary>Bytes that outlive their reader.</summary>
     /// <exception cref="ImageDecodeException">They are more than 1 GiB.</exception>
@@ -81,9 +81,9 @@ public readonly struct ImageBytes : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_pooled is not null)
+        if (pooled is not null)
         {
-            LoaderBuffers.Pool.Return(_pooled);
+            LoaderBuffers.Pool.Return(pooled);
         }
     }
 
@@ -115,34 +115,34 @@ internal sealed class FileSource : ImageSource
 /// <summary>A range of one of a set's shards, whose files stay open (<see cref="ShardHandles"/>).</summary>
 internal sealed class ShardSource : ImageSource
 {
-    private ShardHandles? _shards;
-    private string _path = "";
-    private long _offset, _length;
+    private ShardHandles? shards;
+    private string path = "";
+    private long offset, length;
 
-    public void Set(ShardHandles shards, string path, long offset, long length) => (_shards, _path, _offset, _length) = (shards, path, offset, length);
+    public void Set(ShardHandles shards, string path, long offset, long length) => (this.shards, this.path, this.offset, this.length) = (shards, path, offset, length);
 
-    protected override ImageBytes ReadBytes() => ImageBytes.Fill(_length, static (source, to) => source._shards!.Read(source._path, to, source._offset), this, _path);
+    protected override ImageBytes ReadBytes() => ImageBytes.Fill(length, static (source, to) => source.shards!.Read(source.path, to, source.offset), this, path);
 }
 
 /// <summary>A file's bytes that were read already, as from a compressed shard.</summary>
 internal sealed class MemorySource : ImageSource
 {
-    private byte[]? _pooled;
+    private byte[]? pooled;
 
     public ReadOnlyMemory<byte> Bytes { get; set; }
 
     public override long HeldBytes => Bytes.Length;
 
     /// <summary>Takes over the first bytes of an array of <see cref="LoaderBuffers"/>.</summary>
-    public void Own(byte[] pooled, int length) => (_pooled, Bytes) = (pooled, pooled.AsMemory(0, length));
+    public void Own(byte[] pooled, int length) => (this.pooled, Bytes) = (pooled, pooled.AsMemory(0, length));
 
     protected override ImageBytes ReadBytes() => ImageBytes.Of(Bytes);
 
     internal override void Release()
     {
-        if (_pooled is { } array)
+        if (pooled is { } array)
         {
-            (_pooled, Bytes) = (null, default);
+            (pooled, Bytes) = (null, default);
             LoaderBuffers.Pool.Return(array);
         }
     }
@@ -151,12 +151,12 @@ internal sealed class MemorySource : ImageSource
 /// <summary>One image of an IDX file: grey pixels that lie in memory for the whole set.</summary>
 internal sealed class GreySource : ImageSource
 {
-    private ReadOnlyMemory<byte> _pixels;
-    private int _width, _height;
+    private ReadOnlyMemory<byte> pixels;
+    private int width, height;
 
-    public override (int Width, int Height)? GreyPixels => (_width, _height);
+    public override (int Width, int Height)? GreyPixels => (width, height);
 
-    public void Set(ReadOnlyMemory<byte> pixels, int width, int height) => (_pixels, _width, _height) = (pixels, width, height);
+    public void Set(ReadOnlyMemory<byte> pixels, int width, int height) => (this.pixels, this.width, this.height) = (pixels, width, height);
 
-    protected override ImageBytes ReadBytes() => ImageBytes.Of(_pixels);
+    protected override ImageBytes ReadBytes() => ImageBytes.Of(pixels);
 }

@@ -8,36 +8,36 @@ namespace XClr.Data;
 /// </summary>
 internal sealed class LoadQueue(int capacity, long capacityBytes)
 {
-    private readonly object _gate = new();
+    private readonly object gate = new();
 
-    // All of this is guarded by _gate.
-    private readonly Queue<LoadJob> _ordered = new();
-    private readonly Queue<LoadJob> _todo = new();
-    private readonly Stack<LoadJob> _free = new();
-    private LoadJob? _taken;
-    private long _bytesWaiting;
-    private bool _stopped, _ended;
+    // All of this is guarded by the gate.
+    private readonly Queue<LoadJob> ordered = new();
+    private readonly Queue<LoadJob> todo = new();
+    private readonly Stack<LoadJob> free = new();
+    private LoadJob? taken;
+    private long bytesWaiting;
+    private bool stopped, ended;
 
     /// <summary>Adds a raw sample at its place, or (null) the end of an epoch, as soon as there is room; false: stopped.</summary>
     public bool Add(RawSample? raw, int epoch, long index)
     {
-        lock (_gate)
+        lock (gate)
         {
-            while (!_stopped && _ordered.Count >= capacity)
+            while (!stopped && ordered.Count >= capacity)
             {
-                Monitor.Wait(_gate);
+                Monitor.Wait(gate);
             }
-            if (_stopped)
+            if (stopped)
             {
                 return false;
             }
-            var job = (_free.TryPop(out var free) ? free : new(this)).Begin(raw, epoch, index);
-            _ordered.Enqueue(job);
+            var job = (this.free.TryPop(out var free) ? free : new(this)).Begin(raw, epoch, index);
+            ordered.Enqueue(job);
             if (!job.Done)
             {
-                _todo.Enqueue(job);
+                todo.Enqueue(job);
             }
-            Monitor.PulseAll(_gate);
+            Monitor.PulseAll(gate);
             return true;
         }
     }
@@ -45,57 +45,57 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
     /// <summary>Adds what the reader threw, for the consumer to throw in its place.</summary>
     public void Add(ExceptionDispatchInfo error)
     {
-        lock (_gate)
+        lock (gate)
         {
-            _ordered.Enqueue(new(this) { Done = true, Error = error });
-            Monitor.PulseAll(_gate);
+            ordered.Enqueue(new(this) { Done = true, Error = error });
+            Monitor.PulseAll(gate);
         }
     }
 
     /// <summary>Nothing more will be added.</summary>
     public void EndAdding()
     {
-        lock (_gate)
+        lock (gate)
         {
-            _ended = true;
-            Monitor.PulseAll(_gate);
+            ended = true;
+            Monitor.PulseAll(gate);
         }
     }
 
     /// <summary>The next sample to load; null: there will be none.</summary>
     public LoadJob? TakeWork()
     {
-        lock (_gate)
+        lock (gate)
         {
-            while (!_stopped && _todo.Count == 0 && !_ended)
+            while (!stopped && todo.Count == 0 && !ended)
             {
-                Monitor.Wait(_gate);
+                Monitor.Wait(gate);
             }
-            return _stopped ? null : _todo.TryDequeue(out var job) ? job : null;
+            return stopped ? null : todo.TryDequeue(out var job) ? job : null;
         }
     }
 
     /// <summary>Says that a sample was loaded, or could not be.</summary>
     public void Finish(LoadJob job)
     {
-        lock (_gate)
+        lock (gate)
         {
             job.Done = true;
-            Monitor.PulseAll(_gate);
+            Monitor.PulseAll(gate);
         }
     }
 
     /// <summary>Returns when a job may take so many bytes. That of the job which the consumer waits for is never held back, so that this cannot deadlock.</summary>
     public void Reserve(LoadJob job, long bytes)
     {
-        lock (_gate)
+        lock (gate)
         {
-            while (!_stopped && _bytesWaiting + bytes > capacityBytes && _ordered.TryPeek(out var head) && head != job)
+            while (!stopped && bytesWaiting + bytes > capacityBytes && ordered.TryPeek(out var head) && head != job)
             {
-                Monitor.Wait(_gate);
+                Monitor.Wait(gate);
             }
             job.Bytes = bytes;
-            _bytesWaiting += bytes;
+            bytesWaiting += bytes;
         }
     }
 
@@ -103,28 +103,28 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
     /// <exception cref="ObjectDisposedException">The queue was stopped.</exception>
     public LoadJob? TakeFinished()
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_taken is not null)
+            if (taken is not null)
             {
-                _free.Push(_taken);
-                _taken = null;
+                free.Push(taken);
+                taken = null;
             }
             while (true)
             {
-                ObjectDisposedException.ThrowIf(_stopped, typeof(SampleStream));
-                if (_ordered.TryPeek(out var head) && head.Done)
+                ObjectDisposedException.ThrowIf(stopped, typeof(SampleStream));
+                if (ordered.TryPeek(out var head) && head.Done)
                 {
-                    _ordered.Dequeue();
-                    _bytesWaiting -= head.Bytes;
-                    Monitor.PulseAll(_gate);
-                    return _taken = head;
+                    ordered.Dequeue();
+                    bytesWaiting -= head.Bytes;
+                    Monitor.PulseAll(gate);
+                    return taken = head;
                 }
-                if (_ended && _ordered.Count == 0)
+                if (ended && ordered.Count == 0)
                 {
                     return null;
                 }
-                Monitor.Wait(_gate);
+                Monitor.Wait(gate);
             }
         }
     }
@@ -132,17 +132,17 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
     /// <summary>Lets everybody go who waits.</summary>
     public void Stop()
     {
-        lock (_gate)
+        lock (gate)
         {
-            _stopped = true;
-            Monitor.PulseAll(_gate);
+            stopped = true;
+            Monitor.PulseAll(gate);
         }
     }
 
     /// <summary>Gives the buffers of samples back that nobody took; once reader and workers have ended.</summary>
     public void Clear()
     {
-        while (_ordered.TryDequeue(out var job))
+        while (ordered.TryDequeue(out var job))
         {
             job.Result?.Dispose();
         }

@@ -4,16 +4,16 @@ namespace XClr.Data;
 internal sealed class ObjectPool<T>(Func<ObjectPool<T>, T> make)
     where T : class
 {
-    private readonly Lock _gate = new();
-    private readonly Stack<T> _free = [];
+    private readonly Lock gate = new();
+    private readonly Stack<T> free = [];
 
     /// <summary>An object as its last user left it, or a new one.</summary>
     public T Rent()
     {
         T? free;
-        lock (_gate)
+        lock (gate)
         {
-            _free.TryPop(out free);
+            this.free.TryPop(out free);
         }
         return free ?? make(this);
     }
@@ -21,9 +21,9 @@ internal sealed class ObjectPool<T>(Func<ObjectPool<T>, T> make)
     /// <summary>Takes one back that nobody else holds.</summary>
     public void Return(T used)
     {
-        lock (_gate)
+        lock (gate)
         {
-            _free.Push(used);
+            free.Push(used);
         }
     }
 }

@@ -9,24 +9,24 @@ namespace XClr.Data;
 public sealed class RawSample
 {
     // The key, then the captions.
-    private readonly TextList _texts = new();
-    private readonly ObjectPool<RawSample>? _pool;
-    private string? _key, _caption;
-    private int _main;
-    private ImageSource? _spare;
+    private readonly TextList texts = new();
+    private readonly ObjectPool<RawSample>? pool;
+    private string? key, caption;
+    private int main;
+    private ImageSource? spare;
 
     /// <param name="key">See <see cref="Key"/>.</param>
     /// <param name="source">See <see cref="Source"/>.</param>
     public RawSample(string key, string source)
         : this(null) => Begin(key, source);
 
-    internal RawSample(ObjectPool<RawSample>? pool) => (_pool, Source) = (pool, "");
+    internal RawSample(ObjectPool<RawSample>? pool) => (this.pool, Source) = (pool, "");
 
     /// <summary>Name within its data set, such as a tar member's path without extension, or a file's relative path.</summary>
-    public string Key => _key ??= new(KeyText);
+    public string Key => key ??= new(KeyText);
 
     /// <summary>The characters of <see cref="Key"/>.</summary>
-    public ReadOnlySpan<char> KeyText => _texts[0];
+    public ReadOnlySpan<char> KeyText => texts[0];
 
     /// <summary>The shard, file or table that it comes from.</summary>
     public string Source { get; private set; }
@@ -35,7 +35,7 @@ public sealed class RawSample
     public ImageSource? Image { get; set; }
 
     /// <summary>The caption that stands for the sample: clean UTF-16, one line; null where there is none.</summary>
-    public string? Caption => CaptionCount == 0 ? null : _caption ??= new(CaptionText(_main));
+    public string? Caption => CaptionCount == 0 ? null : caption ??= new(CaptionText(main));
 
     /// <summary>All captions, <see cref="Caption"/> among them; empty where there is none. Each call makes them anew.</summary>
     public IReadOnlyList<string> Captions
@@ -45,20 +45,20 @@ public sealed class RawSample
             var all = new string[CaptionCount];
             for (var i = 0; i < all.Length; i++)
             {
-                all[i] = i == _main ? Caption! : new(CaptionText(i));
+                all[i] = i == main ? Caption! : new(CaptionText(i));
             }
             return all;
         }
     }
 
     /// <summary>Number of captions.</summary>
-    public int CaptionCount => _texts.Count - 1;
+    public int CaptionCount => texts.Count - 1;
 
     /// <summary>Which caption is <see cref="Caption"/>, from 0; where there is none, 0.</summary>
     internal int MainCaption
     {
-        get => _main;
-        set => (_main, _caption) = (value, null);
+        get => main;
+        set => (main, caption) = (value, null);
     }
 
     /// <summary>Class index from 0; null where there is none.</summary>
@@ -71,15 +71,15 @@ public sealed class RawSample
     public string? FaultDetail { get; private set; }
 
     /// <summary>The characters of a caption, from 0.</summary>
-    public ReadOnlySpan<char> CaptionText(int index) => _texts[index + 1];
+    public ReadOnlySpan<char> CaptionText(int index) => texts[index + 1];
 
     /// <summary>Adds a caption, which must be clean (<see cref="Data.CaptionText.Clean(string?)"/>); the first one stands for the sample.</summary>
-    public void AddCaption(ReadOnlySpan<char> caption) => _texts.Add(caption);
+    public void AddCaption(ReadOnlySpan<char> caption) => texts.Add(caption);
 
     /// <summary>Takes this caption in place of all others.</summary>
     internal void ReplaceCaptions(ReadOnlySpan<char> caption)
     {
-        _texts.Keep(1);
+        texts.Keep(1);
         MainCaption = 0;
         AddCaption(caption);
     }
@@ -95,7 +95,7 @@ public sealed class RawSample
     internal T Place<T>()
         where T : ImageSource, new()
     {
-        var place = _spare as T ?? new T();
+        var place = spare as T ?? new T();
         Image = place;
         return place;
     }
@@ -108,9 +108,9 @@ public sealed class RawSample
     /// <summary>Forgets everything but the name that it gets.</summary>
     internal RawSample Begin(ReadOnlySpan<char> key, string source)
     {
-        (_key, _caption, _main, Source, Image, Label, Fault, FaultDetail) = (null, null, 0, source, null, null, null, null);
-        _texts.Clear();
-        _texts.Add(key);
+        (this.key, caption, main, Source, Image, Label, Fault, FaultDetail) = (null, null, 0, source, null, null, null, null);
+        texts.Clear();
+        texts.Add(key);
         return this;
     }
 
@@ -118,7 +118,7 @@ public sealed class RawSample
     internal void Recycle()
     {
         Image?.Release();
-        _spare = Image ?? _spare;
-        _pool?.Return(this);
+        spare = Image ?? spare;
+        pool?.Return(this);
     }
 }

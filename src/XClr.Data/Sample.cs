@@ -6,10 +6,10 @@ namespace XClr.Data;
 /// </summary>
 public readonly struct Sample : IDisposable, IEquatable<Sample>
 {
-    private readonly SampleSlot? _slot;
-    private readonly long _lease;
+    private readonly SampleSlot? slot;
+    private readonly long lease;
 
-    internal Sample(SampleSlot slot) => (_slot, _lease) = (slot, slot.Lease);
+    internal Sample(SampleSlot slot) => (this.slot, lease) = (slot, slot.Lease);
 
     /// <summary>Name within its data set.</summary>
     public string Key => Slot.Raw.Key;
@@ -41,23 +41,23 @@ public readonly struct Sample : IDisposable, IEquatable<Sample>
     /// <summary>What each view gets, boxes in pixels of <see cref="Image"/>; empty where no augmentation was asked for. Not to be kept longer than the sample.</summary>
     public IReadOnlyList<AugmentParams> Views => Slot.Views;
 
-    private SampleSlot Slot => _slot is { } slot && slot.Lease == _lease ? slot : throw new ObjectDisposedException(nameof(Sample));
+    private SampleSlot Slot => this.slot is { } slot && slot.Lease == lease ? slot : throw new ObjectDisposedException(nameof(Sample));
 
     /// <summary>A sample of an image that no stream delivered; it owns the image.</summary>
     public static Sample Of(string key, string source, DecodedImage image, AugmentParams[]? views = null) =>
         new(new SampleSlot(null, views ?? []) { Raw = new(key, source), Image = image });
 
     /// <summary>Gives it back. A second call does nothing.</summary>
-    public void Dispose() => _slot?.End(_lease);
+    public void Dispose() => slot?.End(lease);
 
     /// <inheritdoc/>
-    public bool Equals(Sample other) => _slot == other._slot && _lease == other._lease;
+    public bool Equals(Sample other) => slot == other.slot && lease == other.lease;
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Sample other && Equals(other);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(_slot, _lease);
+    public override int GetHashCode() => HashCode.Combine(slot, lease);
 
     /// <summary>Whether both are the same lease.</summary>
     public static bool operator ==(Sample a, Sample b) => a.Equals(b);
@@ -69,10 +69,10 @@ public readonly struct Sample : IDisposable, IEquatable<Sample>
 /// <summary>The memory of one <see cref="Sample"/> after another.</summary>
 internal sealed class SampleSlot(ObjectPool<SampleSlot>? pool, AugmentParams[] views)
 {
-    private long _lease;
+    private long lease;
 
     /// <summary>Which sample it holds: each has a number of its own.</summary>
-    public long Lease => Volatile.Read(ref _lease);
+    public long Lease => Volatile.Read(ref lease);
 
     public RawSample Raw { get; set; } = null!;
 
@@ -90,7 +90,7 @@ internal sealed class SampleSlot(ObjectPool<SampleSlot>? pool, AugmentParams[] v
     /// <summary>Ends a lease, unless it has ended.</summary>
     public void End(long lease)
     {
-        if (Interlocked.CompareExchange(ref _lease, lease + 1, lease) == lease)
+        if (Interlocked.CompareExchange(ref this.lease, lease + 1, lease) == lease)
         {
             Image.Dispose();
             Raw.Recycle();

@@ -3,7 +3,7 @@ namespace XClr.Data;
 /// <summary>What a worker does with one raw sample: read, draw the views, decode.</summary>
 internal sealed class SampleLoader(SampleStreamOptions options)
 {
-    private readonly ObjectPool<SampleSlot> _slots = new(pool => new(pool, new AugmentParams[options.Augment is null ? 0 : options.Views]));
+    private readonly ObjectPool<SampleSlot> slots = new(pool => new(pool, new AugmentParams[options.Augment is null ? 0 : options.Views]));
 
     /// <summary>
     /// Reads and decodes. <paramref name="gate"/> is asked with the decoded size in bytes before the buffer is taken.
@@ -23,7 +23,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         {
             throw new ImageDecodeException(SampleFault.NoLabel, "the sample has no label");
         }
-        var slot = _slots.Rent();
+        var slot = slots.Rent();
         try
         {
             (slot.Raw, slot.Epoch, slot.Index) = (raw, epoch, index);
@@ -33,7 +33,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
         }
         catch
         {
-            _slots.Return(slot);
+            slots.Return(slot);
             throw;
         }
     }

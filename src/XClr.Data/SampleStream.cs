@@ -11,25 +11,25 @@ public sealed class SampleStream : IDisposable
 {
     private const int FewestForBadFraction = 1000;
 
-    private readonly IImageDataset _dataset;
-    private readonly SampleStreamOptions _options;
-    private readonly SampleLoader _loader;
-    private readonly LoadQueue _queue;
-    private readonly List<Thread> _threads = [];
-    private readonly Dictionary<SampleFault, long> _skipped = [], _skippedInEpoch = [];
+    private readonly IImageDataset dataset;
+    private readonly SampleStreamOptions options;
+    private readonly SampleLoader loader;
+    private readonly LoadQueue queue;
+    private readonly List<Thread> threads = [];
+    private readonly Dictionary<SampleFault, long> skipped = [], skippedInEpoch = [];
 
-    private long _goodInEpoch, _badInEpoch, _good;
-    private string _firstInEpoch = "";
+    private long goodInEpoch, badInEpoch, good;
+    private string firstInEpoch = "";
 
     /// <summary>Starts reading ahead.</summary>
     /// <param name="dataset">Stays open as long as the stream; the caller disposes of it.</param>
     /// <param name="options">See there.</param>
     public SampleStream(IImageDataset dataset, SampleStreamOptions options)
     {
-        _dataset = dataset;
-        _options = options.Validated();
-        _loader = new(_options);
-        _queue = new(options.Prefetch, options.PrefetchBytes);
+        this.dataset = dataset;
+        this.options = options.Validated();
+        loader = new(this.options);
+        queue = new(options.Prefetch, options.PrefetchBytes);
         Position = options.StartAt;
         Start("read", Read);
         for (var i = 0; i < options.Workers; i++)
@@ -46,19 +46,19 @@ public sealed class SampleStream : IDisposable
     public StreamPosition Position { get; private set; }
 
     /// <summary>Samples delivered by this stream.</summary>
-    public long Delivered => _good;
+    public long Delivered => good;
 
     /// <summary>Delivered samples that <see cref="DecodeOptions.MaxBytes"/> made smaller than was asked for.</summary>
     public long ReducedCount { get; private set; }
 
     /// <summary>Skipped samples by cause, up to <see cref="Position"/>.</summary>
-    public IReadOnlyDictionary<SampleFault, long> Skipped => _skipped;
+    public IReadOnlyDictionary<SampleFault, long> Skipped => skipped;
 
     /// <summary>Number of skipped samples.</summary>
-    public long SkippedCount => _skipped.Values.Sum();
+    public long SkippedCount => skipped.Values.Sum();
 
     /// <summary>Threads that still run; 0 after <see cref="Dispose"/>.</summary>
-    internal int RunningThreads => _threads.Count(t => t.IsAlive);
+    internal int RunningThreads => threads.Count(t => t.IsAlive);
 
     /// <summary>The next sample, which the caller owns; null after the last epoch.</summary>
     /// <exception cref="DataException">
@@ -68,7 +68,7 @@ public sealed class SampleStream : IDisposable
     {
         while (true)
         {
-            if (_queue.TakeFinished() is not { } job)
+            if (queue.TakeFinished() is not { } job)
             {
                 return null;
             }
@@ -81,8 +81,8 @@ public sealed class SampleStream : IDisposable
             Position = new(job.Epoch, job.Index + 1);
             if (job.Result is { } sample)
             {
-                _good++;
-                _goodInEpoch++;
+                good++;
+                goodInEpoch++;
                 ReducedCount += sample.Image.Reduced ? 1 : 0;
                 return sample;
             }
@@ -102,18 +102,18 @@ public sealed class SampleStream : IDisposable
     /// <summary>Stops the threads and gives every waiting buffer back.</summary>
     public void Dispose()
     {
-        _queue.Stop();
-        foreach (var thread in _threads)
+        queue.Stop();
+        foreach (var thread in threads)
         {
             thread.Join();
         }
-        _queue.Clear();
+        queue.Clear();
     }
 
     private void Start(string name, ThreadStart body)
     {
         var thread = new Thread(body) { IsBackground = true, Name = $"xclr-{name}" };
-        _threads.Add(thread);
+        threads.Add(thread);
         thread.Start();
     }
 
@@ -126,30 +126,30 @@ public sealed class SampleStream : IDisposable
         }
         catch (Exception e)
         {
-            _queue.Add(ExceptionDispatchInfo.Capture(e));
+            queue.Add(ExceptionDispatchInfo.Capture(e));
         }
-        _queue.EndAdding();
+        queue.EndAdding();
     }
 
     private void ReadEpochs()
     {
-        for (var epoch = _options.StartAt.Epoch; epoch < _options.EndEpoch; epoch++)
+        for (var epoch = options.StartAt.Epoch; epoch < options.EndEpoch; epoch++)
         {
-            var start = epoch == _options.StartAt.Epoch ? _options.StartAt.Index : 0;
+            var start = epoch == options.StartAt.Epoch ? options.StartAt.Index : 0;
             var index = 0L;
-            foreach (var raw in _dataset.Read(new(_options.Shuffle, _options.Seed, epoch, _options.ShuffleBuffer, Rank: _options.Rank, WorldSize: _options.WorldSize)))
+            foreach (var raw in dataset.Read(new(options.Shuffle, options.Seed, epoch, options.ShuffleBuffer, Rank: options.Rank, WorldSize: options.WorldSize)))
             {
                 if (index < start)
                 {
                     raw.Recycle();
                 }
-                else if (!_queue.Add(raw, epoch, index))
+                else if (!queue.Add(raw, epoch, index))
                 {
                     return;
                 }
                 index++;
             }
-            if (!_queue.Add(null, epoch, index))
+            if (!queue.Add(null, epoch, index))
             {
                 return;
             }
@@ -158,12 +158,12 @@ public sealed class SampleStream : IDisposable
 
     private void Work(int worker)
     {
-        while (_queue.TakeWork() is { } job)
+        while (queue.TakeWork() is { } job)
         {
             var begin = Stopwatch.GetTimestamp();
             try
             {
-                job.Result = _loader.Load(job.Raw!, job.Epoch, job.Index, job);
+                job.Result = loader.Load(job.Raw!, job.Epoch, job.Index, job);
             }
             catch (ImageDecodeException e)
             {
@@ -173,8 +173,8 @@ public sealed class SampleStream : IDisposable
             {
                 job.Error = ExceptionDispatchInfo.Capture(e);
             }
-            _options.Observe?.Invoke(new(worker, begin, Stopwatch.GetTimestamp()));
-            _queue.Finish(job);
+            options.Observe?.Invoke(new(worker, begin, Stopwatch.GetTimestamp()));
+            queue.Finish(job);
         }
     }
 
@@ -182,8 +182,8 @@ public sealed class SampleStream : IDisposable
     /// <exception cref="DataException">More samples are bad than <see cref="SampleStreamOptions.MaxBadFraction"/>.</exception>
     public void Reject(Sample sample, SampleFault cause, string detail)
     {
-        _good--;
-        _goodInEpoch--;
+        good--;
+        goodInEpoch--;
         CountBad(sample.Key, sample.Source, cause, detail, sample.Epoch, sample.Index);
     }
 
@@ -195,14 +195,14 @@ public sealed class SampleStream : IDisposable
 
     private void CountBad(string key, string source, SampleFault cause, string detail, int epoch, long index)
     {
-        if (_badInEpoch++ == 0)
+        if (badInEpoch++ == 0)
         {
-            _firstInEpoch = $"'{key}': {detail}";
+            firstInEpoch = $"'{key}': {detail}";
         }
-        _skipped[cause] = _skipped.GetValueOrDefault(cause) + 1;
-        _skippedInEpoch[cause] = _skippedInEpoch.GetValueOrDefault(cause) + 1;
-        _options.SkipLog?.Add(key, source, cause, detail, epoch, index);
-        if (_goodInEpoch + _badInEpoch >= FewestForBadFraction)
+        skipped[cause] = skipped.GetValueOrDefault(cause) + 1;
+        skippedInEpoch[cause] = skippedInEpoch.GetValueOrDefault(cause) + 1;
+        options.SkipLog?.Add(key, source, cause, detail, epoch, index);
+        if (goodInEpoch + badInEpoch >= FewestForBadFraction)
         {
             RequireFewBad();
         }
@@ -210,11 +210,11 @@ public sealed class SampleStream : IDisposable
 
     private void RequireFewBad()
     {
-        var all = _goodInEpoch + _badInEpoch;
-        if (_options.MaxBadFraction is { } max && _badInEpoch > max * all)
+        var all = goodInEpoch + badInEpoch;
+        if (options.MaxBadFraction is { } max && badInEpoch > max * all)
         {
             throw new DataException(
-                $"'{_dataset.Name}': {_badInEpoch} of {all} samples are bad ({SampleFaults.Describe(_skippedInEpoch)}), more than the allowed share of {max}.");
+                $"'{dataset.Name}': {badInEpoch} of {all} samples are bad ({SampleFaults.Describe(skippedInEpoch)}), more than the allowed share of {max}.");
         }
     }
 
@@ -222,15 +222,15 @@ public sealed class SampleStream : IDisposable
     {
         if (end.Index == 0)
         {
-            throw new DataException($"'{_dataset.Name}' ({_dataset.Format}) holds no samples.");
+            throw new DataException($"'{dataset.Name}' ({dataset.Format}) holds no samples.");
         }
         RequireFewBad();
-        if (_goodInEpoch == 0 && _badInEpoch == end.Index)
+        if (goodInEpoch == 0 && badInEpoch == end.Index)
         {
-            throw new DataException($"'{_dataset.Name}': none of {end.Index} samples can be used: {SampleFaults.Describe(_skippedInEpoch)}; the first is {_firstInEpoch.TrimEnd('.')}.");
+            throw new DataException($"'{dataset.Name}': none of {end.Index} samples can be used: {SampleFaults.Describe(skippedInEpoch)}; the first is {firstInEpoch.TrimEnd('.')}.");
         }
-        (_goodInEpoch, _badInEpoch) = (0, 0);
-        _skippedInEpoch.Clear();
+        (goodInEpoch, badInEpoch) = (0, 0);
+        skippedInEpoch.Clear();
         Position = new(end.Epoch + 1, 0);
     }
 }

@@ -18,10 +18,10 @@ public enum RandomPurpose : byte
 /// </summary>
 public struct SeededRandom
 {
-    private readonly uint _key0, _key1, _counter1, _counter2, _counter3;
-    private uint _block;
-    private Block4 _values;
-    private int _used;
+    private readonly uint key0, key1, counter1, counter2, counter3;
+    private uint block;
+    private Block4 values;
+    private int used;
 
     /// <param name="seed">The run's seed.</param>
     /// <param name="purpose">The stream.</param>
@@ -34,23 +34,23 @@ public struct SeededRandom
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, 1L << 48);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)view, 255u, nameof(view));
-        _key0 = (uint)seed;
-        _key1 = (uint)(seed >> 32);
-        _counter1 = (uint)epoch;
-        _counter2 = (uint)index;
-        _counter3 = (uint)(index >> 32) << 16 | (uint)purpose << 8 | (uint)view;
-        _used = 4;
+        key0 = (uint)seed;
+        key1 = (uint)(seed >> 32);
+        counter1 = (uint)epoch;
+        counter2 = (uint)index;
+        counter3 = (uint)(index >> 32) << 16 | (uint)purpose << 8 | (uint)view;
+        used = 4;
     }
 
     /// <summary>32 random bits.</summary>
     public uint NextUInt()
     {
-        if (_used == 4)
+        if (used == 4)
         {
-            _values = Philox(_block++, _counter1, _counter2, _counter3, _key0, _key1);
-            _used = 0;
+            values = Philox(block++, counter1, counter2, counter3, key0, key1);
+            used = 0;
         }
-        return _values[_used++];
+        return values[used++];
     }
 
     /// <summary>Uniform in [0, 1), a multiple of 2^-32 (so that the double holds it exactly).</summary>
@@ -101,6 +101,6 @@ public struct SeededRandom
     [InlineArray(4)]
     internal struct Block4
     {
-        private uint _first;
+        private uint first;
     }
 }

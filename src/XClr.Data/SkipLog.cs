@@ -10,18 +10,18 @@ namespace XClr.Data;
 /// </summary>
 public sealed class SkipLog : IDisposable
 {
-    private readonly Lock _gate = new();
-    private readonly ArrayBufferWriter<byte> _line = new();
-    private readonly string _path;
-    private FileStream? _file;
+    private readonly Lock gate = new();
+    private readonly ArrayBufferWriter<byte> line = new();
+    private readonly string path;
+    private FileStream? file;
 
     /// <param name="path">The file, such as RUN/skipped.jsonl; appended to where it exists.</param>
     public SkipLog(string path)
     {
-        _path = path;
+        this.path = path;
         try
         {
-            _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -35,14 +35,14 @@ public sealed class SkipLog : IDisposable
     /// <summary>Adds a line. Thread safe.</summary>
     public void Add(string key, string source, SampleFault cause, string message, int epoch, long index)
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_file is null)
+            if (file is null)
             {
                 return;
             }
-            _line.ResetWrittenCount();
-            using (var json = new Utf8JsonWriter(_line))
+            line.ResetWrittenCount();
+            using (var json = new Utf8JsonWriter(line))
             {
                 json.WriteStartObject();
                 json.WriteString("key", key);
@@ -53,18 +53,18 @@ public sealed class SkipLog : IDisposable
                 json.WriteNumber("index", index);
                 json.WriteEndObject();
             }
-            _line.Write("\n"u8);
-            Write(_line.WrittenSpan);
+            line.Write("\n"u8);
+            Write(line.WrittenSpan);
         }
     }
 
     /// <summary>Closes the file.</summary>
     public void Dispose()
     {
-        lock (_gate)
+        lock (gate)
         {
-            _file?.Dispose();
-            _file = null;
+            file?.Dispose();
+            file = null;
         }
     }
 
@@ -72,7 +72,7 @@ public sealed class SkipLog : IDisposable
     {
         try
         {
-            _file!.Write(line);
+            file!.Write(line);
         }
         catch (IOException e)
         {
@@ -82,8 +82,8 @@ public sealed class SkipLog : IDisposable
 
     private void Fail(Exception e)
     {
-        Failure = $"The list of skipped samples '{_path}' is not written any further: {e.Message}";
-        _file?.Dispose();
-        _file = null;
+        Failure = $"The list of skipped samples '{path}' is not written any further: {e.Message}";
+        file?.Dispose();
+        file = null;
     }
 }

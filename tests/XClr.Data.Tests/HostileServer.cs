@@ -8,14 +8,14 @@ namespace XClr.Data.Tests;
 /// <summary>A web server on this machine that misbehaves as its paths say: it writes raw bytes, so that it can lie about everything.</summary>
 internal sealed class HostileServer : IDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _stop = new();
-    private int _open;
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource stop = new();
+    private int open;
 
     public HostileServer()
     {
-        _listener.Start();
-        Root = $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+        listener.Start();
+        Root = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
         _ = AcceptAsync();
     }
 
@@ -36,15 +36,15 @@ internal sealed class HostileServer : IDisposable
 
     public void Dispose()
     {
-        _stop.Cancel();
-        _listener.Stop();
+        stop.Cancel();
+        listener.Stop();
     }
 
     private async Task AcceptAsync()
     {
-        while (!_stop.IsCancellationRequested)
+        while (!stop.IsCancellationRequested)
         {
-            var client = await _listener.AcceptTcpClientAsync(_stop.Token);
+            var client = await listener.AcceptTcpClientAsync(stop.Token);
             _ = ServeAsync(client);
         }
     }
@@ -55,16 +55,16 @@ internal sealed class HostileServer : IDisposable
         {
             var stream = client.GetStream();
             using var reader = new StreamReader(stream, Encoding.Latin1, leaveOpen: true);
-            var path = (await reader.ReadLineAsync(_stop.Token))?.Split(' ')[1] ?? "";
+            var path = (await reader.ReadLineAsync(stop.Token))?.Split(' ')[1] ?? "";
             var from = 0;
-            while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } header)
+            while (await reader.ReadLineAsync(stop.Token) is { Length: > 0 } header)
             {
                 from = header.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase) ? int.Parse(header[13..].TrimEnd('-')) : from;
             }
             var count = Requests.AddOrUpdate(path, 1, (_, n) => n + 1);
             lock (Requests)
             {
-                MostOpen = Math.Max(MostOpen, ++_open);
+                MostOpen = Math.Max(MostOpen, ++open);
             }
             try
             {
@@ -72,7 +72,7 @@ internal sealed class HostileServer : IDisposable
                 if (path.StartsWith("/reset/", StringComparison.Ordinal) && count == 1)
                 {
                     // What was sent is taken first: a reset throws away what the other side has not read.
-                    await Task.Delay(200, _stop.Token);
+                    await Task.Delay(200, stop.Token);
                     client.Client.Close(timeout: 0);
                 }
             }
@@ -80,7 +80,7 @@ internal sealed class HostileServer : IDisposable
             {
                 lock (Requests)
                 {
-                    _open--;
+                    open--;
                 }
             }
         }
@@ -107,11 +107,11 @@ internal sealed class HostileServer : IDisposable
                 await SendAsync(stream, "200 OK", image, "image/jpeg", image.Length);
                 break;
             case "stall-head":
-                await Task.Delay(Timeout.Infinite, _stop.Token);
+                await Task.Delay(Timeout.Infinite, stop.Token);
                 break;
             case "stall-body":
                 await SendAsync(stream, "200 OK", image[..100], "image/jpeg", image.Length);
-                await Task.Delay(Timeout.Infinite, _stop.Token);
+                await Task.Delay(Timeout.Infinite, stop.Token);
                 break;
             case "loop":
                 await RedirectAsync(stream, path == "/loop/a" ? "/loop/b" : "/loop/a");

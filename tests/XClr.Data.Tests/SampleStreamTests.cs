@@ -405,18 +405,18 @@ public class SampleStreamTests
 
     private sealed class CountingDataset(int count, int bad = int.MaxValue) : FakeDataset
     {
-        private readonly byte[] _file = TempFolder.Image(1);
-        private int _given, _loaded;
+        private readonly byte[] file = TempFolder.Image(1);
+        private int given, loaded;
 
-        public int Given => Volatile.Read(ref _given);
+        public int Given => Volatile.Read(ref given);
 
-        public int Loaded => Volatile.Read(ref _loaded);
+        public int Loaded => Volatile.Read(ref loaded);
 
         public override IEnumerable<RawSample> Read(ReadOrder order)
         {
             for (var i = 0; i < count; i++)
             {
-                Interlocked.Increment(ref _given);
+                Interlocked.Increment(ref given);
                 yield return bad < int.MaxValue && i % bad == 0 ? RawSample.Broken($"{i}", "fake", SampleFault.NoImage, "there is none") : new RawSample($"{i}", "fake") { Image = new Source(this) };
             }
         }
@@ -425,8 +425,8 @@ public class SampleStreamTests
         {
             protected override ImageBytes ReadBytes()
             {
-                Interlocked.Increment(ref owner._loaded);
-                return ImageBytes.Of(owner._file);
+                Interlocked.Increment(ref owner.loaded);
+                return ImageBytes.Of(owner.file);
             }
         }
     }

@@ -5,18 +5,18 @@ namespace XClr.Data.Tests;
 
 public sealed class ShardDownloadTests : IDisposable
 {
-    private readonly TempFolder _folder = new();
-    private readonly HostileServer _server = new();
+    private readonly TempFolder folder = new();
+    private readonly HostileServer server = new();
 
     public void Dispose()
     {
-        _server.Dispose();
-        _folder.Dispose();
+        server.Dispose();
+        folder.Dispose();
     }
 
-    private string Cache => _folder.Path + "/cache";
+    private string Cache => folder.Path + "/cache";
 
-    private void Serve(string path, int first, string suffix = ".tar") => _server.Files[path] = File.ReadAllBytes(_folder.Shard("s" + suffix, TempFolder.Samples(5, first)));
+    private void Serve(string path, int first, string suffix = ".tar") => server.Files[path] = File.ReadAllBytes(folder.Shard("s" + suffix, TempFolder.Samples(5, first)));
 
     private WebDatasetReader Open(string specification, long cacheBytes = 1 << 30) =>
         (WebDatasetReader)DatasetFactory.Open(specification, options: new() { ShardCache = Cache, ShardCacheBytes = cacheBytes });
@@ -33,7 +33,7 @@ public sealed class ShardDownloadTests : IDisposable
         Serve("/a/00000.tar", 0);
         Serve("/a/00001.tar", 5);
         Serve("/b/more.tar.gz?token=1", 10, ".tar.gz");
-        var specification = $"{_server.Root}/a/{{00000..00001}}.tar::{_server.Root}/b/more.tar.gz?token=1";
+        var specification = $"{server.Root}/a/{{00000..00001}}.tar::{server.Root}/b/more.tar.gz?token=1";
         using (var data = Open(specification))
         {
             Assert.Equal(Enumerable.Range(0, 15).Select(i => $"{i:D5}"), Keys(data));
@@ -42,7 +42,7 @@ public sealed class ShardDownloadTests : IDisposable
         }
         using var again = Open(specification);
         Assert.Equal(15, Keys(again).Count);
-        Assert.All(_server.Requests.Where(r => r.Key.Contains(".tar", StringComparison.Ordinal)), r => Assert.Equal(1, r.Value));
+        Assert.All(server.Requests.Where(r => r.Key.Contains(".tar", StringComparison.Ordinal)), r => Assert.Equal(1, r.Value));
         Assert.DoesNotContain(Directory.GetFiles(Cache), f => f.EndsWith(".part", StringComparison.Ordinal));
     }
 
@@ -52,15 +52,15 @@ public sealed class ShardDownloadTests : IDisposable
     public void AnInterruptedTransfer_GoesOnWhereItStopped(string path)
     {
         Serve(path, 0);
-        using var data = Open(_server.Root + path);
+        using var data = Open(server.Root + path);
         Assert.Equal(["00000", "00001", "00002", "00003", "00004"], Keys(data));
-        Assert.Equal(2, _server.Requests[path]);
+        Assert.Equal(2, server.Requests[path]);
     }
 
     [Fact]
     public void ARedirectToNoAddress_IsReported()
     {
-        using var data = Open($"{_server.Root}/odd-address/0.tar");
+        using var data = Open($"{server.Root}/odd-address/0.tar");
         Assert.Equal(SampleFault.Unreadable, data.Read(ReadOrder.Sequential).Single().Fault);
         Assert.Equal(1, data.Count);
     }
@@ -71,24 +71,24 @@ public sealed class ShardDownloadTests : IDisposable
     public void ABodyThatIsNoArchive_IsFetchedAnewAtTheNextOpening(string suffix, string page)
     {
         var path = "/a/0" + suffix;
-        _server.Files[path] = TempFolder.Utf8(page);
-        using (var data = Open(_server.Root + path))
+        server.Files[path] = TempFolder.Utf8(page);
+        using (var data = Open(server.Root + path))
         {
             Assert.Equal(SampleFault.BrokenShard, data.Read(ReadOrder.Sequential).Single().Fault);
         }
         Serve(path, 0, suffix);
-        using var again = Open(_server.Root + path);
+        using var again = Open(server.Root + path);
         Assert.Equal(5, Keys(again).Count);
-        Assert.Equal(2, _server.Requests[path]);
+        Assert.Equal(2, server.Requests[path]);
     }
 
     [Fact]
     public void WhatKilledRunsLeft_IsDeletedAfterADay()
     {
         Serve("/a/0.tar", 0);
-        var (old, young) = (_folder.File("cache/1.shard.77.part", "old"), _folder.File("cache/2.shard.78.part", "young"));
+        var (old, young) = (folder.File("cache/1.shard.77.part", "old"), folder.File("cache/2.shard.78.part", "young"));
         File.SetLastWriteTimeUtc(old, DateTime.UtcNow.AddDays(-2));
-        using var data = Open($"{_server.Root}/a/0.tar");
+        using var data = Open($"{server.Root}/a/0.tar");
         Assert.Equal(5, Keys(data).Count);
         Assert.False(File.Exists(old));
         Assert.True(File.Exists(young));
@@ -101,16 +101,16 @@ public sealed class ShardDownloadTests : IDisposable
         {
             Serve($"/a/{i}.tar", 5 * i);
         }
-        var size = _server.Files["/a/0.tar"].Length;
-        using (var data = Open($"{_server.Root}/a/{{0..3}}.tar", 2 * size + 100))
+        var size = server.Files["/a/0.tar"].Length;
+        using (var data = Open($"{server.Root}/a/{{0..3}}.tar", 2 * size + 100))
         {
             Assert.Equal(20, Keys(data).Count);
         }
         Assert.InRange(Directory.GetFiles(Cache).Sum(f => new FileInfo(f).Length), 1, 2 * size + 100);
-        using var last = Open($"{_server.Root}/a/3.tar", 2 * size + 100);
+        using var last = Open($"{server.Root}/a/3.tar", 2 * size + 100);
         Assert.Equal(5, Keys(last).Count);
-        Assert.Equal(1, _server.Requests["/a/3.tar"]);
-        using var small = Open($"{_server.Root}/a/0.tar", size / 2);
+        Assert.Equal(1, server.Requests["/a/3.tar"]);
+        using var small = Open($"{server.Root}/a/0.tar", size / 2);
         Assert.Contains("XCLR_SHARD_CACHE_GB", small.Read(ReadOrder.Sequential).Single().FaultDetail);
     }
 
@@ -132,22 +132,22 @@ public sealed class ShardDownloadTests : IDisposable
         {
             Serve($"/a/{i}.tar", 5 * i);
         }
-        var size = _server.Files["/a/0.tar"].Length;
+        var size = server.Files["/a/0.tar"].Length;
         using var downloads = new ShardDownloads(Cache, 2 * size + 100);
-        string Address(int i) => $"{_server.Root}/a/{i}.tar";
+        string Address(int i) => $"{server.Root}/a/{i}.tar";
         int Present() => Directory.Exists(Cache) ? Directory.GetFiles(Cache, "*.shard").Length : 0;
         for (var i = 0; i < 3; i++)
         {
             downloads.Begin(Address(i));
         }
         // All have been here: each was asked for, and none is on its way.
-        Assert.True(SpinWait.SpinUntil(() => _server.Requests.Count == 3 && Present() == 2 && Directory.GetFiles(Cache, "*.part").Length == 0, TimeSpan.FromSeconds(30)));
+        Assert.True(SpinWait.SpinUntil(() => server.Requests.Count == 3 && Present() == 2 && Directory.GetFiles(Cache, "*.part").Length == 0, TimeSpan.FromSeconds(30)));
         for (var i = 0; i < 3; i++)
         {
             using var shard = downloads.Open(Address(i));
             Assert.Equal(size, shard.Length);
         }
-        Assert.InRange(_server.Requests.Values.Sum(), 4, 6);
+        Assert.InRange(server.Requests.Values.Sum(), 4, 6);
     }
 
     [Fact]
@@ -157,12 +157,12 @@ public sealed class ShardDownloadTests : IDisposable
         {
             Serve($"/a/{i}.tar", 5 * i);
         }
-        _server.Files.TryRemove("/a/1.tar", out _);
-        using var data = Open($"{_server.Root}/a/0.tar::{_server.Root}/404/1.tar::{_server.Root}/a/2.tar");
+        server.Files.TryRemove("/a/1.tar", out _);
+        using var data = Open($"{server.Root}/a/0.tar::{server.Root}/404/1.tar::{server.Root}/a/2.tar");
         using var stream = new SampleStream(data, new() { Shuffle = false });
         Assert.Equal(10, stream.ReadAll().Count(s => { s.Dispose(); return true; }));
         Assert.Equal(1, stream.Skipped[SampleFault.Unreadable]);
-        using var none = Open($"{_server.Root}/404/{{1..3}}.tar");
+        using var none = Open($"{server.Root}/404/{{1..3}}.tar");
         var refused = Assert.Throws<DataException>(() => Keys(none)).Message;
         Assert.Contains("3 of 3 shards", refused);
         Assert.Contains("status 404", refused);
@@ -172,10 +172,10 @@ public sealed class ShardDownloadTests : IDisposable
     public void StatisticsBesideAShard_CountItWithoutFetchingIt()
     {
         Serve("/a/0.tar", 0);
-        _server.Files["/a/0_stats.json"] = """{"count": 7, "status_dict": {"success": 5, "failed": 2}}"""u8.ToArray();
-        using var data = Open($"{_server.Root}/a/0.tar");
+        server.Files["/a/0_stats.json"] = """{"count": 7, "status_dict": {"success": 5, "failed": 2}}"""u8.ToArray();
+        using var data = Open($"{server.Root}/a/0.tar");
         Assert.Equal(5, data.Count);
-        Assert.False(_server.Requests.ContainsKey("/a/0.tar"));
+        Assert.False(server.Requests.ContainsKey("/a/0.tar"));
     }
 
     [Fact]
@@ -183,37 +183,37 @@ public sealed class ShardDownloadTests : IDisposable
     {
         Serve("/a/0.tar", 0);
         Serve("/a/1.tar", 5);
-        _server.Files["/a/1_stats.json"] = """{"status_dict": {"success": 5}}"""u8.ToArray();
-        var specification = $"{_server.Root}/a/{{0..1}}.tar";
+        server.Files["/a/1_stats.json"] = """{"status_dict": {"success": 5}}"""u8.ToArray();
+        var specification = $"{server.Root}/a/{{0..1}}.tar";
         using (var data = Open(specification))
         {
             Assert.Equal(10, data.Count);
         }
         Assert.All(Directory.GetFiles(Cache, "*.shard"), File.Delete);
-        var asked = _server.Requests.Values.Sum();
+        var asked = server.Requests.Values.Sum();
         using var again = Open(specification);
         Assert.Equal(10, again.Count);
-        Assert.Equal(asked, _server.Requests.Values.Sum());
+        Assert.Equal(asked, server.Requests.Values.Sum());
     }
 
     /// <summary>A server's error page is no shard of one sample.</summary>
     [Fact]
     public void WhatIsNoArchive_IsCountedAgain()
     {
-        _server.Files["/a/0.tar"] = "<html>come back later</html>"u8.ToArray();
-        using (var data = Open($"{_server.Root}/a/0.tar"))
+        server.Files["/a/0.tar"] = "<html>come back later</html>"u8.ToArray();
+        using (var data = Open($"{server.Root}/a/0.tar"))
         {
             Assert.Equal(1, data.Count);
         }
         Serve("/a/0.tar", 0);
-        using var again = Open($"{_server.Root}/a/0.tar");
+        using var again = Open($"{server.Root}/a/0.tar");
         Assert.Equal(5, again.Count);
     }
 
     [Fact]
     public void LocalShardsCounts_AreKeptWhereCountingTakesLong_UntilTheFileChanges()
     {
-        var (one, two) = (_folder.Shard("1.tar", TempFolder.Samples(2)), _folder.Shard("2.tar", TempFolder.Samples(2)));
+        var (one, two) = (folder.Shard("1.tar", TempFolder.Samples(2)), folder.Shard("2.tar", TempFolder.Samples(2)));
         Counted(one, 2, TimeSpan.FromSeconds(0.1));
         Assert.Null(new ShardCounts(Cache).Find(one));
         Counted(one, 2, TimeSpan.FromSeconds(2));
@@ -236,8 +236,8 @@ public sealed class ShardDownloadTests : IDisposable
     [Fact]
     public void StatisticsBesideALocalShard_CountItWithoutAWalk()
     {
-        var path = _folder.Shard("0.tar", TempFolder.Samples(2));
-        _folder.File("0_stats.json", """{"count": 9, "status_dict": {"success": 7, "failed": 2}}""");
+        var path = folder.Shard("0.tar", TempFolder.Samples(2));
+        folder.File("0_stats.json", """{"count": 9, "status_dict": {"success": 7, "failed": 2}}""");
         using var data = Open(path);
         Assert.Equal(7, data.Count);
     }

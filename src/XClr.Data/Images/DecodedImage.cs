@@ -6,12 +6,12 @@ namespace XClr.Data;
 /// </summary>
 public readonly struct DecodedImage : IDisposable, IEquatable<DecodedImage>
 {
-    private readonly PixelLease? _pixels;
-    private readonly long _lease;
+    private readonly PixelLease? pixels;
+    private readonly long lease;
 
     private DecodedImage(PixelLease pixels, int width, int height, int originalWidth, int originalHeight, bool reduced)
     {
-        (_pixels, _lease) = (pixels, pixels.Number);
+        (this.pixels, lease) = (pixels, pixels.Number);
         (Width, Height, OriginalWidth, OriginalHeight, Reduced) = (width, height, originalWidth, originalHeight, reduced);
     }
 
@@ -39,19 +39,19 @@ public readonly struct DecodedImage : IDisposable, IEquatable<DecodedImage>
 
     internal Span<byte> Writable => Buffer.AsSpan(0, ByteCount);
 
-    private byte[] Buffer => _pixels?.Buffer(_lease) ?? throw new ObjectDisposedException(nameof(DecodedImage));
+    private byte[] Buffer => pixels?.Buffer(lease) ?? throw new ObjectDisposedException(nameof(DecodedImage));
 
     /// <summary>Gives the buffer back; the pixels may not be read afterwards. A second call does nothing.</summary>
-    public void Dispose() => _pixels?.End(_lease);
+    public void Dispose() => pixels?.End(lease);
 
     /// <inheritdoc/>
-    public bool Equals(DecodedImage other) => _pixels == other._pixels && _lease == other._lease;
+    public bool Equals(DecodedImage other) => pixels == other.pixels && lease == other.lease;
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is DecodedImage other && Equals(other);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(_pixels, _lease);
+    public override int GetHashCode() => HashCode.Combine(pixels, lease);
 
     /// <summary>Whether both are the same buffer of pixels.</summary>
     public static bool operator ==(DecodedImage a, DecodedImage b) => a.Equals(b);
@@ -95,30 +95,30 @@ internal sealed class PixelLease
 {
     private static readonly ObjectPool<PixelLease> Pool = new(_ => new());
 
-    private byte[] _buffer = [];
-    private long _number;
+    private byte[] buffer = [];
+    private long number;
 
-    public long Number => Volatile.Read(ref _number);
+    public long Number => Volatile.Read(ref number);
 
     public static PixelLease Rent(int bytes)
     {
         var lease = Pool.Rent();
-        lease._buffer = LoaderBuffers.Pool.Rent(bytes);
+        lease.buffer = LoaderBuffers.Pool.Rent(bytes);
         return lease;
     }
 
     /// <summary>The buffer, while the lease of that number lasts; else null.</summary>
-    public byte[]? Buffer(long number) => Number == number ? _buffer : null;
+    public byte[]? Buffer(long number) => Number == number ? buffer : null;
 
     /// <summary>Gives the buffer back, unless that lease has ended.</summary>
     public void End(long number)
     {
-        if (Interlocked.CompareExchange(ref _number, number + 1, number) != number)
+        if (Interlocked.CompareExchange(ref this.number, number + 1, number) != number)
         {
             return;
         }
-        LoaderBuffers.Pool.Return(_buffer);
-        _buffer = [];
+        LoaderBuffers.Pool.Return(buffer);
+        buffer = [];
         Pool.Return(this);
     }
 }

@@ -21,7 +21,7 @@ internal interface IAddressRows : IDisposable
 /// </summary>
 public sealed class AddressTable : IPackSource, IDisposable
 {
-    private readonly IAddressRows _rows;
+    private readonly IAddressRows rows;
 
     /// <param name="path">A .csv, a .jsonl or .ndjson, a .parquet, or any other file as TSV.</param>
     /// <param name="columns">The columns in their order, one named `url` and usually one `caption`; null: recognised. Not for JSONL.</param>
@@ -33,14 +33,14 @@ public sealed class AddressTable : IPackSource, IDisposable
         {
             throw new DataException($"The list of addresses '{path}' does not exist.");
         }
-        _rows = ShardList.IsShard(path, ShardKind.Parquet) ? new ParquetAddresses(path, columns) : new TextAddresses(path, columns);
+        rows = ShardList.IsShard(path, ShardKind.Parquet) ? new ParquetAddresses(path, columns) : new TextAddresses(path, columns);
     }
 
     /// <inheritdoc/>
     public string Name { get; }
 
     /// <inheritdoc/>
-    public long? Total => _rows.Count;
+    public long? Total => rows.Count;
 
     /// <inheritdoc/>
     public IReadOnlyList<string>? Classes => null;
@@ -49,13 +49,13 @@ public sealed class AddressTable : IPackSource, IDisposable
     public IReadOnlyList<(string Name, string? Value)> Choices => [("data-format", "addresses"), ("columns", Columns is null ? null : string.Join(',', Columns))];
 
     /// <summary>The columns in their order as they were recognised or given; null for JSONL.</summary>
-    public IReadOnlyList<string>? Columns => _rows.Columns;
+    public IReadOnlyList<string>? Columns => rows.Columns;
 
     /// <inheritdoc/>
-    public IEnumerable<PackItem> Read() => _rows.Read().Select(Item);
+    public IEnumerable<PackItem> Read() => rows.Read().Select(Item);
 
     /// <inheritdoc/>
-    public void Dispose() => _rows.Dispose();
+    public void Dispose() => rows.Dispose();
 
     private PackItem Item(AddressRow? row, int index)
     {

@@ -11,15 +11,15 @@ public sealed class ImageFetcher : IDisposable
     // The longest that a server's Retry-After holds a row up.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
-    private readonly FetchOptions _options;
-    private readonly HttpClient _client;
-    private readonly SemaphoreSlim _connections;
+    private readonly FetchOptions options;
+    private readonly HttpClient client;
+    private readonly SemaphoreSlim connections;
 
     /// <param name="options">See there.</param>
     public ImageFetcher(FetchOptions options)
     {
-        _options = options;
-        _connections = new(options.Connections);
+        this.options = options;
+        connections = new(options.Connections);
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -29,9 +29,9 @@ public sealed class ImageFetcher : IDisposable
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
             MaxResponseHeadersLength = 64,
         };
-        _client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
-        _client.DefaultRequestHeaders.UserAgent.ParseAdd(UserAgent);
-        _client.DefaultRequestHeaders.Accept.ParseAdd("image/*");
+        client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        client.DefaultRequestHeaders.UserAgent.ParseAdd(UserAgent);
+        client.DefaultRequestHeaders.Accept.ParseAdd("image/*");
     }
 
     /// <summary>The body behind an address, after redirects and retries.</summary>
@@ -46,9 +46,9 @@ public sealed class ImageFetcher : IDisposable
             {
                 return await AttemptAsync(address, stop).ConfigureAwait(false);
             }
-            catch (FetchException e) when (e.MayPass && attempt < _options.Retries)
+            catch (FetchException e) when (e.MayPass && attempt < options.Retries)
             {
-                var backOff = _options.BackOff * Math.Pow(2, attempt) * (1 + Random.Shared.NextDouble() / 2);
+                var backOff = options.BackOff * Math.Pow(2, attempt) * (1 + Random.Shared.NextDouble() / 2);
                 wait = e.RetryAfter is { } asked && asked > backOff ? asked < LongestWait ? asked : LongestWait : backOff;
             }
             // No connection is held while waiting.
@@ -59,22 +59,22 @@ public sealed class ImageFetcher : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _client.Dispose();
-        _connections.Dispose();
+        client.Dispose();
+        connections.Dispose();
     }
 
     private async Task<byte[]> AttemptAsync(string address, CancellationToken stop)
     {
-        await _connections.WaitAsync(stop).ConfigureAwait(false);
+        await connections.WaitAsync(stop).ConfigureAwait(false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
-            limit.CancelAfter(_options.Timeout);
+            limit.CancelAfter(options.Timeout);
             return await FollowAsync(Parse(address), limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            throw new FetchException("timeout", $"not there after {_options.Timeout.TotalSeconds:0.###} s", mayPass: true);
+            throw new FetchException("timeout", $"not there after {options.Timeout.TotalSeconds:0.###} s", mayPass: true);
         }
         catch (HttpIOException e) when (e.HttpRequestError == HttpRequestError.ResponseEnded)
         {
@@ -86,7 +86,7 @@ public sealed class ImageFetcher : IDisposable
         }
         finally
         {
-            _connections.Release();
+            connections.Release();
         }
     }
 
@@ -95,7 +95,7 @@ public sealed class ImageFetcher : IDisposable
         var seen = new HashSet<Uri> { address };
         while (true)
         {
-            using var response = await _client.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, limit).ConfigureAwait(false);
+            using var response = await client.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, limit).ConfigureAwait(false);
             if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308))
             {
                 RequireImage(response);
@@ -106,9 +106,9 @@ public sealed class ImageFetcher : IDisposable
             {
                 throw new FetchException("redirects", $"a loop that comes back to {address}");
             }
-            if (seen.Count > _options.MaxRedirects + 1)
+            if (seen.Count > options.MaxRedirects + 1)
             {
-                throw new FetchException("redirects", $"more than {_options.MaxRedirects}");
+                throw new FetchException("redirects", $"more than {options.MaxRedirects}");
             }
         }
     }
@@ -140,9 +140,9 @@ public sealed class ImageFetcher : IDisposable
         {
             throw new FetchException("content-type", $"{type} is no image");
         }
-        if (response.Content.Headers.ContentLength is { } length && length > _options.MaxBytes)
+        if (response.Content.Headers.ContentLength is { } length && length > options.MaxBytes)
         {
-            throw new FetchException("too-large", $"{length} bytes announced, at most {_options.MaxBytes} are read");
+            throw new FetchException("too-large", $"{length} bytes announced, at most {options.MaxBytes} are read");
         }
     }
 
@@ -156,9 +156,9 @@ public sealed class ImageFetcher : IDisposable
         {
             while (await body.ReadAsync(buffer, limit).ConfigureAwait(false) is > 0 and var count)
             {
-                if (held.Length + count > _options.MaxBytes)
+                if (held.Length + count > options.MaxBytes)
                 {
-                    throw new FetchException("too-large", $"more than {_options.MaxBytes} bytes");
+                    throw new FetchException("too-large", $"more than {options.MaxBytes} bytes");
                 }
                 held.Write(buffer, 0, count);
             }

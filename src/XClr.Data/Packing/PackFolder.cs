@@ -9,26 +9,26 @@ namespace XClr.Data.Packing;
 /// </summary>
 internal sealed class PackFolder : IDisposable
 {
-    private readonly FileStream _lock;
+    private readonly FileStream heldLock;
 
     /// <exception cref="DataException">Another process writes there, or it holds shards of something else.</exception>
     public PackFolder(PackOptions options, IPackSource source)
     {
         Directory.CreateDirectory(options.Folder);
-        _lock = Lock(options.Folder);
+        heldLock = Lock(options.Folder);
         try
         {
             Claim(options, source);
         }
         catch
         {
-            _lock.Dispose();
+            heldLock.Dispose();
             throw;
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => heldLock.Dispose();
 
     private static FileStream Lock(string folder)
     {

@@ -20,12 +20,12 @@ internal sealed class PackedShard(string folder, int number)
 
     private static readonly JsonWriterOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly string _name = Path.Combine(folder, number.ToString("D5", CultureInfo.InvariantCulture));
+    private readonly string name = Path.Combine(folder, number.ToString("D5", CultureInfo.InvariantCulture));
 
-    private string Stats => _name + "_stats.json";
+    private string Stats => name + "_stats.json";
 
     /// <summary>The archive.</summary>
-    public string Tar => _name + ".tar";
+    public string Tar => name + ".tar";
 
     /// <summary>Whether an earlier run finished it, from these rows, or, where an older version wrote no hash of them, from as many.</summary>
     public bool IsDone(IReadOnlyList<PackItem> items) => File.Exists(Tar) && Count([]).Rows == items.Count && (ReadHash() is not { } hash || hash == Hash(items));
@@ -91,7 +91,7 @@ internal sealed class PackedShard(string folder, int number)
             Replace(Tar, file => WriteTar(file, rows));
         }
         var failed = rows.Select((row, i) => (Row: row, Number: firstRow + i)).Where(r => r.Row.Image is null).ToList();
-        Replace(_name + "_failed.jsonl", file =>
+        Replace(name + "_failed.jsonl", file =>
         {
             foreach (var (row, line) in failed)
             {

@@ -6,27 +6,27 @@ namespace XClr.Data.Packing;
 /// <summary>Parquet files of addresses, as LAION's and Hugging Face's. The texts of one row group are held at a time.</summary>
 internal sealed class ParquetAddresses : IAddressRows
 {
-    private readonly string _path;
-    private readonly ParquetFile _file;
-    private readonly DataField _address;
-    private readonly DataField? _caption;
+    private readonly string path;
+    private readonly ParquetFile file;
+    private readonly DataField address;
+    private readonly DataField? caption;
 
     public ParquetAddresses(string path, IReadOnlyList<string>? columns)
     {
-        _path = path;
-        _file = Guarded(() => new ParquetFile(path), "the file");
+        this.path = path;
+        file = Guarded(() => new ParquetFile(path), "the file");
         try
         {
-            var fields = _file.Reader.Schema.Fields;
+            var fields = file.Reader.Schema.Fields;
             Columns = columns ?? [.. fields.Select(f => f.Name)];
             if (Columns.Count != fields.Count)
             {
                 throw new DataException($"'{path}' has {fields.Count} columns, not the {Columns.Count} of {string.Join(", ", Columns)}: {string.Join(", ", fields.Select(f => f.Name))}.");
             }
             var address = ColumnNames.RequireAddress(Columns, path);
-            _address = Text(address) ?? throw new DataException($"'{path}': the column {fields[address].Name} holds no text.");
-            _caption = ColumnNames.Find(Columns, ColumnNames.Caption) is >= 0 and var caption ? Text(caption) : null;
-            Count = _file.Reader.Metadata?.NumRows ?? 0;
+            this.address = Text(address) ?? throw new DataException($"'{path}': the column {fields[address].Name} holds no text.");
+            this.caption = ColumnNames.Find(Columns, ColumnNames.Caption) is >= 0 and var caption ? Text(caption) : null;
+            Count = file.Reader.Metadata?.NumRows ?? 0;
             if (Count == 0)
             {
                 throw new DataException($"The list of addresses '{path}' has no rows.");
@@ -34,7 +34,7 @@ internal sealed class ParquetAddresses : IAddressRows
         }
         catch
         {
-            _file.Dispose();
+            file.Dispose();
             throw;
         }
     }
@@ -45,7 +45,7 @@ internal sealed class ParquetAddresses : IAddressRows
 
     public IEnumerable<AddressRow?> Read()
     {
-        for (var g = 0; g < _file.Reader.RowGroupCount; g++)
+        for (var g = 0; g < file.Reader.RowGroupCount; g++)
         {
             foreach (var row in Guarded(() => Rows(g), $"row group {g}"))
             {
@@ -54,16 +54,16 @@ internal sealed class ParquetAddresses : IAddressRows
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => file.Dispose();
 
     private IEnumerable<AddressRow> Rows(int index)
     {
-        using var group = _file.Reader.OpenRowGroupReader(index);
-        var (addresses, captions) = (ParquetRowGroup.Texts(group, _address)!, ParquetRowGroup.Texts(group, _caption));
+        using var group = file.Reader.OpenRowGroupReader(index);
+        var (addresses, captions) = (ParquetRowGroup.Texts(group, address)!, ParquetRowGroup.Texts(group, caption));
         return addresses.Select((a, i) => new AddressRow(a.FirstOrDefault()?.Trim(), [.. (captions?[i] ?? []).Select(CaptionText.Clean).OfType<string>()]));
     }
 
-    private DataField? Text(int column) => ParquetColumns.FindText(_file.Reader.Schema, _file.Reader.Schema.Fields[column].Name);
+    private DataField? Text(int column) => ParquetColumns.FindText(file.Reader.Schema, file.Reader.Schema.Fields[column].Name);
 
     // As in ParquetShardReader: damaged bytes make the package throw nearly anything.
     private T Guarded<T>(Func<T> read, string what)
@@ -74,7 +74,7 @@ internal sealed class ParquetAddresses : IAddressRows
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw new DataException($"'{_path}': {what} cannot be read: {e.Message.TrimEnd('.')}. Fetch it again.", e);
+            throw new DataException($"'{path}': {what} cannot be read: {e.Message.TrimEnd('.')}. Fetch it again.", e);
         }
     }
 }

@@ -6,20 +6,20 @@ namespace XClr.Data.Packing;
 /// </summary>
 public sealed class ShardPacker
 {
-    private readonly IPackSource _source;
-    private readonly PackOptions _options;
-    private readonly ImageFetcher? _fetcher;
-    private readonly SemaphoreSlim _workers;
-    private readonly Lock _gate = new();
-    private long _fresh, _before, _failed;
+    private readonly IPackSource source;
+    private readonly PackOptions options;
+    private readonly ImageFetcher? fetcher;
+    private readonly SemaphoreSlim workers;
+    private readonly Lock gate = new();
+    private long fresh, before, failed;
 
     /// <param name="source">The rows.</param>
     /// <param name="options">See there.</param>
     /// <param name="fetcher">Fetches the rows' addresses; null where none has one.</param>
     public ShardPacker(IPackSource source, PackOptions options, ImageFetcher? fetcher = null)
     {
-        (_source, _options, _fetcher) = (source, options, fetcher);
-        _workers = new(options.Workers);
+        (this.source, this.options, this.fetcher) = (source, options, fetcher);
+        workers = new(options.Workers);
     }
 
     /// <summary>Packs until the end of the source. <paramref name="report"/> is called after each row, from any thread.</summary>
@@ -27,21 +27,21 @@ public sealed class ShardPacker
     /// <exception cref="OperationCanceledException">Cancelled; shards that were not whole are not there.</exception>
     public async Task<PackResult> RunAsync(Action<PackProgress>? report, CancellationToken stop)
     {
-        using var folder = new PackFolder(_options, _source);
-        using var places = new SemaphoreSlim(_options.ShardsAtOnce);
+        using var folder = new PackFolder(options, source);
+        using var places = new SemaphoreSlim(options.ShardsAtOnce);
         using var halt = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var (running, shards, resumed, number) = (new List<Task>(), new List<PackedShard>(), 0, 0);
         try
         {
             // A shard that is there is passed over without its images being read.
-            foreach (var items in _source.Read().Chunk(_options.ShardSize))
+            foreach (var items in source.Read().Chunk(options.ShardSize))
             {
-                var (shard, firstRow) = (new PackedShard(_options.Folder, number), (long)number++ * _options.ShardSize);
+                var (shard, firstRow) = (new PackedShard(options.Folder, number), (long)number++ * options.ShardSize);
                 shards.Add(shard);
-                if (shard.IsDone(items) && !(_options.RetryFailed && shard.HasUnreached()))
+                if (shard.IsDone(items) && !(options.RetryFailed && shard.HasUnreached()))
                 {
                     resumed++;
-                    Interlocked.Add(ref _before, items.Length);
+                    Interlocked.Add(ref before, items.Length);
                     continue;
                 }
                 await places.WaitAsync(halt.Token).ConfigureAwait(false);
@@ -69,8 +69,8 @@ public sealed class ShardPacker
             var (more, fine) = shard.Count(failed);
             (rows, good) = (rows + more, good + fine);
         }
-        List<string> surplus = [.. Enumerable.Range(shards.Count, int.MaxValue - shards.Count).Select(n => new PackedShard(_options.Folder, n).Tar).TakeWhile(File.Exists)];
-        return rows > 0 ? new(shards.Count, resumed, rows, good, failed, (surplus.Count, surplus.FirstOrDefault())) : throw new DataException($"'{_source.Name}' has no rows.");
+        List<string> surplus = [.. Enumerable.Range(shards.Count, int.MaxValue - shards.Count).Select(n => new PackedShard(options.Folder, n).Tar).TakeWhile(File.Exists)];
+        return rows > 0 ? new(shards.Count, resumed, rows, good, failed, (surplus.Count, surplus.FirstOrDefault())) : throw new DataException($"'{source.Name}' has no rows.");
     }
 
     private async Task PackAsync(PackedShard shard, PackItem[] items, long firstRow, SemaphoreSlim places, Action<PackProgress>? report, CancellationTokenSource halt)
@@ -78,7 +78,7 @@ public sealed class ShardPacker
         try
         {
             var held = shard.Images(items);
-            Interlocked.Add(ref _before, held.Count);
+            Interlocked.Add(ref before, held.Count);
             var rows = await Task.WhenAll(items.Select((item, i) =>
                 held.TryGetValue(i, out var image) ? Task.FromResult(new PackedRow(item, image)) : PackAsync(item, report, halt.Token))).ConfigureAwait(false);
             halt.Token.ThrowIfCancellationRequested();
@@ -98,11 +98,11 @@ public sealed class ShardPacker
     private async Task<PackedRow> PackAsync(PackItem item, Action<PackProgress>? report, CancellationToken stop)
     {
         var row = await PackRowAsync(item, stop).ConfigureAwait(false);
-        lock (_gate)
+        lock (gate)
         {
-            _fresh++;
-            _failed += row.Image is null ? 1 : 0;
-            report?.Invoke(new(_before + _fresh, _fresh, _source.Total, _failed));
+            fresh++;
+            failed += row.Image is null ? 1 : 0;
+            report?.Invoke(new(before + fresh, fresh, source.Total, failed));
         }
         return row;
     }
@@ -115,16 +115,16 @@ public sealed class ShardPacker
         }
         try
         {
-            var bytes = item.Address is { } address ? await _fetcher!.FetchAsync(address, stop).ConfigureAwait(false) : null;
-            await _workers.WaitAsync(stop).ConfigureAwait(false);
+            var bytes = item.Address is { } address ? await fetcher!.FetchAsync(address, stop).ConfigureAwait(false) : null;
+            await workers.WaitAsync(stop).ConfigureAwait(false);
             try
             {
-                return await Task.Run(() => new PackedRow(item, bytes is null ? ImagePacker.Pack(item.Sample.Image!, _options) : ImagePacker.Pack(bytes, _options)), stop)
+                return await Task.Run(() => new PackedRow(item, bytes is null ? ImagePacker.Pack(item.Sample.Image!, options) : ImagePacker.Pack(bytes, options)), stop)
                     .ConfigureAwait(false);
             }
             finally
             {
-                _workers.Release();
+                workers.Release();
             }
         }
         catch (ImageDecodeException e)

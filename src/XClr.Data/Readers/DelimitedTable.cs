@@ -8,17 +8,17 @@ namespace XClr.Data.Readers;
 /// </summary>
 internal sealed class DelimitedTable : ITableFormat
 {
-    private readonly char _separator;
-    private readonly int _columns, _path, _caption, _label;
+    private readonly char separator;
+    private readonly int columns, path, caption, label;
 
     private DelimitedTable(char separator, bool hasHeader, int columns, int path, int caption, int label)
     {
-        (_separator, HasHeader, _columns, _path, _caption, _label) = (separator, hasHeader, columns, path, caption, label);
+        (this.separator, HasHeader, this.columns, this.path, this.caption, this.label) = (separator, hasHeader, columns, path, caption, label);
     }
 
     public bool HasHeader { get; }
 
-    public bool HasLabels => _label >= 0;
+    public bool HasLabels => label >= 0;
 
     /// <summary>Finds the columns from the first row.</summary>
     /// <exception cref="DataException">No column names image files.</exception>
@@ -44,13 +44,13 @@ internal sealed class DelimitedTable : ITableFormat
 
     public TableRow? Parse(ReadOnlySpan<byte> row)
     {
-        var fields = Split(Encoding.UTF8.GetString(row), _separator);
-        if (fields is null || fields.Count != _columns)
+        var fields = Split(Encoding.UTF8.GetString(row), separator);
+        if (fields is null || fields.Count != columns)
         {
             return null;
         }
-        var caption = _caption >= 0 ? CaptionText.Clean(fields[_caption]) : null;
-        return new(NullIfBlank(fields[_path]), caption, caption is null ? [] : [caption], _label >= 0 ? NullIfBlank(fields[_label]) : null);
+        var caption = this.caption >= 0 ? CaptionText.Clean(fields[this.caption]) : null;
+        return new(NullIfBlank(fields[path]), caption, caption is null ? [] : [caption], label >= 0 ? NullIfBlank(fields[label]) : null);
     }
 
     private static string? NullIfBlank(string field) => field.Trim() is { Length: > 0 } text ? text : null;

@@ -13,10 +13,10 @@ public sealed class IdxReader : IndexedDataset
     private const string ImageMark = "images-idx3-ubyte";
     private const string LabelMark = "labels-idx1-ubyte";
 
-    private readonly byte[] _pixels;
-    private readonly byte[] _labels;
-    private readonly string _file;
-    private readonly LabelCaptions _complete;
+    private readonly byte[] pixels;
+    private readonly byte[] labels;
+    private readonly string file;
+    private readonly LabelCaptions complete;
 
     /// <param name="path">An images file, or a folder with train-images-idx3-ubyte and t10k-images-idx3-ubyte (or .gz).</param>
     /// <param name="options">Split, classes, caption template.</param>
@@ -25,20 +25,20 @@ public sealed class IdxReader : IndexedDataset
     {
         options ??= new();
         Name = path;
-        _file = Directory.Exists(path) ? FindImages(path, options.Split ?? "train") : path;
-        (_pixels, var sizes) = ReadIdx(_file, dimensions: 3);
-        (_labels, var counts) = ReadIdx(LabelFileOf(_file), dimensions: 1);
+        file = Directory.Exists(path) ? FindImages(path, options.Split ?? "train") : path;
+        (pixels, var sizes) = ReadIdx(file, dimensions: 3);
+        (labels, var counts) = ReadIdx(LabelFileOf(file), dimensions: 1);
         (Count, Height, Width) = (sizes[0], sizes[1], sizes[2]);
         if (Count != counts[0])
         {
-            throw new DataException($"'{_file}' has {Count} images and '{LabelFileOf(_file)}' {counts[0]} labels: they do not belong together.");
+            throw new DataException($"'{file}' has {Count} images and '{LabelFileOf(file)}' {counts[0]} labels: they do not belong together.");
         }
         if (Count == 0 || Width == 0 || Height == 0)
         {
-            throw new DataException($"'{_file}' holds no images ({Count} of {Width} x {Height} pixels).");
+            throw new DataException($"'{file}' holds no images ({Count} of {Width} x {Height} pixels).");
         }
-        Classes = options.LoadClasses()?.Names ?? (FashionMnist.Is(_file, _labels) ? FashionMnist.ClassNames : null);
-        _complete = new(path, Classes, options.CaptionTemplate);
+        Classes = options.LoadClasses()?.Names ?? (FashionMnist.Is(file, labels) ? FashionMnist.ClassNames : null);
+        complete = new(path, Classes, options.CaptionTemplate);
     }
 
     /// <inheritdoc/>
@@ -71,10 +71,10 @@ public sealed class IdxReader : IndexedDataset
         var size = Width * Height;
         Span<char> key = stackalloc char[11];
         index.TryFormat(key, out var length, "D6", CultureInfo.InvariantCulture);
-        var sample = Samples.Rent().Begin(key[..length], _file);
-        sample.Place<GreySource>().Set(_pixels.AsMemory(index * size, size), Width, Height);
-        sample.Label = _labels[index];
-        return _complete.Complete(sample);
+        var sample = Samples.Rent().Begin(key[..length], file);
+        sample.Place<GreySource>().Set(pixels.AsMemory(index * size, size), Width, Height);
+        sample.Label = labels[index];
+        return complete.Complete(sample);
     }
 
     private static string FindImages(string folder, string split)

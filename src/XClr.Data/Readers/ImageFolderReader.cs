@@ -10,10 +10,10 @@ public sealed class ImageFolderReader : IndexedDataset
 {
     private static readonly string[] Suffixes = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"];
 
-    private readonly string _root;
-    private readonly string[] _files;
-    private readonly int[] _labels;
-    private readonly LabelCaptions _complete;
+    private readonly string root;
+    private readonly string[] files;
+    private readonly int[] labels;
+    private readonly LabelCaptions complete;
 
     /// <param name="root">The folder.</param>
     /// <param name="options">Split (a subfolder), classes, caption template.</param>
@@ -22,27 +22,27 @@ public sealed class ImageFolderReader : IndexedDataset
     {
         options ??= new();
         Name = root;
-        _root = options.Split is null ? root : Path.Combine(root, options.Split);
-        var folders = ClassFolders(_root, root);
+        this.root = options.Split is null ? root : Path.Combine(root, options.Split);
+        var folders = ClassFolders(this.root, root);
         var list = options.LoadClasses();
         Classes = list?.Names ?? [.. folders];
         var (files, labels) = (new List<string>(), new List<int>());
         for (var i = 0; i < folders.Count; i++)
         {
             var label = list is null ? i : list.Find(folders[i]) ?? throw new DataException(
-                $"The folder '{Path.Combine(_root, folders[i])}' is no class of '{list.Path}' ({list.Names.Count} classes, first '{list.Names[0]}').");
-            foreach (var file in ImagesBelow(_root, folders[i]))
+                $"The folder '{Path.Combine(this.root, folders[i])}' is no class of '{list.Path}' ({list.Names.Count} classes, first '{list.Names[0]}').");
+            foreach (var file in ImagesBelow(this.root, folders[i]))
             {
-                files.Add(Path.GetRelativePath(_root, file));
+                files.Add(Path.GetRelativePath(this.root, file));
                 labels.Add(label);
             }
         }
-        (_files, _labels) = ([.. files], [.. labels]);
-        if (_files.Length == 0)
+        (this.files, this.labels) = ([.. files], [.. labels]);
+        if (this.files.Length == 0)
         {
-            throw new DataException($"'{_root}' has {folders.Count} class folders and no images ({string.Join(" ", Suffixes)}) in them.");
+            throw new DataException($"'{this.root}' has {folders.Count} class folders and no images ({string.Join(" ", Suffixes)}) in them.");
         }
-        _complete = new(root, Classes, options.CaptionTemplate);
+        complete = new(root, Classes, options.CaptionTemplate);
     }
 
     /// <inheritdoc/>
@@ -55,15 +55,15 @@ public sealed class ImageFolderReader : IndexedDataset
     public override IReadOnlyList<string>? Classes { get; }
 
     /// <inheritdoc/>
-    public override long Count => _files.Length;
+    public override long Count => files.Length;
 
     /// <inheritdoc/>
     public override RawSample Get(int index)
     {
-        var sample = Samples.Rent().Begin(_files[index], _root);
-        sample.Place<FileSource>().FilePath = Path.Combine(_root, _files[index]);
-        sample.Label = _labels[index];
-        return _complete.Complete(sample);
+        var sample = Samples.Rent().Begin(files[index], root);
+        sample.Place<FileSource>().FilePath = Path.Combine(root, files[index]);
+        sample.Label = labels[index];
+        return complete.Complete(sample);
     }
 
     /// <summary>Whether a file's name is that of an image.</summary>

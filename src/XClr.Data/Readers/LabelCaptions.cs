@@ -3,12 +3,12 @@ namespace XClr.Data.Readers;
 /// <summary>Checks labels against the classes, and makes captions of them where a template asks for it.</summary>
 internal sealed class LabelCaptions
 {
-    private readonly IReadOnlyList<string>? _classes;
-    private readonly IReadOnlyList<string>? _captions;
+    private readonly IReadOnlyList<string>? classes;
+    private readonly IReadOnlyList<string>? captions;
 
     public LabelCaptions(string name, IReadOnlyList<string>? classes, string? template)
     {
-        _classes = classes;
+        this.classes = classes;
         if (template is null)
         {
             return;
@@ -19,7 +19,7 @@ internal sealed class LabelCaptions
                 $"'{name}' has no class names, which the caption template '{template}' needs; give a classes file (a name a line, in index order).");
         }
         var filled = new CaptionTemplate(template);
-        _captions = [.. classes.Select(filled.Fill)];
+        captions = [.. classes.Select(filled.Fill)];
     }
 
     /// <summary>The sample with its label checked and its caption made; a sample that has a fault stays as it is.</summary>
@@ -29,13 +29,13 @@ internal sealed class LabelCaptions
         {
             return sample;
         }
-        if (label < 0 || (_classes is not null && label >= _classes.Count))
+        if (label < 0 || (classes is not null && label >= classes.Count))
         {
-            return sample.Break(SampleFault.BadLabel, $"class {label} of {_classes?.Count.ToString() ?? "unknown"} classes");
+            return sample.Break(SampleFault.BadLabel, $"class {label} of {classes?.Count.ToString() ?? "unknown"} classes");
         }
-        if (_captions is not null)
+        if (captions is not null)
         {
-            sample.ReplaceCaptions(_captions[label]);
+            sample.ReplaceCaptions(captions[label]);
         }
         return sample;
     }

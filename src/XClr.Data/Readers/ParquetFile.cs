@@ -5,18 +5,18 @@ namespace XClr.Data.Readers;
 /// <summary>An open Parquet file.</summary>
 internal sealed class ParquetFile : IDisposable
 {
-    private readonly FileStream _stream;
+    private readonly FileStream stream;
 
     public ParquetFile(string path)
     {
-        _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         try
         {
-            Reader = ParquetReader.CreateAsync(_stream).GetAwaiter().GetResult();
+            Reader = ParquetReader.CreateAsync(stream).GetAwaiter().GetResult();
         }
         catch
         {
-            _stream.Dispose();
+            stream.Dispose();
             throw;
         }
     }
@@ -26,6 +26,6 @@ internal sealed class ParquetFile : IDisposable
     public void Dispose()
     {
         Reader.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        _stream.Dispose();
+        stream.Dispose();
     }
 }

@@ -12,23 +12,23 @@ internal sealed class ParquetRowGroup : IDisposable
     private const long MaxBytes = 1L << 30;
     private const int MaxRows = 1 << 24;
 
-    private readonly RawColumnData<ReadOnlyMemory<byte>> _images;
-    private readonly int[] _places;
-    private readonly List<string>[]? _keys, _captions, _labels, _errors;
+    private readonly RawColumnData<ReadOnlyMemory<byte>> images;
+    private readonly int[] places;
+    private readonly List<string>[]? keys, captions, labels, errors;
 
     private ParquetRowGroup(ParquetRowGroupReader group, ParquetColumns columns)
     {
         Count = RowsOf(group);
-        _keys = Texts(group, columns.Key);
-        _captions = Texts(group, columns.Caption);
-        _labels = Texts(group, columns.Label);
-        _errors = Texts(group, columns.Error);
-        _images = (RawColumnData<ReadOnlyMemory<byte>>)group.ReadRawColumnDataBaseAsync(columns.Image).AsTask().GetAwaiter().GetResult();
-        _places = new int[Count];
-        Array.Fill(_places, -1);
-        foreach (var (row, place) in Places(_images, columns.Image, Count))
+        keys = Texts(group, columns.Key);
+        captions = Texts(group, columns.Caption);
+        labels = Texts(group, columns.Label);
+        errors = Texts(group, columns.Error);
+        images = (RawColumnData<ReadOnlyMemory<byte>>)group.ReadRawColumnDataBaseAsync(columns.Image).AsTask().GetAwaiter().GetResult();
+        places = new int[Count];
+        Array.Fill(places, -1);
+        foreach (var (row, place) in Places(images, columns.Image, Count))
         {
-            _places[row] = place;
+            places[row] = place;
         }
     }
 
@@ -50,18 +50,18 @@ internal sealed class ParquetRowGroup : IDisposable
     }
 
     /// <summary>A copy of a row's image; null where the row has none.</summary>
-    public byte[]? Image(int row) => _places[row] < 0 ? null : _images.Values[_places[row]].ToArray();
+    public byte[]? Image(int row) => places[row] < 0 ? null : images.Values[places[row]].ToArray();
 
-    public string? Key(int row) => First(_keys, row);
+    public string? Key(int row) => First(keys, row);
 
-    public string? Label(int row) => First(_labels, row);
+    public string? Label(int row) => First(labels, row);
 
     /// <summary>Why the row has no image, where the file says so.</summary>
-    public string? Error(int row) => First(_errors, row);
+    public string? Error(int row) => First(errors, row);
 
-    public IReadOnlyList<string> Captions(int row) => _captions?[row] ?? [];
+    public IReadOnlyList<string> Captions(int row) => captions?[row] ?? [];
 
-    public void Dispose() => _images.Dispose();
+    public void Dispose() => images.Dispose();
 
     private static string? First(List<string>[]? texts, int row) => texts?[row] is [var first, ..] ? first : null;
 

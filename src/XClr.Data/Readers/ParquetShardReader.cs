@@ -10,11 +10,11 @@ namespace XClr.Data.Readers;
 /// </summary>
 public sealed class ParquetShardReader : IImageDataset
 {
-    private readonly IReadOnlyList<string> _files;
-    private readonly ClassList? _classList;
-    private readonly LabelCaptions _labels;
-    private readonly ObjectPool<RawSample> _samples = RawSample.NewPool();
-    private long? _count;
+    private readonly IReadOnlyList<string> files;
+    private readonly ClassList? classList;
+    private readonly LabelCaptions labels;
+    private readonly ObjectPool<RawSample> samples = RawSample.NewPool();
+    private long? count;
 
     /// <param name="specification">Files, see <see cref="ShardList.Expand"/>.</param>
     /// <param name="options">Classes (otherwise those that Hugging Face's metadata name) and caption template.</param>
@@ -23,10 +23,10 @@ public sealed class ParquetShardReader : IImageDataset
     {
         options ??= new();
         Name = specification;
-        _files = ShardList.Expand(specification, ShardKind.Parquet);
-        _classList = options.LoadClasses();
-        Classes = _classList?.Names ?? Examine();
-        _labels = new(specification, Classes, options.CaptionTemplate);
+        files = ShardList.Expand(specification, ShardKind.Parquet);
+        classList = options.LoadClasses();
+        Classes = classList?.Names ?? Examine();
+        labels = new(specification, Classes, options.CaptionTemplate);
     }
 
     /// <inheritdoc/>
@@ -43,15 +43,15 @@ public sealed class ParquetShardReader : IImageDataset
     {
         get
         {
-            _count ??= _files.Sum(CountRows);
-            return _count > 0 ? _count.Value : throw new DataException($"'{Name}' holds no rows: {_files.Count} Parquet file(s), first {_files[0]}.");
+            count ??= files.Sum(CountRows);
+            return count > 0 ? count.Value : throw new DataException($"'{Name}' holds no rows: {files.Count} Parquet file(s), first {files[0]}.");
         }
     }
 
     /// <inheritdoc/>
     public IEnumerable<RawSample> Read(ReadOrder order)
     {
-        return ShardOrder.Read(Name, _files, order, ReadFile);
+        return ShardOrder.Read(Name, files, order, ReadFile);
     }
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public sealed class ParquetShardReader : IImageDataset
     private IReadOnlyList<string>? Examine()
     {
         string? failure = null;
-        foreach (var path in _files)
+        foreach (var path in files)
         {
             using var file = TryOpen(path, out var reason);
             if (file is null)
@@ -74,7 +74,7 @@ public sealed class ParquetShardReader : IImageDataset
             var columns = ParquetColumns.Find(file.Reader.Schema, path);
             return columns.Label is { } label ? ClassNames(file.Reader, label.Path.FirstPart!) : null;
         }
-        throw new DataException($"'{Name}': none of {_files.Count} Parquet file(s) can be read: {failure}.");
+        throw new DataException($"'{Name}': none of {files.Count} Parquet file(s) can be read: {failure}.");
     }
 
     // Hugging Face's datasets keep class names in the metadata: {"info": {"features": {"label": {"names": [...]}}}}.
@@ -138,7 +138,7 @@ public sealed class ParquetShardReader : IImageDataset
         {
             return RawSample.Broken(key, path, SampleFault.NoImage, group.Error(index) is { } error ? $"the row's image is null: {error}" : "the row's image is null");
         }
-        var sample = _samples.Rent().Begin(key, path);
+        var sample = samples.Rent().Begin(key, path);
         sample.Place<MemorySource>().Bytes = bytes;
         foreach (var written in group.Captions(index))
         {
@@ -151,12 +151,12 @@ public sealed class ParquetShardReader : IImageDataset
         {
             return sample;
         }
-        if (ClassList.Label(text, _classList) is not { } label)
+        if (ClassList.Label(text, classList) is not { } label)
         {
-            return sample.Break(SampleFault.BadLabel, $"'{text}' is no class{(_classList is null ? "; a classes file would say its index" : "")}");
+            return sample.Break(SampleFault.BadLabel, $"'{text}' is no class{(classList is null ? "; a classes file would say its index" : "")}");
         }
         sample.Label = label;
-        return _labels.Complete(sample);
+        return labels.Complete(sample);
     }
 
     private static ParquetFile? TryOpen(string path, out string? failure) => Guarded(() => new ParquetFile(path), out failure);

@@ -14,20 +14,20 @@ internal sealed class ShardCounts
     // Local shards that are counted in less time than this, all together, are not worth a file.
     private static readonly TimeSpan WorthKeeping = TimeSpan.FromSeconds(1);
 
-    private readonly string _path;
-    private readonly Dictionary<string, (string Version, long Count)> _known = new(StringComparer.Ordinal), _new = new(StringComparer.Ordinal);
-    private TimeSpan _took;
-    private bool _fetched;
+    private readonly string path;
+    private readonly Dictionary<string, (string Version, long Count)> known = new(StringComparer.Ordinal), fresh = new(StringComparer.Ordinal);
+    private TimeSpan took;
+    private bool fetched;
 
     /// <param name="folder">Where the file lies.</param>
     public ShardCounts(string folder)
     {
-        _path = Path.Combine(folder, "counts.tsv");
+        path = Path.Combine(folder, "counts.tsv");
         Load();
     }
 
     /// <summary>A shard's number of samples; null where it is not known.</summary>
-    public long? Find(string shard) => _known.TryGetValue(Name(shard), out var known) && known.Version == Version(shard) ? known.Count : null;
+    public long? Find(string shard) => this.known.TryGetValue(Name(shard), out var known) && known.Version == Version(shard) ? known.Count : null;
 
     /// <summary>Remembers what counting, which took so long, has found.</summary>
     public void Add(string shard, long count, TimeSpan took)
@@ -36,32 +36,32 @@ internal sealed class ShardCounts
         {
             return;
         }
-        _new[Name(shard)] = (version, count);
-        _took += took;
-        _fetched |= version == NoVersion;
+        fresh[Name(shard)] = (version, count);
+        this.took += took;
+        fetched |= version == NoVersion;
     }
 
     /// <summary>Writes what is new to the file, beside what other processes have written meanwhile.</summary>
     public void Save()
     {
-        if (!_fetched && _took < WorthKeeping)
+        if (!fetched && took < WorthKeeping)
         {
             return;
         }
         Load();
-        foreach (var (name, counted) in _new)
+        foreach (var (name, counted) in fresh)
         {
             // The youngest last: what is beyond the bound goes from the front.
-            _known.Remove(name);
-            _known.Add(name, counted);
+            known.Remove(name);
+            known.Add(name, counted);
         }
-        var lines = _known.Select(k => string.Create(CultureInfo.InvariantCulture, $"{k.Value.Count}\t{k.Value.Version}\t{k.Key}"));
+        var lines = known.Select(k => string.Create(CultureInfo.InvariantCulture, $"{k.Value.Count}\t{k.Value.Version}\t{k.Key}"));
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-            var temporary = $"{_path}.{Environment.ProcessId}.part";
-            File.WriteAllLines(temporary, lines.Skip(Math.Max(0, _known.Count - MostKept)));
-            File.Move(temporary, _path, overwrite: true);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            var temporary = $"{path}.{Environment.ProcessId}.part";
+            File.WriteAllLines(temporary, lines.Skip(Math.Max(0, known.Count - MostKept)));
+            File.Move(temporary, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -72,11 +72,11 @@ internal sealed class ShardCounts
     {
         try
         {
-            foreach (var line in File.Exists(_path) ? File.ReadLines(_path) : [])
+            foreach (var line in File.Exists(path) ? File.ReadLines(path) : [])
             {
                 if (line.Split('\t', 3) is [var count, var version, var name] && long.TryParse(count, CultureInfo.InvariantCulture, out var samples) && samples >= 0)
                 {
-                    _known[name] = (version, samples);
+                    known[name] = (version, samples);
                 }
             }
         }

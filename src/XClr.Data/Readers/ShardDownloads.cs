@@ -16,17 +16,17 @@ internal sealed class ShardDownloads : IDisposable
 
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromDays(1);
 
-    private readonly string _folder;
-    private readonly long _maxBytes;
-    private readonly TimeSpan _backOff, _stall;
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseCookies = false, MaxAutomaticRedirections = 5, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = TimeSpan.FromSeconds(20) })
+    private readonly string folder;
+    private readonly long maxBytes;
+    private readonly TimeSpan backOff, stall;
+    private readonly HttpClient client = new(new SocketsHttpHandler { UseCookies = false, MaxAutomaticRedirections = 5, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = TimeSpan.FromSeconds(20) })
     {
         Timeout = Timeout.InfiniteTimeSpan,
     };
 
-    private readonly Lock _gate = new();
-    private readonly Dictionary<string, Task<string>> _running = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, Task<string>> running = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource stop = new();
 
     /// <param name="folder">Where the files lie; made where it is missing.</param>
     /// <param name="maxBytes">What they may take together; a single larger shard is refused.</param>
@@ -34,9 +34,9 @@ internal sealed class ShardDownloads : IDisposable
     /// <param name="stall">The longest that a server may send nothing.</param>
     public ShardDownloads(string folder, long maxBytes, TimeSpan? backOff = null, TimeSpan? stall = null)
     {
-        (_folder, _maxBytes) = (folder, maxBytes);
-        (_backOff, _stall) = (backOff ?? TimeSpan.FromSeconds(1), stall ?? TimeSpan.FromSeconds(30));
-        _client.DefaultRequestHeaders.UserAgent.ParseAdd("xclr/0.1");
+        (this.folder, this.maxBytes) = (folder, maxBytes);
+        (this.backOff, this.stall) = (backOff ?? TimeSpan.FromSeconds(1), stall ?? TimeSpan.FromSeconds(30));
+        client.DefaultRequestHeaders.UserAgent.ParseAdd("xclr/0.1");
     }
 
     /// <summary>Whether a shard's name is an address.</summary>
@@ -80,23 +80,23 @@ internal sealed class ShardDownloads : IDisposable
         }
         finally
         {
-            lock (_gate)
+            lock (gate)
             {
-                _running.Remove(address);
+                running.Remove(address);
             }
         }
     }
 
     /// <summary>Deletes what was fetched, so that the next <see cref="Open"/> fetches it anew: it turned out to be no whole archive.</summary>
-    public void Forget(string address) => File.Delete(Path.Combine(_folder, FileOf(address)));
+    public void Forget(string address) => File.Delete(Path.Combine(folder, FileOf(address)));
 
     /// <summary>A small file beside a shard, such as its statistics; null where there is none.</summary>
     public byte[]? TryReadSmall(string address)
     {
         try
         {
-            using var limit = new CancellationTokenSource(_stall);
-            using var response = _client.Send(new HttpRequestMessage(HttpMethod.Get, address), HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            using var limit = new CancellationTokenSource(stall);
+            using var response = client.Send(new HttpRequestMessage(HttpMethod.Get, address), HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.StatusCode != HttpStatusCode.OK || response.Content.Headers.ContentLength > MaxSmall)
             {
                 return null;
@@ -114,27 +114,27 @@ internal sealed class ShardDownloads : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _stop.Cancel();
+        stop.Cancel();
         Task[] running;
-        lock (_gate)
+        lock (gate)
         {
-            running = [.. _running.Values];
+            running = [.. this.running.Values];
         }
         // What they threw was for whoever opened them.
         Task.WhenAll(running).ContinueWith(_ => { }, TaskScheduler.Default).Wait();
-        _client.Dispose();
-        _stop.Dispose();
+        client.Dispose();
+        stop.Dispose();
     }
 
     private Task<string> Fetch(string address)
     {
-        var path = Path.Combine(_folder, FileOf(address));
-        lock (_gate)
+        var path = Path.Combine(folder, FileOf(address));
+        lock (gate)
         {
-            if (!_running.TryGetValue(address, out var task))
+            if (!running.TryGetValue(address, out var task))
             {
                 task = File.Exists(path) ? Task.FromResult(path) : Task.Run(() => FetchAsync(address, path));
-                _running.Add(address, task);
+                running.Add(address, task);
             }
             return task;
         }
@@ -145,7 +145,7 @@ internal sealed class ShardDownloads : IDisposable
 
     private async Task<string> FetchAsync(string address, string path)
     {
-        Directory.CreateDirectory(_folder);
+        Directory.CreateDirectory(folder);
         var part = $"{path}.{Environment.ProcessId}.part";
         try
         {
@@ -156,12 +156,12 @@ internal sealed class ShardDownloads : IDisposable
                     await AppendAsync(address, part).ConfigureAwait(false);
                     break;
                 }
-                catch (Exception e) when (MayPass(e) && attempt < Retries && !_stop.IsCancellationRequested)
+                catch (Exception e) when (MayPass(e) && attempt < Retries && !stop.IsCancellationRequested)
                 {
-                    await Task.Delay(_backOff * Math.Pow(2, attempt), _stop.Token).ConfigureAwait(false);
+                    await Task.Delay(backOff * Math.Pow(2, attempt), stop.Token).ConfigureAwait(false);
                 }
             }
-            lock (_gate)
+            lock (gate)
             {
                 MakeRoom(new FileInfo(part).Length);
                 File.Move(part, path, overwrite: true);
@@ -178,7 +178,7 @@ internal sealed class ShardDownloads : IDisposable
     {
         HttpRequestException { StatusCode: { } status } => (int)status is 408 or 429 or >= 500,
         HttpRequestException => true,
-        OperationCanceledException => !_stop.IsCancellationRequested,
+        OperationCanceledException => !stop.IsCancellationRequested,
         _ => false,
     };
 
@@ -191,9 +191,9 @@ internal sealed class ShardDownloads : IDisposable
         {
             request.Headers.Range = new RangeHeaderValue(file.Length, null);
         }
-        using var quiet = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        quiet.CancelAfter(_stall);
-        using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, quiet.Token).ConfigureAwait(false);
+        using var quiet = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+        quiet.CancelAfter(stall);
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, quiet.Token).ConfigureAwait(false);
         var goesOn = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == file.Length;
         if (!goesOn)
         {
@@ -210,8 +210,8 @@ internal sealed class ShardDownloads : IDisposable
         while (await ReceiveAsync(body, block, quiet.Token).ConfigureAwait(false) is > 0 and var count)
         {
             RequireFits(file.Length + count);
-            await file.WriteAsync(block.AsMemory(0, count), _stop.Token).ConfigureAwait(false);
-            quiet.CancelAfter(_stall);
+            await file.WriteAsync(block.AsMemory(0, count), stop.Token).ConfigureAwait(false);
+            quiet.CancelAfter(stall);
         }
     }
 
@@ -230,9 +230,9 @@ internal sealed class ShardDownloads : IDisposable
 
     private void RequireFits(long bytes)
     {
-        if (bytes > _maxBytes)
+        if (bytes > maxBytes)
         {
-            throw new IOException($"a shard of {bytes} bytes is more than the cache's {_maxBytes} (XCLR_SHARD_CACHE_GB)");
+            throw new IOException($"a shard of {bytes} bytes is more than the cache's {maxBytes} (XCLR_SHARD_CACHE_GB)");
         }
     }
 
@@ -240,10 +240,10 @@ internal sealed class ShardDownloads : IDisposable
     private void MakeRoom(long wanted)
     {
         DeleteAbandoned();
-        var awaited = _running.Keys.Select(FileOf).ToHashSet(StringComparer.Ordinal);
-        var files = new DirectoryInfo(_folder).GetFiles("*.shard").OrderBy(f => awaited.Contains(f.Name)).ThenBy(f => f.LastAccessTimeUtc).ToList();
+        var awaited = running.Keys.Select(FileOf).ToHashSet(StringComparer.Ordinal);
+        var files = new DirectoryInfo(folder).GetFiles("*.shard").OrderBy(f => awaited.Contains(f.Name)).ThenBy(f => f.LastAccessTimeUtc).ToList();
         var held = files.Sum(f => f.Length);
-        foreach (var file in files.TakeWhile(_ => held + wanted > _maxBytes))
+        foreach (var file in files.TakeWhile(_ => held + wanted > maxBytes))
         {
             held -= file.Length;
             file.Delete();
@@ -253,7 +253,7 @@ internal sealed class ShardDownloads : IDisposable
     // Parts of runs that were killed.
     private void DeleteAbandoned()
     {
-        foreach (var part in new DirectoryInfo(_folder).GetFiles("*.part").Where(f => f.LastWriteTimeUtc < DateTime.UtcNow - AbandonedAfter))
+        foreach (var part in new DirectoryInfo(folder).GetFiles("*.part").Where(f => f.LastWriteTimeUtc < DateTime.UtcNow - AbandonedAfter))
         {
             try
             {

@@ -11,9 +11,9 @@ internal sealed class ShardHandles : IDisposable
     // With a shuffle buffer over more shards than this, the rest are opened again when their turn comes.
     private const int MaxOpen = 64;
 
-    private readonly Lock _gate = new();
-    private readonly Dictionary<string, LinkedListNode<(string Path, SafeFileHandle Handle)>> _byPath = new(StringComparer.Ordinal);
-    private readonly LinkedList<(string Path, SafeFileHandle Handle)> _byUse = new();
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, LinkedListNode<(string Path, SafeFileHandle Handle)>> byPath = new(StringComparer.Ordinal);
+    private readonly LinkedList<(string Path, SafeFileHandle Handle)> byUse = new();
 
     /// <summary>Fills <paramref name="destination"/> from an offset of a file; returns how many bytes were there.</summary>
     /// <exception cref="IOException">The file cannot be opened or read.</exception>
@@ -35,36 +35,36 @@ internal sealed class ShardHandles : IDisposable
     /// <summary>Closes the files. Reading opens them again.</summary>
     public void Dispose()
     {
-        lock (_gate)
+        lock (gate)
         {
-            foreach (var (_, handle) in _byUse)
+            foreach (var (_, handle) in byUse)
             {
                 handle.Dispose();
             }
-            _byUse.Clear();
-            _byPath.Clear();
+            byUse.Clear();
+            byPath.Clear();
         }
     }
 
     private SafeFileHandle Open(string path)
     {
-        lock (_gate)
+        lock (gate)
         {
-            if (_byPath.TryGetValue(path, out var node))
+            if (byPath.TryGetValue(path, out var node))
             {
-                _byUse.Remove(node);
+                byUse.Remove(node);
             }
             else
             {
                 node = new((path, File.OpenHandle(path, share: FileShare.Read | FileShare.Delete)));
-                _byPath.Add(path, node);
+                byPath.Add(path, node);
             }
-            _byUse.AddFirst(node);
-            if (_byUse.Count > MaxOpen)
+            byUse.AddFirst(node);
+            if (byUse.Count > MaxOpen)
             {
-                var oldest = _byUse.Last!.Value;
-                _byUse.RemoveLast();
-                _byPath.Remove(oldest.Path);
+                var oldest = byUse.Last!.Value;
+                byUse.RemoveLast();
+                byPath.Remove(oldest.Path);
                 oldest.Handle.Dispose();
             }
             return node.Value.Handle;

@@ -7,12 +7,12 @@ internal sealed class TableIndex
 {
     private const int MaxRow = 1 << 20;
 
-    private readonly List<long> _starts = [];
-    private readonly List<int> _lengths = [];
-    private int _first;
+    private readonly List<long> starts = [];
+    private readonly List<int> lengths = [];
+    private int first;
 
     /// <summary>Rows, blank ones not counted.</summary>
-    public int Count => _starts.Count - _first;
+    public int Count => starts.Count - first;
 
     /// <summary>Scans a file once. A row longer than 1 MiB (a quote that never closes) is cut at its first line end.</summary>
     public static TableIndex Build(SafeFileHandle file, bool quoted)
@@ -48,22 +48,22 @@ internal sealed class TableIndex
     /// <summary>The bytes of a row, without its line end.</summary>
     public byte[] Read(SafeFileHandle file, int row)
     {
-        var bytes = new byte[_lengths[_first + row]];
-        return FileRead.Fill(file, bytes, _starts[_first + row]) == bytes.Length
+        var bytes = new byte[lengths[first + row]];
+        return FileRead.Fill(file, bytes, starts[first + row]) == bytes.Length
             ? bytes
             : throw new IOException("The table became shorter while it was being read.");
     }
 
     /// <summary>Leaves out the header row.</summary>
-    public void DropFirst() => _first++;
+    public void DropFirst() => first++;
 
     private void Add(long start, ReadOnlySpan<byte> row)
     {
         var length = row.TrimEnd("\r\n"u8).Length;
         if (length > 0)
         {
-            _starts.Add(start);
-            _lengths.Add(length);
+            starts.Add(start);
+            lengths.Add(length);
         }
     }
 

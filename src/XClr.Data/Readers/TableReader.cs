@@ -10,13 +10,13 @@ public sealed class TableReader : IndexedDataset
 {
     private const int MaxLabels = 100_000;
 
-    private readonly SafeFileHandle _file;
-    private readonly TableIndex _index;
-    private readonly ITableFormat _format;
-    private readonly string _folder;
-    private readonly Dictionary<string, int>? _labels;
-    private readonly ClassList? _classList;
-    private readonly LabelCaptions _complete;
+    private readonly SafeFileHandle file;
+    private readonly TableIndex index;
+    private readonly ITableFormat format;
+    private readonly string folder;
+    private readonly Dictionary<string, int>? labels;
+    private readonly ClassList? classList;
+    private readonly LabelCaptions complete;
 
     /// <param name="path">The table.</param>
     /// <param name="format">`csv`, `tsv` or `jsonl`.</param>
@@ -30,25 +30,25 @@ public sealed class TableReader : IndexedDataset
         {
             throw new DataException($"The table '{path}' does not exist.");
         }
-        _folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        _file = FileRead.OpenTable(path);
+        folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        file = FileRead.OpenTable(path);
         try
         {
-            _index = TableIndex.Build(_file, quoted: format == "csv");
-            _format = Open(format);
-            if (_index.Count == 0)
+            index = TableIndex.Build(file, quoted: format == "csv");
+            this.format = Open(format);
+            if (index.Count == 0)
             {
-                throw new DataException($"The table '{path}' ({RandomAccess.GetLength(_file)} bytes) has no rows.");
+                throw new DataException($"The table '{path}' ({RandomAccess.GetLength(file)} bytes) has no rows.");
             }
             RequireLocalPaths();
-            _classList = options.LoadClasses();
-            _labels = _classList is null ? NamedLabels() : null;
-            Classes = _classList?.Names ?? _labels?.Keys.Order(StringComparer.Ordinal).ToList();
-            _complete = new(path, Classes, options.CaptionTemplate);
+            classList = options.LoadClasses();
+            labels = classList is null ? NamedLabels() : null;
+            Classes = classList?.Names ?? labels?.Keys.Order(StringComparer.Ordinal).ToList();
+            complete = new(path, Classes, options.CaptionTemplate);
         }
         catch
         {
-            _file.Dispose();
+            file.Dispose();
             throw;
         }
     }
@@ -63,7 +63,7 @@ public sealed class TableReader : IndexedDataset
     public override IReadOnlyList<string>? Classes { get; }
 
     /// <inheritdoc/>
-    public override long Count => _index.Count;
+    public override long Count => index.Count;
 
     /// <inheritdoc/>
     public override RawSample Get(int index)
@@ -83,34 +83,34 @@ public sealed class TableReader : IndexedDataset
             return RawSample.Broken(key, Name, SampleFault.NoImage, "the path is a web address");
         }
         var sample = Samples.Rent().Begin(key, Name);
-        sample.Place<FileSource>().FilePath = Path.Combine(_folder, row.Path);
+        sample.Place<FileSource>().FilePath = Path.Combine(folder, row.Path);
         AddCaptions(row, sample);
         return Labelled(row, sample);
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => _file.Dispose();
+    protected override void Dispose(bool disposing) => file.Dispose();
 
     private ITableFormat Open(string format)
     {
-        if (_index.Count == 0)
+        if (index.Count == 0)
         {
             return new JsonTable();
         }
-        var first = _index.Read(_file, 0);
+        var first = index.Read(file, 0);
         ITableFormat opened = format == "jsonl"
             ? JsonTable.Open(first, Name)
-            : DelimitedTable.Open(first, format == "csv" ? ',' : '\t', Name, _folder);
+            : DelimitedTable.Open(first, format == "csv" ? ',' : '\t', Name, folder);
         if (opened.HasHeader)
         {
-            _index.DropFirst();
+            index.DropFirst();
         }
         return opened;
     }
 
     private void RequireLocalPaths()
     {
-        for (var i = 0; i < Math.Min(10, _index.Count); i++)
+        for (var i = 0; i < Math.Min(10, index.Count); i++)
         {
             if (Row(i)?.Path is { } path && ShardDownloads.IsAddress(path))
             {
@@ -122,12 +122,12 @@ public sealed class TableReader : IndexedDataset
     // Labels that are not all numbers are class names: the classes are the distinct ones, in ordinal order.
     private Dictionary<string, int>? NamedLabels()
     {
-        if (!_format.HasLabels)
+        if (!format.HasLabels)
         {
             return null;
         }
         var names = new SortedSet<string>(StringComparer.Ordinal);
-        for (var i = 0; i < _index.Count; i++)
+        for (var i = 0; i < index.Count; i++)
         {
             if (Row(i)?.Label is { } label && names.Add(label) && names.Count > MaxLabels)
             {
@@ -137,7 +137,7 @@ public sealed class TableReader : IndexedDataset
         return names.All(n => int.TryParse(n, out _)) ? null : names.Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i);
     }
 
-    private TableRow? Row(int index) => _format.Parse(_index.Read(_file, index));
+    private TableRow? Row(int index) => format.Parse(this.index.Read(file, index));
 
     private RawSample Labelled(TableRow row, RawSample sample)
     {
@@ -145,12 +145,12 @@ public sealed class TableReader : IndexedDataset
         {
             return sample;
         }
-        if ((_labels is not null ? _labels[text] : ClassList.Label(text, _classList)) is not { } label)
+        if ((labels is not null ? labels[text] : ClassList.Label(text, classList)) is not { } label)
         {
             return sample.Break(SampleFault.BadLabel, $"'{text}' is no class");
         }
         sample.Label = label;
-        return _complete.Complete(sample);
+        return complete.Complete(sample);
     }
 
     private static void AddCaptions(TableRow row, RawSample sample)

@@ -21,31 +21,31 @@ internal sealed class TarReader(Stream archive) : IDisposable
     private const int FirstBytes = 1 << 20;
     private const long MaxMember = 1L << 30;
 
-    private readonly ArchiveWindow _window = new(archive);
-    private char[] _name = ArrayPool<char>.Shared.Rent(BlockSize);
-    private int _nameLength;
-    private long _next;
+    private readonly ArchiveWindow window = new(archive);
+    private char[] name = ArrayPool<char>.Shared.Rent(BlockSize);
+    private int nameLength;
+    private long next;
 
     /// <summary>The current member's path, until the next call of <see cref="Next"/>.</summary>
-    public ReadOnlySpan<char> Name => _name.AsSpan(0, _nameLength);
+    public ReadOnlySpan<char> Name => name.AsSpan(0, nameLength);
 
     /// <summary>The next regular file; null at the end. Its bytes may be read until the next call.</summary>
     /// <exception cref="InvalidDataException">The archive is damaged or ends early; the message says where.</exception>
     public TarMember? Next()
     {
-        _nameLength = 0;
+        nameLength = 0;
         long? paxSize = null;
         while (ReadHeader() is { IsEmpty: false } header)
         {
-            var start = _next + BlockSize;
+            var start = next + BlockSize;
             var type = header[156];
             var isFile = type is (byte)'0' or 0 or (byte)'7';
-            var size = paxSize is { } given && isFile ? given : Number(header.Slice(124, 12), _next);
-            if (isFile && _nameLength == 0)
+            var size = paxSize is { } given && isFile ? given : Number(header.Slice(124, 12), next);
+            if (isFile && nameLength == 0)
             {
                 SetHeaderName(header);
             }
-            _next = checked(start + (size + BlockSize - 1) / BlockSize * BlockSize);
+            next = checked(start + (size + BlockSize - 1) / BlockSize * BlockSize);
             switch (type)
             {
                 case (byte)'0' or 0 or (byte)'7':
@@ -60,7 +60,7 @@ internal sealed class TarReader(Stream archive) : IDisposable
                     break;
                 default:
                     // Folders, links, devices: not data, and the names before them were theirs.
-                    (_nameLength, paxSize) = (0, null);
+                    (nameLength, paxSize) = (0, null);
                     break;
             }
         }
@@ -80,7 +80,7 @@ internal sealed class TarReader(Stream archive) : IDisposable
         while (true)
         {
             var wanted = (int)Math.Min(member.Size, bytes.Length);
-            known += _window.Copy(member.Offset + known, bytes.AsSpan(known, wanted - known));
+            known += window.Copy(member.Offset + known, bytes.AsSpan(known, wanted - known));
             if (known == member.Size)
             {
                 return bytes;
@@ -105,31 +105,31 @@ internal sealed class TarReader(Stream archive) : IDisposable
     /// <exception cref="InvalidDataException">It does not.</exception>
     public void RequireWhole(TarMember member)
     {
-        if (member.Offset + member.Size > _window.Length)
+        if (member.Offset + member.Size > window.Length)
         {
-            throw new InvalidDataException($"it ends within '{Name}', {_window.Length - member.Offset} of {member.Size} bytes in");
+            throw new InvalidDataException($"it ends within '{Name}', {window.Length - member.Offset} of {member.Size} bytes in");
         }
     }
 
     /// <summary>Gives the buffers back; the archive stays open.</summary>
     public void Dispose()
     {
-        _window.Dispose();
-        ArrayPool<char>.Shared.Return(_name);
-        (_name, _nameLength) = ([], 0);
+        window.Dispose();
+        ArrayPool<char>.Shared.Return(name);
+        (name, nameLength) = ([], 0);
     }
 
     // Empty at the archive's end.
     private ReadOnlySpan<byte> ReadHeader()
     {
-        if (_next > _window.Length)
+        if (next > window.Length)
         {
-            throw new InvalidDataException($"it has {_window.Length} bytes, and its last member ends at {_next}");
+            throw new InvalidDataException($"it has {window.Length} bytes, and its last member ends at {next}");
         }
-        var header = _window.Read(_next, BlockSize).Span;
-        if (_window.End < _next)
+        var header = window.Read(next, BlockSize).Span;
+        if (window.End < next)
         {
-            throw new InvalidDataException($"it ends at byte {_window.End}, and its last member at {_next}");
+            throw new InvalidDataException($"it ends at byte {window.End}, and its last member at {next}");
         }
         // Some writers leave out the two blocks of zeros at the end.
         if (header.IsEmpty || (header.Length == BlockSize && !header.ContainsAnyExcept((byte)0)))
@@ -138,9 +138,9 @@ internal sealed class TarReader(Stream archive) : IDisposable
         }
         if (header.Length < BlockSize)
         {
-            throw new InvalidDataException($"it ends within a header at byte {_next + header.Length}");
+            throw new InvalidDataException($"it ends within a header at byte {next + header.Length}");
         }
-        return Checksum(header) == Number(header.Slice(148, 8), _next) ? header : throw NoHeader(_next);
+        return Checksum(header) == Number(header.Slice(148, 8), next) ? header : throw NoHeader(next);
     }
 
     // The sum of a header's bytes, those of the checksum itself (8 of them from 148 on) taken as spaces. Four sums of 16 bits side by side: 64 words of at most 2 x 255 fit.
@@ -166,7 +166,7 @@ internal sealed class TarReader(Stream archive) : IDisposable
 
     private ReadOnlyMemory<byte> Read(long offset, long size, ReadOnlySpan<char> what)
     {
-        var bytes = _window.Read(offset, (int)size);
+        var bytes = window.Read(offset, (int)size);
         return bytes.Length == size ? bytes : throw EndsWithin(what, offset + bytes.Length, size);
     }
 
@@ -176,28 +176,28 @@ internal sealed class TarReader(Stream archive) : IDisposable
         SetName(prefix);
         if (prefix.Length > 0)
         {
-            _name[_nameLength++] = '/';
+            name[nameLength++] = '/';
         }
         AddName(UpToZero(header[..100]));
     }
 
     private void SetName(ReadOnlySpan<byte> utf8)
     {
-        _nameLength = 0;
+        nameLength = 0;
         AddName(utf8);
     }
 
     private void AddName(ReadOnlySpan<byte> utf8)
     {
         // UTF-8 never has fewer bytes than UTF-16 has units.
-        if (_nameLength + utf8.Length > _name.Length)
+        if (nameLength + utf8.Length > name.Length)
         {
-            var longer = ArrayPool<char>.Shared.Rent(_nameLength + utf8.Length);
+            var longer = ArrayPool<char>.Shared.Rent(nameLength + utf8.Length);
             Name.CopyTo(longer);
-            ArrayPool<char>.Shared.Return(_name);
-            _name = longer;
+            ArrayPool<char>.Shared.Return(name);
+            name = longer;
         }
-        _nameLength += Encoding.UTF8.GetChars(utf8, _name.AsSpan(_nameLength));
+        nameLength += Encoding.UTF8.GetChars(utf8, name.AsSpan(nameLength));
     }
 
     // Records of "LENGTH KEY=VALUE\n", the length counting the whole record.

@@ -10,39 +10,39 @@ internal sealed class TextList
     private const int MostCharsKept = 1 << 14;
     private const int FewestChars = 256;
 
-    private readonly List<int> _ends = [];
-    private char[] _chars = [];
+    private readonly List<int> ends = [];
+    private char[] chars = [];
 
     /// <summary>Number of texts.</summary>
-    public int Count => _ends.Count;
+    public int Count => ends.Count;
 
     /// <summary>A text, from 0; until it is removed.</summary>
-    public ReadOnlySpan<char> this[int index] => _chars.AsSpan((index == 0 ? 0 : _ends[index - 1]).._ends[index]);
+    public ReadOnlySpan<char> this[int index] => chars.AsSpan((index == 0 ? 0 : ends[index - 1])..ends[index]);
 
-    private int Used => _ends.Count == 0 ? 0 : _ends[^1];
+    private int Used => ends.Count == 0 ? 0 : ends[^1];
 
     /// <summary>Removes all of them.</summary>
     public void Clear()
     {
-        _ends.Clear();
-        if (_chars.Length > MostCharsKept)
+        ends.Clear();
+        if (chars.Length > MostCharsKept)
         {
-            _chars = [];
+            chars = [];
         }
     }
 
     /// <summary>Removes all but the first ones.</summary>
-    public void Keep(int count) => _ends.RemoveRange(count, _ends.Count - count);
+    public void Keep(int count) => ends.RemoveRange(count, ends.Count - count);
 
     /// <summary>Adds a text as it is.</summary>
     public void Add(ReadOnlySpan<char> text)
     {
         text.CopyTo(Room(text.Length));
-        _ends.Add(Used + text.Length);
+        ends.Add(Used + text.Length);
     }
 
     /// <summary>Adds UTF-8 as it is, invalid bytes as U+FFFD.</summary>
-    public void Add(ReadOnlySpan<byte> utf8) => _ends.Add(Used + Encoding.UTF8.GetChars(utf8, Room(utf8.Length)));
+    public void Add(ReadOnlySpan<byte> utf8) => ends.Add(Used + Encoding.UTF8.GetChars(utf8, Room(utf8.Length)));
 
     /// <summary>Adds a caption as <see cref="CaptionText.Clean(Span{char})"/> leaves it; nothing where nothing is left of it.</summary>
     public void AddClean(ReadOnlySpan<byte> utf8)
@@ -80,17 +80,17 @@ internal sealed class TextList
     {
         if (CaptionText.Clean(written) is > 0 and var length)
         {
-            _ends.Add(Used + length);
+            ends.Add(Used + length);
         }
     }
 
     // UTF-8 never has fewer bytes than UTF-16 has units, so that its number of bytes is room enough.
     private Span<char> Room(int length)
     {
-        if (Used + length > _chars.Length)
+        if (Used + length > chars.Length)
         {
-            Array.Resize(ref _chars, Math.Max(FewestChars, Math.Max(2 * _chars.Length, Used + length)));
+            Array.Resize(ref chars, Math.Max(FewestChars, Math.Max(2 * chars.Length, Used + length)));
         }
-        return _chars.AsSpan(Used);
+        return chars.AsSpan(Used);
     }
 }

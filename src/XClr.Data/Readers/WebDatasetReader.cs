@@ -10,13 +10,13 @@ namespace XClr.Data.Readers;
 /// </summary>
 public sealed class WebDatasetReader : IImageDataset
 {
-    private readonly IReadOnlyList<string> _shards;
-    private readonly LabelCaptions _labels;
-    private readonly ShardHandles _handles = new();
-    private readonly ObjectPool<WebSampleBuilder> _builders;
-    private readonly Lazy<ShardDownloads> _downloads;
-    private readonly string _cache;
-    private long? _count;
+    private readonly IReadOnlyList<string> shards;
+    private readonly LabelCaptions labels;
+    private readonly ShardHandles handles = new();
+    private readonly ObjectPool<WebSampleBuilder> builders;
+    private readonly Lazy<ShardDownloads> downloads;
+    private readonly string cache;
+    private long? count;
 
     /// <param name="specification">Shards, see <see cref="ShardList.Expand"/>.</param>
     /// <param name="options">Classes and caption template.</param>
@@ -25,14 +25,14 @@ public sealed class WebDatasetReader : IImageDataset
     {
         options ??= new();
         Name = specification;
-        _shards = ShardList.Expand(specification);
+        shards = ShardList.Expand(specification);
         var samples = RawSample.NewPool();
         var classes = options.LoadClasses();
-        _builders = new(_ => new(_handles, samples, classes));
-        _cache = options.ShardCache;
-        _downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
+        builders = new(_ => new(handles, samples, classes));
+        cache = options.ShardCache;
+        downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
         Classes = classes?.Names;
-        _labels = new(specification, Classes, options.CaptionTemplate);
+        labels = new(specification, Classes, options.CaptionTemplate);
     }
 
     /// <inheritdoc/>
@@ -45,26 +45,26 @@ public sealed class WebDatasetReader : IImageDataset
     public IReadOnlyList<string>? Classes { get; }
 
     /// <summary>The shards' paths, in the files' own order.</summary>
-    public IReadOnlyList<string> Shards => _shards;
+    public IReadOnlyList<string> Shards => shards;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Folders => [.. _shards.Select(s => Path.GetDirectoryName(s) is { Length: > 0 } folder ? folder : ".").Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Folders => [.. shards.Select(s => Path.GetDirectoryName(s) is { Length: > 0 } folder ? folder : ".").Distinct(StringComparer.Ordinal)];
 
     /// <inheritdoc/>
     public long Count
     {
         get
         {
-            _count ??= CountAll();
-            return _count > 0 ? _count.Value : throw new DataException(
-                $"'{Name}' holds no samples: {_shards.Count} shard(s), first {_shards[0]} {(File.Exists(_shards[0]) ? $"of {new FileInfo(_shards[0]).Length} bytes" : "missing")}.");
+            count ??= CountAll();
+            return count > 0 ? count.Value : throw new DataException(
+                $"'{Name}' holds no samples: {shards.Count} shard(s), first {shards[0]} {(File.Exists(shards[0]) ? $"of {new FileInfo(shards[0]).Length} bytes" : "missing")}.");
         }
     }
 
     /// <inheritdoc/>
     public IEnumerable<RawSample> Read(ReadOrder order)
     {
-        return ShardOrder.Read(Name, _shards, order, s => ReadShard(s, withText: true), s =>
+        return ShardOrder.Read(Name, shards, order, s => ReadShard(s, withText: true), s =>
         {
             if (ShardDownloads.IsAddress(s))
             {
@@ -76,21 +76,21 @@ public sealed class WebDatasetReader : IImageDataset
     /// <inheritdoc/>
     public void Dispose()
     {
-        _handles.Dispose();
-        if (_downloads.IsValueCreated)
+        handles.Dispose();
+        if (downloads.IsValueCreated)
         {
-            _downloads.Value.Dispose();
+            downloads.Value.Dispose();
         }
     }
 
-    private ShardDownloads Downloads => _downloads.Value;
+    private ShardDownloads Downloads => downloads.Value;
 
     private long CountAll()
     {
-        var counts = new ShardCounts(_cache);
+        var counts = new ShardCounts(cache);
         try
         {
-            return _shards.Sum(s => CountOf(s, counts));
+            return shards.Sum(s => CountOf(s, counts));
         }
         finally
         {
@@ -147,7 +147,7 @@ public sealed class WebDatasetReader : IImageDataset
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
         using var tar = new TarReader(archive);
         // The file of a fetched shard may be deleted before its samples' turn comes.
-        var sample = _builders.Rent().Begin(shard, compressed || ShardDownloads.IsAddress(shard), withText);
+        var sample = builders.Rent().Begin(shard, compressed || ShardDownloads.IsAddress(shard), withText);
         try
         {
             while (true)
@@ -155,7 +155,7 @@ public sealed class WebDatasetReader : IImageDataset
                 var member = TryNext(tar, sample, out failure);
                 if (sample.TakeFinished() is { } finished)
                 {
-                    yield return _labels.Complete(finished);
+                    yield return labels.Complete(finished);
                 }
                 if (failure is not null)
                 {
@@ -172,7 +172,7 @@ public sealed class WebDatasetReader : IImageDataset
         finally
         {
             sample.Drop();
-            _builders.Return(sample);
+            builders.Return(sample);
         }
     }
 

@@ -13,19 +13,19 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     private static readonly HashSet<string> ImageKeys = new(StringComparer.Ordinal) { "jpg", "jpeg", "png", "webp" };
 
     // Lower-case extensions met so far, so that each is one string.
-    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _extensions = new(StringComparer.Ordinal);
-    private readonly TextList _text = new(), _class = new();
-    private readonly JsonText _json = new();
-    private string _shard = "";
-    private bool _inMemory, _withText, _hasClass;
-    private RawSample? _sample, _finished;
+    private readonly HashSet<string> known = new(StringComparer.Ordinal);
+    private readonly HashSet<string> extensions = new(StringComparer.Ordinal);
+    private readonly TextList text = new(), label = new();
+    private readonly JsonText json = new();
+    private string shard = "";
+    private bool inMemory, withText, hasClass;
+    private RawSample? sample, finished;
 
     /// <summary>Begins with a shard. <paramref name="inMemory"/>: image bytes are read at once, since they cannot be later.</summary>
     public WebSampleBuilder Begin(string shard, bool inMemory, bool withText)
     {
         Forget();
-        (_shard, _inMemory, _withText, _finished) = (shard, inMemory, withText, null);
+        (this.shard, this.inMemory, this.withText, finished) = (shard, inMemory, withText, null);
         return this;
     }
 
@@ -41,21 +41,21 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
             return;
         }
         var extension = Extension(name[(dot + 1)..]);
-        if (_sample is null || !name[..dot].SequenceEqual(_sample.KeyText) || !_extensions.Add(extension))
+        if (sample is null || !name[..dot].SequenceEqual(sample.KeyText) || !extensions.Add(extension))
         {
             Finish();
-            _sample = samples.Rent().Begin(name[..dot], _shard);
-            _extensions.Add(extension);
+            sample = samples.Rent().Begin(name[..dot], shard);
+            extensions.Add(extension);
         }
         tar.RequireWhole(member);
         if (ImageKeys.Contains(extension))
         {
-            if (_sample.Image is null)
+            if (sample.Image is null)
             {
-                AddImage(_sample, tar, member);
+                AddImage(sample, tar, member);
             }
         }
-        else if (_withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
+        else if (withText && extension is "txt" or "json" or "cls" && member.Size <= MaxText)
         {
             AddText(extension, tar.Peek(member));
         }
@@ -64,9 +64,9 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     /// <summary>Ends the current sample, so that <see cref="TakeFinished"/> gives it.</summary>
     public void Finish()
     {
-        if (_sample is not null)
+        if (sample is not null)
         {
-            _finished = Complete(_sample);
+            finished = Complete(sample);
         }
         Forget();
     }
@@ -74,15 +74,15 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     /// <summary>Forgets the current sample.</summary>
     public void Drop()
     {
-        _sample?.Recycle();
+        sample?.Recycle();
         Forget();
     }
 
     /// <summary>The sample that was finished last, once.</summary>
     public RawSample? TakeFinished()
     {
-        var finished = _finished;
-        _finished = null;
+        var finished = this.finished;
+        this.finished = null;
         return finished;
     }
 
@@ -94,29 +94,29 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
         }
         Span<char> lower = stackalloc char[LongestKnown];
         lower = lower[..written.ToLowerInvariant(lower)];
-        var known = _known.GetAlternateLookup<ReadOnlySpan<char>>();
+        var known = this.known.GetAlternateLookup<ReadOnlySpan<char>>();
         if (known.TryGetValue(lower, out var extension))
         {
             return extension;
         }
         extension = lower.ToString();
-        if (_known.Count < MostKnown)
+        if (this.known.Count < MostKnown)
         {
-            _known.Add(extension);
+            this.known.Add(extension);
         }
         return extension;
     }
 
     private void AddImage(RawSample sample, TarReader tar, TarMember member)
     {
-        if (_withText && _inMemory)
+        if (withText && inMemory)
         {
             var bytes = tar.ReadPooled(member);
             sample.Place<MemorySource>().Own(bytes, (int)member.Size);
         }
         else
         {
-            sample.Place<ShardSource>().Set(handles, _shard, member.Offset, member.Size);
+            sample.Place<ShardSource>().Set(handles, shard, member.Offset, member.Size);
         }
     }
 
@@ -125,14 +125,14 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
         switch (extension)
         {
             case "txt":
-                _text.AddClean(bytes.Span);
+                text.AddClean(bytes.Span);
                 break;
             case "cls":
-                _class.AddClean(bytes.Span);
-                _hasClass = true;
+                label.AddClean(bytes.Span);
+                hasClass = true;
                 break;
             default:
-                _json.Parse(bytes.Span);
+                json.Parse(bytes.Span);
                 break;
         }
     }
@@ -141,12 +141,12 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     {
         AddCaptions(sample);
         // A text in json says nothing where there are no classes to look it up in: in many sets it names none.
-        var written = _hasClass ? _class : classes is not null && _json.LabelText.Count > 0 ? _json.LabelText : null;
+        var written = hasClass ? label : classes is not null && json.LabelText.Count > 0 ? json.LabelText : null;
         var text = written is { Count: > 0 } ? written[0] : [];
-        sample.Label = written is null ? _json.Label : ClassList.Label(text, classes);
+        sample.Label = written is null ? json.Label : ClassList.Label(text, classes);
         if (sample.Image is null)
         {
-            return sample.Break(SampleFault.NoImage, $"members: {string.Join(", ", _extensions)}");
+            return sample.Break(SampleFault.NoImage, $"members: {string.Join(", ", extensions)}");
         }
         return written is not null && sample.Label is null ? sample.Break(SampleFault.BadLabel, $"'{text}' is no class index{(classes is null ? "; a classes file would say it" : $", and no class of '{classes.Path}'")}") : sample;
     }
@@ -154,27 +154,27 @@ internal sealed class WebSampleBuilder(ShardHandles handles, ObjectPool<RawSampl
     // The text before the json's caption, and either before the first of its captions.
     private void AddCaptions(RawSample sample)
     {
-        var first = _text.Count > 0 ? _text : _json.Caption;
-        var main = first.Count > 0 ? _json.Captions.IndexOf(first[0]) : 0;
+        var first = text.Count > 0 ? text : json.Caption;
+        var main = first.Count > 0 ? json.Captions.IndexOf(first[0]) : 0;
         if (main < 0)
         {
             sample.AddCaption(first[0]);
         }
-        for (var i = 0; i < _json.Captions.Count; i++)
+        for (var i = 0; i < json.Captions.Count; i++)
         {
-            sample.AddCaption(_json.Captions[i]);
+            sample.AddCaption(json.Captions[i]);
         }
         sample.MainCaption = Math.Max(0, main);
     }
 
     private void Forget()
     {
-        _sample = null;
-        _text.Clear();
-        _class.Clear();
-        _hasClass = false;
-        _json.Clear();
-        _extensions.Clear();
+        sample = null;
+        text.Clear();
+        label.Clear();
+        hasClass = false;
+        json.Clear();
+        extensions.Clear();
     }
 }
 

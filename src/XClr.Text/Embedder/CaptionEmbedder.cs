@@ -13,37 +13,37 @@ public sealed class CaptionEmbedder : IDisposable
     /// <summary>The encoder that ships with the program.</summary>
     public const string Default = "static-minilm-128";
 
-    private readonly ModelDirectory _directory;
-    private readonly EmbedderOptions _options;
-    private readonly CaptionTokenizer _tokenizer;
-    private readonly Lazy<string> _fingerprint;
-    private readonly Lock _gate = new();
-    private EncoderSession? _session;
-    private bool _disposed;
+    private readonly ModelDirectory directory;
+    private readonly EmbedderOptions options;
+    private readonly CaptionTokenizer tokenizer;
+    private readonly Lazy<string> fingerprint;
+    private readonly Lock gate = new();
+    private EncoderSession? session;
+    private bool disposed;
 
     private CaptionEmbedder(ModelDirectory directory, EmbedderOptions options)
     {
-        _directory = directory;
-        _options = options;
-        _tokenizer = new CaptionTokenizer(TokenizerSpecReader.Read(directory));
-        _fingerprint = new Lazy<string>(ComputeFingerprint);
+        this.directory = directory;
+        this.options = options;
+        tokenizer = new CaptionTokenizer(TokenizerSpecReader.Read(directory));
+        fingerprint = new Lazy<string>(ComputeFingerprint);
     }
 
     /// <summary>D, numbers per embedding.</summary>
     public int Dimension => Session().Dimension;
 
     /// <summary>Tokens of a caption at most, special tokens included; the rest is cut off.</summary>
-    public int MaxLength => _tokenizer.MaxLength;
+    public int MaxLength => tokenizer.MaxLength;
 
     /// <summary>SHA-256 (64 hex digits) of the model, tokenizer and pooling files and of our tokenizer's version: two embedders with one
     /// fingerprint give one embedding.</summary>
-    public string Fingerprint => _fingerprint.Value;
+    public string Fingerprint => fingerprint.Value;
 
     /// <summary>The tokenizer in use.</summary>
-    public CaptionTokenizer Tokenizer => _tokenizer;
+    public CaptionTokenizer Tokenizer => tokenizer;
 
     /// <summary>Whether the ONNX session has been opened.</summary>
-    public bool IsSessionOpen => Volatile.Read(ref _session) is not null;
+    public bool IsSessionOpen => Volatile.Read(ref session) is not null;
 
     /// <summary>Opens a sentence-transformer directory, or a built-in encoder by name.</summary>
     /// <exception cref="TextException">A file is missing or corrupt, the tokenizer is not WordPiece, or the provider is not there.</exception>
@@ -90,28 +90,28 @@ public sealed class CaptionEmbedder : IDisposable
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (gate)
         {
-            _disposed = true;
-            _session?.Dispose();
-            _session = null;
+            disposed = true;
+            session?.Dispose();
+            session = null;
         }
     }
 
     /// <summary>Texts go in order of length, so that a batch holds little padding; rows[i] is where text i's embedding belongs.</summary>
     private void EmbedUnique(string[] texts, int[] rows, Span<float> embeddings)
     {
-        var ids = _tokenizer.Encode(texts, _options.Threads);
+        var ids = tokenizer.Encode(texts, options.Threads);
         Array.Sort(ids, rows, Comparer<int[]>.Create((a, b) => a.Length.CompareTo(b.Length)));
-        lock (_gate)
+        lock (gate)
         {
             var session = Session();
             var d = session.Dimension;
-            var batch = new float[Math.Min(_options.BatchSize, ids.Length) * d];
-            for (var at = 0; at < ids.Length; at += _options.BatchSize)
+            var batch = new float[Math.Min(options.BatchSize, ids.Length) * d];
+            for (var at = 0; at < ids.Length; at += options.BatchSize)
             {
-                var count = Math.Min(_options.BatchSize, ids.Length - at);
-                session.Run(ids.AsSpan(at, count), _tokenizer.PadId, batch.AsSpan(0, count * d));
+                var count = Math.Min(options.BatchSize, ids.Length - at);
+                session.Run(ids.AsSpan(at, count), tokenizer.PadId, batch.AsSpan(0, count * d));
                 for (var b = 0; b < count; b++)
                 {
                     batch.AsSpan(b * d, d).CopyTo(embeddings.Slice(rows[at + b] * d, d));
@@ -122,10 +122,10 @@ public sealed class CaptionEmbedder : IDisposable
 
     private EncoderSession Session()
     {
-        lock (_gate)
+        lock (gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            return _session ??= new EncoderSession(_directory, _options);
+            ObjectDisposedException.ThrowIf(disposed, this);
+            return session ??= new EncoderSession(directory, options);
         }
     }
 
@@ -134,7 +134,7 @@ public sealed class CaptionEmbedder : IDisposable
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"XClr.Text tokenizer {CaptionTokenizer.Version}\n"));
         Span<byte> length = stackalloc byte[8];
-        foreach (var (name, file) in _directory.FingerprintFiles())
+        foreach (var (name, file) in directory.FingerprintFiles())
         {
             try
             {

@@ -11,34 +11,34 @@ internal sealed class EncoderSession : IDisposable
 {
     private static readonly string[] TokenOutputs = ["token_embeddings", "last_hidden_state"];
 
-    private readonly string _file;
-    private readonly InferenceSession _session;
-    private readonly RunOptions _run = new();
-    private readonly (string Name, bool IsInt64)[] _inputs;
-    private readonly string _output;
-    private readonly PoolingMode? _pooling;
+    private readonly string file;
+    private readonly InferenceSession session;
+    private readonly RunOptions run = new();
+    private readonly (string Name, bool IsInt64)[] inputs;
+    private readonly string output;
+    private readonly PoolingMode? pooling;
 
     public EncoderSession(ModelDirectory directory, EmbedderOptions options)
     {
-        _file = directory.FindModel();
+        file = directory.FindModel();
         using var session = ExecutionProvider.CreateSession(options);
         try
         {
-            _session = new InferenceSession(_file, session);
+            this.session = new InferenceSession(file, session);
         }
         catch (OnnxRuntimeException e)
         {
-            throw new TextException($"{_file} is not a model that ONNX Runtime can load ({e.Message}). Download or export it again.", e);
+            throw new TextException($"{file} is not a model that ONNX Runtime can load ({e.Message}). Download or export it again.", e);
         }
         try
         {
-            _inputs = [.. _session.InputMetadata.Select(CheckInput)];
-            (_output, _pooling) = ChooseOutput(directory);
+            inputs = [.. this.session.InputMetadata.Select(CheckInput)];
+            (output, pooling) = ChooseOutput(directory);
             Dimension = ReadDimension();
         }
         catch
         {
-            _session.Dispose();
+            this.session.Dispose();
             throw;
         }
     }
@@ -54,25 +54,25 @@ internal sealed class EncoderSession : IDisposable
         {
             length = Math.Max(length, row.Length);
         }
-        var inputs = new OrtValue[_inputs.Length];
+        var inputs = new OrtValue[this.inputs.Length];
         try
         {
             for (var i = 0; i < inputs.Length; i++)
             {
-                inputs[i] = Fill(_inputs[i], ids, length, padId);
+                inputs[i] = Fill(this.inputs[i], ids, length, padId);
             }
-            using var outputs = _session.Run(_run, [.. _inputs.Select(i => i.Name)], inputs, [_output]);
+            using var outputs = session.Run(run, [.. this.inputs.Select(i => i.Name)], inputs, [output]);
             var shape = outputs[0].GetTensorTypeAndShape().Shape;
-            long[] expected = _pooling is null ? [ids.Length, Dimension] : [ids.Length, length, Dimension];
+            long[] expected = pooling is null ? [ids.Length, Dimension] : [ids.Length, length, Dimension];
             if (!shape.AsSpan().SequenceEqual(expected))
             {
-                throw new TextException($"{_file}: output {_output} is [{string.Join(",", shape)}], expected [{string.Join(",", expected)}]. Export the model again.");
+                throw new TextException($"{file}: output {output} is [{string.Join(",", shape)}], expected [{string.Join(",", expected)}]. Export the model again.");
             }
             Pool(outputs[0].GetTensorDataAsSpan<float>(), ids, length, embeddings);
         }
         catch (OnnxRuntimeException e)
         {
-            throw new TextException($"{_file}: ONNX Runtime failed on {ids.Length} texts of up to {length} tokens ({e.Message}). Try a smaller batch, or --text-provider cpu.", e);
+            throw new TextException($"{file}: ONNX Runtime failed on {ids.Length} texts of up to {length} tokens ({e.Message}). Try a smaller batch, or --text-provider cpu.", e);
         }
         finally
         {
@@ -85,33 +85,33 @@ internal sealed class EncoderSession : IDisposable
 
     public void Dispose()
     {
-        _session.Dispose();
-        _run.Dispose();
+        session.Dispose();
+        run.Dispose();
     }
 
     private (string, bool) CheckInput(KeyValuePair<string, NodeMetadata> input)
     {
         if (input.Key is not ("input_ids" or "attention_mask" or "token_type_ids" or "position_ids"))
         {
-            throw new TextException($"{_file}: the input {input.Key} is not known; a text encoder takes input_ids, attention_mask and perhaps token_type_ids. Export the text model alone.");
+            throw new TextException($"{file}: the input {input.Key} is not known; a text encoder takes input_ids, attention_mask and perhaps token_type_ids. Export the text model alone.");
         }
         return input.Value.ElementDataType switch
         {
             TensorElementType.Int64 => (input.Key, true),
             TensorElementType.Int32 => (input.Key, false),
-            var other => throw new TextException($"{_file}: the input {input.Key} is {other}, expected int64 or int32. Export the model again."),
+            var other => throw new TextException($"{file}: the input {input.Key} is {other}, expected int64 or int32. Export the model again."),
         };
     }
 
     private (string, PoolingMode?) ChooseOutput(ModelDirectory directory)
     {
-        var outputs = _session.OutputMetadata;
+        var outputs = session.OutputMetadata;
         if (outputs.ContainsKey("sentence_embedding"))
         {
             return ("sentence_embedding", null);
         }
         var name = TokenOutputs.FirstOrDefault(outputs.ContainsKey) ?? throw new TextException(
-            $"{_file}: outputs {string.Join(", ", outputs.Keys)}, expected sentence_embedding, token_embeddings or last_hidden_state. Export the model for feature extraction.");
+            $"{file}: outputs {string.Join(", ", outputs.Keys)}, expected sentence_embedding, token_embeddings or last_hidden_state. Export the model for feature extraction.");
         if (directory.OtherModule is { } module)
         {
             throw new TextException($"{Path.Combine(directory.Root, "modules.json")}: the module {module} is not in the graph and cannot be run. " +
@@ -122,19 +122,19 @@ internal sealed class EncoderSession : IDisposable
 
     private int ReadDimension()
     {
-        var output = _session.OutputMetadata[_output];
+        var output = session.OutputMetadata[this.output];
         if (output.ElementDataType != TensorElementType.Float)
         {
-            throw new TextException($"{_file}: the output {_output} is {output.ElementDataType}, expected float. Use the model's fp32 export.");
+            throw new TextException($"{file}: the output {this.output} is {output.ElementDataType}, expected float. Use the model's fp32 export.");
         }
-        var rank = _pooling is null ? 2 : 3;
+        var rank = pooling is null ? 2 : 3;
         if (output.Dimensions.Length == rank && output.Dimensions[^1] > 0)
         {
             return output.Dimensions[^1];
         }
         if (output.Dimensions.Length != rank)
         {
-            throw new TextException($"{_file}: the output {_output} has {output.Dimensions.Length} dimensions, expected {rank}. Export the model again.");
+            throw new TextException($"{file}: the output {this.output} has {output.Dimensions.Length} dimensions, expected {rank}. Export the model again.");
         }
         // Some exports leave even the width open: one run tells it.
         using var probe = RunProbe();
@@ -143,10 +143,10 @@ internal sealed class EncoderSession : IDisposable
 
     private IDisposableReadOnlyCollection<OrtValue> RunProbe()
     {
-        var inputs = _inputs.Select(i => Fill(i, [[0]], 1, 0)).ToArray();
+        var inputs = this.inputs.Select(i => Fill(i, [[0]], 1, 0)).ToArray();
         try
         {
-            return _session.Run(_run, [.. _inputs.Select(i => i.Name)], inputs, [_output]);
+            return session.Run(run, [.. this.inputs.Select(i => i.Name)], inputs, [output]);
         }
         finally
         {
@@ -186,11 +186,11 @@ internal sealed class EncoderSession : IDisposable
         for (var b = 0; b < ids.Length; b++)
         {
             var row = embeddings.Slice(b * d, d);
-            if (_pooling is null)
+            if (pooling is null)
             {
                 output.Slice(b * d, d).CopyTo(row);
             }
-            else if (_pooling == PoolingMode.Cls)
+            else if (pooling == PoolingMode.Cls)
             {
                 output.Slice(b * length * d, d).CopyTo(row);
             }
@@ -200,7 +200,7 @@ internal sealed class EncoderSession : IDisposable
             }
             if (!Vectors.Normalize(row))
             {
-                throw new TextException($"{_file} gave numbers that are not finite for a text of {ids[b].Length} tokens. Use the model's fp32 export, or --text-provider cpu.");
+                throw new TextException($"{file} gave numbers that are not finite for a text of {ids[b].Length} tokens. Use the model's fp32 export, or --text-provider cpu.");
             }
         }
     }

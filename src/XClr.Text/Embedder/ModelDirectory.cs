@@ -11,13 +11,13 @@ internal sealed class ModelDirectory
     /// <summary>Encoders that ship with the program, found by name.</summary>
     public static readonly IReadOnlyList<string> BuiltIn = [CaptionEmbedder.Default];
 
-    private readonly string _transformer;
-    private readonly string? _poolingFolder;
+    private readonly string transformer;
+    private readonly string? poolingFolder;
 
     private ModelDirectory(string root)
     {
         Root = root;
-        _transformer = root;
+        transformer = root;
         var modules = JsonFile.ReadIfPresent(Path.Combine(root, "modules.json"));
         if (modules is null)
         {
@@ -33,8 +33,8 @@ internal sealed class ModelDirectory
             var path = modules.Text(module, "path") ?? "";
             switch (type[(type.LastIndexOf('.') + 1)..])
             {
-                case "Transformer": _transformer = Inside(modules, path); break;
-                case "Pooling": _poolingFolder = Inside(modules, path); break;
+                case "Transformer": transformer = Inside(modules, path); break;
+                case "Pooling": poolingFolder = Inside(modules, path); break;
                 case "Normalize": break;
                 default: OtherModule ??= $"{type} ({path})"; break;
             }
@@ -47,7 +47,7 @@ internal sealed class ModelDirectory
     public string? OtherModule { get; }
 
     /// <summary>The pooling's config.json, whether or not it exists.</summary>
-    public string PoolingFile => Path.Combine(_poolingFolder ?? Path.Combine(Root, "1_Pooling"), "config.json");
+    public string PoolingFile => Path.Combine(poolingFolder ?? Path.Combine(Root, "1_Pooling"), "config.json");
 
     public static ModelDirectory Open(string nameOrDirectory)
     {
@@ -70,7 +70,7 @@ internal sealed class ModelDirectory
     /// <summary>A file of the transformer by name, in its own folder or at the root; null where there is none.</summary>
     public string? Find(string name)
     {
-        var own = Path.Combine(_transformer, name);
+        var own = Path.Combine(transformer, name);
         if (File.Exists(own))
         {
             return own;

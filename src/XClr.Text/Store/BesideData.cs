@@ -6,18 +6,18 @@ namespace XClr.Text;
 /// </summary>
 public sealed class BesideData : IDisposable
 {
-    private readonly List<EmbeddingStore> _current;
+    private readonly List<EmbeddingStore> current;
 
-    private BesideData(List<EmbeddingStore> current, List<string> stale) => (_current, Stale) = (current, stale);
+    private BesideData(List<EmbeddingStore> current, List<string> stale) => (this.current, Stale) = (current, stale);
 
     /// <summary>Files that another encoder, or another version of this one, made.</summary>
     public IReadOnlyList<string> Stale { get; }
 
     /// <summary>Files of this encoder with the number of their captions.</summary>
-    public IReadOnlyList<(string Path, long Captions)> Current => [.. _current.Select(s => (s.Path, s.Count))];
+    public IReadOnlyList<(string Path, long Captions)> Current => [.. current.Select(s => (s.Path, s.Count))];
 
     /// <summary>D, numbers per embedding; null where there is no file of this encoder.</summary>
-    public int? Dimension => _current.Count > 0 ? _current[0].Dimension : null;
+    public int? Dimension => current.Count > 0 ? current[0].Dimension : null;
 
     /// <summary>Where an encoder's embeddings lie in a folder.</summary>
     public static string PathIn(string folder, string fingerprint) => Path.Combine(folder, $"captions-{fingerprint[..16]}.xemb");
@@ -46,7 +46,7 @@ public sealed class BesideData : IDisposable
     /// <summary>Copies a caption's embedding [D]; false where no file has it.</summary>
     public bool TryGet(ReadOnlySpan<char> caption, Span<float> embedding)
     {
-        foreach (var store in _current)
+        foreach (var store in current)
         {
             if (store.TryGet(caption, embedding))
             {
@@ -56,5 +56,5 @@ public sealed class BesideData : IDisposable
         return false;
     }
 
-    public void Dispose() => _current.ForEach(s => s.Dispose());
+    public void Dispose() => current.ForEach(s => s.Dispose());
 }

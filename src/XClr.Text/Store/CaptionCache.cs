@@ -21,35 +21,35 @@ public sealed class CaptionCache : IDisposable
 {
     private const int SliceCaptions = 4096;
 
-    private readonly CaptionEmbedder _embedder;
-    private readonly EmbeddingStore _store;
-    private readonly BesideData _beside;
-    private readonly Lock _gate = new();
-    private long _embedded;
-    private long _reused;
+    private readonly CaptionEmbedder embedder;
+    private readonly EmbeddingStore store;
+    private readonly BesideData beside;
+    private readonly Lock gate = new();
+    private long embedded;
+    private long reused;
 
     private CaptionCache(CaptionEmbedder embedder, EmbeddingStore store, BesideData beside)
     {
-        _embedder = embedder;
-        _store = store;
-        _beside = beside;
+        this.embedder = embedder;
+        this.store = store;
+        this.beside = beside;
     }
 
     /// <summary>D, numbers per embedding.</summary>
-    public int Dimension => _store.Dimension;
+    public int Dimension => store.Dimension;
 
-    public CaptionEmbedder Embedder => _embedder;
+    public CaptionEmbedder Embedder => embedder;
 
-    public EmbeddingStore Store => _store;
+    public EmbeddingStore Store => store;
 
     /// <summary>What lies in <see cref="CacheOptions.DataFolders"/>.</summary>
-    public BesideData Beside => _beside;
+    public BesideData Beside => beside;
 
     /// <summary>Captions that the model has embedded so far.</summary>
-    public long Embedded => Interlocked.Read(ref _embedded);
+    public long Embedded => Interlocked.Read(ref embedded);
 
     /// <summary>Captions answered without the model so far: from the store, or repeated within one call.</summary>
-    public long Reused => Interlocked.Read(ref _reused);
+    public long Reused => Interlocked.Read(ref reused);
 
     /// <summary>Why embeddings are no longer added to the store (a full disk, say); null while all is well. Embedding goes on without.</summary>
     public string? StoreFailure { get; private set; }
@@ -107,26 +107,26 @@ public sealed class CaptionCache : IDisposable
         {
             embeddings.Slice(missing[captions[i]] * d, d).CopyTo(embeddings.Slice(i * d, d));
         }
-        Interlocked.Add(ref _embedded, missing.Count);
-        Interlocked.Add(ref _reused, captions.Count - missing.Count);
+        Interlocked.Add(ref embedded, missing.Count);
+        Interlocked.Add(ref reused, captions.Count - missing.Count);
     }
 
     /// <summary>Copies an embedding [D] that is stored already; false, and nothing written, where it is not. Allocates nothing.</summary>
     public bool TryGet(ReadOnlySpan<char> caption, Span<float> embedding)
     {
         var found = Find(caption, embedding);
-        Interlocked.Add(ref _reused, found ? 1 : 0);
+        Interlocked.Add(ref reused, found ? 1 : 0);
         return found;
     }
 
     public void Dispose()
     {
-        _embedder.Dispose();
-        _store.Dispose();
-        _beside.Dispose();
+        embedder.Dispose();
+        store.Dispose();
+        beside.Dispose();
     }
 
-    private bool Find(ReadOnlySpan<char> caption, Span<float> embedding) => _store.TryGet(caption, embedding) || _beside.TryGet(caption, embedding);
+    private bool Find(ReadOnlySpan<char> caption, Span<float> embedding) => store.TryGet(caption, embedding) || beside.TryGet(caption, embedding);
 
     /// <summary>In slices, each in the store before the next: a killed run loses one at most. rows[i]: where text i's embedding belongs.</summary>
     private void EmbedMissing(string[] texts, int[] rows, Span<float> embeddings)
@@ -136,16 +136,16 @@ public sealed class CaptionCache : IDisposable
             return;
         }
         var d = Dimension;
-        if (_embedder.Dimension != d)
+        if (embedder.Dimension != d)
         {
-            throw new TextException($"{_store.Path} holds embeddings of {d} numbers, the encoder gives {_embedder.Dimension}. Delete the file: its captions will be embedded again.");
+            throw new TextException($"{store.Path} holds embeddings of {d} numbers, the encoder gives {embedder.Dimension}. Delete the file: its captions will be embedded again.");
         }
         var slice = new float[Math.Min(SliceCaptions, texts.Length) * d];
         for (var at = 0; at < texts.Length; at += SliceCaptions)
         {
             var part = new ArraySegment<string>(texts, at, Math.Min(SliceCaptions, texts.Length - at));
             var found = slice.AsSpan(0, part.Count * d);
-            _embedder.Embed(part, found);
+            embedder.Embed(part, found);
             Keep(part, found);
             for (var i = 0; i < part.Count; i++)
             {
@@ -157,7 +157,7 @@ public sealed class CaptionCache : IDisposable
     /// <summary>A store that cannot be written must not end a run that can go on without.</summary>
     private void Keep(IReadOnlyList<string> texts, ReadOnlySpan<float> embeddings)
     {
-        lock (_gate)
+        lock (gate)
         {
             if (StoreFailure is not null)
             {
@@ -165,7 +165,7 @@ public sealed class CaptionCache : IDisposable
             }
             try
             {
-                _store.Append(texts, embeddings);
+                store.Append(texts, embeddings);
             }
             catch (IOException e)
             {

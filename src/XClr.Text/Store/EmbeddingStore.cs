@@ -16,38 +16,38 @@ public sealed class EmbeddingStore : IDisposable
     // What a power failure may cost. Flushing after each append instead writes the table's pages again and again, since hashes fall anywhere in it.
     private static readonly TimeSpan FlushEvery = TimeSpan.FromMinutes(1);
 
-    private readonly StoreFormat _format;
-    private readonly SafeFileHandle _file;
-    private readonly Lock _reading = new();
-    private readonly Lock _writing = new();
-    private long _flushed = Stopwatch.GetTimestamp();
-    private bool _unflushed;
-    private StoreMap _map;
+    private readonly StoreFormat format;
+    private readonly SafeFileHandle file;
+    private readonly Lock reading = new();
+    private readonly Lock writing = new();
+    private long flushed = Stopwatch.GetTimestamp();
+    private bool unflushed;
+    private StoreMap map;
 
     private EmbeddingStore(string path, StoreFormat format, SafeFileHandle file, StoreMap map)
     {
         Path = path;
-        _format = format;
-        _file = file;
-        _map = map;
+        this.format = format;
+        this.file = file;
+        this.map = map;
     }
 
     public string Path { get; }
 
     /// <summary>D, numbers per embedding.</summary>
-    public int Dimension => _format.Dimension;
+    public int Dimension => format.Dimension;
 
-    public EmbeddingType Type => _format.Type;
+    public EmbeddingType Type => format.Type;
 
     /// <summary>The fingerprint (64 hex digits) of the embedder whose embeddings these are.</summary>
-    public string Fingerprint => _format.Fingerprint;
+    public string Fingerprint => format.Fingerprint;
 
     /// <summary>Records committed, as last seen: other processes' appends are noticed when a caption is not found.</summary>
     public long Count
     {
-        get { lock (_reading)
+        get { lock (reading)
             {
-                return _map.Commit.Records;
+                return map.Commit.Records;
             }
         }
     }
@@ -92,11 +92,11 @@ public sealed class EmbeddingStore : IDisposable
             StoreFile.Create(path, format);
         }
         var store = Open(path);
-        if (store._format == format)
+        if (store.format == format)
         {
             return store;
         }
-        var found = store._format;
+        var found = store.format;
         store.Dispose();
         throw new TextException($"{path} holds embeddings of dimension {found.Dimension}, {found.Type}, by the embedder {found.Fingerprint}; " +
                                 $"asked for are dimension {dimension}, {type}, by {format.Fingerprint}. Delete the file, or name another one.");
@@ -110,18 +110,18 @@ public sealed class EmbeddingStore : IDisposable
             throw new ArgumentException($"An embedding has {Dimension} numbers, the span holds {embedding.Length}.", nameof(embedding));
         }
         var key = CaptionKey.Of(caption);
-        lock (_reading)
+        lock (reading)
         {
-            var offset = _map.Find(key);
-            if (offset == 0 && _map.IsStale && Remap())
+            var offset = map.Find(key);
+            if (offset == 0 && map.IsStale && Remap())
             {
-                offset = _map.Find(key);
+                offset = map.Find(key);
             }
             if (offset == 0)
             {
                 return false;
             }
-            _format.ReadRow(_map.Record(offset), embedding);
+            format.ReadRow(map.Record(offset), embedding);
             return true;
         }
     }
@@ -130,18 +130,18 @@ public sealed class EmbeddingStore : IDisposable
     /// when it is full. A store that cannot be written is left as it is: the appends will say so.</summary>
     public void Reserve(long captions)
     {
-        lock (_writing)
+        lock (writing)
         {
-            if (!StoreTable.IsFull(_map.Commit.TableBits, captions))
+            if (!StoreTable.IsFull(map.Commit.TableBits, captions))
             {
                 return;
             }
             try
             {
                 using var held = StoreLock.Acquire(Path);
-                if (Remap() && StoreTable.IsFull(_map.Commit.TableBits, captions))
+                if (Remap() && StoreTable.IsFull(map.Commit.TableBits, captions))
                 {
-                    Publish(WriteLargerTable(_map.Commit, captions, []));
+                    Publish(WriteLargerTable(map.Commit, captions, []));
                 }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -171,7 +171,7 @@ public sealed class EmbeddingStore : IDisposable
         {
             return 0;
         }
-        lock (_writing)
+        lock (writing)
         {
             try
             {
@@ -187,15 +187,15 @@ public sealed class EmbeddingStore : IDisposable
 
     public void Dispose()
     {
-        lock (_writing)
-        lock (_reading)
+        lock (writing)
+        lock (reading)
         {
-            if (_unflushed)
+            if (unflushed)
                 {
-                    StoreFile.TryFlush(_file);
+                    StoreFile.TryFlush(file);
                 }
-                _map.Dispose();
-            _file.Dispose();
+                map.Dispose();
+            file.Dispose();
         }
     }
 
@@ -211,11 +211,11 @@ public sealed class EmbeddingStore : IDisposable
         for (var i = 0; i < captions.Count; i++)
         {
             var key = CaptionKey.Of(captions[i]);
-            if (_map.Find(key) == 0 && seen.Add(key))
+            if (map.Find(key) == 0 && seen.Add(key))
             {
                 records.Add((key, i));
             }
-            var full = (records.Count + 1L) * _format.Stride > AppendBytes;
+            var full = (records.Count + 1L) * format.Stride > AppendBytes;
             if (records.Count == 0 || (!full && i < captions.Count - 1))
             {
                 continue;
@@ -230,7 +230,7 @@ public sealed class EmbeddingStore : IDisposable
     /// <summary>Writes one chunk of records, points the table at them, and commits. The order keeps every earlier state readable.</summary>
     private void AppendChunk(List<(CaptionKey Key, int Row)> records, ReadOnlySpan<float> embeddings)
     {
-        var before = _map.Commit;
+        var before = map.Commit;
         try
         {
             var after = before with { Records = before.Records + records.Count, End = WriteRecords(before.End, records, embeddings) };
@@ -243,7 +243,7 @@ public sealed class EmbeddingStore : IDisposable
         }
         catch (IOException)
         {
-            StoreFile.TryTruncate(_file, before.End);
+            StoreFile.TryTruncate(file, before.End);
             throw;
         }
     }
@@ -251,14 +251,14 @@ public sealed class EmbeddingStore : IDisposable
     /// <summary>Returns the chunk's end.</summary>
     private long WriteRecords(long chunk, List<(CaptionKey Key, int Row)> records, ReadOnlySpan<float> embeddings)
     {
-        var stride = _format.Stride;
+        var stride = format.Stride;
         var bytes = new byte[ChunkHeader.Bytes + records.Count * stride];
         new ChunkHeader(ChunkKind.Records, (long)records.Count * stride, chunk).Write().CopyTo(bytes, 0);
         for (var i = 0; i < records.Count; i++)
         {
-            _format.WriteRecord(bytes.AsSpan(ChunkHeader.Bytes + i * stride, stride), records[i].Key, embeddings.Slice(records[i].Row * Dimension, Dimension));
+            format.WriteRecord(bytes.AsSpan(ChunkHeader.Bytes + i * stride, stride), records[i].Key, embeddings.Slice(records[i].Row * Dimension, Dimension));
         }
-        StoreFile.Write(_file, bytes, chunk);
+        StoreFile.Write(file, bytes, chunk);
         return chunk + bytes.Length;
     }
 
@@ -269,14 +269,14 @@ public sealed class EmbeddingStore : IDisposable
         var slot = new byte[16];
         for (var i = 0; i < records.Count; i++)
         {
-            var at = _map.FindFree(records[i].Key);
+            var at = map.FindFree(records[i].Key);
             if (at < 0)
             {
                 return false;
             }
             BinaryPrimitives.WriteUInt64LittleEndian(slot, records[i].Key.Hash);
             BinaryPrimitives.WriteInt64LittleEndian(slot.AsSpan(8), RecordOffset(chunk, i));
-            StoreFile.Write(_file, slot, _map.Commit.Table + ChunkHeader.Bytes + 16 * at);
+            StoreFile.Write(file, slot, map.Commit.Table + ChunkHeader.Bytes + 16 * at);
         }
         return true;
     }
@@ -285,12 +285,12 @@ public sealed class EmbeddingStore : IDisposable
     private Commit WriteLargerTable(Commit after, long room, IEnumerable<(ulong Hash, long Offset)> more)
     {
         var table = new StoreTable(Math.Max(after.TableBits + 1, StoreTable.BitsFor(room)));
-        table.AddAll(_map);
+        table.AddAll(map);
         foreach (var (hash, offset) in more)
         {
             table.Add(hash, offset);
         }
-        table.Write(_file, after.End);
+        table.Write(file, after.End);
         // A commit must not reach the disk before a table that only it points to.
         Flush();
         return after with { Table = after.End, TableBits = table.Bits, End = after.End + StoreTable.ChunkBytes(table.Bits) };
@@ -299,35 +299,35 @@ public sealed class EmbeddingStore : IDisposable
     /// <summary>Makes a state the store's own.</summary>
     private void Publish(Commit after)
     {
-        if (Stopwatch.GetElapsedTime(_flushed) > FlushEvery)
+        if (Stopwatch.GetElapsedTime(flushed) > FlushEvery)
         {
             Flush();
         }
         after = after with { Sequence = after.Sequence + 1 };
-        StoreFile.Write(_file, after.Write(), StoreFormat.CommitOffset(after.Sequence));
-        _unflushed = true;
+        StoreFile.Write(file, after.Write(), StoreFormat.CommitOffset(after.Sequence));
+        unflushed = true;
         Remap();
     }
 
     private void Flush()
     {
-        RandomAccess.FlushToDisk(_file);
-        (_unflushed, _flushed) = (false, Stopwatch.GetTimestamp());
+        RandomAccess.FlushToDisk(file);
+        (unflushed, flushed) = (false, Stopwatch.GetTimestamp());
     }
 
-    private long RecordOffset(long chunk, int index) => chunk + ChunkHeader.Bytes + (long)index * _format.Stride;
+    private long RecordOffset(long chunk, int index) => chunk + ChunkHeader.Bytes + (long)index * format.Stride;
 
     /// <summary>Moves to the newest commit; false, and the old map kept, where that does not fit the file.</summary>
     private bool Remap()
     {
-        lock (_reading)
+        lock (reading)
         {
-            if (StoreFile.Map(_file, _format, _map) is not { } map)
+            if (StoreFile.Map(file, format, this.map) is not { } map)
             {
                 return false;
             }
-            _map.Dispose();
-            _map = map;
+            this.map.Dispose();
+            this.map = map;
             return true;
         }
     }

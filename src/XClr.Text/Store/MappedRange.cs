@@ -6,25 +6,25 @@ namespace XClr.Text;
 /// <summary>Bytes of an open file, mapped for reading.</summary>
 internal sealed unsafe class MappedRange : IDisposable
 {
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _view;
+    private readonly MemoryMappedFile file;
+    private readonly MemoryMappedViewAccessor view;
 
     /// <exception cref="IOException">They cannot be mapped.</exception>
     public MappedRange(SafeFileHandle handle, long offset, long length)
     {
-        _file = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        file = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         try
         {
-            _view = _file.CreateViewAccessor(offset, length, MemoryMappedFileAccess.Read);
+            view = file.CreateViewAccessor(offset, length, MemoryMappedFileAccess.Read);
         }
         catch
         {
-            _file.Dispose();
+            file.Dispose();
             throw;
         }
         byte* bytes = null;
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref bytes);
-        Bytes = bytes + _view.PointerOffset;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref bytes);
+        Bytes = bytes + view.PointerOffset;
     }
 
     /// <summary>The first of the bytes.</summary>
@@ -32,8 +32,8 @@ internal sealed unsafe class MappedRange : IDisposable
 
     public void Dispose()
     {
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _file.Dispose();
+        view.SafeMemoryMappedViewHandle.ReleasePointer();
+        view.Dispose();
+        file.Dispose();
     }
 }

@@ -5,9 +5,9 @@ namespace XClr.Text;
 internal sealed class StoreLock : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
-    private readonly FileStream _file;
+    private readonly FileStream file;
 
-    private StoreLock(FileStream file) => _file = file;
+    private StoreLock(FileStream file) => this.file = file;
 
     /// <summary>Waits for the lock.</summary>
     /// <exception cref="IOException">Another writer kept it for two minutes, or the folder cannot be written.</exception>
@@ -32,7 +32,7 @@ internal sealed class StoreLock : IDisposable
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => file.Dispose();
 
     // EWOULDBLOCK of Linux and of macOS, and Windows' sharing violation: the file is there and someone has it.
     private static bool IsHeld(IOException e) => e.HResult is 11 or 35 or unchecked((int)0x80070020);

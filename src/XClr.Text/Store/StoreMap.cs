@@ -5,28 +5,28 @@ namespace XClr.Text;
 /// <summary>A store's file mapped for reading, as of one commit. Opening it reads nothing but the header.</summary>
 internal sealed unsafe class StoreMap : IDisposable
 {
-    private readonly StoreFormat _format;
-    private readonly MappedRange _file;
-    private MappedRange? _table;
+    private readonly StoreFormat format;
+    private readonly MappedRange file;
+    private MappedRange? table;
 
     /// <summary>Maps. before: the map of an earlier commit, which gives its table up where that is this commit's too: finding the pages of a large one again costs more than an append.</summary>
     public StoreMap(SafeFileHandle handle, StoreFormat format, Commit commit, StoreMap? before)
     {
-        _format = format;
+        this.format = format;
         Commit = commit;
-        _file = new MappedRange(handle, 0, commit.End);
-        if (before?._table is { } table && (before.Commit.Table, before.Commit.TableBits) == (commit.Table, commit.TableBits))
+        file = new MappedRange(handle, 0, commit.End);
+        if (before?.table is { } table && (before.Commit.Table, before.Commit.TableBits) == (commit.Table, commit.TableBits))
         {
-            (_table, before._table) = (table, null);
+            (this.table, before.table) = (table, null);
             return;
         }
         try
         {
-            _table = new MappedRange(handle, commit.Table + ChunkHeader.Bytes, 16 * commit.TableSlots);
+            this.table = new MappedRange(handle, commit.Table + ChunkHeader.Bytes, 16 * commit.TableSlots);
         }
         catch
         {
-            _file.Dispose();
+            file.Dispose();
             throw;
         }
     }
@@ -34,7 +34,7 @@ internal sealed unsafe class StoreMap : IDisposable
     public Commit Commit { get; }
 
     /// <summary>Whether another writer has committed since this map was made.</summary>
-    public bool IsStale => Commit.Newest(new ReadOnlySpan<byte>(_file.Bytes, StoreFormat.HeaderBytes)) is { } now && now.Sequence != Commit.Sequence;
+    public bool IsStale => Commit.Newest(new ReadOnlySpan<byte>(file.Bytes, StoreFormat.HeaderBytes)) is { } now && now.Sequence != Commit.Sequence;
 
     /// <summary>The offset of a caption's record; 0 where there is none.</summary>
     public long Find(CaptionKey key)
@@ -80,20 +80,20 @@ internal sealed unsafe class StoreMap : IDisposable
 
     public (ulong Hash, long Offset) Slot(long index)
     {
-        var slot = (ulong*)_table!.Bytes + 2 * index;
+        var slot = (ulong*)table!.Bytes + 2 * index;
         return (slot[0], (long)slot[1]);
     }
 
     /// <summary>The bytes of the record at an offset [Stride]; empty where it does not lie inside what was committed.</summary>
-    public ReadOnlySpan<byte> Record(long offset) => offset >= StoreFormat.HeaderBytes && offset % 8 == 0 && offset <= Commit.End - _format.Stride
-        ? new ReadOnlySpan<byte>(_file.Bytes + offset, _format.Stride) : default;
+    public ReadOnlySpan<byte> Record(long offset) => offset >= StoreFormat.HeaderBytes && offset % 8 == 0 && offset <= Commit.End - format.Stride
+        ? new ReadOnlySpan<byte>(file.Bytes + offset, format.Stride) : default;
 
     /// <summary>Where the search for a hash begins, in a table of 2^bits slots.</summary>
     public static long Home(ulong hash, int bits) => (long)(hash >> (64 - bits));
 
     public void Dispose()
     {
-        _file.Dispose();
-        _table?.Dispose();
+        file.Dispose();
+        table?.Dispose();
     }
 }

@@ -7,7 +7,7 @@ namespace XClr.Text;
 internal sealed class StoreTable(int bits)
 {
     private const int WriteWords = 1 << 20;
-    private readonly ulong[] _words = new ulong[2L << bits];
+    private readonly ulong[] words = new ulong[2L << bits];
 
     public int Bits { get; } = bits;
 
@@ -33,12 +33,12 @@ internal sealed class StoreTable(int bits)
     {
         var mask = (1L << Bits) - 1;
         var slot = StoreMap.Home(hash, Bits);
-        while (_words[2 * slot + 1] != 0 && _words[2 * slot] != hash)
+        while (words[2 * slot + 1] != 0 && words[2 * slot] != hash)
         {
             slot = (slot + 1) & mask;
         }
-        _words[2 * slot] = hash;
-        _words[2 * slot + 1] = (ulong)offset;
+        words[2 * slot] = hash;
+        words[2 * slot + 1] = (ulong)offset;
     }
 
     public void AddAll(StoreMap map)
@@ -55,11 +55,11 @@ internal sealed class StoreTable(int bits)
 
     public void Write(SafeFileHandle file, long at)
     {
-        StoreFile.Write(file, new ChunkHeader(ChunkKind.Table, 8L * _words.LongLength, at).Write(), at);
+        StoreFile.Write(file, new ChunkHeader(ChunkKind.Table, 8L * words.LongLength, at).Write(), at);
         at += ChunkHeader.Bytes;
-        for (var i = 0; i < _words.Length; i += WriteWords)
+        for (var i = 0; i < words.Length; i += WriteWords)
         {
-            var part = MemoryMarshal.AsBytes(_words.AsSpan(i, Math.Min(WriteWords, _words.Length - i)));
+            var part = MemoryMarshal.AsBytes(words.AsSpan(i, Math.Min(WriteWords, words.Length - i)));
             StoreFile.Write(file, part, at);
             at += part.Length;
         }

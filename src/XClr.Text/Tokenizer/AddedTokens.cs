@@ -10,29 +10,29 @@ internal sealed record AddedToken(string Content, int Id, bool SingleWord = fals
 /// <summary>Finds added tokens in text, case-sensitively and also inside words; the leftmost match wins, then the longest.</summary>
 internal sealed class AddedTokens
 {
-    private readonly AddedToken[] _tokens;
-    private readonly SearchValues<char> _first;
+    private readonly AddedToken[] tokens;
+    private readonly SearchValues<char> first;
 
     public AddedTokens(IEnumerable<AddedToken> tokens)
     {
-        _tokens = [.. tokens.Where(t => t.Content.Length > 0).OrderByDescending(t => t.Content.Length)];
-        _first = SearchValues.Create([.. _tokens.Select(t => t.Content[0]).Distinct()]);
+        this.tokens = [.. tokens.Where(t => t.Content.Length > 0).OrderByDescending(t => t.Content.Length)];
+        first = SearchValues.Create([.. this.tokens.Select(t => t.Content[0]).Distinct()]);
     }
 
-    public bool IsEmpty => _tokens.Length == 0;
+    public bool IsEmpty => tokens.Length == 0;
 
     /// <summary>The first token at or after <paramref name="from"/> and where it stands; null where there is none.</summary>
     public AddedToken? Find(ReadOnlySpan<char> text, int from, out int at)
     {
         for (at = from; at < text.Length; at++)
         {
-            var skip = text[at..].IndexOfAny(_first);
+            var skip = text[at..].IndexOfAny(first);
             if (skip < 0)
             {
                 break;
             }
             at += skip;
-            foreach (var token in _tokens)
+            foreach (var token in tokens)
             {
                 if (text[at..].StartsWith(token.Content, StringComparison.Ordinal) && (!token.SingleWord || StandsAlone(text, at, token.Content.Length)))
                 {

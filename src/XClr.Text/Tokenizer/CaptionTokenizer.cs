@@ -17,24 +17,24 @@ public sealed class CaptionTokenizer
     private const int CachedWordLength = 32;
     private const int CachedWords = 200_000;
 
-    private readonly TokenizerSpec _spec;
-    private readonly WordPieceTokenizer _wordPiece;
-    private readonly AddedTokens _rawAdded;
-    private readonly AddedTokens _normalizedAdded;
-    private readonly ConcurrentDictionary<string, int[]> _words = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _wordsBySpan;
-    private readonly ConcurrentBag<TextNormalizer> _normalizers = [];
-    private int _cachedWords;
+    private readonly TokenizerSpec spec;
+    private readonly WordPieceTokenizer wordPiece;
+    private readonly AddedTokens rawAdded;
+    private readonly AddedTokens normalizedAdded;
+    private readonly ConcurrentDictionary<string, int[]> words = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> wordsBySpan;
+    private readonly ConcurrentBag<TextNormalizer> normalizers = [];
+    private int cachedWords;
 
     internal CaptionTokenizer(TokenizerSpec spec)
     {
-        _spec = spec;
-        _wordsBySpan = _words.GetAlternateLookup<ReadOnlySpan<char>>();
-        _rawAdded = new AddedTokens(spec.Added.Where(t => !t.Normalized));
+        this.spec = spec;
+        wordsBySpan = words.GetAlternateLookup<ReadOnlySpan<char>>();
+        rawAdded = new AddedTokens(spec.Added.Where(t => !t.Normalized));
         var normalizer = new TextNormalizer(spec.Normalizer);
-        _normalizedAdded = new AddedTokens(spec.Added.Where(t => t.Normalized)
+        normalizedAdded = new AddedTokens(spec.Added.Where(t => t.Normalized)
             .Select(t => t with { Content = normalizer.Normalize(t.Content).ToString() }));
-        _wordPiece = WordPieceTokenizer.Create(VocabularyLines(spec.Vocabulary), new WordPieceOptions
+        wordPiece = WordPieceTokenizer.Create(VocabularyLines(spec.Vocabulary), new WordPieceOptions
         {
             UnknownToken = spec.UnknownToken,
             ContinuingSubwordPrefix = spec.ContinuationPrefix,
@@ -44,10 +44,10 @@ public sealed class CaptionTokenizer
     }
 
     /// <summary>Tokens of an encoded caption at most, special tokens included.</summary>
-    public int MaxLength => _spec.MaxLength;
+    public int MaxLength => spec.MaxLength;
 
     /// <summary>The id that fills the shorter rows of a batch; which positions count is told by lengths, never by this id.</summary>
-    public int PadId => _spec.PadId;
+    public int PadId => spec.PadId;
 
     /// <summary>Reads the tokenizer of a sentence-transformer directory, or of a built-in encoder by name.</summary>
     /// <exception cref="TextException">A file is missing or corrupt, or the tokenizer is not WordPiece.</exception>
@@ -82,24 +82,24 @@ public sealed class CaptionTokenizer
     private int[] EncodeToArray(string caption)
     {
         ArgumentNullException.ThrowIfNull(caption);
-        if (_spec.LowerCaseFirst)
+        if (spec.LowerCaseFirst)
         {
             caption = LowerCase(caption);
         }
-        if (!_normalizers.TryTake(out var normalizer))
+        if (!normalizers.TryTake(out var normalizer))
         {
-            normalizer = new TextNormalizer(_spec.Normalizer);
+            normalizer = new TextNormalizer(spec.Normalizer);
         }
         var ids = new List<int>(32);
-        ids.AddRange(_spec.Prefix);
-        var limit = Math.Max(_spec.Prefix.Length, _spec.MaxLength - _spec.Suffix.Length);
+        ids.AddRange(spec.Prefix);
+        var limit = Math.Max(spec.Prefix.Length, spec.MaxLength - spec.Suffix.Length);
         AppendText(caption, normalizer, ids, limit);
         if (ids.Count > limit)
         {
             ids.RemoveRange(limit, ids.Count - limit);
         }
-        ids.AddRange(_spec.Suffix);
-        _normalizers.Add(normalizer);
+        ids.AddRange(spec.Suffix);
+        normalizers.Add(normalizer);
         return [.. ids];
     }
 
@@ -108,7 +108,7 @@ public sealed class CaptionTokenizer
     {
         for (var from = 0; from < text.Length && ids.Count < limit;)
         {
-            var token = _rawAdded.Find(text, from, out var at);
+            var token = rawAdded.Find(text, from, out var at);
             if (at > from)
             {
                 AppendNormalized(normalizer.Normalize(text[from..at]), ids, limit);
@@ -123,14 +123,14 @@ public sealed class CaptionTokenizer
 
     private void AppendNormalized(ReadOnlySpan<char> text, List<int> ids, int limit)
     {
-        if (_normalizedAdded.IsEmpty)
+        if (normalizedAdded.IsEmpty)
         {
             AppendWords(text, ids, limit);
             return;
         }
         for (var from = 0; from < text.Length && ids.Count < limit;)
         {
-            var token = _normalizedAdded.Find(text, from, out var at);
+            var token = normalizedAdded.Find(text, from, out var at);
             AppendWords(text[from..at], ids, limit);
             if (token is not null)
             {
@@ -145,9 +145,9 @@ public sealed class CaptionTokenizer
         var words = new WordSplitter(text);
         while (ids.Count < limit && words.MoveNext())
         {
-            if (words.CodePoints > _spec.MaxWordLength)
+            if (words.CodePoints > spec.MaxWordLength)
             {
-                ids.Add(_wordPiece.UnknownTokenId);
+                ids.Add(wordPiece.UnknownTokenId);
             }
             else
             {
@@ -162,20 +162,20 @@ public sealed class CaptionTokenizer
         {
             return Pieces(word);
         }
-        if (_wordsBySpan.TryGetValue(word, out var known))
+        if (wordsBySpan.TryGetValue(word, out var known))
         {
             return known;
         }
         var ids = Pieces(word);
-        if (Volatile.Read(ref _cachedWords) < CachedWords && _words.TryAdd(word.ToString(), ids))
+        if (Volatile.Read(ref cachedWords) < CachedWords && words.TryAdd(word.ToString(), ids))
         {
-            Interlocked.Increment(ref _cachedWords);
+            Interlocked.Increment(ref cachedWords);
         }
         return ids;
     }
 
     private int[] Pieces(ReadOnlySpan<char> word) =>
-        [.. _wordPiece.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false)];
+        [.. wordPiece.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false)];
 
     private static string LowerCase(string text)
     {

@@ -15,10 +15,10 @@ internal sealed class TextNormalizer(NormalizerOptions options)
     private const int CapitalIWithDot = 0x130;
     private const int DotAbove = 0x307;
 
-    private readonly bool _strip = options.StripAccents ?? options.LowerCase;
-    private readonly List<int> _codes = [];
-    private readonly List<int> _decomposed = [];
-    private char[] _output = new char[256];
+    private readonly bool strip = options.StripAccents ?? options.LowerCase;
+    private readonly List<int> codes = [];
+    private readonly List<int> decomposed = [];
+    private char[] output = new char[256];
 
     /// <summary>Normalises a piece of text; lone surrogates count as U+FFFD. The result is valid until the next call.</summary>
     public ReadOnlySpan<char> Normalize(ReadOnlySpan<char> text)
@@ -27,20 +27,20 @@ internal sealed class TextNormalizer(NormalizerOptions options)
         {
             return NormalizeAscii(text);
         }
-        _codes.Clear();
+        this.codes.Clear();
         foreach (var rune in text.EnumerateRunes())
         {
             Clean(rune.Value);
         }
-        var codes = _strip ? Decompose() : _codes;
+        var codes = strip ? Decompose() : this.codes;
         return Write(codes);
     }
 
     private ReadOnlySpan<char> NormalizeAscii(ReadOnlySpan<char> text)
     {
-        if (_output.Length < text.Length)
+        if (output.Length < text.Length)
         {
-            _output = new char[text.Length * 2];
+            output = new char[text.Length * 2];
         }
         var length = 0;
         foreach (var c in text)
@@ -50,13 +50,13 @@ internal sealed class TextNormalizer(NormalizerOptions options)
             {
                 if (isSpace)
                 {
-                    _output[length++] = ' ';
+                    output[length++] = ' ';
                 }
                 continue;
             }
-            _output[length++] = options.LowerCase && c is >= 'A' and <= 'Z' ? (char)(c + 32) : c;
+            output[length++] = options.LowerCase && c is >= 'A' and <= 'Z' ? (char)(c + 32) : c;
         }
-        return _output.AsSpan(0, length);
+        return output.AsSpan(0, length);
     }
 
     private void Clean(int code)
@@ -65,7 +65,7 @@ internal sealed class TextNormalizer(NormalizerOptions options)
         {
             if (code is '\t' or '\n' or '\r')
             {
-                _codes.Add(' ');
+                codes.Add(' ');
                 return;
             }
             if (code == 0xFFFD || UnicodeData.Kind(code) == CharacterKind.Deleted)
@@ -80,45 +80,45 @@ internal sealed class TextNormalizer(NormalizerOptions options)
         var apart = options.SplitChinese && IsChinese(code);
         if (apart)
         {
-            _codes.Add(' ');
+            codes.Add(' ');
         }
-        _codes.Add(code);
+        codes.Add(code);
         if (apart)
         {
-            _codes.Add(' ');
+            codes.Add(' ');
         }
     }
 
     private List<int> Decompose()
     {
-        _decomposed.Clear();
-        foreach (var code in _codes)
+        decomposed.Clear();
+        foreach (var code in codes)
         {
-            UnicodeData.AppendDecomposed(code, _decomposed);
+            UnicodeData.AppendDecomposed(code, decomposed);
         }
-        UnicodeData.OrderMarks(_decomposed);
-        _decomposed.RemoveAll(code => code >= 0x300 && UnicodeData.Kind(code) == CharacterKind.Mark);
-        return _decomposed;
+        UnicodeData.OrderMarks(decomposed);
+        decomposed.RemoveAll(code => code >= 0x300 && UnicodeData.Kind(code) == CharacterKind.Mark);
+        return decomposed;
     }
 
     private ReadOnlySpan<char> Write(List<int> codes)
     {
-        if (_output.Length < codes.Count * 2)
+        if (output.Length < codes.Count * 2)
         {
-            _output = new char[codes.Count * 4];
+            output = new char[codes.Count * 4];
         }
         var length = 0;
         foreach (var code in codes)
         {
             var lower = options.LowerCase ? UnicodeData.ToLower(code) : code;
-            length += new Rune(lower).EncodeToUtf16(_output.AsSpan(length));
+            length += new Rune(lower).EncodeToUtf16(output.AsSpan(length));
             // The only letter whose unconditional lower case is two code points; reached where accents are kept.
             if (options.LowerCase && code == CapitalIWithDot)
             {
-                _output[length++] = (char)DotAbove;
+                output[length++] = (char)DotAbove;
             }
         }
-        return _output.AsSpan(0, length);
+        return output.AsSpan(0, length);
     }
 
     /// <summary>The reference's own list of ideographs: U+2B820-2B91F is not in it.</summary>

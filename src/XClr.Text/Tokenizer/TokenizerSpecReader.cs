@@ -20,50 +20,50 @@ internal sealed class TokenizerSpecReader
         ("mask_token", "[MASK]", "<mask>"), ("bos_token", null, "<s>"), ("eos_token", null, "</s>"),
     ];
 
-    private readonly ModelDirectory _directory;
-    private readonly JsonFile? _fast;
-    private readonly JsonFile? _config;
-    private readonly JsonFile? _specialMap;
-    private readonly Dictionary<string, int> _vocabulary;
-    private readonly string _vocabularyFile;
-    private readonly bool _isBert;
+    private readonly ModelDirectory directory;
+    private readonly JsonFile? fast;
+    private readonly JsonFile? config;
+    private readonly JsonFile? specialMap;
+    private readonly Dictionary<string, int> vocabulary;
+    private readonly string vocabularyFile;
+    private readonly bool isBert;
 
     private TokenizerSpecReader(ModelDirectory directory)
     {
-        _directory = directory;
-        _fast = JsonFile.ReadIfPresent(directory.Find("tokenizer.json"));
-        _config = JsonFile.ReadIfPresent(directory.Find("tokenizer_config.json"));
-        _specialMap = JsonFile.ReadIfPresent(directory.Find("special_tokens_map.json"));
+        this.directory = directory;
+        fast = JsonFile.ReadIfPresent(directory.Find("tokenizer.json"));
+        config = JsonFile.ReadIfPresent(directory.Find("tokenizer_config.json"));
+        specialMap = JsonFile.ReadIfPresent(directory.Find("special_tokens_map.json"));
         RefuseOtherModels();
-        (_vocabulary, _vocabularyFile) = ReadVocabulary();
+        (vocabulary, vocabularyFile) = ReadVocabulary();
         // MPNet's vocabulary has all of BERT's tokens besides its own.
-        _isBert = IdOf("<s>") is null;
+        isBert = IdOf("<s>") is null;
     }
 
     public static TokenizerSpec Read(ModelDirectory directory) => new TokenizerSpecReader(directory).Read();
 
     private TokenizerSpec Read()
     {
-        var model = _fast?.Get("model") ?? default;
-        var sentence = JsonFile.ReadIfPresent(_directory.Find("sentence_bert_config.json"));
+        var model = fast?.Get("model") ?? default;
+        var sentence = JsonFile.ReadIfPresent(directory.Find("sentence_bert_config.json"));
         var (prefix, suffix) = ReadTemplate();
-        var unknown = _fast?.Text(model, "unk_token") ?? SpecialToken("unk_token") ?? "[UNK]";
+        var unknown = fast?.Text(model, "unk_token") ?? SpecialToken("unk_token") ?? "[UNK]";
         var maxLength = ReadMaxLength(sentence);
         if (maxLength < prefix.Length + suffix.Length + 1)
         {
-            throw new TextException($"{_directory.Root}: a length limit of {maxLength} tokens leaves no room for text. Correct max_seq_length in sentence_bert_config.json.");
+            throw new TextException($"{directory.Root}: a length limit of {maxLength} tokens leaves no room for text. Correct max_seq_length in sentence_bert_config.json.");
         }
         RequireToken(unknown);
         return new TokenizerSpec
         {
-            Vocabulary = _vocabulary,
+            Vocabulary = vocabulary,
             Added = ReadAdded(),
             Prefix = prefix,
             Suffix = suffix,
-            PadId = SpecialToken("pad_token") is { } pad ? RequireToken(pad) : IdOf(_isBert ? "[PAD]" : "<pad>") ?? 0,
+            PadId = SpecialToken("pad_token") is { } pad ? RequireToken(pad) : IdOf(isBert ? "[PAD]" : "<pad>") ?? 0,
             UnknownToken = unknown,
-            ContinuationPrefix = _fast?.Text(model, "continuing_subword_prefix") ?? "##",
-            MaxWordLength = _fast?.Whole(model, "max_input_chars_per_word") ?? 100,
+            ContinuationPrefix = fast?.Text(model, "continuing_subword_prefix") ?? "##",
+            MaxWordLength = fast?.Whole(model, "max_input_chars_per_word") ?? 100,
             Normalizer = ReadNormalizer(),
             LowerCaseFirst = sentence?.Flag("do_lower_case") ?? false,
             MaxLength = maxLength,
@@ -72,24 +72,24 @@ internal sealed class TokenizerSpecReader
 
     private void RefuseOtherModels()
     {
-        if (_fast is not null)
+        if (fast is not null)
         {
-            if (_fast.Get("model") is not { } model)
+            if (fast.Get("model") is not { } model)
             {
-                throw new TextException($"{_fast.Path} has no \"model\". Download the file again.");
+                throw new TextException($"{fast.Path} has no \"model\". Download the file again.");
             }
-            var type = _fast.Text(model, "type") ?? (JsonFile.Get(model, "merges") is not null ? "BPE"
+            var type = fast.Text(model, "type") ?? (JsonFile.Get(model, "merges") is not null ? "BPE"
                 : JsonFile.Get(model, "vocab") is { ValueKind: JsonValueKind.Array } ? "Unigram" : "WordPiece");
             if (type != "WordPiece")
             {
-                throw new TextException($"{_fast.Path}: the tokenizer's model is {type}. {Remedy}");
+                throw new TextException($"{fast.Path}: the tokenizer's model is {type}. {Remedy}");
             }
             return;
         }
         foreach (var (name, kind) in (ReadOnlySpan<(string, string)>)[("sentencepiece.bpe.model", "SentencePiece"), ("spiece.model", "SentencePiece"),
                      ("tokenizer.model", "SentencePiece"), ("merges.txt", "BPE")])
         {
-            if (_directory.Find(name) is { } file && _directory.Find("vocab.txt") is null)
+            if (directory.Find(name) is { } file && directory.Find("vocab.txt") is null)
             {
                 throw new TextException($"{file}: the tokenizer is a {kind} model. {Remedy}");
             }
@@ -99,7 +99,7 @@ internal sealed class TokenizerSpecReader
     private (Dictionary<string, int>, string) ReadVocabulary()
     {
         var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
-        if (_directory.Find("vocab.txt") is { } file)
+        if (directory.Find("vocab.txt") is { } file)
         {
             var id = 0;
             // A token that stands twice has its last line as its id, as in the reference.
@@ -110,19 +110,19 @@ internal sealed class TokenizerSpecReader
             vocabulary.Remove("");
             return vocabulary.Count > 0 ? (vocabulary, file) : throw new TextException($"{file} is empty. Download the file again.");
         }
-        if (_fast is null)
+        if (fast is null)
         {
-            throw new TextException($"{_directory.Root} has neither vocab.txt nor tokenizer.json: there is no vocabulary. Download one of them from where the model came from.");
+            throw new TextException($"{directory.Root} has neither vocab.txt nor tokenizer.json: there is no vocabulary. Download one of them from where the model came from.");
         }
-        if (JsonFile.Get(_fast.Get("model")!.Value, "vocab") is not { ValueKind: JsonValueKind.Object } entries)
+        if (JsonFile.Get(fast.Get("model")!.Value, "vocab") is not { ValueKind: JsonValueKind.Object } entries)
         {
-            throw new TextException($"{_fast.Path}: \"model\" has no \"vocab\" object. Download the file again.");
+            throw new TextException($"{fast.Path}: \"model\" has no \"vocab\" object. Download the file again.");
         }
         foreach (var entry in entries.EnumerateObject())
         {
-            vocabulary[entry.Name] = TokenId(_fast, entry.Name, entry.Value);
+            vocabulary[entry.Name] = TokenId(fast, entry.Name, entry.Value);
         }
-        return vocabulary.Count > 0 ? (vocabulary, _fast.Path) : throw new TextException($"{_fast.Path}: the vocabulary is empty. Download the file again.");
+        return vocabulary.Count > 0 ? (vocabulary, fast.Path) : throw new TextException($"{fast.Path}: the vocabulary is empty. Download the file again.");
     }
 
     private static string[] ReadLines(string file)
@@ -141,18 +141,18 @@ internal sealed class TokenizerSpecReader
     /// <summary>The ids around a single text: from tokenizer.json's post-processor, else the class and separator tokens by name.</summary>
     private (int[] Prefix, int[] Suffix) ReadTemplate()
     {
-        if (_fast?.Get("post_processor") is { } processor && ReadProcessor(processor) is { } template)
+        if (fast?.Get("post_processor") is { } processor && ReadProcessor(processor) is { } template)
         {
             return template;
         }
-        var begin = SpecialToken("cls_token") ?? (_isBert ? "[CLS]" : "<s>");
-        var end = SpecialToken("sep_token") ?? (_isBert ? "[SEP]" : "</s>");
+        var begin = SpecialToken("cls_token") ?? (isBert ? "[CLS]" : "<s>");
+        var end = SpecialToken("sep_token") ?? (isBert ? "[SEP]" : "</s>");
         return ([RequireToken(begin)], [RequireToken(end)]);
     }
 
     private (int[], int[])? ReadProcessor(JsonElement processor)
     {
-        switch (_fast!.Text(processor, "type"))
+        switch (fast!.Text(processor, "type"))
         {
             case "TemplateProcessing":
                 return ReadSingleTemplate(processor);
@@ -163,7 +163,7 @@ internal sealed class TokenizerSpecReader
             case "ByteLevel":
                 return null;
             case var other:
-                throw new TextException($"{_fast.Path}: the post-processor {other} is not known. {Remedy}");
+                throw new TextException($"{fast.Path}: the post-processor {other} is not known. {Remedy}");
         }
     }
 
@@ -173,7 +173,7 @@ internal sealed class TokenizerSpecReader
         var current = prefix;
         if (JsonFile.Get(processor, "single") is not { ValueKind: JsonValueKind.Array } single)
         {
-            throw _fast!.Wrong("post_processor", processor, "a template with \"single\"");
+            throw fast!.Wrong("post_processor", processor, "a template with \"single\"");
         }
         foreach (var piece in single.EnumerateArray())
         {
@@ -182,15 +182,15 @@ internal sealed class TokenizerSpecReader
                 current = suffix;
                 continue;
             }
-            var name = JsonFile.Get(piece, "SpecialToken") is { } special ? _fast!.Text(special, "id") : null;
+            var name = JsonFile.Get(piece, "SpecialToken") is { } special ? fast!.Text(special, "id") : null;
             if (name is null)
             {
-                throw _fast!.Wrong("single", piece, "SpecialToken or Sequence");
+                throw fast!.Wrong("single", piece, "SpecialToken or Sequence");
             }
             var ids = JsonFile.Get(processor, "special_tokens") is { } map && JsonFile.Get(map, name) is { } entry ? JsonFile.Get(entry, "ids") : null;
             if (ids is { ValueKind: JsonValueKind.Array })
             {
-                current.AddRange(ids.Value.EnumerateArray().Select(id => TokenId(_fast!, name, id)));
+                current.AddRange(ids.Value.EnumerateArray().Select(id => TokenId(fast!, name, id)));
             }
             else
             {
@@ -202,27 +202,27 @@ internal sealed class TokenizerSpecReader
 
     private int PairId(JsonElement processor, string key) =>
         JsonFile.Get(processor, key) is { ValueKind: JsonValueKind.Array } pair && pair.GetArrayLength() == 2
-            ? TokenId(_fast!, key, pair[1]) : throw _fast!.Wrong("post_processor", processor, $"[token, id] under \"{key}\"");
+            ? TokenId(fast!, key, pair[1]) : throw fast!.Wrong("post_processor", processor, $"[token, id] under \"{key}\"");
 
     /// <summary>Tokens matched on the text itself, with the special tokens of every file; the first mention of a text wins.</summary>
     private List<AddedToken> ReadAdded()
     {
         var added = new Dictionary<string, AddedToken>(StringComparer.Ordinal);
-        if (_fast?.Get("added_tokens") is { ValueKind: JsonValueKind.Array } list)
+        if (fast?.Get("added_tokens") is { ValueKind: JsonValueKind.Array } list)
         {
             foreach (var token in list.EnumerateArray())
             {
-                Add(_fast, token, JsonFile.Get(token, "id") is { } id ? TokenId(_fast, "added_tokens", id) : null);
+                Add(fast, token, JsonFile.Get(token, "id") is { } id ? TokenId(fast, "added_tokens", id) : null);
             }
         }
-        if (_config?.Get("added_tokens_decoder") is { ValueKind: JsonValueKind.Object } decoder)
+        if (config?.Get("added_tokens_decoder") is { ValueKind: JsonValueKind.Object } decoder)
         {
             foreach (var token in decoder.EnumerateObject())
             {
-                Add(_config, token.Value, int.TryParse(token.Name, out var id) && id is >= 0 and <= MaxTokenId ? id : null);
+                Add(config, token.Value, int.TryParse(token.Name, out var id) && id is >= 0 and <= MaxTokenId ? id : null);
             }
         }
-        if (JsonFile.ReadIfPresent(_directory.Find("added_tokens.json")) is { Root.ValueKind: JsonValueKind.Object } extra)
+        if (JsonFile.ReadIfPresent(directory.Find("added_tokens.json")) is { Root.ValueKind: JsonValueKind.Object } extra)
         {
             foreach (var token in extra.Root.EnumerateObject())
             {
@@ -231,7 +231,7 @@ internal sealed class TokenizerSpecReader
         }
         foreach (var (key, bert, mpnet) in Roles)
         {
-            if ((SpecialToken(key) ?? (_isBert ? bert : mpnet)) is { } content && (IdOf(content) ?? (added.TryGetValue(content, out var known) ? known.Id : null)) is { } id)
+            if ((SpecialToken(key) ?? (isBert ? bert : mpnet)) is { } content && (IdOf(content) ?? (added.TryGetValue(content, out var known) ? known.Id : null)) is { } id)
             {
                 added.TryAdd(content, new AddedToken(content, id));
             }
@@ -253,36 +253,36 @@ internal sealed class TokenizerSpecReader
     /// <summary>tokenizer_config.json decides where it says something, as in the reference; then tokenizer.json; then BERT's own defaults.</summary>
     private NormalizerOptions ReadNormalizer()
     {
-        var fast = _fast?.Get("normalizer") ?? default;
-        if (fast.ValueKind == JsonValueKind.Object && _fast!.Text(fast, "type") is var type and not "BertNormalizer")
+        var fast = this.fast?.Get("normalizer") ?? default;
+        if (fast.ValueKind == JsonValueKind.Object && this.fast!.Text(fast, "type") is var type and not "BertNormalizer")
         {
-            throw new TextException($"{_fast.Path}: the normaliser {type} is not known, only BertNormalizer is. {Remedy}");
+            throw new TextException($"{this.fast.Path}: the normaliser {type} is not known, only BertNormalizer is. {Remedy}");
         }
-        var splitter = _fast?.Get("pre_tokenizer") ?? default;
-        if (splitter.ValueKind == JsonValueKind.Object && _fast!.Text(splitter, "type") is var split and not "BertPreTokenizer")
+        var splitter = this.fast?.Get("pre_tokenizer") ?? default;
+        if (splitter.ValueKind == JsonValueKind.Object && this.fast!.Text(splitter, "type") is var split and not "BertPreTokenizer")
         {
-            throw new TextException($"{_fast.Path}: the pre-tokeniser {split} is not known, only BertPreTokenizer is. {Remedy}");
+            throw new TextException($"{this.fast.Path}: the pre-tokeniser {split} is not known, only BertPreTokenizer is. {Remedy}");
         }
         return new NormalizerOptions(
-            CleanText: _fast?.Flag(fast, "clean_text") ?? true,
-            SplitChinese: _config?.Flag("tokenize_chinese_chars") ?? _fast?.Flag(fast, "handle_chinese_chars") ?? true,
+            CleanText: this.fast?.Flag(fast, "clean_text") ?? true,
+            SplitChinese: config?.Flag("tokenize_chinese_chars") ?? this.fast?.Flag(fast, "handle_chinese_chars") ?? true,
             // Here a null is an answer too: "as do_lower_case says".
-            StripAccents: _config is not null && _config.Root.TryGetProperty("strip_accents", out _)
-                ? _config.Flag("strip_accents") : _fast?.Flag(fast, "strip_accents"),
-            LowerCase: _config?.Flag("do_lower_case") ?? _fast?.Flag(fast, "lowercase") ?? true);
+            StripAccents: config is not null && config.Root.TryGetProperty("strip_accents", out _)
+                ? config.Flag("strip_accents") : this.fast?.Flag(fast, "strip_accents"),
+            LowerCase: config?.Flag("do_lower_case") ?? this.fast?.Flag(fast, "lowercase") ?? true);
     }
 
     /// <summary>The sentence configuration's limit, else the tokenizer's; never more than the model has positions for.</summary>
     private int ReadMaxLength(JsonFile? sentence)
     {
-        var config = JsonFile.ReadIfPresent(_directory.Find("config.json"));
+        var config = JsonFile.ReadIfPresent(directory.Find("config.json"));
         var positions = config?.Whole("max_position_embeddings") ?? int.MaxValue;
         // MPNet numbers its positions from pad id + 1 on: two of them are never used.
         if (config?.Text("model_type") is "mpnet" or "roberta" or "xlm-roberta" or "camembert" && positions != int.MaxValue)
         {
             positions -= 2;
         }
-        var limit = sentence?.Whole("max_seq_length") ?? _config?.Whole("model_max_length") ?? int.MaxValue;
+        var limit = sentence?.Whole("max_seq_length") ?? this.config?.Whole("model_max_length") ?? int.MaxValue;
         limit = Math.Min(limit, positions);
         return limit == int.MaxValue ? 512 : limit;
     }
@@ -290,7 +290,7 @@ internal sealed class TokenizerSpecReader
     /// <summary>A special token by its role, written as text or as an object with "content".</summary>
     private string? SpecialToken(string key)
     {
-        foreach (var file in (JsonFile?[])[_specialMap, _config])
+        foreach (var file in (JsonFile?[])[specialMap, config])
         {
             if (file?.Get(key) is not { } value)
             {
@@ -301,10 +301,10 @@ internal sealed class TokenizerSpecReader
         return null;
     }
 
-    private int? IdOf(string token) => _vocabulary.TryGetValue(token, out var id) ? id : null;
+    private int? IdOf(string token) => vocabulary.TryGetValue(token, out var id) ? id : null;
 
     private int RequireToken(string token) => IdOf(token) ?? throw new TextException(
-        $"{_vocabularyFile}: the vocabulary has no token {token}, which the tokenizer needs. Download the tokenizer's files again; they must belong together.");
+        $"{vocabularyFile}: the vocabulary has no token {token}, which the tokenizer needs. Download the tokenizer's files again; they must belong together.");
 
     private static int TokenId(JsonFile file, string token, JsonElement id) =>
         id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out var value) && value is >= 0 and <= MaxTokenId

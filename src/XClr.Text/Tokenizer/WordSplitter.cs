@@ -9,8 +9,8 @@ namespace XClr.Text;
 /// </summary>
 internal ref struct WordSplitter(ReadOnlySpan<char> text)
 {
-    private readonly ReadOnlySpan<char> _text = text;
-    private int _next;
+    private readonly ReadOnlySpan<char> text = text;
+    private int next;
 
     /// <summary>The word MoveNext found.</summary>
     public ReadOnlySpan<char> Word { get; private set; }
@@ -21,15 +21,15 @@ internal ref struct WordSplitter(ReadOnlySpan<char> text)
     /// <summary>Moves to the next word; false at the end.</summary>
     public bool MoveNext()
     {
-        var begin = _next;
+        var begin = next;
         CodePoints = 0;
-        while (_next < _text.Length)
+        while (next < text.Length)
         {
-            Rune.DecodeFromUtf16(_text[_next..], out var rune, out var length);
+            Rune.DecodeFromUtf16(text[next..], out var rune, out var length);
             var space = UnicodeData.IsWhiteSpace(rune.Value);
             if (!space && !IsPunctuation(rune.Value))
             {
-                _next += length;
+                next += length;
                 CodePoints++;
                 continue;
             }
@@ -37,16 +37,16 @@ internal ref struct WordSplitter(ReadOnlySpan<char> text)
             {
                 break;
             }
-            _next += length;
+            next += length;
             if (space)
             {
-                begin = _next;
+                begin = next;
                 continue;
             }
             CodePoints = 1;
             break;
         }
-        Word = _text[begin.._next];
+        Word = text[begin..next];
         return CodePoints > 0;
     }
 

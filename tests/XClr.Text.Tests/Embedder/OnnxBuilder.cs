@@ -12,10 +12,10 @@ internal sealed class OnnxBuilder
     private const int Int32 = 6;
     private const int Int64 = 7;
 
-    private readonly List<byte[]> _nodes = [];
-    private readonly List<byte[]> _initializers = [];
-    private readonly List<byte[]> _inputs = [];
-    private readonly List<byte[]> _outputs = [];
+    private readonly List<byte[]> nodes = [];
+    private readonly List<byte[]> initializers = [];
+    private readonly List<byte[]> inputs = [];
+    private readonly List<byte[]> outputs = [];
 
     /// <summary>A model whose output is the table's rows [B,S,D] under a name, or their sum over the mask [B,D] for sentence_embedding.
     /// extraInputs: declared and used, without effect on the result.</summary>
@@ -23,7 +23,7 @@ internal sealed class OnnxBuilder
     {
         var model = new OnnxBuilder();
         var (rows, width) = (table.Length, table[0].Length);
-        model._initializers.Add(Tensor("table", Float, [rows, width], table.SelectMany(r => r).SelectMany(BitConverter.GetBytes).ToArray()));
+        model.initializers.Add(Tensor("table", Float, [rows, width], table.SelectMany(r => r).SelectMany(BitConverter.GetBytes).ToArray()));
         model.Declare("input_ids", int32);
         foreach (var extra in extraInputs.Prepend("attention_mask"))
         {
@@ -32,13 +32,13 @@ internal sealed class OnnxBuilder
         var pooled = output == "sentence_embedding";
         model.Node("Gather", ["table", "input_ids"], "rows");
         model.Node("Cast", ["attention_mask"], "mask", Attribute("to", Float));
-        model._initializers.Add(Tensor("axis2", Int64, [1], BitConverter.GetBytes(2L)));
-        model._initializers.Add(Tensor("axis1", Int64, [1], BitConverter.GetBytes(1L)));
-        model._initializers.Add(Tensor("zero", Float, [], BitConverter.GetBytes(0f)));
+        model.initializers.Add(Tensor("axis2", Int64, [1], BitConverter.GetBytes(2L)));
+        model.initializers.Add(Tensor("axis1", Int64, [1], BitConverter.GetBytes(1L)));
+        model.initializers.Add(Tensor("zero", Float, [], BitConverter.GetBytes(0f)));
         model.Node("Unsqueeze", ["mask", "axis2"], "column");
         // Rows under the mask's zeros become huge: whoever averages over padding notices.
-        model._initializers.Add(Tensor("one", Float, [], BitConverter.GetBytes(1f)));
-        model._initializers.Add(Tensor("huge", Float, [], BitConverter.GetBytes(1000f)));
+        model.initializers.Add(Tensor("one", Float, [], BitConverter.GetBytes(1f)));
+        model.initializers.Add(Tensor("huge", Float, [], BitConverter.GetBytes(1000f)));
         model.Node("Sub", ["one", "column"], "outside");
         model.Node("Mul", ["outside", "huge"], "poison");
         model.Node("Mul", ["rows", "column"], "inside");
@@ -59,15 +59,15 @@ internal sealed class OnnxBuilder
             model.Node("Identity", [last], output);
         }
         object d = openWidth ? "D" : width;
-        model._outputs.Add(Value(output, Float, pooled ? ["B", d] : ["B", "S", d]));
+        model.outputs.Add(Value(output, Float, pooled ? ["B", d] : ["B", "S", d]));
         return model.Build();
     }
 
-    private void Declare(string name, bool int32) => _inputs.Add(Value(name, int32 ? Int32 : Int64, ["B", "S"]));
+    private void Declare(string name, bool int32) => inputs.Add(Value(name, int32 ? Int32 : Int64, ["B", "S"]));
 
     private string Node(string type, string[] inputs, string output, byte[]? attribute = null)
     {
-        _nodes.Add([.. inputs.SelectMany(i => Text(1, i)), .. Text(2, output), .. Text(4, type), .. attribute is null ? [] : Bytes(5, attribute)]);
+        nodes.Add([.. inputs.SelectMany(i => Text(1, i)), .. Text(2, output), .. Text(4, type), .. attribute is null ? [] : Bytes(5, attribute)]);
         return output;
     }
 
@@ -75,8 +75,8 @@ internal sealed class OnnxBuilder
     {
         byte[] graph =
         [
-            .. _nodes.SelectMany(n => Bytes(1, n)), .. Text(2, "g"), .. _initializers.SelectMany(t => Bytes(5, t)),
-            .. _inputs.SelectMany(i => Bytes(11, i)), .. _outputs.SelectMany(o => Bytes(12, o)),
+            .. nodes.SelectMany(n => Bytes(1, n)), .. Text(2, "g"), .. initializers.SelectMany(t => Bytes(5, t)),
+            .. inputs.SelectMany(i => Bytes(11, i)), .. outputs.SelectMany(o => Bytes(12, o)),
         ];
         return [.. Number(1, 8), .. Bytes(7, graph), .. Bytes(8, [.. Text(1, ""), .. Number(2, 13)])];
     }
