@@ -47,7 +47,11 @@ public sealed class ClassList
     public int? Find(ReadOnlySpan<char> idOrName) => indexOf.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(idOrName, out var index) && index >= 0 ? index : null;
 
     /// <summary>A label as sets write it: a whole number, or what <see cref="Find"/> finds in <paramref name="classes"/>; null where it is neither.</summary>
-    internal static int? Label(ReadOnlySpan<char> written, ClassList? classes) => int.TryParse(written, CultureInfo.InvariantCulture, out var index) ? index : classes?.Find(written);
+    internal static int? Label(ReadOnlySpan<char> written, ClassList? classes) => TryIndex(written, out var index) ? index : classes?.Find(written);
+
+    /// <summary>A whole number, also as pandas writes it where other rows have none: "3.0".</summary>
+    internal static bool TryIndex(ReadOnlySpan<char> written, out int index) =>
+        int.TryParse(written.EndsWith(".0", StringComparison.Ordinal) ? written[..^2] : written, CultureInfo.InvariantCulture, out index);
 
     private ClassList Indexed(List<string?> ids)
     {

@@ -1,6 +1,6 @@
 namespace XClr.Data;
 
-/// <summary>The order in which one epoch is read. The order depends on these values alone.</summary>
+/// <summary>The order in which one epoch is read. The order depends on these values alone (not on Stop).</summary>
 /// <param name="Shuffle">False: the files' own order.</param>
 /// <param name="Seed">The run's seed.</param>
 /// <param name="Epoch">Epoch, from 0.</param>
@@ -13,7 +13,8 @@ namespace XClr.Data;
 /// How many they are. Each gets its own part of the epoch: every WorldSize-th shard of the shuffled ones, or, where there are fewer shards than readers and
 /// in sets that know all their samples, every WorldSize-th sample. The parts of all ranks are the epoch, each sample once.
 /// </param>
-public readonly record struct ReadOrder(bool Shuffle, ulong Seed, int Epoch, int BufferSize = 10_000, long BufferBytes = 256L << 20, int Rank = 0, int WorldSize = 1)
+/// <param name="Stop">Ends the waiting for a server, by an <see cref="OperationCanceledException"/>.</param>
+public readonly record struct ReadOrder(bool Shuffle, ulong Seed, int Epoch, int BufferSize = 10_000, long BufferBytes = 256L << 20, int Rank = 0, int WorldSize = 1, CancellationToken Stop = default)
 {
     /// <summary>The files' own order, for evaluation.</summary>
     public static ReadOrder Sequential { get; } = new(false, 0, 0);

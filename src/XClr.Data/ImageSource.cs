@@ -140,9 +140,10 @@ internal sealed class MemorySource : ImageSource
 
     internal override void Release()
     {
+        Bytes = default;
         if (pooled is { } array)
         {
-            (pooled, Bytes) = (null, default);
+            pooled = null;
             LoaderBuffers.Pool.Return(array);
         }
     }

@@ -5,7 +5,7 @@ namespace XClr.Data;
 /// <summary>Where a worker asks for room before it takes a buffer.</summary>
 internal interface IMemoryGate
 {
-    /// <summary>Returns when so many decoded bytes may wait for the consumer.</summary>
+    /// <summary>Returns when so many decoded bytes, in place of those reserved before, may wait for the consumer; at once where they are fewer.</summary>
     void Reserve(long bytes);
 }
 

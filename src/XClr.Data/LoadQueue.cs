@@ -85,17 +85,18 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
         }
     }
 
-    /// <summary>Returns when a job may take so many bytes. That of the job which the consumer waits for is never held back, so that this cannot deadlock.</summary>
+    /// <summary>Returns when a job may take so many bytes in place of those it has. That of the job which the consumer waits for is never held back, so that this cannot deadlock.</summary>
     public void Reserve(LoadJob job, long bytes)
     {
         lock (gate)
         {
-            while (!stopped && bytesWaiting + bytes > capacityBytes && ordered.TryPeek(out var head) && head != job)
+            while (!stopped && bytes > job.Bytes && bytesWaiting + bytes - job.Bytes > capacityBytes && ordered.TryPeek(out var head) && head != job)
             {
                 Monitor.Wait(gate);
             }
+            bytesWaiting += bytes - job.Bytes;
             job.Bytes = bytes;
-            bytesWaiting += bytes;
+            Monitor.PulseAll(gate);
         }
     }
 

@@ -6,7 +6,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
     private readonly ObjectPool<SampleSlot> slots = new(pool => new(pool, new AugmentParams[options.Augment is null ? 0 : options.Views]));
 
     /// <summary>
-    /// Reads and decodes. <paramref name="gate"/> is asked with the decoded size in bytes before the buffer is taken.
+    /// Reads and decodes. <paramref name="gate"/> is asked before buffers are taken, and told what is left of them.
     /// </summary>
     /// <exception cref="ImageDecodeException">The sample is bad.</exception>
     public Sample Load(RawSample raw, int epoch, long index, IMemoryGate gate)
@@ -40,7 +40,7 @@ internal sealed class SampleLoader(SampleStreamOptions options)
 
     private int DrawCaption(int count, int epoch, long index)
     {
-        var random = new SeededRandom(options.Seed, RandomPurpose.Caption, epoch, index);
+        var random = new SeededRandom(options.Seed, RandomPurpose.Caption, epoch, Place(index));
         return random.Below(count);
     }
 
@@ -73,12 +73,12 @@ internal sealed class SampleLoader(SampleStreamOptions options)
             ? (options.Decode.MinWidth, options.Decode.MinHeight)
             : (MinSide(info.Width, Smallest(views, v => v.CropW)), MinSide(info.Height, Smallest(views, v => v.CropH)));
         ImageDecoder.RequirePixels(info, options.Decode.MaxPixels);
-        var scale = ImageDecoder.ScaleFor(info, minWidth, minHeight, options.Decode.MaxBytes);
-        var whole = ImageDecoder.Whole(info, scale);
+        var scale = ImageDecoder.ScaleFor(info, minWidth, minHeight, options.Decode.MaxBytes, views);
+        var (whole, box) = (ImageDecoder.Whole(info, scale.Eighths), ImageDecoder.Shown(info, scale.Eighths, views));
         Rescale(views, info.Width, info.Height, whole.Width, whole.Height);
-        var box = views.Length > 0 && ImageDecoder.HasBoxes(info) ? PixelBox.Around(views) : whole;
-        gate.Reserve(ImageDecoder.PlanBytes(box, options.Decode.MaxBytes));
+        gate.Reserve(ImageDecoder.WorkingBytes(info, box, options.Decode.MaxBytes));
         var image = ImageDecoder.Decode(file, info, options.Decode, scale, box);
+        gate.Reserve(image.ByteCount);
         for (var v = 0; v < views.Length; v++)
         {
             views[v] = views[v] with { CropX = views[v].CropX - box.X, CropY = views[v].CropY - box.Y };
@@ -100,9 +100,12 @@ internal sealed class SampleLoader(SampleStreamOptions options)
     {
         for (var v = 0; v < slot.Views.Length; v++)
         {
-            slot.Views[v] = AugmentParams.Draw(options.Augment!, options.Seed, slot.Epoch, slot.Index, v, width, height);
+            slot.Views[v] = AugmentParams.Draw(options.Augment!, options.Seed, slot.Epoch, Place(slot.Index), v, width, height);
         }
     }
+
+    // Of all ranks' samples of the epoch, so that no two draw the same.
+    private long Place(long index) => index * options.WorldSize + options.Rank;
 
     private static int Smallest(AugmentParams[] views, Func<AugmentParams, int> side)
     {

@@ -15,10 +15,12 @@ public sealed class SampleStream : IDisposable
     private readonly SampleStreamOptions options;
     private readonly SampleLoader loader;
     private readonly LoadQueue queue;
+    private readonly CancellationTokenSource reading;
     private readonly List<Thread> threads = [];
     private readonly Dictionary<SampleFault, long> skipped = [], skippedInEpoch = [];
 
     private long goodInEpoch, badInEpoch, good;
+    private bool disposed;
     private string firstInEpoch = "";
 
     /// <summary>Starts reading ahead.</summary>
@@ -30,6 +32,8 @@ public sealed class SampleStream : IDisposable
         this.options = options.Validated();
         loader = new(this.options);
         queue = new(options.Prefetch, options.PrefetchBytes);
+        reading = CancellationTokenSource.CreateLinkedTokenSource(options.Stop);
+        reading.Token.Register(queue.Stop);
         Position = options.StartAt;
         Start("read", Read);
         for (var i = 0; i < options.Workers; i++)
@@ -64,11 +68,12 @@ public sealed class SampleStream : IDisposable
     /// <exception cref="DataException">
     /// The set is empty, an epoch holds no good sample, or more samples are bad than <see cref="SampleStreamOptions.MaxBadFraction"/>.
     /// </exception>
+    /// <exception cref="OperationCanceledException"><see cref="SampleStreamOptions.Stop"/> is set.</exception>
     public Sample? Next()
     {
         while (true)
         {
-            if (queue.TakeFinished() is not { } job)
+            if (TakeFinished() is not { } job)
             {
                 return null;
             }
@@ -90,6 +95,19 @@ public sealed class SampleStream : IDisposable
         }
     }
 
+    private LoadJob? TakeFinished()
+    {
+        try
+        {
+            return queue.TakeFinished();
+        }
+        catch (ObjectDisposedException)
+        {
+            options.Stop.ThrowIfCancellationRequested();
+            throw;
+        }
+    }
+
     /// <summary>All samples up to the end of the last epoch; each is the caller's.</summary>
     public IEnumerable<Sample> ReadAll()
     {
@@ -102,12 +120,18 @@ public sealed class SampleStream : IDisposable
     /// <summary>Stops the threads and gives every waiting buffer back.</summary>
     public void Dispose()
     {
-        queue.Stop();
+        if (disposed)
+        {
+            return;
+        }
+        disposed = true;
+        reading.Cancel();
         foreach (var thread in threads)
         {
             thread.Join();
         }
         queue.Clear();
+        reading.Dispose();
     }
 
     private void Start(string name, ThreadStart body)
@@ -124,6 +148,9 @@ public sealed class SampleStream : IDisposable
         {
             ReadEpochs();
         }
+        catch (OperationCanceledException) when (reading.IsCancellationRequested)
+        {
+        }
         catch (Exception e)
         {
             queue.Add(ExceptionDispatchInfo.Capture(e));
@@ -137,7 +164,7 @@ public sealed class SampleStream : IDisposable
         {
             var start = epoch == options.StartAt.Epoch ? options.StartAt.Index : 0;
             var index = 0L;
-            foreach (var raw in dataset.Read(new(options.Shuffle, options.Seed, epoch, options.ShuffleBuffer, Rank: options.Rank, WorldSize: options.WorldSize)))
+            foreach (var raw in dataset.Read(new(options.Shuffle, options.Seed, epoch, options.ShuffleBuffer, Rank: options.Rank, WorldSize: options.WorldSize, Stop: reading.Token)))
             {
                 if (index < start)
                 {
@@ -224,7 +251,11 @@ public sealed class SampleStream : IDisposable
         {
             throw new DataException($"'{dataset.Name}' ({dataset.Format}) holds no samples.");
         }
-        RequireFewBad();
+        // The rest of an epoch that was begun before says little by itself.
+        if (end.Epoch != options.StartAt.Epoch || options.StartAt.Index == 0 || goodInEpoch + badInEpoch >= FewestForBadFraction)
+        {
+            RequireFewBad();
+        }
         if (goodInEpoch == 0 && badInEpoch == end.Index)
         {
             throw new DataException($"'{dataset.Name}': none of {end.Index} samples can be used: {SampleFaults.Describe(skippedInEpoch)}; the first is {firstInEpoch.TrimEnd('.')}.");

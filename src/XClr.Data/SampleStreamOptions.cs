@@ -92,6 +92,9 @@ public sealed record SampleStreamOptions
     /// <summary>Lists the skipped samples; null: they are only counted.</summary>
     public SkipLog? SkipLog { get; init; }
 
+    /// <summary>Ends the reading: <see cref="SampleStream.Next"/> then throws, also while it waits.</summary>
+    public CancellationToken Stop { get; init; }
+
     /// <summary>Is told of each sample that a worker had in hand, on the worker's thread; null: nobody.</summary>
     public Action<LoadSpan>? Observe { get; init; }
 

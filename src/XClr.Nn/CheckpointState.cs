@@ -48,11 +48,11 @@ public sealed record CheckpointState
     /// <summary>Samples of the current epoch that were consumed, in the order that the seed gives.</summary>
     public required long DataPosition { get; init; }
 
+    /// <summary>Samples of an epoch, bad ones included: with another number the order is another one. Null where the checkpoint does not say.</summary>
+    public long? Samples { get; init; }
+
     /// <summary>The seed of the run.</summary>
     public required ulong Seed { get; init; }
-
-    /// <summary>Named counters of random streams; empty where every draw follows from seed, epoch and sample.</summary>
-    public IReadOnlyDictionary<string, ulong> Rng { get; init; } = new Dictionary<string, ulong>();
 
     /// <summary>The effective configuration, keys named as the options of the command line.</summary>
     public required JsonElement Config { get; init; }

@@ -145,7 +145,7 @@ public sealed class BatchLoader : IDisposable
                 ready.Add(batch, stop.Token);
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
         }
         catch (ObjectDisposedException) when (stop.IsCancellationRequested)

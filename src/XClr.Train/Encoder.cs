@@ -73,18 +73,33 @@ public sealed class Encoder : IDisposable
     /// <summary>P, or a classifier's classes; 0 without a head.</summary>
     public int ProjectionWidth => graph.Projections is null ? 0 : model.Spec.ProjectionWidth;
 
-    /// <summary>Bytes of a decoded image that one run accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
+    /// <summary>Bytes of each decoded image where a run takes <see cref="Rows"/> images of any contents.</summary>
     public int ImageBytes => graph.Sources.ImageBytes;
 
-    /// <summary>See <see cref="SourceRing.ReducedAdvice"/>.</summary>
-    public string ReducedAdvice => graph.Sources.ReducedAdvice;
+    /// <summary>Bytes of the decoded images of one run in all, each rounded up to a multiple of 4.</summary>
+    public int BatchBytes => graph.Sources.BatchBytes;
 
-    /// <summary>Encodes up to <see cref="Rows"/> images, appending their features [n,F] and projections [n,P] (or logits; null without a head).</summary>
+    /// <summary>Null where an image can be encoded, else why not.</summary>
+    public string? Refusal(DecodedImage image)
+    {
+        try
+        {
+            graph.Sources.Require([AugmentEntry.Evaluation(0, image.Width, image.Height, 3, size)]);
+            return null;
+        }
+        catch (ArgumentException)
+        {
+            return $"{image.OriginalWidth} x {image.OriginalHeight} pixels are too elongated to be resized";
+        }
+    }
+
+    /// <summary>Encodes up to <see cref="Rows"/> images of <see cref="BatchBytes"/> in all, appending their features [n,F] and projections [n,P] (or logits; null without a head).</summary>
     public void Encode(IReadOnlyList<Sample> samples, RowMatrix featureRows, RowMatrix? projectionRows)
     {
-        if (samples.Count == 0 || samples.Count > Rows)
+        var bytes = samples.Sum(s => (long)PackedBatch.Aligned(s.Image.ByteCount));
+        if (samples.Count == 0 || samples.Count > Rows || bytes > BatchBytes)
         {
-            throw new ArgumentException($"An encoder of {Rows} rows was given {samples.Count} images.");
+            throw new ArgumentException($"An encoder of {Rows} rows and {BatchBytes} bytes was given {samples.Count} images of {bytes}.");
         }
         graph.Sources.Upload(device, packed.Evaluation(samples, Rows, size), half: 0, halfFree: default);
         plan.Run();

@@ -20,7 +20,7 @@ internal sealed class EncoderGraph : IDisposable
     {
         this.model = model;
         this.images = images with { Blur = false };
-        Sources = new SourceRing(caps, rows, views: 1, this.images);
+        Sources = new SourceRing(caps, rows, views: 1, this.images, parts: 1);
         Features = Tensor.Persistent("features_out", new Shape(rows, ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
         Projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
     }

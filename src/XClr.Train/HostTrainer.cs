@@ -27,6 +27,9 @@ public sealed class HostTrainer : IDisposable
     private int next;
     private bool begun;
 
+    // Steps before the loaded one that made no update, as mixed precision has them.
+    private long skippedBefore;
+
     /// <param name="device">Device, which outlives this.</param>
     /// <param name="config">Options of data sets and runs are not looked at; Steps must be set, since the schedule needs the run's length.</param>
     /// <param name="textWidth">D, numbers per caption embedding; 0 where the loss needs none.</param>
@@ -172,12 +175,13 @@ public sealed class HostTrainer : IDisposable
     }
 
     /// <summary>Writes a checkpoint into a run folder's place for them; returns its folder.</summary>
-    /// <exception cref="UsageException">A step has begun and not ended: weights and statistics are between two steps.</exception>
+    /// <exception cref="UsageException">A step has begun and not ended: weights and statistics are between two steps; or a run holds the folder.</exception>
     public string Save(string runFolder)
     {
         RequireEnded("saving");
+        using var folder = RunFolder.Take(runFolder);
         var store = new CheckpointStore(runFolder, config.Keep, warn);
-        return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, position, best: null);
+        return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, position, samples: null, best: null);
     }
 
     /// <summary>Goes on from a checkpoint; data positions of a command-line run stay what they were.</summary>
@@ -190,6 +194,7 @@ public sealed class HostTrainer : IDisposable
         var state = TrainCheckpoint.StateOf(path);
         TrainCheckpoint.Resume(path, state, device, graph);
         (Steps, position) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition));
+        skippedBefore = Steps - UpdateCount.Download(device, graph.Optimizer);
         if (state.PlanFingerprint != fingerprint)
         {
             warn($"the plan differs from the checkpoint's ({fingerprint}, was {state.PlanFingerprint}): results go on, but not bit for bit.");
@@ -239,7 +244,7 @@ public sealed class HostTrainer : IDisposable
         {
             return scale.Problem is { } problem ? throw new DivergedException($"Step {Steps}: {problem}") : loss;
         }
-        return float.IsFinite(loss) && UpdateCount.Download(device, graph.Optimizer) == Steps
+        return float.IsFinite(loss) && UpdateCount.Download(device, graph.Optimizer) + skippedBefore == Steps
             ? loss
             : throw new DivergedException($"Step {Steps}: the loss ({loss}) or a gradient is not finite. Lower lr, lengthen warmup-epochs or set clip-norm.");
     }

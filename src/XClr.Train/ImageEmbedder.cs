@@ -22,7 +22,7 @@ public static class ImageEmbedder
         using var device = TrainSetup.OpenDevice(request.Config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
-        var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), warn, stop);
+        var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), warn, stop, texts: false);
         var entries = new List<SafetensorsEntry> { Entry("features", set.Features) };
         if (set.Projections is { } projections)
         {

@@ -42,15 +42,24 @@ public sealed class RunFolder : IDisposable
     /// <exception cref="IOException">It cannot be made or written.</exception>
     public static RunFolder Open(TrainConfig config)
     {
-        var path = System.IO.Path.GetFullPath(config.RunDir ?? NewName(config));
-        Directory.CreateDirectory(path);
-        var folder = new RunFolder(path, Lock(path));
+        var folder = Take(config.RunDir ?? NewName(config));
+        var path = folder.Path;
         if (CheckpointPath.Exists(path) && !GoesOn(config.Resume, path))
         {
             folder.Dispose();
             throw new UsageException($"--run-dir {path}: holds a run already{(config.Resume is null ? "" : $", and --resume {config.Resume} is another's")}; go on with it by --resume auto, or name another folder.");
         }
         return folder;
+    }
+
+    /// <summary>Makes the folder where there is none, and takes its lock, whatever it holds.</summary>
+    /// <exception cref="UsageException">Another process holds it.</exception>
+    /// <exception cref="IOException">It cannot be made or written.</exception>
+    public static RunFolder Take(string path)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        Directory.CreateDirectory(path);
+        return new RunFolder(path, Lock(path));
     }
 
     /// <summary>

@@ -6,41 +6,44 @@ using XClr.Nn.Ops;
 namespace XClr.Train;
 
 /// <summary>
-/// Source images on the device: a ring of bytes with two halves, so that one batch is copied while the other is in use, and a table with a row
-/// per view that says where its source lies and what is done to it.
+/// Source images on the device: a ring of bytes with two halves, so that one batch is copied while the other is in use (or one part alone), and a table
+/// with a row per view that says where its source lies and what is done to it.
 /// </summary>
 public sealed class SourceRing : IDisposable
 {
     // A source of four times the view's side keeps every crop of an eighth of the area at full resolution.
     private const int LargestSide = 4;
-    private readonly int halfBytes;
     private readonly AugmentSpec spec;
     private readonly AugmentEntry[] table;
 
-    /// <param name="caps">Bounds the ring: it is bound as one range. A half is at most an array of the host.</param>
+    /// <param name="caps">Bounds the ring: it is bound as one range. A part is at most an array of the host.</param>
     /// <param name="samples">Images per batch.</param>
     /// <param name="views">Views per image.</param>
     /// <param name="spec">What all views share.</param>
-    public SourceRing(DeviceCaps caps, int samples, int views, AugmentSpec spec)
+    /// <param name="parts">2, or 1 where no batch is copied while another is in use.</param>
+    public SourceRing(DeviceCaps caps, int samples, int views, AugmentSpec spec, int parts = 2)
     {
         this.spec = spec;
-        var half = Math.Min(caps.MaxStorageBufferRange / 2, Array.MaxLength);
-        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), half / samples / 4 * 4);
+        var most = Math.Min(caps.MaxStorageBufferRange / parts, Array.MaxLength);
+        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), most / samples / 4 * 4);
         if (ImageBytes == 0)
         {
-            throw new UsageException($"{samples} images at a time: the device binds {half} bytes of them at once, not one pixel of each; lower --batch-size.");
+            throw new UsageException($"{samples} images at a time: the device binds {most} bytes of them at once, not one pixel of each; lower --batch-size.");
         }
         table = new AugmentEntry[samples * views];
         Samples = samples;
-        halfBytes = ImageBytes * samples;
-        Bytes = Tensor.Persistent("source_ring", new Shape(halfBytes / 2), MemoryCategory.Inputs, DType.UInt32);
+        BatchBytes = ImageBytes * samples;
+        Bytes = Tensor.Persistent("source_ring", new Shape((int)((long)BatchBytes * parts / sizeof(uint))), MemoryCategory.Inputs, DType.UInt32);
         Table = Tensor.Persistent("augment_table", new Shape(samples * views, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);
     }
 
     /// <summary>Images per batch.</summary>
     public int Samples { get; }
 
-    /// <summary>Bytes that one image may take; larger ones are reduced by the decoder (<see cref="DecodeOptions.MaxBytes"/>).</summary>
+    /// <summary>Bytes of a batch at most.</summary>
+    public int BatchBytes { get; }
+
+    /// <summary>Bytes that one image may take where each has a place of the same size; larger ones are reduced by the decoder (<see cref="DecodeOptions.MaxBytes"/>).</summary>
     public int ImageBytes { get; }
 
     /// <summary>What a reduction means and what helps, for a warning.</summary>
@@ -67,10 +70,10 @@ public sealed class SourceRing : IDisposable
     /// </summary>
     public void Upload(GpuDevice device, PackedBatch batch, int half, GpuTicket halfFree)
     {
-        device.Transfer.Upload<byte>(Bytes.View.Slice(half * halfBytes, batch.ByteCount), batch.Bytes, halfFree);
+        device.Transfer.Upload<byte>(Bytes.View.Slice(half * BatchBytes, batch.ByteCount), batch.Bytes, halfFree);
         for (var i = 0; i < table.Length; i++)
         {
-            table[i] = batch.Table[i] with { SourceOffset = batch.Table[i].SourceOffset + (uint)(half * halfBytes) };
+            table[i] = batch.Table[i] with { SourceOffset = batch.Table[i].SourceOffset + (uint)(half * BatchBytes) };
         }
         Require(table);
         device.Transfer.Upload<AugmentEntry>(Table, table);
@@ -170,7 +173,8 @@ public sealed class PackedBatch
         }
     }
 
-    private static int Aligned(int bytes) => (bytes + 3) / 4 * 4;
+    /// <summary>Bytes that an image of so many takes in a batch.</summary>
+    internal static int Aligned(int bytes) => (bytes + 3) / 4 * 4;
 
     private static AugmentEntry Entry(AugmentParams p, uint offset, DecodedImage image, int size) =>
         AugmentEntry.Box(offset, image.Width, image.Height, 3, (p.CropX, p.CropY, p.CropW, p.CropH), size) with

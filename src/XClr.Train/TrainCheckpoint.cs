@@ -14,7 +14,7 @@ internal static class TrainCheckpoint
     private const string UpdatesName = "step", ScaleName = "loss_scale", GrowthName = "loss_scale_growth", SkippedName = "skipped_steps";
 
     /// <summary>Saves model, head, optimiser and state; returns the folder.</summary>
-    public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, StreamPosition position, CheckpointMetric? best)
+    public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, StreamPosition position, long? samples, CheckpointMetric? best)
     {
         var batches = step * (graph.MicroBatches?.Count ?? 1);
         var state = new CheckpointState
@@ -27,6 +27,7 @@ internal static class TrainCheckpoint
             Step = step,
             Epoch = position.Epoch,
             DataPosition = position.Index,
+            Samples = samples,
             Seed = config.Seed,
             Config = config.ToJson(),
             PlanFingerprint = fingerprint,

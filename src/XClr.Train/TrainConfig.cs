@@ -117,7 +117,12 @@ public sealed record TrainConfig
             throw new UsageException($"--warmup-epochs {WarmupEpochs}: that is {warmup} steps, and the run has {total}; ask for a shorter warm-up or a longer run.");
         }
         var rate = Nn.Optim.Schedule.Scale(Lr, LrScaling, BatchSize);
-        return new Schedule(Schedule, rate, total, warmup, [.. MilestoneEpochs.Select(e => (long)Math.Round(e * stepsPerEpoch))], Gamma);
+        long[] milestones = [.. MilestoneEpochs.Select(e => (long)Math.Round(e * stepsPerEpoch))];
+        if (milestones.Distinct().Count() < milestones.Length)
+        {
+            throw new UsageException($"--milestones {Milestones}: two of them are the same step (an epoch has {stepsPerEpoch}).");
+        }
+        return new Schedule(Schedule, rate, total, warmup, milestones, Gamma);
     }
 
     /// <summary>Returns this configuration if its values fit together, with the text encoder's folder in full: the checkpoint is evaluated from other places, too.</summary>

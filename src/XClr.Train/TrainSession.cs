@@ -11,7 +11,8 @@ namespace XClr.Train;
 /// <summary>What a run opens before its first step and closes after its last: folder, data, captions, device, graph, plan, state.</summary>
 internal sealed class TrainSession : IDisposable
 {
-    private const int CaptionSample = 1000;
+    // Captions that say what all are like, and samples among which they are looked for.
+    private const int CaptionSample = 1000, CaptionSearch = 20 * CaptionSample;
     private const double OwnViewWarning = 0.9;
     private const double RepeatedWarning = 0.1;
     private readonly OpenedStack opened = new();
@@ -113,7 +114,7 @@ internal sealed class TrainSession : IDisposable
 
     public string Save(long step, StreamPosition position, CheckpointMetric? best)
     {
-        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, position, best);
+        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, position, Samples, best);
         SavedStep = step;
         return folder;
     }
@@ -204,6 +205,10 @@ internal sealed class TrainSession : IDisposable
         // Not another run's, whose folder is not here. Before the first step none was saved.
         Best = state.BestMetric is { Step: > 0 } best && !store.Steps.ContainsKey(best.Step) ? null : state.BestMetric;
         reporter.Info($"resumed from {path.StepFolder}");
+        if (state.Samples is { } samples && samples != Samples)
+        {
+            reporter.Warn($"'{data.Name}' has {Samples} samples, and had {samples} when the checkpoint was made: their order is another one from here on, so that some come twice in this epoch and some not at all.");
+        }
         if (store.Steps.Keys.Where(s => s > Step).Order().ToList() is [.., var latest] later)
         {
             reporter.Warn($"this folder has {later.Count} checkpoint(s) of later steps, up to {latest}: this run leaves them behind and removes them as it saves its own (--keep {config.Keep}), and their lines of {MetricsLog.FileName} now.");
@@ -232,7 +237,7 @@ internal sealed class TrainSession : IDisposable
         {
             return;
         }
-        var sample = data.Read(ReadOrder.Sequential).Where(s => s.Caption is not null).Take(CaptionSample).Select(s => s.Caption!).ToList();
+        var sample = data.Read(ReadOrder.Sequential).Take(CaptionSearch).Where(s => s.Caption is not null).Take(CaptionSample).Select(s => s.Caption!).ToList();
         if (sample.Count < 2)
         {
             throw new DataException($"'{data.Name}' has no captions, which --loss {config.Loss.ToString().ToLowerInvariant()} needs; name --caption-template for a labelled set, or use --loss simclr.");

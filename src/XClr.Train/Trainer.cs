@@ -3,6 +3,7 @@ using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Optim;
+using XClr.Text;
 using XClr.Train.Evaluation;
 
 namespace XClr.Train;
@@ -77,10 +78,6 @@ public sealed class Trainer
     {
         var before = step == 0 ? Evaluate(stop) : null;
         var status = Steps(stop);
-        if (session.SavedStep != step)
-        {
-            Save();
-        }
         var after = status == TrainStatus.Completed ? EvaluateAndKeepBest(stop) : null;
         if (session.SavedStep != step)
         {
@@ -93,13 +90,8 @@ public sealed class Trainer
     {
         using var loader = session.OpenLoader(position);
         StartInterval(loader);
-        while (step < session.TotalSteps)
+        while (step < session.TotalSteps && !stop.IsCancellationRequested && !(clock.Elapsed > config.MaxTime))
         {
-            if (stop.IsCancellationRequested || clock.Elapsed > config.MaxTime)
-            {
-                Drain();
-                return stop.IsCancellationRequested ? TrainStatus.Interrupted : TrainStatus.TimeUp;
-            }
             LoadedBatch batch;
             try
             {
@@ -121,7 +113,7 @@ public sealed class Trainer
             }
             if (config.EvalEvery > 0 && step % config.EvalEvery == 0 && step < session.TotalSteps)
             {
-                EvaluateAndKeepBest(stop);
+                EvaluateOnTheWay(stop);
                 StartInterval(loader);
             }
             if (step % config.SaveEvery == 0 && step < session.TotalSteps && session.SavedStep != step)
@@ -129,8 +121,13 @@ public sealed class Trainer
                 Save();
             }
         }
+        // Before the loader ends, whose reader may be waiting for a server.
         Drain();
-        return TrainStatus.Completed;
+        if (session.SavedStep != step)
+        {
+            Save();
+        }
+        return step == session.TotalSteps ? TrainStatus.Completed : stop.IsCancellationRequested ? TrainStatus.Interrupted : TrainStatus.TimeUp;
     }
 
     private void Submit(LoadedBatch batch)
@@ -239,6 +236,19 @@ public sealed class Trainer
 
     private DivergedException Diverged(string what) => new(
         $"{what} Lower --lr, lengthen --warmup-epochs or set --clip-norm. " + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
+
+    // The held-out set may be out of reach for a while; the steps so far are not to be lost by it.
+    private void EvaluateOnTheWay(CancellationToken stop)
+    {
+        try
+        {
+            EvaluateAndKeepBest(stop);
+        }
+        catch (Exception e) when (e is DataException or TextException or IOException or UnauthorizedAccessException)
+        {
+            reporter.Warn($"step {step} could not be evaluated: {e.Message} The run goes on.");
+        }
+    }
 
     // The state names the best step, whose folder must then exist: where it could not be saved, the one before stays the best.
     private EvalMetrics? EvaluateAndKeepBest(CancellationToken stop)

@@ -155,8 +155,22 @@ public class ImageDecoderTests
         using var image = ImageDecoder.Decode(file, options);
         Assert.Equal((outWidth, outHeight), (image.Width, image.Height));
         var info = ImageDecoder.ReadInfo(file);
-        Assert.Equal(new(0, 0, outWidth, outHeight), ImageDecoder.Whole(info, ImageDecoder.ScaleFor(info, minWidth, minHeight, maxBytes: 0)));
+        Assert.Equal(new(0, 0, outWidth, outHeight), ImageDecoder.Whole(info, ImageDecoder.ScaleFor(info, minWidth, minHeight, maxBytes: 0, []).Eighths));
         Assert.InRange(image.Pixels[0], 75, 79);
+    }
+
+    /// <summary>Only what is decoded has to fit: a small box keeps the scale that its crop needs, and one that is a little too large loses an eighth, not a half.</summary>
+    [Theory]
+    [InlineData(200, 150, 90_000, 8, false)]
+    [InlineData(200, 150, 89_999, 7, true)]
+    [InlineData(800, 600, 1_440_000, 8, false)]
+    [InlineData(800, 600, 1_439_999, 7, true)]
+    [InlineData(800, 600, 1, 1, true)]
+    public void ScaleFor_AsksForTheBytesOfTheBox(int boxWidth, int boxHeight, int maxBytes, int eighths, bool reduced)
+    {
+        var info = ImageDecoder.ReadInfo(TempFolder.Image(77, 800, 600));
+        var view = default(AugmentParams) with { CropX = 8, CropY = 16, CropW = boxWidth - 8, CropH = boxHeight - 16 };
+        Assert.Equal(new(eighths, reduced), ImageDecoder.ScaleFor(info, 800, 600, maxBytes, [view, view with { CropX = 0, CropY = 0 }]));
     }
 
     [Theory]

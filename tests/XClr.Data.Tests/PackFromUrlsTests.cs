@@ -24,7 +24,7 @@ public class PackFromUrlsTests
         using var fetcher = new ImageFetcher(options ?? Quick);
         try
         {
-            return $"{fetcher.FetchAsync(server.Root + path, default).GetAwaiter().GetResult().Length} bytes";
+            return $"{fetcher.FetchAsync(server.Root + path, new(1), default).GetAwaiter().GetResult().Length} bytes";
         }
         catch (FetchException e)
         {

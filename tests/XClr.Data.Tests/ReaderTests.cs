@@ -111,6 +111,37 @@ public class ReaderTests
         Assert.InRange(Order(1, 0).Take(100).Count(k => k[0] == 'a'), 30, 70);
     }
 
+    /// <summary>pandas writes whole numbers as 3.0 where other rows have none: they are indices all the same.</summary>
+    [Theory]
+    [InlineData("t.csv", "path,label,caption\na.jpg,10.0,x\nb.jpg,2.0,x\nc.jpg,,x\n")]
+    [InlineData("t.tsv", "path\tlabel\tcaption\na.jpg\t10.0\tx\nb.jpg\t2.0\tx\nc.jpg\t\tx\n")]
+    [InlineData("t.jsonl", "{\"path\":\"a.jpg\",\"label\":10.0}\n{\"path\":\"b.jpg\",\"\\u006cabel\":2.0}\n{\"path\":\"c.jpg\",\"n\":1}\n")]
+    public void Labels_MayBeWrittenAsFloats(string name, string table)
+    {
+        using var folder = new TempFolder();
+        using var data = DatasetFactory.Open(folder.File(name, table));
+        Assert.Null(data.Classes);
+        Assert.Equal([10, 2, null], data.Read(ReadOrder.Sequential).Select(s => s.Label));
+    }
+
+    [Fact]
+    public void Tsv_TakesQuotesAroundAWholeField_NotTwoQuotations()
+    {
+        using var folder = new TempFolder();
+        var s = ReadAll(folder.File("t.tsv", "path\tcaption\na.jpg\t\"a \"\"big\"\" dog\"\nb.jpg\t\"Stop\" he said \"now\"\nc.jpg\t\"\"\n"), "tsv");
+        Assert.Equal(["a \"big\" dog", "\"Stop\" he said \"now\"", null], s.Select(x => x.Caption));
+    }
+
+    /// <summary>A template stands in place of the set's own captions, also where a row has no label to fill it with.</summary>
+    [Fact]
+    public void ATemplate_LeavesNoCaptionOfTheSets()
+    {
+        using var folder = new TempFolder();
+        var options = new DatasetOptions { ClassesFile = folder.File("classes.txt", "cat\ndog\n"), CaptionTemplate = "a {class}" };
+        var s = ReadAll(folder.File("t.csv", "path,label,caption\na.jpg,1,own\nb.jpg,,own\n"), "csv", options);
+        Assert.Equal(["a dog", null], s.Select(x => x.Caption));
+    }
+
     [Fact]
     public void Csv_FollowsRfc4180()
     {

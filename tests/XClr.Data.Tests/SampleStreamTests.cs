@@ -210,6 +210,49 @@ public class SampleStreamTests
         Assert.InRange(data.Given, 1000, 1200);
     }
 
+    /// <summary>The last sample of an epoch that was begun before says nothing by itself; the whole epoch does.</summary>
+    [Fact]
+    public void MaxBadFraction_OfTheRestOfAnEpochIsNotAsked()
+    {
+        using var data = new CountingDataset(10, bad: 9);
+        SampleStreamOptions From(long index) => new() { Workers = 1, Shuffle = false, MaxBadFraction = 0.1, StartAt = new(0, index) };
+        Run(data, From(8), out _);
+        Assert.Contains("2 of 10", Assert.Throws<DataException>(() => Run(data, From(0), out _)).Message);
+    }
+
+    /// <summary>Also a reader that waits for a server is let go, and the consumer with it.</summary>
+    [Fact]
+    public void Stop_EndsTheWaiting()
+    {
+        using var stop = new CancellationTokenSource();
+        using var data = new WaitingDataset();
+        using var stream = new SampleStream(data, new() { Workers = 1, Shuffle = false, Stop = stop.Token });
+        stream.Next()!.Value.Dispose();
+        stop.CancelAfter(50);
+        Assert.Throws<OperationCanceledException>(() => stream.Next());
+        stream.Dispose();
+        Assert.Equal(0, stream.RunningThreads);
+    }
+
+    [Fact]
+    public void Ranks_DrawDifferentViews()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar", TempFolder.Samples(6));
+        using var data = new WebDatasetReader(folder);
+        var views = new List<AugmentParams>();
+        for (var rank = 0; rank < 2; rank++)
+        {
+            using var stream = new SampleStream(data, new() { Augment = Simclr, Shuffle = false, Rank = rank, WorldSize = 2 });
+            foreach (var sample in stream.ReadAll())
+            {
+                views.AddRange(sample.Views);
+                sample.Dispose();
+            }
+        }
+        Assert.Equal(12, views.Distinct().Count());
+    }
+
     [Fact]
     public void ASetWithoutAnyGoodSample_IsAnError_NotAnEndlessLoop()
     {
@@ -294,7 +337,7 @@ public class SampleStreamTests
             {
                 Assert.Equal((width, height), (sample.Image.OriginalWidth, sample.Image.OriginalHeight));
                 var drawn = Enumerable.Range(0, 2).Select(v => AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, width, height)).ToArray();
-                scaled += sample.Image.Width < PixelBox.Around(drawn).Width ? 1 : 0;
+                scaled += sample.Image.Width < PixelBox.Around(drawn, 1, 1, 1, 1).Width ? 1 : 0;
                 for (var v = 0; v < 2; v++)
                 {
                     var view = sample.Views[v];
@@ -372,11 +415,38 @@ public class SampleStreamTests
         using var jpeg = stream.Next()!.Value;
         using var png = stream.Next()!.Value;
         using var small = stream.Next()!.Value;
+        // Of 400 x 300: two eighths, the most that fit, and the mean of blocks of 4 x 4.
         Assert.Equal((100, 75, true), (jpeg.Image.Width, jpeg.Image.Height, jpeg.Image.Reduced));
         Assert.Equal((100, 75, true), (png.Image.Width, png.Image.Height, png.Image.Reduced));
         Assert.Equal((16, 12, false), (small.Image.Width, small.Image.Height, small.Image.Reduced));
         Assert.InRange(png.Image.Pixels[0], 9, 9);
         Assert.Equal(2, stream.ReducedCount);
+    }
+
+    [Fact]
+    public void MaxBytes_BoundsWhatIsDecoded_NotTheWholeImage()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("a.tar", Enumerable.Range(0, 40).Select(i => ($"{i:D2}.jpg", TempFolder.Noise(i, 400, 300, SkiaSharp.SKEncodedImageFormat.Jpeg))));
+        using var data = new WebDatasetReader(folder);
+        // The whole is 360,000 bytes; a box of up to half of it stays as it is.
+        using var stream = new SampleStream(data, new() { Decode = new() { MaxBytes = 180_000 }, Augment = Simclr, OutputSize = 1000, Shuffle = false });
+        var (kept, reduced) = (0, 0);
+        foreach (var sample in stream.ReadAll())
+        {
+            using (sample)
+            {
+                var crops = Enumerable.Range(0, 2).Select(v => AugmentParams.Draw(Simclr, 0, 0, sample.Index, v, 400, 300)).ToArray();
+                var (width, height) = (crops.Max(c => c.CropX + c.CropW) - crops.Min(c => c.CropX), crops.Max(c => c.CropY + c.CropH) - crops.Min(c => c.CropY));
+                Assert.Equal(3 * width * height > 180_000, sample.Image.Reduced);
+                Assert.InRange(sample.Image.ByteCount, 1, 180_000);
+                // At least five eighths of a side: seven eighths are 0.77 of the area.
+                Assert.True(!sample.Image.Reduced || sample.Image.Width > 0.62 * width, $"{sample.Image.Width} of {width}");
+                (kept, reduced) = (kept + (sample.Image.Reduced ? 0 : 1), reduced + (sample.Image.Reduced ? 1 : 0));
+            }
+        }
+        Assert.True(kept > 2 && reduced > 2, $"{kept} kept, {reduced} reduced");
+        Assert.Equal(reduced, stream.ReducedCount);
     }
 
     [Fact]
@@ -400,6 +470,15 @@ public class SampleStreamTests
         {
             yield return new RawSample("a", "fake") { Image = new MemorySource { Bytes = TempFolder.Image(1) } };
             throw new InvalidOperationException("the reader broke");
+        }
+    }
+
+    private sealed class WaitingDataset : FakeDataset
+    {
+        public override IEnumerable<RawSample> Read(ReadOrder order)
+        {
+            yield return new RawSample("a", "fake") { Image = new MemorySource { Bytes = TempFolder.Image(1) } };
+            Task.Delay(Timeout.Infinite, order.Stop).GetAwaiter().GetResult();
         }
     }
 

@@ -21,6 +21,26 @@ public class WebDatasetReaderTests
         return bytes.Span.ToArray();
     }
 
+    /// <summary>A sparse file's map may go on behind its header, by blocks that its size does not count.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void SparseFiles_ArePassedOver_WithTheirMaps(int mapBlocks)
+    {
+        using var folder = new TempFolder();
+        var plain = File.ReadAllBytes(folder.Shard("plain.tar", [("a.bin", new byte[700]), ("b.jpg", TempFolder.Image(1)), ("b.txt", "one"u8.ToArray())]));
+        var header = plain[..512];
+        header[156] = (byte)'S';
+        header[482] = (byte)(mapBlocks > 0 ? 1 : 0);
+        header.AsSpan(148, 8).Fill((byte)' ');
+        TempFolder.Utf8(Convert.ToString(header.Sum(b => b), 8).PadLeft(6, '0') + "\0 ").CopyTo(header, 148);
+        var map = Enumerable.Range(1, mapBlocks).SelectMany(block => Enumerable.Repeat((byte)'7', 504).Append((byte)(block < mapBlocks ? 1 : 0)).Concat(new byte[7]));
+        folder.File("sparse.tar", [.. header, .. map, .. plain[512..]]);
+        var sample = Assert.Single(ReadAll(folder.Path + "/sparse.tar"));
+        Assert.Equal(("b", "one", null), (sample.Key, sample.Caption, sample.Fault));
+    }
+
     [Theory]
     [InlineData("00000.tar", TarEntryFormat.Ustar)]
     [InlineData("00000.tar", TarEntryFormat.Gnu)]

@@ -25,7 +25,7 @@ public sealed class CheckpointTests : IDisposable
         Epoch = 3,
         DataPosition = 1280,
         Seed = ulong.MaxValue,
-        Rng = new Dictionary<string, ulong> { ["augment"] = 7 },
+        Samples = 5000,
         Config = JsonDocument.Parse("""{"lr":0.1,"data":["a","b"]}""").RootElement,
         PlanFingerprint = "abc",
         BestMetric = best,
@@ -60,7 +60,7 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal((1234L, 3, 1280L, ulong.MaxValue, 64), (state.Step, state.Epoch, state.DataPosition, state.Seed, state.ImageSize));
         Assert.Equal([0.485f, 0.456f, 0.406f], state.Mean);
         Assert.Equal([0.229f, 0.224f, 0.225f], state.Std);
-        Assert.Equal(7UL, state.Rng["augment"]);
+        Assert.Equal(5000, state.Samples);
         Assert.Equal(0.1, state.Config.GetProperty("lr").GetDouble());
         Assert.Equal(new CheckpointMetric("knn", 0.5, 1000), state.BestMetric);
         Assert.Equal(("abc", "llvmpipe", null), (state.PlanFingerprint, state.Device, state.Commit));

@@ -49,6 +49,21 @@ public sealed class TrainerTests : IDisposable
         Assert.DoesNotContain(model.Tensors, t => t.Name.StartsWith("projector", StringComparison.Ordinal));
     }
 
+    /// <summary>A held-out set that is out of reach for a while costs its evaluation, not the run.</summary>
+    [Fact]
+    public void An_evaluation_on_the_way_may_fail()
+    {
+        var (there, away) = (config.ValData!, config.ValData + ".away");
+        var reporter = new Recording
+        {
+            AtStep = m => (m.Step is 3 or 7 ? () => File.Move(m.Step == 3 ? there : away, m.Step == 3 ? away : there) : (Action)(() => { }))(),
+        };
+        var outcome = Trainer.Run(config with { RunDir = Path.Combine(folder, "run"), EvalEvery = 5, SaveEvery = 100 }, reporter, CancellationToken.None);
+        Assert.Equal((TrainStatus.Completed, 12L), (outcome.Status, outcome.Step));
+        Assert.Contains("step 5 could not be evaluated", Assert.Single(reporter.Warnings, w => w.Contains("evaluated", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.NotNull(outcome.After);
+    }
+
     [Fact]
     public void Lines_hold_the_rate_and_the_epoch_of_their_step()
     {
@@ -234,6 +249,7 @@ public sealed class TrainerTests : IDisposable
     private sealed class Recording : ITrainReporter
     {
         public (long Step, CancellationTokenSource Stop)? StopAt { get; init; }
+        public Action<StepMetrics> AtStep { get; init; } = _ => { };
         public List<StepMetrics> Steps { get; } = [];
         public List<string> Warnings { get; } = [];
 
@@ -246,6 +262,7 @@ public sealed class TrainerTests : IDisposable
         public void Step(StepMetrics metrics)
         {
             Steps.Add(metrics);
+            AtStep(metrics);
             if (StopAt is { } at && metrics.Step == at.Step)
             {
                 at.Stop.Cancel();

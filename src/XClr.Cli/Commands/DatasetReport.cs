@@ -143,7 +143,7 @@ internal sealed record DatasetReport
             ("width", Text(Width)),
             ("height", Text(Height)),
             ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}")),
-            .. Embeddings.Select(e => ("embeddings", $"{e.File}: {(e.Stale ? "of another encoder than --text-encoder" : $"{e.Captions} captions")}")),
+            .. Embeddings.Select(e => ("embeddings", $"{e.File}: {(e.Stale ? "damaged, or of another encoder than --text-encoder" : $"{e.Captions} captions")}")),
             ("labels", $"{WithLabel}{(WithLabel > 0 ? $", {Labels} different" : "")}{(Classes is { } n ? $"; {n} class names" : "")}"),
         ]);
         var table = Output.Table("key", "size", "label", "caption");

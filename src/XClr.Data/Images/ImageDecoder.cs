@@ -38,8 +38,8 @@ public static class ImageDecoder
         if (IsJpeg(file))
         {
             var info = NativeJpeg.ReadInfo(file);
-            var scale = ScaleFor(info, options.MinWidth, options.MinHeight, options.MaxBytes);
-            return DecodeJpeg(file, info, options, scale, Whole(info, scale));
+            var scale = ScaleFor(info, options.MinWidth, options.MinHeight, options.MaxBytes, []);
+            return DecodeJpeg(file, info, options, scale, Whole(info, scale.Eighths));
         }
         return DecodeOther(file, options);
     }
@@ -56,12 +56,15 @@ public static class ImageDecoder
     internal static bool HasBoxes(ImageInfo info) => info is { IsJpeg: true, Orientation: 1 };
 
     /// <summary>The whole image at the scale of decoding, upright, before it is reduced to <see cref="DecodeOptions.MaxBytes"/> by other means.</summary>
-    internal static PixelBox Whole(ImageInfo info, DecodeScale scale) =>
-        new(0, 0, NativeJpeg.Scaled(info.Width, scale.Eighths), NativeJpeg.Scaled(info.Height, scale.Eighths));
+    internal static PixelBox Whole(ImageInfo info, int eighths) => new(0, 0, NativeJpeg.Scaled(info.Width, eighths), NativeJpeg.Scaled(info.Height, eighths));
 
-    /// <summary>The bytes that a box will take once decoded and reduced to <see cref="DecodeOptions.MaxBytes"/>.</summary>
-    internal static long PlanBytes(PixelBox box, long maxBytes)
+    /// <summary>The bytes that decoding takes for a while: a box's of a JPEG, once it is reduced to <see cref="DecodeOptions.MaxBytes"/>; all of another image as RGBA and as RGB.</summary>
+    internal static long WorkingBytes(ImageInfo info, PixelBox box, long maxBytes)
     {
+        if (!info.IsJpeg)
+        {
+            return 7L * info.Width * info.Height;
+        }
         var (_, width, height) = Reduction(box.Width, box.Height, maxBytes);
         return 3L * width * height;
     }
@@ -87,8 +90,10 @@ public static class ImageDecoder
         }
     }
 
-    /// <summary>The scale of decoding: the smallest that keeps the minimum size, and smaller where that takes more than <see cref="DecodeOptions.MaxBytes"/>; full size but for JPEGs.</summary>
-    internal static DecodeScale ScaleFor(ImageInfo info, int minWidth, int minHeight, long maxBytes)
+    /// <summary>
+    /// The scale of decoding: the smallest at which the whole keeps the minimum size, and smaller where what the views show takes more than <see cref="DecodeOptions.MaxBytes"/>; full size but for JPEGs.
+    /// </summary>
+    internal static DecodeScale ScaleFor(ImageInfo info, int minWidth, int minHeight, long maxBytes, ReadOnlySpan<AugmentParams> views)
     {
         if (!info.IsJpeg)
         {
@@ -96,15 +101,19 @@ public static class ImageDecoder
         }
         var wanted = NativeJpeg.ScaleFor(info.Width, info.Height, minWidth, minHeight);
         var scale = wanted;
-        while (scale > 1 && maxBytes > 0 && ScaledBytes(info, scale) > maxBytes)
+        while (scale > 1 && maxBytes > 0 && Shown(info, scale, views) is var box && 3L * box.Width * box.Height > maxBytes)
         {
-            scale /= 2;
+            scale--;
         }
         return new(scale, scale != wanted);
     }
 
-    private static long ScaledBytes(ImageInfo info, int scale) =>
-        (long)NativeJpeg.Scaled(info.Width, scale) * NativeJpeg.Scaled(info.Height, scale) * 3;
+    /// <summary>What views, given in pixels of the file, show of the image at so many eighths of its size; all of it without views, or where the format allows no less.</summary>
+    internal static PixelBox Shown(ImageInfo info, int eighths, ReadOnlySpan<AugmentParams> views)
+    {
+        var whole = Whole(info, eighths);
+        return views.IsEmpty || !HasBoxes(info) ? whole : PixelBox.Around(views, info.Width, info.Height, whole.Width, whole.Height);
+    }
 
     private static DecodedImage DecodeOther(ReadOnlySpan<byte> file, DecodeOptions options)
     {

@@ -6,12 +6,13 @@ namespace XClr.Data;
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct PixelBox(int X, int Y, int Width, int Height)
 {
-    /// <summary>The smallest box that holds the crops of all views.</summary>
-    public static PixelBox Around(ReadOnlySpan<AugmentParams> views)
+    /// <summary>The smallest box that holds the crops of all views, once they are brought from an image of one size to one of another.</summary>
+    public static PixelBox Around(ReadOnlySpan<AugmentParams> views, int fromWidth, int fromHeight, int toWidth, int toHeight)
     {
         var (left, top, right, bottom) = (int.MaxValue, int.MaxValue, 0, 0);
-        foreach (var view in views)
+        foreach (ref readonly var drawn in views)
         {
+            var view = drawn.Rescaled(fromWidth, fromHeight, toWidth, toHeight);
             (left, top) = (Math.Min(left, view.CropX), Math.Min(top, view.CropY));
             (right, bottom) = (Math.Max(right, view.CropX + view.CropW), Math.Max(bottom, view.CropY + view.CropH));
         }

@@ -34,24 +34,33 @@ public sealed class ImageFetcher : IDisposable
         client.DefaultRequestHeaders.Accept.ParseAdd("image/*");
     }
 
-    /// <summary>The body behind an address, after redirects and retries.</summary>
+    /// <summary>Images that are received at a time.</summary>
+    public int Connections => options.Connections;
+
+    /// <summary>The body behind an address, after redirects and retries. It takes a place of <paramref name="room"/>, which the caller gives back once it is done with the bytes; none is held while waiting.</summary>
     /// <exception cref="FetchException">It cannot be had.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public async Task<byte[]> FetchAsync(string address, CancellationToken stop)
+    public async Task<byte[]> FetchAsync(string address, SemaphoreSlim room, CancellationToken stop)
     {
         for (var attempt = 0; ; attempt++)
         {
             TimeSpan wait;
+            await room.WaitAsync(stop).ConfigureAwait(false);
             try
             {
                 return await AttemptAsync(address, stop).ConfigureAwait(false);
             }
             catch (FetchException e) when (e.MayPass && attempt < options.Retries)
             {
+                room.Release();
                 var backOff = options.BackOff * Math.Pow(2, attempt) * (1 + Random.Shared.NextDouble() / 2);
                 wait = e.RetryAfter is { } asked && asked > backOff ? asked < LongestWait ? asked : LongestWait : backOff;
             }
-            // No connection is held while waiting.
+            catch
+            {
+                room.Release();
+                throw;
+            }
             await Task.Delay(wait, stop).ConfigureAwait(false);
         }
     }

@@ -9,7 +9,8 @@ public sealed class ShardPacker
     private readonly IPackSource source;
     private readonly PackOptions options;
     private readonly ImageFetcher? fetcher;
-    private readonly SemaphoreSlim workers;
+    // The second: images that are being fetched, or wait for a worker.
+    private readonly SemaphoreSlim workers, room;
     private readonly Lock gate = new();
     private long fresh, before, failed;
 
@@ -20,6 +21,7 @@ public sealed class ShardPacker
     {
         (this.source, this.options, this.fetcher) = (source, options, fetcher);
         workers = new(options.Workers);
+        room = new(2 * options.Workers + (fetcher?.Connections ?? 0));
     }
 
     /// <summary>Packs until the end of the source. <paramref name="report"/> is called after each row, from any thread.</summary>
@@ -115,16 +117,18 @@ public sealed class ShardPacker
         }
         try
         {
-            var bytes = item.Address is { } address ? await fetcher!.FetchAsync(address, stop).ConfigureAwait(false) : null;
-            await workers.WaitAsync(stop).ConfigureAwait(false);
+            if (item.Address is not { } address)
+            {
+                return await OnWorkerAsync(() => ImagePacker.Pack(item.Sample.Image!, options), item, stop).ConfigureAwait(false);
+            }
+            var bytes = await fetcher!.FetchAsync(address, room, stop).ConfigureAwait(false);
             try
             {
-                return await Task.Run(() => new PackedRow(item, bytes is null ? ImagePacker.Pack(item.Sample.Image!, options) : ImagePacker.Pack(bytes, options)), stop)
-                    .ConfigureAwait(false);
+                return await OnWorkerAsync(() => ImagePacker.Pack(bytes, options), item, stop).ConfigureAwait(false);
             }
             finally
             {
-                workers.Release();
+                room.Release();
             }
         }
         catch (ImageDecodeException e)
@@ -134,6 +138,19 @@ public sealed class ShardPacker
         catch (FetchException e)
         {
             return new(item, null, e.Cause, e.Message);
+        }
+    }
+
+    private async Task<PackedRow> OnWorkerAsync(Func<PackedImage> pack, PackItem item, CancellationToken stop)
+    {
+        await workers.WaitAsync(stop).ConfigureAwait(false);
+        try
+        {
+            return await Task.Run(() => new PackedRow(item, pack()), stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            workers.Release();
         }
     }
 }

@@ -55,12 +55,15 @@ internal sealed class DelimitedTable : ITableFormat
 
     private static string? NullIfBlank(string field) => field.Trim() is { Length: > 0 } text ? text : null;
 
+    // As a whole: a caption may begin with one quotation and end with another.
+    private static bool IsQuoted(string field) => field.Length >= 2 && field[0] == '"' && field[^1] == '"' && !field[1..^1].Replace("\"\"", "", StringComparison.Ordinal).Contains('"');
+
     /// <summary>The fields of one row; null where a quoted field does not close or goes on after its closing quote.</summary>
     public static List<string>? Split(string row, char separator)
     {
         if (separator == '\t')
         {
-            return [.. row.Split('\t').Select(f => f.Length >= 2 && f[0] == '"' && f[^1] == '"' ? f[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : f)];
+            return [.. row.Split('\t').Select(f => IsQuoted(f) ? f[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : f)];
         }
         var fields = new List<string>();
         for (var at = 0; ; at++)

@@ -17,6 +17,9 @@ internal interface ITableFormat
 
     /// <summary>One row, in UTF-8; null where it cannot be parsed.</summary>
     TableRow? Parse(ReadOnlySpan<byte> row);
+
+    /// <summary>A row's label; null where it has none, or cannot be parsed.</summary>
+    string? Label(ReadOnlySpan<byte> row) => Parse(row)?.Label;
 }
 
 /// <summary>The column names that mean something, in order of preference; case does not count.</summary>

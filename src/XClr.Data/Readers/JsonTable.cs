@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 
@@ -6,6 +7,8 @@ namespace XClr.Data.Readers;
 /// <summary>JSONL: an object a line, with a path, `caption` or `captions` (a text or a list), and `label` (an index or a name).</summary>
 internal sealed class JsonTable : ITableFormat
 {
+    private static readonly SearchValues<string> LabelNames = SearchValues.Create(ColumnNames.Label, StringComparison.OrdinalIgnoreCase);
+
     public bool HasHeader => false;
 
     public bool HasLabels => true;
@@ -28,6 +31,14 @@ internal sealed class JsonTable : ITableFormat
     }
 
     public TableRow? Parse(ReadOnlySpan<byte> row) => TryRead(row, Read);
+
+    /// <inheritdoc/>
+    // All rows are asked, most of which have none: parsing takes ten times as long as looking for a label's name (which may be written with escapes).
+    public string? Label(ReadOnlySpan<byte> row)
+    {
+        var text = Encoding.UTF8.GetString(row).AsSpan();
+        return text.ContainsAny(LabelNames) || text.Contains("\\u", StringComparison.Ordinal) ? Parse(row)?.Label : null;
+    }
 
     /// <summary>A row of a table of addresses; null where it is no object.</summary>
     public static AddressRow? Address(ReadOnlySpan<byte> row) => TryRead(row, root => new AddressRow(Value(root, ColumnNames.Address), Read(root).Captions));

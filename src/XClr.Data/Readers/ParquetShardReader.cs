@@ -147,15 +147,14 @@ public sealed class ParquetShardReader : IImageDataset
                 sample.AddCaption(caption);
             }
         }
-        if (group.Label(index) is not { } text)
+        if (group.Label(index) is { } text)
         {
-            return sample;
+            sample.Label = ClassList.Label(text, classList);
+            if (sample.Label is null)
+            {
+                return sample.Break(SampleFault.BadLabel, $"'{text}' is no class{(classList is null ? "; a classes file would say its index" : "")}");
+            }
         }
-        if (ClassList.Label(text, classList) is not { } label)
-        {
-            return sample.Break(SampleFault.BadLabel, $"'{text}' is no class{(classList is null ? "; a classes file would say its index" : "")}");
-        }
-        sample.Label = label;
         return labels.Complete(sample);
     }
 

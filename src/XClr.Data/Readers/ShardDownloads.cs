@@ -48,7 +48,8 @@ internal sealed class ShardDownloads : IDisposable
 
     /// <summary>Opens a shard, which is fetched where it is not there.</summary>
     /// <exception cref="IOException">It cannot be had; the message says why.</exception>
-    public FileStream Open(string address)
+    /// <exception cref="OperationCanceledException">The waiting was ended; the fetching goes on.</exception>
+    public FileStream Open(string address, CancellationToken stop = default)
     {
         try
         {
@@ -56,7 +57,7 @@ internal sealed class ShardDownloads : IDisposable
             {
                 try
                 {
-                    return OpenFetched(address);
+                    return OpenFetched(address, stop);
                 }
                 catch (FileNotFoundException) when (attempt < Retries)
                 {
@@ -64,25 +65,29 @@ internal sealed class ShardDownloads : IDisposable
                 }
             }
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or UnauthorizedAccessException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or UnauthorizedAccessException or UriFormatException || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {
             throw new IOException($"{address}: {e.Message}", e);
         }
     }
 
-    private FileStream OpenFetched(string address)
+    private FileStream OpenFetched(string address, CancellationToken stop)
     {
+        var fetched = Fetch(address);
         try
         {
-            var path = Fetch(address).GetAwaiter().GetResult();
-            File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
+            var path = fetched.WaitAsync(stop).GetAwaiter().GetResult();
+            UnlessForeign(() => File.SetLastAccessTimeUtc(path, DateTime.UtcNow));
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
         }
         finally
         {
             lock (gate)
             {
-                running.Remove(address);
+                if (fetched.IsCompleted)
+                {
+                    running.Remove(address);
+                }
             }
         }
     }
@@ -103,7 +108,7 @@ internal sealed class ShardDownloads : IDisposable
             }
             using var body = response.Content.ReadAsStream(limit.Token);
             var bytes = new byte[MaxSmall];
-            return bytes[..body.ReadAtLeast(bytes, MaxSmall, throwOnEndOfStream: false)];
+            return bytes[..body.ReadAtLeastAsync(bytes, MaxSmall, throwOnEndOfStream: false, limit.Token).AsTask().GetAwaiter().GetResult()];
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or UriFormatException)
         {
@@ -176,7 +181,7 @@ internal sealed class ShardDownloads : IDisposable
 
     private bool MayPass(Exception e) => e switch
     {
-        HttpRequestException { StatusCode: { } status } => (int)status is 408 or 429 or >= 500,
+        HttpRequestException { StatusCode: { } status } => (int)status is 408 or 416 or 429 or >= 500, // 416: all of it was there, and is not any more.
         HttpRequestException => true,
         OperationCanceledException => !stop.IsCancellationRequested,
         _ => false,
@@ -243,10 +248,14 @@ internal sealed class ShardDownloads : IDisposable
         var awaited = running.Keys.Select(FileOf).ToHashSet(StringComparer.Ordinal);
         var files = new DirectoryInfo(folder).GetFiles("*.shard").OrderBy(f => awaited.Contains(f.Name)).ThenBy(f => f.LastAccessTimeUtc).ToList();
         var held = files.Sum(f => f.Length);
-        foreach (var file in files.TakeWhile(_ => held + wanted > maxBytes))
+        foreach (var file in files)
         {
-            held -= file.Length;
-            file.Delete();
+            if (held + wanted <= maxBytes)
+            {
+                break;
+            }
+            var bytes = file.Length;
+            held -= UnlessForeign(file.Delete) ? bytes : 0;
         }
     }
 
@@ -255,14 +264,21 @@ internal sealed class ShardDownloads : IDisposable
     {
         foreach (var part in new DirectoryInfo(folder).GetFiles("*.part").Where(f => f.LastWriteTimeUtc < DateTime.UtcNow - AbandonedAfter))
         {
-            try
-            {
-                part.Delete();
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // Another user's, who will delete it.
-            }
+            UnlessForeign(part.Delete);
+        }
+    }
+
+    // False where the file is another user's, who sees to it.
+    private static bool UnlessForeign(Action change)
+    {
+        try
+        {
+            change();
+            return true;
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException and not FileNotFoundException)
+        {
+            return false;
         }
     }
 }

@@ -129,27 +129,26 @@ public sealed class TableReader : IndexedDataset
         var names = new SortedSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < index.Count; i++)
         {
-            if (Row(i)?.Label is { } label && names.Add(label) && names.Count > MaxLabels)
+            if (format.Label(index.Read(file, i)) is { } label && names.Add(label) && names.Count > MaxLabels)
             {
                 throw new DataException($"The label column of '{Name}' has more than {MaxLabels} different values; is it one?");
             }
         }
-        return names.All(n => int.TryParse(n, out _)) ? null : names.Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i);
+        return names.All(n => ClassList.TryIndex(n, out _)) ? null : names.Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i);
     }
 
     private TableRow? Row(int index) => format.Parse(this.index.Read(file, index));
 
     private RawSample Labelled(TableRow row, RawSample sample)
     {
-        if (row.Label is not { } text)
+        if (row.Label is { } text)
         {
-            return sample;
+            sample.Label = labels is not null ? labels[text] : ClassList.Label(text, classList);
+            if (sample.Label is null)
+            {
+                return sample.Break(SampleFault.BadLabel, $"'{text}' is no class");
+            }
         }
-        if ((labels is not null ? labels[text] : ClassList.Label(text, classList)) is not { } label)
-        {
-            return sample.Break(SampleFault.BadLabel, $"'{text}' is no class");
-        }
-        sample.Label = label;
         return complete.Complete(sample);
     }
 

@@ -45,6 +45,10 @@ internal sealed class TarReader(Stream archive) : IDisposable
             {
                 SetHeaderName(header);
             }
+            if (type == (byte)'S')
+            {
+                start = AfterSparseMap(start, goesOn: header[482] != 0);
+            }
             next = checked(start + (size + BlockSize - 1) / BlockSize * BlockSize);
             switch (type)
             {
@@ -117,6 +121,22 @@ internal sealed class TarReader(Stream archive) : IDisposable
         window.Dispose();
         ArrayPool<char>.Shared.Return(name);
         (name, nameLength) = ([], 0);
+    }
+
+    // GNU's sparse files, which are passed over like links, may have blocks of their map behind the header, which their size does not count.
+    private long AfterSparseMap(long at, bool goesOn)
+    {
+        while (goesOn)
+        {
+            var map = window.Read(at, BlockSize).Span;
+            if (map.Length < BlockSize)
+            {
+                throw new InvalidDataException($"it ends within a sparse file's map at byte {at + map.Length}");
+            }
+            goesOn = map[504] != 0;
+            at += BlockSize;
+        }
+        return at;
     }
 
     // Empty at the archive's end.

@@ -64,7 +64,7 @@ public sealed class WebDatasetReader : IImageDataset
     /// <inheritdoc/>
     public IEnumerable<RawSample> Read(ReadOrder order)
     {
-        return ShardOrder.Read(Name, shards, order, s => ReadShard(s, withText: true), s =>
+        return ShardOrder.Read(Name, shards, order, s => ReadShard(s, withText: true, order.Stop), s =>
         {
             if (ShardDownloads.IsAddress(s))
             {
@@ -112,7 +112,7 @@ public sealed class WebDatasetReader : IImageDataset
             return said;
         }
         var (count, whole) = (0L, true);
-        foreach (var sample in ReadShard(shard, withText: false))
+        foreach (var sample in ReadShard(shard, withText: false, CancellationToken.None))
         {
             count++;
             whole &= sample.Fault is not (SampleFault.BrokenShard or SampleFault.Unreadable);
@@ -135,9 +135,9 @@ public sealed class WebDatasetReader : IImageDataset
             : File.Exists(shard) ? ShardSidecars.TrySuccesses(stem + "_stats.json") : null;
     }
 
-    private IEnumerable<RawSample> ReadShard(string shard, bool withText)
+    private IEnumerable<RawSample> ReadShard(string shard, bool withText, CancellationToken stop)
     {
-        using var file = TryOpen(shard, out var failure);
+        using var file = TryOpen(shard, stop, out var failure);
         if (file is null)
         {
             yield return RawSample.Broken(Path.GetFileName(shard), shard, SampleFault.Unreadable, failure!);
@@ -176,12 +176,12 @@ public sealed class WebDatasetReader : IImageDataset
         }
     }
 
-    private FileStream? TryOpen(string shard, out string? failure)
+    private FileStream? TryOpen(string shard, CancellationToken stop, out string? failure)
     {
         try
         {
             failure = null;
-            return ShardDownloads.IsAddress(shard) ? Downloads.Open(shard) : new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            return ShardDownloads.IsAddress(shard) ? Downloads.Open(shard, stop) : new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

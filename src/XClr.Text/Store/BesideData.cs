@@ -10,7 +10,7 @@ public sealed class BesideData : IDisposable
 
     private BesideData(List<EmbeddingStore> current, List<string> stale) => (this.current, Stale) = (current, stale);
 
-    /// <summary>Files that another encoder, or another version of this one, made.</summary>
+    /// <summary>Files that are of no use: another encoder, or another version of this one, made them, or they are damaged.</summary>
     public IReadOnlyList<string> Stale { get; }
 
     /// <summary>Files of this encoder with the number of their captions.</summary>
@@ -22,25 +22,36 @@ public sealed class BesideData : IDisposable
     /// <summary>Where an encoder's embeddings lie in a folder.</summary>
     public static string PathIn(string folder, string fingerprint) => Path.Combine(folder, $"captions-{fingerprint[..16]}.xemb");
 
-    /// <summary>Looks into folders; one that does not exist holds none.</summary>
-    /// <exception cref="TextException">A file is damaged.</exception>
+    /// <summary>Looks into folders, where nothing is written; one that does not exist holds none.</summary>
     public static BesideData Open(IReadOnlyList<string> folders, string fingerprint)
     {
         var (current, stale) = (new List<EmbeddingStore>(), new List<string>());
         foreach (var path in folders.Where(Directory.Exists).SelectMany(f => Directory.GetFiles(f, "captions-*.xemb")).Order(StringComparer.Ordinal))
         {
-            var store = EmbeddingStore.Open(path);
-            if (store.Fingerprint == fingerprint)
+            var store = TryOpen(path);
+            if (store?.Fingerprint == fingerprint)
             {
                 current.Add(store);
             }
             else
             {
-                store.Dispose();
+                store?.Dispose();
                 stale.Add(path);
             }
         }
         return new(current, stale);
+    }
+
+    private static EmbeddingStore? TryOpen(string path)
+    {
+        try
+        {
+            return EmbeddingStore.OpenIntact(path);
+        }
+        catch (TextException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Copies a caption's embedding [D]; false where no file has it.</summary>

@@ -52,9 +52,15 @@ public sealed class EmbeddingStore : IDisposable
         }
     }
 
-    /// <summary>Opens a store that exists.</summary>
+    /// <summary>Opens a store that exists; one that is damaged is repaired.</summary>
     /// <exception cref="TextException">It is missing, not a store, or its header is corrupt.</exception>
-    public static EmbeddingStore Open(string path)
+    public static EmbeddingStore Open(string path) => Open(path, repair: true)!;
+
+    /// <summary>Opens a store that exists as it is; null where it is damaged.</summary>
+    /// <inheritdoc cref="Open(string)" path="/exception"/>
+    public static EmbeddingStore? OpenIntact(string path) => Open(path, repair: false);
+
+    private static EmbeddingStore? Open(string path, bool repair)
     {
         path = System.IO.Path.GetFullPath(path);
         SafeFileHandle? file = null;
@@ -62,8 +68,12 @@ public sealed class EmbeddingStore : IDisposable
         {
             file = StoreFile.Open(path);
             var format = StoreFormat.ReadHeader(path, StoreFile.ReadHeader(file));
-            var map = StoreFile.Map(file, format) ?? StoreRecovery.Rebuild(path, file, format);
-            return new EmbeddingStore(path, format, file, map);
+            if ((StoreFile.Map(file, format) ?? (repair ? StoreRecovery.Rebuild(path, file, format) : null)) is { } map)
+            {
+                return new EmbeddingStore(path, format, file, map);
+            }
+            file.Dispose();
+            return null;
         }
         catch (Exception e)
         {

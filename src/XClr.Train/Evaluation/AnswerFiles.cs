@@ -32,7 +32,7 @@ internal static partial class AnswerFiles
         public override bool OwnClasses => false;
 
         public override AnswerKey KeyOf(FeatureSet queries, IReadOnlyList<string>? own, IReadOnlyList<string> trained, Action<string> warn) =>
-            new(queries.Labels!, own, [.. queries.Keys.Select(k => right[IndexOf(k)])]);
+            new(queries.Labels!, own, [.. queries.Keys.Select(k => (IReadOnlySet<int>)right[IndexOf(k)].Where(c => c < trained.Count).ToHashSet())]);
 
         private int IndexOf(string key) => Number().Match(Path.GetFileNameWithoutExtension(key)) is { Success: true } match && int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) - 1 is >= 0 and var index && index < right.Count
             ? index

@@ -86,6 +86,6 @@ public sealed record Classification(
     private static ClassAccuracy ByClass(int c, IReadOnlyList<string>? names, IReadOnlyList<int> labels, bool[] hits)
     {
         var own = Enumerable.Range(0, labels.Count).Where(i => labels[i] == c).Select(i => hits[i]).ToList();
-        return new ClassAccuracy(c, names?[c], own.Count, own.Count == 0 ? null : Share(own));
+        return new ClassAccuracy(c, c < names?.Count ? names[c] : null, own.Count, own.Count == 0 ? null : Share(own));
     }
 }

@@ -138,7 +138,7 @@ public static class Evaluator
             if (clock.Elapsed >= next)
             {
                 next = clock.Elapsed + NoteEvery;
-                note(string.Create(CultureInfo.InvariantCulture, $"features of '{set.Name}': {count} of {Math.Min(limit ?? long.MaxValue, set.Count)} images, {count / clock.Elapsed.TotalSeconds:0} images/s"));
+                note(string.Create(CultureInfo.InvariantCulture, $"features of '{set.Name}': {count} of {limit ?? set.Count} images, {count / clock.Elapsed.TotalSeconds:0} images/s"));
             }
         };
     }

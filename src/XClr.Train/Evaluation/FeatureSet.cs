@@ -19,18 +19,18 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
 
     public int Count => Keys.Count;
 
-    /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch. <paramref name="warn"/> is told of reduced images, <paramref name="visit"/> of every sample that is encoded.</summary>
-    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, Action<string> warn, CancellationToken stop, Action<Sample>? visit = null)
+    /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch. <paramref name="warn"/> is told of reduced images, <paramref name="visit"/> of every sample that is encoded; without <paramref name="texts"/> no captions are kept.</summary>
+    public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, Action<string> warn, CancellationToken stop, Action<Sample>? visit = null, bool texts = true)
     {
         var options = new SampleStreamOptions
         {
-            Shuffle = limit is not null, Workers = workers, Decode = new DecodeOptions { MaxBytes = encoder.ImageBytes }, Prefetch = 2 * encoder.Rows,
+            Shuffle = limit is not null, Workers = workers, Decode = new DecodeOptions { MaxBytes = encoder.BatchBytes }, Stop = stop, Prefetch = 2 * encoder.Rows,
         };
         RequireMemory(dataset.Name, limit ?? dataset.Count, encoder.FeatureWidth + encoder.ProjectionWidth, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         using var stream = new SampleStream(dataset, options);
         var (keys, labels, captions, all) = (new List<string>(), new List<int?>(), new List<string?>(), new List<IReadOnlyList<string>>());
         var (features, heads) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth > 0 ? new RowMatrix(encoder.ProjectionWidth) : null);
-        foreach (var batch in stream.ReadAll().Take(limit ?? int.MaxValue).Chunk(encoder.Rows))
+        foreach (var batch in Batches(stream, encoder, limit ?? int.MaxValue))
         {
             stop.ThrowIfCancellationRequested();
             encoder.Encode(batch, features, heads);
@@ -38,18 +38,50 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
             {
                 keys.Add(sample.Key);
                 labels.Add(sample.Label);
-                captions.Add(sample.Caption);
-                all.Add(sample.Captions);
+                if (texts)
+                {
+                    captions.Add(sample.Caption);
+                    all.Add(sample.Captions);
+                }
                 visit?.Invoke(sample);
                 sample.Dispose();
             }
         }
         if (stream.ReducedCount > 0)
         {
-            warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced: {encoder.ReducedAdvice}.");
+            warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced to the {encoder.BatchBytes / 3} pixels that the device takes at once.");
         }
         return new FeatureSet(keys, features, encoder.Classifies ? null : heads, encoder.Classifies ? heads : null,
-            labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null, captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, all.All(c => c.Count > 0) ? all : null, stream.Skipped);
+            labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null,
+            texts && captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, texts && all.All(c => c.Count > 0) ? all : null, stream.Skipped);
+    }
+
+    // As many images at a time as the encoder takes, by their number and their bytes, so that none has to be made smaller for it.
+    private static IEnumerable<IReadOnlyList<Sample>> Batches(SampleStream stream, Encoder encoder, int limit)
+    {
+        var (batch, bytes, taken) = (new List<Sample>(encoder.Rows), 0L, 0);
+        while (taken < limit && stream.Next() is { } sample)
+        {
+            if (encoder.Refusal(sample.Image) is { } refusal)
+            {
+                stream.Reject(sample, SampleFault.Unsupported, refusal);
+                sample.Dispose();
+                continue;
+            }
+            var own = PackedBatch.Aligned(sample.Image.ByteCount);
+            if (batch.Count == encoder.Rows || (batch.Count > 0 && bytes + own > encoder.BatchBytes))
+            {
+                yield return batch;
+                (batch, bytes) = (new List<Sample>(encoder.Rows), 0);
+            }
+            batch.Add(sample);
+            bytes += own;
+            taken++;
+        }
+        if (batch.Count > 0)
+        {
+            yield return batch;
+        }
     }
 
     /// <summary>Refuses, before the first image, what would not fit the machine's memory: 4 bytes per number, features and projections.</summary>

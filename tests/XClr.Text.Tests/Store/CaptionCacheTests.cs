@@ -29,6 +29,36 @@ public class CaptionCacheTests
         Assert.False(again.Embedder.IsSessionOpen);
     }
 
+    /// <summary>Embeddings beside the data that a copy cut short, or that are none, are neither used nor repaired: the data's folder is not written to.</summary>
+    [Theory]
+    [InlineData(0, 1.0)]
+    [InlineData(1, 0.5)]
+    [InlineData(1, 0.0)]
+    public void DamagedEmbeddingsBesideTheDataAreLeftAlone(int stale, double kept)
+    {
+        using var folder = new TempFolder();
+        var data = folder["data"];
+        Directory.CreateDirectory(data);
+        string path;
+        using (var embedder = CaptionEmbedder.Open(CaptionEmbedder.Default))
+        {
+            path = BesideData.PathIn(data, embedder.Fingerprint);
+            using var store = EmbeddingStore.OpenOrCreate(path, D, EmbeddingType.Float32, embedder.Fingerprint);
+            var rows = new float[D];
+            embedder.Embed(["a cat"], rows);
+            store.Append(["a cat"], rows);
+        }
+        File.Delete(path + ".lock");
+        var bytes = File.ReadAllBytes(path);
+        File.WriteAllBytes(path, bytes[..(int)(kept * bytes.Length)]);
+        var before = File.ReadAllBytes(path);
+        using var cache = CaptionCache.Open(CaptionEmbedder.Default, cache: new CacheOptions { Folder = folder["cache"], DataFolders = [data] });
+        cache.Embed(["a cat"], new float[D]);
+        Assert.Equal((stale, stale), (cache.Beside.Stale.Count, (int)cache.Embedded));
+        Assert.Equal(before, File.ReadAllBytes(path));
+        Assert.Equal([path], Directory.GetFiles(data));
+    }
+
     [Fact]
     public void ItGivesWhatTheEmbedderGives()
     {
