@@ -66,7 +66,7 @@ internal sealed unsafe class GpuInstance : IDisposable
     public IReadOnlyList<PhysicalDevice> PhysicalDevices()
     {
         uint count = 0;
-        Vk.EnumeratePhysicalDevices(Handle, &count, null).Check("vkEnumeratePhysicalDevices");
+        RequireDriver(Vk.EnumeratePhysicalDevices(Handle, &count, null), "vkEnumeratePhysicalDevices");
         var devices = new PhysicalDevice[count];
         fixed (PhysicalDevice* p = devices)
         {
@@ -115,13 +115,18 @@ internal sealed unsafe class GpuInstance : IDisposable
             PpEnabledLayerNames = layers.Pointer,
         };
         Instance instance;
-        var result = Vk.CreateInstance(&info, null, &instance);
+        RequireDriver(Vk.CreateInstance(&info, null, &instance), "vkCreateInstance");
+        return instance;
+    }
+
+    // Where the only drivers are for cards that are not there, one call or the other fails so.
+    private static void RequireDriver(Result result, string call)
+    {
         if (result is Result.ErrorIncompatibleDriver or Result.ErrorInitializationFailed)
         {
-            throw new GpuException($"No Vulkan driver could be loaded ({result}). {Remedy} VK_LOADER_DEBUG=error,driver shows which ones the loader tried.");
+            throw new GpuException($"No Vulkan driver could be loaded ({call}: {result}). {Remedy} VK_LOADER_DEBUG=error,driver shows which ones the loader tried.");
         }
-        result.Check("vkCreateInstance");
-        return instance;
+        result.Check(call);
     }
 
     private void Listen()

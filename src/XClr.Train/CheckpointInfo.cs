@@ -18,14 +18,16 @@ public sealed record CheckpointInfo(CheckpointPath Path, ModelSpec Spec, Augment
 
     /// <summary>
     /// Looks at a run folder, a step folder or a file of weights. A bare file's network is told from its tensors (<see cref="ModelShapes"/>), its images are torchvision's (224 pixels, bilinear,
-    /// ImageNet's mean and std), where <paramref name="options"/> say nothing else.
+    /// ImageNet's mean and std), where neither <paramref name="options"/> nor the file's metadata (<see cref="EncoderExport"/> writes them) say anything else.
     /// </summary>
+    /// <exception cref="CheckpointException">The file's metadata say what cannot be.</exception>
     /// <exception cref="UsageException">An option contradicts the checkpoint's state.</exception>
     /// <exception cref="SafetensorsException">The file holds no network of a kind that this program has.</exception>
     public static CheckpointInfo Read(string checkpoint, NetworkOptions options)
     {
         var path = CheckpointPath.Resolve(checkpoint);
         var state = path.State is null ? null : CheckpointState.Read(path.State);
+        options = state is null ? options.OrOf(path.Model) : options;
         var trained = state is null ? null : TrainConfig.FromJson(state.Config, path.State!);
         var spec = Describe(path, trained, options);
         var images = state is null ? options.Images() : TrainCheckpoint.Images(state, TrainSetup.Images(trained!).Filter);

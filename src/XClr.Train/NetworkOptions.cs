@@ -3,6 +3,7 @@ using System.Numerics;
 using XClr.Nn;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
+using XClr.Nn.Weights;
 
 namespace XClr.Train;
 
@@ -27,6 +28,9 @@ public sealed record NetworkOptions
     /// <summary>What the channels are divided by after that.</summary>
     public Vector3? Std { get; init; }
 
+    /// <summary>How images are resized; no option of the user's.</summary>
+    public ResizeFilter? Filter { get; init; }
+
     /// <summary>Reads options from text, named and limited as those of `train` are; mean and std are three numbers with commas between. Null = not given.</summary>
     /// <exception cref="UsageException">A value is not accepted.</exception>
     public static NetworkOptions Parse(string? arch, string? stem, string? width, string? imageSize, string? mean, string? std)
@@ -44,8 +48,32 @@ public sealed record NetworkOptions
         };
     }
 
+    /// <summary>These options, and where they say nothing what a bare file's metadata say, as <see cref="EncoderExport"/> writes them.</summary>
+    /// <exception cref="CheckpointException">They say what cannot be.</exception>
+    internal NetworkOptions OrOf(string weights)
+    {
+        using var file = BackboneWeights.Open(weights);
+        string? Said(string name) => file.Metadata.GetValueOrDefault(name);
+        try
+        {
+            var own = Parse(arch: null, Said("stem"), width: null, Said("image_size"), Said("mean"), Said("std"));
+            return this with
+            {
+                Stem = Stem ?? own.Stem,
+                ImageSize = ImageSize ?? own.ImageSize,
+                Mean = Mean ?? own.Mean,
+                Std = Std ?? own.Std,
+                Filter = Said("interpolation") is { } filter ? Enum.Parse<ResizeFilter>(filter, ignoreCase: true) : null,
+            };
+        }
+        catch (Exception e) when (e is UsageException or ArgumentException)
+        {
+            throw new CheckpointException($"{weights}: its metadata are not as `export` writes them: {e.Message}");
+        }
+    }
+
     /// <summary>How a bare file's images are made: torchvision's way, where nothing else is said.</summary>
-    internal AugmentSpec Images() => new(ImageSize ?? TorchvisionSize, ResizeFilter.Bilinear, Mean ?? AugmentSpec.ImageNetMean, Std ?? AugmentSpec.ImageNetStd, Blur: false);
+    internal AugmentSpec Images() => new(ImageSize ?? TorchvisionSize, Filter ?? ResizeFilter.Bilinear, Mean ?? AugmentSpec.ImageNetMean, Std ?? AugmentSpec.ImageNetStd, Blur: false);
 
     /// <summary>Requires that nothing contradicts a checkpoint's state.</summary>
     /// <exception cref="UsageException">An option does; the message names it, both values and the file.</exception>

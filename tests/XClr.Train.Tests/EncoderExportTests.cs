@@ -61,6 +61,21 @@ public sealed class EncoderExportTests : IDisposable
         RequireClose(golden.ReadFloat32("features"), Run(session, batch.ReadFloat32("images"), [.. batch["images"].Shape.Select(d => (int)d)]));
     }
 
+    /// <summary>An exported file is read as the run it came from: its metadata say what its tensors do not. What the user says goes before them.</summary>
+    [Fact]
+    public void Preprocessing_is_read_back_from_a_safetensors_files_metadata()
+    {
+        var asked = SmallStem with { Mean = new(0.5f, 0.4f, 0.3f), Std = new(0.2f, 0.25f, 0.125f) };
+        EncoderExport.Run(Torch, asked, ExportFormat.Safetensors, PathOf("e.safetensors"));
+        var (written, read) = (CheckpointInfo.Read(Torch, asked), CheckpointInfo.Read(PathOf("e.safetensors"), new NetworkOptions()));
+        Assert.Equal((48, asked.Mean), (read.Images.Size, (System.Numerics.Vector3?)read.Images.Mean));
+        Assert.Equal((written.Images, written.Spec.Stem), (read.Images, read.Spec.Stem));
+        Assert.Equal(64, CheckpointInfo.Read(PathOf("e.safetensors"), new NetworkOptions { ImageSize = 64 }).Images.Size);
+        SafetensorsWriter.Write(PathOf("bad.safetensors"), [SafetensorsEntry.Float32("conv1.weight", [1], new[] { 1f })], new Dictionary<string, string> { ["mean"] = "grey" });
+        var error = Assert.Throws<CheckpointException>(() => CheckpointInfo.Read(PathOf("bad.safetensors"), new NetworkOptions()));
+        Assert.Contains("'grey'", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Preprocessing_is_in_the_onnx_files_metadata()
     {

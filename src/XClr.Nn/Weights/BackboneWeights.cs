@@ -24,6 +24,7 @@ public sealed class BackboneWeights : IWeightFile
     public string Prefix { get; }
 
     public IReadOnlyList<WeightTensor> Tensors { get; }
+    public IReadOnlyDictionary<string, string> Metadata => file.Metadata;
 
     /// <summary>Opens a file of any kind that <see cref="WeightFiles"/> knows.</summary>
     /// <exception cref="SafetensorsException">The file cannot be read, or has two backbones under different prefixes.</exception>

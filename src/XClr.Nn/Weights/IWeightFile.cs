@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace XClr.Nn.Weights;
 
 /// <summary>One tensor of a file: element type and shape (outermost dimension first, [] is a scalar).</summary>
@@ -17,6 +19,9 @@ public interface IWeightFile : IDisposable
     string Path { get; }
 
     IReadOnlyList<WeightTensor> Tensors { get; }
+
+    /// <summary>What the file says beside its tensors; empty where its kind has no such place.</summary>
+    IReadOnlyDictionary<string, string> Metadata => ImmutableDictionary<string, string>.Empty;
 
     /// <summary>True where the file has a tensor of this name.</summary>
     bool Contains(string name);

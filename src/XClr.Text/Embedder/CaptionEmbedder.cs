@@ -5,7 +5,7 @@ using System.Text;
 namespace XClr.Text;
 
 /// <summary>
-/// A frozen sentence encoder: captions to L2-normalised embeddings. Reading the directory is cheap; the ONNX session is opened by the first
+/// A frozen sentence encoder: captions, behind the model's default prompt where it has one, to L2-normalised embeddings. Reading the directory is cheap; the ONNX session is opened by the first
 /// use of Dimension or Embed. Safe for concurrent use (runs take turns).
 /// </summary>
 public sealed class CaptionEmbedder : IDisposable
@@ -101,7 +101,7 @@ public sealed class CaptionEmbedder : IDisposable
     /// <summary>Texts go in order of length, so that a batch holds little padding; rows[i] is where text i's embedding belongs.</summary>
     private void EmbedUnique(string[] texts, int[] rows, Span<float> embeddings)
     {
-        var ids = tokenizer.Encode(texts, options.Threads);
+        var ids = tokenizer.Encode(directory.Prompt is { } prompt ? [.. texts.Select(t => prompt + t)] : texts, options.Threads);
         Array.Sort(ids, rows, Comparer<int[]>.Create((a, b) => a.Length.CompareTo(b.Length)));
         lock (gate)
         {

@@ -117,7 +117,7 @@ internal sealed class EncoderSession : IDisposable
             throw new TextException($"{Path.Combine(directory.Root, "modules.json")}: the module {module} is not in the graph and cannot be run. " +
                                     "Export the model with a sentence_embedding output.");
         }
-        return (name, PoolingConfig.Read(directory.PoolingFile));
+        return (name, PoolingConfig.Read(directory.PoolingFile, directory.Prompt is not null));
     }
 
     private int ReadDimension()

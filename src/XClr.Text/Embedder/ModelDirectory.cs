@@ -18,6 +18,11 @@ internal sealed class ModelDirectory
     {
         Root = root;
         transformer = root;
+        if (JsonFile.ReadIfPresent(PromptFile) is { } settings && settings.Text("default_prompt_name") is { } name)
+        {
+            Prompt = settings.Get("prompts") is { } prompts && settings.Text(prompts, name) is { } prompt ? prompt
+                : throw new TextException($"{settings.Path}: its prompts lack the default one, \"{name}\". Download the file again.");
+        }
         var modules = JsonFile.ReadIfPresent(Path.Combine(root, "modules.json"));
         if (modules is null)
         {
@@ -43,8 +48,13 @@ internal sealed class ModelDirectory
 
     public string Root { get; }
 
+    /// <summary>What sentence-transformers puts before every text (config_sentence_transformers.json's default prompt); null where it puts nothing.</summary>
+    public string? Prompt { get; }
+
     /// <summary>A module that is neither transformer, pooling nor normalisation (a Dense layer, say); null where there is none.</summary>
     public string? OtherModule { get; }
+
+    private string PromptFile => Path.Combine(Root, "config_sentence_transformers.json");
 
     /// <summary>The pooling's config.json, whether or not it exists.</summary>
     public string PoolingFile => Path.Combine(poolingFolder ?? Path.Combine(Root, "1_Pooling"), "config.json");
@@ -115,6 +125,10 @@ internal sealed class ModelDirectory
         if (File.Exists(PoolingFile))
         {
             yield return ("pooling", PoolingFile);
+        }
+        if (Prompt is not null)
+        {
+            yield return ("prompt", PromptFile);
         }
     }
 

@@ -16,7 +16,7 @@ internal static class PoolingConfig
 {
     private const string OldPrefix = "pooling_mode_";
 
-    public static PoolingMode Read(string path)
+    public static PoolingMode Read(string path, bool hasPrompt)
     {
         if (!File.Exists(path))
         {
@@ -24,6 +24,10 @@ internal static class PoolingConfig
                                     "or write it: {\"pooling_mode\": \"mean\"} (or \"cls\").");
         }
         var file = JsonFile.Read(path);
+        if (hasPrompt && file.Flag("include_prompt") == false)
+        {
+            throw new TextException($"{path} leaves the prompt's tokens out of the pooling (include_prompt), which is not supported with a default prompt (config_sentence_transformers.json). Choose another model, or remove default_prompt_name.");
+        }
         var modes = Modes(file);
         if (modes.Count != 1)
         {

@@ -73,7 +73,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
     // Labels of a set with classes of its own would be compared with those of another.
     private void Head()
     {
-        if (queries.Logits is not { } logits || key is null)
+        if (queries.Logits is not { } logits || key is null || key.Counted.Count == 0)
         {
             return;
         }
@@ -100,6 +100,11 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         {
             unmeasured.Add($"k-NN and the linear probe were not measured: not all training images ('{data.Bank!.Name}') have a label; name a labelled set by --data.");
             return;
+        }
+        if (data.Bank!.Classes is null != data.Validation.Classes is null)
+        {
+            var (named, numbered) = data.Bank.Classes is null ? (data.Validation, data.Bank) : (data.Bank, data.Validation);
+            data.Warn($"'{named.Name}' has names of classes and '{numbered.Name}' numbers alone: class i of the one is taken to be class i of the other; --classes says which is which.");
         }
         values[EvalNames.Bank] = bank.Count;
         foreach (var subset in options.Fractions)

@@ -43,6 +43,31 @@ public class DirectoryFormsTests
         }
     }
 
+    /// <summary>sentence-transformers' encode() puts the default prompt before every text; without a default one, prompts are for those who ask.</summary>
+    [Theory]
+    [InlineData("""{"prompts": {"query": "a "}, "default_prompt_name": "query"}""", "a cat")]
+    [InlineData("""{"prompts": {"query": "a "}, "default_prompt_name": null}""", "cat")]
+    [InlineData("""{"__version__": {}}""", "cat")]
+    public void ADefaultPromptStandsBeforeEveryText(string settings, string text)
+    {
+        using var plain = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false));
+        using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).Write("config_sentence_transformers.json", settings);
+        AssertClose(Embed(plain.Path, [text]), Embed(folder.Path, ["cat"]));
+        using var embedder = CaptionEmbedder.Open(folder.Path);
+        using var other = CaptionEmbedder.Open(plain.Path);
+        Assert.Equal(text == "cat", embedder.Fingerprint == other.Fingerprint);
+    }
+
+    [Fact]
+    public void APromptThatIsMissing_OrNotToBePooled_IsRefused()
+    {
+        using var missing = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).Write("config_sentence_transformers.json", """{"default_prompt_name": "query"}""");
+        Assert.Contains("\"query\"", Assert.Throws<TextException>(() => CaptionEmbedder.Open(missing.Path)).Message);
+        using var apart = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false), """{"pooling_mode": "mean", "include_prompt": false}""")
+            .Write("config_sentence_transformers.json", """{"prompts": {"query": "a "}, "default_prompt_name": "query"}""");
+        Assert.Contains("include_prompt", Assert.Throws<TextException>(() => Embed(apart.Path, ["cat"])).Message);
+    }
+
     [Theory]
     [InlineData("last_hidden_state", new string[0], false, false)]
     [InlineData("last_hidden_state", new[] { "token_type_ids" }, false, false)]
