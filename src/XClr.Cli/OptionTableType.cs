@@ -11,9 +11,7 @@ namespace XClr.Cli;
 /// </summary>
 public abstract class OptionTableCommand : Command
 {
-    // CLIP learns its temperature and has heads of its own, as the classifier of labels has; only X-CLR's target is made of captions' similarities.
-    private static readonly LossKind[] Contrastive = [LossKind.Xclr, LossKind.SimClr, LossKind.SupCon];
-    private static readonly (string Option, LossKind[] Losses)[] OfLosses = [("tau", Contrastive), ("tau-s", [LossKind.Xclr]), ("projector", Contrastive)];
+    private static readonly (string Option, Func<LossFacts, bool> Uses)[] OfLosses = [("tau", l => l.Temperature), ("tau-s", l => l.TextTemperature), ("projector", l => l.Head is null)];
 
     /// <summary>The table's options that the command line gave, by name, with their texts.</summary>
     protected IReadOnlyList<KeyValuePair<string, string>> Given =>
@@ -25,7 +23,7 @@ public abstract class OptionTableCommand : Command
     /// <summary>Refuses what the command line says and the loss has no use for; recipes and files may say it.</summary>
     /// <exception cref="UsageException">It says such a thing.</exception>
     protected void RequireUsed(TrainConfig config) => RequireUnused(
-        $"of other losses than {config.Loss.ToString().ToLowerInvariant()}, which has no use for it.", OfLosses.Select(o => ("--" + o.Option, !o.Losses.Contains(config.Loss) && Given.Any(g => g.Key == o.Option))));
+        $"of other losses than {config.Loss.LowerName()}, which has no use for it.", OfLosses.Select(o => ("--" + o.Option, !o.Uses(config.Loss.Facts()) && Given.Any(g => g.Key == o.Option))));
 }
 
 /// <summary>Options of the table that a verb does not take, without dashes.</summary>

@@ -53,14 +53,14 @@ public static class EncoderExport
     private static Dictionary<string, string> Metadata(CheckpointInfo info) => new()
     {
         ["format"] = "pt", // safetensors' readers ask for it
-        ["arch"] = info.Spec.Arch.ToString().ToLowerInvariant(),
-        ["stem"] = info.Spec.Stem.ToString().ToLowerInvariant(),
+        ["arch"] = info.Spec.Arch.LowerName(),
+        ["stem"] = info.Spec.Stem.LowerName(),
         ["width"] = info.Spec.Width.ToString(CultureInfo.InvariantCulture),
         ["features"] = info.Spec.FeatureWidth.ToString(CultureInfo.InvariantCulture),
         ["image_size"] = info.Images.Size.ToString(CultureInfo.InvariantCulture),
         ["mean"] = Numbers(info.Images.Mean),
         ["std"] = Numbers(info.Images.Std),
-        ["interpolation"] = info.Images.Filter.ToString().ToLowerInvariant(),
+        ["interpolation"] = info.Images.Filter.LowerName(),
         ["preprocessing"] = "RGB; short side to floor(image_size / 0.875), antialiased; centre crop of image_size; (value / 255 - mean) / std per channel; [N,3,H,W]",
     };
 

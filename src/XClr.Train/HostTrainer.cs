@@ -222,9 +222,10 @@ public sealed class HostTrainer : IDisposable
         {
             throw new UsageException(config.NeedsText ? $"loss {config.Loss} needs {BatchSize} x {textWidth} numbers of embeddings." : $"loss {config.Loss} takes no embeddings.");
         }
-        if (config.Loss == LossKind.SupCon != (labels?.Length == BatchSize))
+        var needsLabels = config.Loss.Facts().Target == TargetKind.Labels;
+        if (needsLabels ? labels?.Length != BatchSize : labels is not null)
         {
-            throw new UsageException(config.Loss == LossKind.SupCon ? $"loss {config.Loss} needs {BatchSize} labels." : $"loss {config.Loss} takes no labels.");
+            throw new UsageException(needsLabels ? $"loss {config.Loss} needs {BatchSize} labels." : $"loss {config.Loss} takes no labels.");
         }
         for (var i = 0; embeddings is not null && i < BatchSize; i++)
         {

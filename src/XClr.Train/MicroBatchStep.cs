@@ -3,7 +3,6 @@ using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
-using XClr.Nn.Optim;
 
 namespace XClr.Train;
 
@@ -14,31 +13,31 @@ namespace XClr.Train;
 internal static class MicroBatchStep
 {
     /// <summary>
-    /// Records it; gradients are added up in the order of the micro-batches. views is recorded in both loops and gives the micro-batch's [2M,H,W,4] in that storage. Features [2N,F] and projections [2N,P] go to
-    /// the tensors given (null: not asked for).
+    /// Records it; gradients are added up in the order of the micro-batches. views is recorded in both loops and gives the micro-batch's [2M,H,W,4] in the step's storage.
     /// </summary>
-    public static void Record(Recorder gpu, MicroBatches micro, Func<Tensor> views, DType storage, Model model, Objective objective, Tensor stepVariables, LossScaler? scaler, Tensor? featuresOut = null, Tensor? projectionsOut = null)
+    public static void Record(Recorder gpu, StepParts step, MicroBatches micro, Func<Tensor> views)
     {
-        var projections = projectionsOut ?? gpu.NewTensor("projections", new Shape(2 * micro.Samples, ModelSpec.Stored(model.Spec.ProjectionWidth)));
+        var model = step.Model;
+        var projections = step.Projections ?? gpu.NewTensor("projections", new Shape(2 * micro.Samples, ModelSpec.Stored(model.Spec.ProjectionWidth)));
         using (gpu.Phase(StepPhase.Forward))
         {
-            model.Begin(gpu, storage, Mode.Train);
+            model.Begin(gpu, step.Storage, Mode.Train);
             Loop(gpu, micro, () =>
             {
                 var output = model.Pass(gpu, views(), Mode.Train);
                 micro.Put(gpu, output.Projections!, projections);
-                if (featuresOut is not null)
+                if (step.Features is { } features)
                 {
-                    micro.Put(gpu, output.Features, featuresOut);
+                    micro.Put(gpu, output.Features, features);
                 }
             });
         }
         Tensor gradient;
         using (gpu.Phase(StepPhase.Loss))
         {
-            scaler?.Begin(gpu, stepVariables);
+            step.Scaler?.Begin(gpu, step.Variables);
             ZeroOp.Forward(gpu, model.Parameters.Gradients);
-            gradient = objective.Record(gpu, model, projections, stepVariables);
+            gradient = step.Objective.Record(gpu, model, projections, step.Variables);
         }
         using (gpu.Phase(StepPhase.Backward))
         {

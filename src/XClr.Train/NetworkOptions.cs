@@ -96,7 +96,7 @@ public sealed record NetworkOptions
 
     private static string Text(object value) => value switch
     {
-        Enum e => e.ToString().ToLowerInvariant(),
+        Enum e => e.LowerName(),
         Vector3 v => string.Create(CultureInfo.InvariantCulture, $"{v.X},{v.Y},{v.Z}"),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

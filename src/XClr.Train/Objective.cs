@@ -17,13 +17,7 @@ namespace XClr.Train;
 public sealed record ObjectiveSpec(LossKind Loss, int Samples, float Tau, float TauS, int TextWidth = 0, float[]? ClassSimilarity = null, int Classes = 0)
 {
     /// <summary>What a batch must bring.</summary>
-    public TargetKind Target => Loss switch
-    {
-        LossKind.SupCon or LossKind.Supervised => TargetKind.Labels,
-        LossKind.Xclr when ClassSimilarity is not null => TargetKind.Labels,
-        LossKind.Xclr or LossKind.Clip => TargetKind.Text,
-        _ => TargetKind.None,
-    };
+    public TargetKind Target => ClassSimilarity is null ? Loss.Facts().Target : TargetKind.Labels;
 }
 
 /// <summary>A loss with its per-batch inputs on the device. Statistics [4]: loss, target entropy, target_own_view, embedding_std; of the supervised loss only the first.</summary>

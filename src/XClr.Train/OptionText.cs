@@ -8,6 +8,9 @@ public static class OptionText
 {
     private static readonly (char Unit, long Seconds)[] TimeUnits = [('d', 86400), ('h', 3600), ('m', 60), ('s', 1)];
 
+    /// <summary>A value of an enumeration as options, tables and files write it.</summary>
+    public static string LowerName(this Enum value) => value.ToString().ToLowerInvariant();
+
     /// <summary>Parses 90s, 150m, 2h, 1d or a chain such as 1h30m, above zero; empty text gives null.</summary>
     public static bool TryParseDuration(string text, out TimeSpan? value)
     {

@@ -64,8 +64,8 @@ public static class ParityRun
         {
             throw new UsageException($"--micro-batch {request.MicroBatch}: it is for --mode train, and must divide the {samples} samples of {request.Batch}.");
         }
-        (float[] Rows, int Width)? text = request.Loss is LossKind.Xclr or LossKind.Clip ? Text(batch, samples) : null;
-        uint[]? labels = request.Loss is LossKind.SupCon or LossKind.Supervised ? Labels(batch, samples) : null;
+        (float[] Rows, int Width)? text = request.Loss.Facts().Target == TargetKind.Text ? Text(batch, samples) : null;
+        uint[]? labels = request.Loss.Facts().Target == TargetKind.Labels ? Labels(batch, samples) : null;
         using var device = TrainSetup.OpenDevice(request.Device);
         using var model = new Model(Infer(request, weights));
         ModelFile.Load(device, model, _ => true, request.Weights);
@@ -88,11 +88,12 @@ public static class ParityRun
     {
         var conv = weights["conv1.weight"].Shape;
         var stem = request.Stem ?? (conv[2] == 7 ? Stem.ImageNet : Stem.Half);
-        var head = request.Loss switch { LossKind.Clip => Model.TextMap, LossKind.Supervised => Model.ClassifierWeight, _ => Model.ProjectorMap };
+        var asked = request.Loss.Facts().Head;
+        var head = asked switch { HeadKind.Clip => Model.TextMap, HeadKind.Classifier => Model.ClassifierWeight, _ => Model.ProjectorMap };
         var spec = ModelShapes.WithHead(new ModelSpec(request.Arch, stem, conv[0] / 64.0, HeadKind.None, Stages: request.Stages), weights);
-        return weights[head] is not null && spec.Head == HeadKind.Classifier == (request.Loss == LossKind.Supervised)
+        return weights[head] is not null && spec.Head == HeadKind.Classifier == (asked == HeadKind.Classifier)
             ? spec
-            : throw new SafetensorsException($"{request.Weights}: has '{Model.ClassifierWeight}' and the head of another loss; leave the head that --loss {request.Loss.ToString().ToLowerInvariant()} does not use out.");
+            : throw new SafetensorsException($"{request.Weights}: has '{Model.ClassifierWeight}' and the head of another loss; leave the head that --loss {request.Loss.LowerName()} does not use out.");
     }
 
     private static (float[] Rows, int Width) Text(SafetensorsFile batch, int samples)
@@ -165,25 +166,14 @@ internal sealed class ParityStep : IDisposable
 
     private void Record(Recorder gpu)
     {
-        if (micro is not null)
+        if (request.Mode == Mode.Eval)
         {
-            Tensor Views() => request.Precision.Stored(gpu, micro.Take(gpu, images));
-            MicroBatchStep.Record(gpu, micro, Views, request.Precision.Storage(gpu.Caps), model, objective, stepVariables, scaler: null, features, projections);
+            model.Forward(gpu, request.Precision.Stored(gpu, images), Mode.Eval, features, projections);
+            objective.Record(gpu, model, projections, stepVariables);
+            return;
         }
-        else
-        {
-            model.Forward(gpu, request.Precision.Stored(gpu, images), request.Mode, features, projections);
-            var gradient = objective.Record(gpu, model, projections, stepVariables);
-            if (request.Mode == Mode.Train)
-            {
-                model.Backward(gpu, gradient);
-            }
-        }
-        if (request.Mode == Mode.Train && optimizer is not null)
-        {
-            optimizer.Record(gpu, stepVariables);
-            model.Commit(gpu, optimizer.Result);
-        }
+        var parts = new StepParts(model, objective, request.Precision.Storage(gpu.Caps), stepVariables) { Optimizer = optimizer, MicroBatches = micro, Features = features, Projections = projections };
+        TrainStep.Record(gpu, parts, images, views => request.Precision.Stored(gpu, views));
     }
 
     public IEnumerable<SafetensorsEntry> Results()

@@ -80,7 +80,7 @@ internal static class TrainCheckpoint
 
     /// <summary>A network in the words of state.json.</summary>
     public static CheckpointArchitecture Describe(ModelSpec spec) => new(
-        Lower(spec.Arch), Lower(spec.Stem), spec.Width, Lower(spec.Head), spec.FeatureWidth, spec.ProjectionWidth);
+        spec.Arch.LowerName(), spec.Stem.LowerName(), spec.Width, spec.Head.LowerName(), spec.FeatureWidth, spec.ProjectionWidth);
 
     /// <summary>The normalisation and size that a checkpoint's network expects.</summary>
     public static AugmentSpec Images(CheckpointState state, ResizeFilter filter) =>
@@ -118,8 +118,6 @@ internal static class TrainCheckpoint
             }
         }
     }
-
-    private static string Lower<T>(T value) where T : Enum => value.ToString().ToLowerInvariant();
 
     private static float[] Numbers(System.Numerics.Vector3 v) => [v.X, v.Y, v.Z];
 }

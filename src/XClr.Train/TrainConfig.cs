@@ -93,7 +93,7 @@ public sealed record TrainConfig
     public string? Device { get; init; }
 
     /// <summary>True where samples need a caption: the loss compares captions.</summary>
-    public bool NeedsText => Loss is LossKind.Xclr or LossKind.Clip;
+    public bool NeedsText => Loss.Facts().Target == TargetKind.Text;
 
     /// <summary>The values of <see cref="Milestones"/>.</summary>
     /// <exception cref="UsageException">They are no rising list of positive numbers.</exception>

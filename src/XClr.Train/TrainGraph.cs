@@ -65,7 +65,8 @@ public sealed class TrainGraph : IDisposable
         Scaler = storage == DType.Float32 ? null : new LossScaler(storage);
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
         MicroBatches = config.MicroBatch is > 0 and var size && size < objective.Samples ? new MicroBatches(objective.Samples, size) : null;
-        Step = record(gpu => TrainStep.Record(gpu, Sources, Images, storage, Model, Objective, Optimizer, StepVariables, Scaler, MicroBatches));
+        var parts = new StepParts(Model, Objective, storage, StepVariables) { Optimizer = Optimizer, Scaler = Scaler, MicroBatches = MicroBatches };
+        Step = record(gpu => TrainStep.Record(gpu, parts, Sources, Images));
     }
 
     public DeviceCaps Caps { get; }

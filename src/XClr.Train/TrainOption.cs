@@ -135,7 +135,7 @@ internal static class OptionValues
 
     /// <summary>One name of an enum, in lower case on output and any case on input.</summary>
     public static OptionValue<T> Choice<T>() where T : struct, Enum => new(
-        OptionForm.Text, OptionText.NamesOf<T>(), OptionText.TryParseName, static v => v.ToString().ToLowerInvariant());
+        OptionForm.Text, OptionText.NamesOf<T>(), OptionText.TryParseName, static v => v.LowerName());
 
     private static bool TryParseSize(string text, out long? bytes)
     {

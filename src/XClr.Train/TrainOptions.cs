@@ -99,7 +99,7 @@ public static class TrainOptions
             OptionValues.Int(8, 2048), c => c.ImageSize, (c, v) => c with { ImageSize = v });
         yield return Option("augment", "name", "Augmentation preset; naming it resets every strength below",
             OptionValues.Choice<AugmentPreset>(), c => c.Augment,
-            (c, v) => c with { Augment = v, AugmentStrengths = AugmentSettings.Preset(v.ToString().ToLowerInvariant()) });
+            (c, v) => c with { Augment = v, AugmentStrengths = AugmentSettings.Preset(v.LowerName()) });
         yield return Strength("random-crop", "", "Random resized crop; false takes the centred square", OptionValues.Switch, s => s.RandomCrop, (s, v) => s with { RandomCrop = v });
         yield return Strength("crop-area-min", "share of the image", "Smallest crop", Positive(1), s => s.AreaMin, (s, v) => s with { AreaMin = v });
         yield return Strength("crop-area-max", "share of the image", "Largest crop", Positive(1), s => s.AreaMax, (s, v) => s with { AreaMax = v });

@@ -240,7 +240,7 @@ internal sealed class TrainSession : IDisposable
         var sample = data.Read(ReadOrder.Sequential).Take(CaptionSearch).Where(s => s.Caption is not null).Take(CaptionSample).Select(s => s.Caption!).ToList();
         if (sample.Count < 2)
         {
-            throw new DataException($"'{data.Name}' has no captions, which --loss {config.Loss.ToString().ToLowerInvariant()} needs; name --caption-template for a labelled set, or use --loss simclr.");
+            throw new DataException($"'{data.Name}' has no captions, which --loss {config.Loss.LowerName()} needs; name --caption-template for a labelled set, or use --loss simclr.");
         }
         var mean = Rows.MeanOffDiagonalCosine(captions.Embed(sample), captions.Width);
         reporter.Info($"captions: {captions.Dimension} numbers each ({config.TextEncoder}), mean cosine of different samples {mean:0.000}");

@@ -63,11 +63,11 @@ public static class TrainSetup
 
     /// <summary>The network with its head. textWidth: D, for CLIP's text map; classes: K, for the supervised loss's classifier.</summary>
     /// <exception cref="UsageException">The loss is supervised, and there is no data set whose classes would say how many there are.</exception>
-    public static ModelSpec Network(TrainConfig config, int textWidth, int classes) => config.Loss switch
+    public static ModelSpec Network(TrainConfig config, int textWidth, int classes) => config.Loss.Facts().Head switch
     {
-        LossKind.Clip => new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Clip, ClipWidth, textWidth),
-        LossKind.Supervised when classes == 0 => throw new UsageException("--loss supervised needs --data, whose classes give the size of the last layer."),
-        LossKind.Supervised => new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Classifier, classes),
+        HeadKind.Clip => new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Clip, ClipWidth, textWidth),
+        HeadKind.Classifier when classes == 0 => throw new UsageException($"--loss {config.Loss.LowerName()} needs --data, whose classes give the size of the last layer."),
+        HeadKind.Classifier => new ModelSpec(config.Arch, config.Stem, config.Width, HeadKind.Classifier, classes),
         _ => new ModelSpec(config.Arch, config.Stem, config.Width, config.Projector == Projector.Mlp ? HeadKind.Mlp : HeadKind.Linear, ProjectionWidth),
     };
 
@@ -92,24 +92,24 @@ public static class TrainSetup
     {
         var path = (validation ? config.ValData : config.Data) ?? throw new UsageException(validation ? "--val-data is missing." : "--data is missing.");
         var options = new DatasetOptions { ClassesFile = config.Classes, CaptionTemplate = config.CaptionTemplate };
-        return DatasetFactory.Open(path, config.DataFormat.ToString().ToLowerInvariant(), options);
+        return DatasetFactory.Open(path, config.DataFormat.LowerName(), options);
     }
 
     /// <summary>The loss; labelled sets with template captions look X-CLR's targets up by class.</summary>
     /// <exception cref="DataException">The loss needs labels or class names, and the data have none.</exception>
     public static ObjectiveSpec CreateObjective(TrainConfig config, IImageDataset data, CaptionSource? captions)
     {
-        var loss = config.Loss.ToString().ToLowerInvariant();
+        var (loss, facts) = (config.Loss.LowerName(), config.Loss.Facts());
         bool Labelled() => data.Read(ReadOrder.Sequential).Take(LabelSample).Any(s => s.Label is not null);
-        if (config.Loss is LossKind.SupCon or LossKind.Supervised && !Labelled())
+        if (facts.Target == TargetKind.Labels && !Labelled())
         {
             throw new DataException($"'{data.Name}' has no labels, which --loss {loss} needs; use a folder per class, a table with a label column, shards with .cls members or IDX files, or --loss simclr.");
         }
-        if (config.Loss == LossKind.Supervised && data.Classes is null)
+        if (facts.Head == HeadKind.Classifier && data.Classes is null)
         {
             throw new DataException($"'{data.Name}' has no class names, which --loss {loss} counts; name a --classes file (a name a line, in the labels' order).");
         }
-        var similarity = config.Loss == LossKind.Xclr && config.CaptionTemplate is { } template && data.Classes is { } classes && Labelled() ? captions!.ClassSimilarity(classes, template) : null;
-        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity, config.Loss == LossKind.Supervised ? data.Classes!.Count : 0);
+        var similarity = facts.TextTemperature && config.CaptionTemplate is { } template && data.Classes is { } classes && Labelled() ? captions!.ClassSimilarity(classes, template) : null;
+        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity, facts.Head == HeadKind.Classifier ? data.Classes!.Count : 0);
     }
 }

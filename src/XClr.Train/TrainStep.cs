@@ -3,60 +3,66 @@ using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
-using XClr.Nn.Optim;
 
 namespace XClr.Train;
 
 /// <summary>One whole training step, from bytes to updated weights.</summary>
 public static class TrainStep
 {
+    /// <summary>Records the step on images from a ring: view 1 of all samples, then view 2.</summary>
+    public static void Record(Recorder gpu, StepParts step, SourceRing sources, AugmentSpec images) =>
+        Record(gpu, step, sources.Table, table => Views(gpu, sources, table, images, step.Storage));
+
     /// <summary>
-    /// Records the step. views: [2N,S,S,4], view 1 of all samples, then view 2; features [2N,F]; projections and their gradient [2N,P]. storage is the network's; with
-    /// micro-batches the network works on one after another (<see cref="MicroBatchStep"/>).
+    /// Records the step. inputs: a row for each of the 2N views, of which views makes the network's [.,S,S,4]; with micro-batches it is asked for one after another (<see cref="MicroBatchStep"/>).
     /// </summary>
-    public static void Record(Recorder gpu, SourceRing sources, AugmentSpec images, DType storage, Model model, Objective objective, Optimizer optimizer, Tensor stepVariables, LossScaler? scaler = null, MicroBatches? micro = null)
+    public static void Record(Recorder gpu, StepParts step, Tensor inputs, Func<Tensor, Tensor> views)
     {
-        Tensor Views(Tensor table)
+        if (step.MicroBatches is { } micro)
         {
-            var views = gpu.NewTensor("views", new Shape(table.Shape[0], images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), type: storage);
-            using (gpu.Phase(StepPhase.Augment))
-            {
-                AugmentOp.Forward(gpu, sources.Bytes, table, views, images);
-            }
-            return views;
-        }
-        if (micro is not null)
-        {
-            MicroBatchStep.Record(gpu, micro, () => Views(micro.Take(gpu, sources.Table)), storage, model, objective, stepVariables, scaler);
+            MicroBatchStep.Record(gpu, step, micro, () => views(micro.Take(gpu, inputs)));
         }
         else
         {
-            RecordWhole(gpu, () => Views(sources.Table), model, objective, stepVariables, scaler);
+            RecordWhole(gpu, step, () => views(inputs));
         }
         using (gpu.Phase(StepPhase.Optimizer))
         {
-            optimizer.Record(gpu, stepVariables);
-            model.Commit(gpu, optimizer.Result);
-            scaler?.Update(gpu, optimizer.Result);
+            if (step.Optimizer is { } optimizer)
+            {
+                optimizer.Record(gpu, step.Variables);
+                step.Model.Commit(gpu, optimizer.Result);
+                step.Scaler?.Update(gpu, optimizer.Result);
+            }
         }
     }
 
-    private static void RecordWhole(Recorder gpu, Func<Tensor> views, Model model, Objective objective, Tensor stepVariables, LossScaler? scaler)
+    private static void RecordWhole(Recorder gpu, StepParts step, Func<Tensor> views)
     {
         ModelOutput output;
         using (gpu.Phase(StepPhase.Forward))
         {
-            output = model.Forward(gpu, views(), Mode.Train);
+            output = step.Model.Forward(gpu, views(), Mode.Train, step.Features, step.Projections);
         }
         Tensor gradient;
         using (gpu.Phase(StepPhase.Loss))
         {
-            scaler?.Begin(gpu, stepVariables);
-            gradient = objective.Record(gpu, model, output.Projections!, stepVariables);
+            step.Scaler?.Begin(gpu, step.Variables);
+            gradient = step.Objective.Record(gpu, step.Model, output.Projections!, step.Variables);
         }
         using (gpu.Phase(StepPhase.Backward))
         {
-            model.Backward(gpu, gradient);
+            step.Model.Backward(gpu, gradient);
         }
+    }
+
+    private static Tensor Views(Recorder gpu, SourceRing sources, Tensor table, AugmentSpec images, DType storage)
+    {
+        var views = gpu.NewTensor("views", new Shape(table.Shape[0], images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), type: storage);
+        using (gpu.Phase(StepPhase.Augment))
+        {
+            AugmentOp.Forward(gpu, sources.Bytes, table, views, images);
+        }
+        return views;
     }
 }

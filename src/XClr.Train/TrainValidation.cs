@@ -73,9 +73,9 @@ internal static class TrainValidation
         Require(c.Schedule != ScheduleKind.Step || c.MilestoneEpochs.Count > 0,
             "--schedule step needs --milestones, the epochs at which the rate falls, such as 30,60,80.");
         Require(c.Schedule == ScheduleKind.Step || c.Milestones is null,
-            $"--milestones {c.Milestones} is for --schedule step, and the schedule is {c.Schedule.ToString().ToLowerInvariant()}.");
+            $"--milestones {c.Milestones} is for --schedule step, and the schedule is {c.Schedule.LowerName()}.");
         Require(!c.Nesterov || (c.Optimizer == OptimizerKind.Sgd && c.Momentum > 0),
-            string.Create(CultureInfo.InvariantCulture, $"--nesterov needs --optimizer sgd and a momentum above 0; they are {c.Optimizer.ToString().ToLowerInvariant()} and {c.Momentum}."));
+            string.Create(CultureInfo.InvariantCulture, $"--nesterov needs --optimizer sgd and a momentum above 0; they are {c.Optimizer.LowerName()} and {c.Momentum}."));
     }
 
     private static void RequireOrder(string lowName, double low, string highName, double high) => Require(low <= high,

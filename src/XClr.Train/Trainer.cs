@@ -2,6 +2,7 @@ using System.Diagnostics;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
+using XClr.Nn.Models;
 using XClr.Nn.Optim;
 using XClr.Text;
 using XClr.Train.Evaluation;
@@ -167,7 +168,7 @@ public sealed class Trainer
         var gradients = GradientReport.Download(session.Device, session.Graph.Optimizer);
         var scale = session.Graph.Scaler?.Download(session.Device);
         RequireFinite(statistics[0], gradients, scale);
-        var captions = config.Loss is LossKind.Xclr or LossKind.SupCon;
+        var loss = config.Loss.Facts();
         var m = new StepMetrics
         {
             Step = step,
@@ -179,9 +180,9 @@ public sealed class Trainer
             LossScale = scale?.Scale,
             SkippedSteps = scale?.Skipped,
             Top1 = session.Graph.Objective.Correct is { } correct ? session.Device.Transfer.Download(correct, 1)[0] / (2 * config.BatchSize) : null,
-            EmbeddingStd = config.Loss == LossKind.Supervised ? null : statistics[3],
-            TargetEntropy = captions ? statistics[1] : null,
-            TargetOwnView = captions ? statistics[2] : null,
+            EmbeddingStd = loss.Head == HeadKind.Classifier ? null : statistics[3],
+            TargetEntropy = loss.OwnTargets ? statistics[1] : null,
+            TargetOwnView = loss.OwnTargets ? statistics[2] : null,
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
             GpuMs = session.Plan.ReadTimings() is { Spans: [var whole] } ? (whole.End - whole.Start) * 1e-6 : null,
             DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
@@ -280,7 +281,7 @@ public sealed class Trainer
         }
         metrics.Write(result);
         reporter.Eval(result);
-        var judged = config.Loss == LossKind.Supervised ? EvalNames.HeadTop1 : EvalNames.KnnTop1;
+        var judged = config.Loss.Facts().Head == HeadKind.Classifier ? EvalNames.HeadTop1 : EvalNames.KnnTop1;
         if (result.Values.TryGetValue(judged, out var top1) && (best is null || top1 > best.Value))
         {
             best = new CheckpointMetric(judged, top1, step);

@@ -26,5 +26,5 @@ public abstract class DatasetCommand : Command
     /// <summary>Opens the set.</summary>
     /// <exception cref="DataException">There is none.</exception>
     protected IImageDataset OpenDataset(string path) =>
-        DatasetFactory.Open(path, ParseFormat().ToString().ToLowerInvariant(), DatasetOptions);
+        DatasetFactory.Open(path, ParseFormat().LowerName(), DatasetOptions);
 }

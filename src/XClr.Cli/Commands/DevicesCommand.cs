@@ -1,6 +1,7 @@
 using System.Globalization;
 using CommandLine;
 using XClr.Gpu;
+using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
@@ -22,7 +23,7 @@ public sealed class DevicesCommand : Command
             Print(devices, chosen);
         }
         refused.ForEach(r => Output.Warn($"Passed over: {r}."));
-        return Train.ExitCode.Success;
+        return ExitCode.Success;
     }
 
     private static void Print(IReadOnlyList<DeviceInfo> devices, DeviceInfo chosen)
@@ -35,7 +36,7 @@ public sealed class DevicesCommand : Command
                 device == chosen ? "*" : "",
                 device.Index.ToString(CultureInfo.InvariantCulture),
                 caps.Name,
-                caps.Kind.ToString().ToLowerInvariant(),
+                caps.Kind.LowerName(),
                 $"{caps.DriverName} {caps.DriverInfo}".Trim(),
                 string.Create(CultureInfo.InvariantCulture, $"{caps.DeviceLocalBytes / (double)(1L << 30):F1} GiB"),
                 caps.MinSubgroupSize == caps.MaxSubgroupSize ? $"{caps.SubgroupSize}" : $"{caps.MinSubgroupSize} to {caps.MaxSubgroupSize}",

@@ -40,7 +40,7 @@ public sealed class ExportCommand : Command
         var format = ParseFormat();
         RequireOutput("--out", Out, FilesOf(Checkpoint));
         var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std), format, Out);
-        var (arch, features, bytes) = (info.Spec.Arch.ToString().ToLowerInvariant(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
+        var (arch, features, bytes) = (info.Spec.Arch.LowerName(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
         if (Json)
         {
             Output.Json(new { file = Path.GetFullPath(Out), format, arch, features, imageSize = info.Images.Size, batchNorm = format == ExportFormat.Onnx ? "folded" : "kept", bytes });

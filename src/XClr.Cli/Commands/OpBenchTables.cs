@@ -32,7 +32,7 @@ internal static class OpBenchTables
         {
             Output.Json(new
             {
-                target = request.Target, device = caps.FullName, peaks, repeats = request.Repeats, precision = request.Precision.ToString().ToLowerInvariant(),
+                target = request.Target, device = caps.FullName, peaks, repeats = request.Repeats, precision = request.Precision.LowerName(),
                 ops = lines.Select(l => new
                 {
                     l.Timing.Name, l.Count, ms = new { median = l.Timing.MedianMs, min = l.Timing.Milliseconds[0], max = l.Timing.Milliseconds[^1] }, l.Timing.Flops, l.Timing.Bytes,

@@ -82,12 +82,12 @@ internal static class PlanPrinter
         }
         var layout = report.Layout;
         var categories = layout.BytesByCategory();
-        Costs("phase", report.Phases.Select(p => (p.Phase.ToString().ToLowerInvariant(), p.Dispatches, p.Flops, p.Bytes)), report.Rows);
+        Costs("phase", report.Phases.Select(p => (p.Phase.LowerName(), p.Dispatches, p.Flops, p.Bytes)), report.Rows);
         Costs("kernel", report.Kernels, report.Rows);
         var memory = Output.Table("memory at the peak", "MiB");
         foreach (var (category, bytes) in categories)
         {
-            memory.Row(category.ToString().ToLowerInvariant(), Number(bytes / Mebi));
+            memory.Row(category.LowerName(), Number(bytes / Mebi));
         }
         Output.Results.Write(memory);
         Output.WriteFacts(

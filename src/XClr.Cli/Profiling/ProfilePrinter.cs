@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spectre.Console;
+using XClr.Train;
 using XClr.Train.Profiling;
 
 namespace XClr.Cli.Profiling;
@@ -87,7 +88,7 @@ internal static class ProfilePrinter
         var table = Output.Table("against the baseline", "", "before ms", "now ms", "change", "verdict");
         foreach (var r in comparison.Rows.Where(r => r.What != "kernel" || r.Verdict != Verdict.Same))
         {
-            table.Row(r.What, r.Name, Ms(r.BeforeMs), Ms(r.AfterMs), r.Verdict is Verdict.New or Verdict.Gone ? "" : $"{Signed(r.Percent)} %", r.Verdict.ToString().ToLowerInvariant());
+            table.Row(r.What, r.Name, Ms(r.BeforeMs), Ms(r.AfterMs), r.Verdict is Verdict.New or Verdict.Gone ? "" : $"{Signed(r.Percent)} %", r.Verdict.LowerName());
         }
         Output.Results.Write(table);
     }

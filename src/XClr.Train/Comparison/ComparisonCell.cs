@@ -10,21 +10,13 @@ namespace XClr.Train.Comparison;
 public sealed record ComparisonCell(ulong Seed, LossKind? Loss, double? Rate = null)
 {
     /// <summary>What tables call the loss.</summary>
-    public static string TitleOf(LossKind? loss) => loss switch
-    {
-        null => "untrained",
-        LossKind.Xclr => "X-CLR",
-        LossKind.SimClr => "SimCLR",
-        LossKind.SupCon => "SupCon (labels)",
-        LossKind.Clip => "CLIP (frozen text tower)",
-        _ => "supervised (labels)",
-    };
+    public static string TitleOf(LossKind? loss) => loss?.Facts().Title ?? "untrained";
 
     /// <summary>The row of the table that it belongs to.</summary>
     public string Row => TitleOf(Loss) + (Rate is { } rate ? string.Create(CultureInfo.InvariantCulture, $", lr {rate}") : "");
 
     /// <summary>Name of its file and of its run's folder.</summary>
-    public string Name => string.Create(CultureInfo.InvariantCulture, $"seed{Seed}-{Loss?.ToString().ToLowerInvariant() ?? "untrained"}{(Rate is { } rate ? $"-lr{rate}" : "")}");
+    public string Name => string.Create(CultureInfo.InvariantCulture, $"seed{Seed}-{Loss?.LowerName() ?? "untrained"}{(Rate is { } rate ? $"-lr{rate}" : "")}");
 }
 
 /// <summary>What a cell came to, as its file has it.</summary>

@@ -70,8 +70,7 @@ public sealed record ProfileSubject(string Mode, string Arch, string Stem, doubl
     public static ProfileSubject Of(ProfileRequest request)
     {
         var (c, train) = (request.Config, request.Mode == ProfileMode.Train);
-        static string Lower(Enum value) => value.ToString().ToLowerInvariant();
-        return new ProfileSubject(Lower(request.Mode), Lower(c.Arch), Lower(c.Stem), c.Width, c.ImageSize, train ? 2 * c.BatchSize : c.BatchSize, Lower(c.Precision), train ? Lower(c.Loss) : "", train ? Lower(c.Optimizer) : "", c.Data ?? "");
+        return new ProfileSubject(request.Mode.LowerName(), c.Arch.LowerName(), c.Stem.LowerName(), c.Width, c.ImageSize, train ? 2 * c.BatchSize : c.BatchSize, c.Precision.LowerName(), train ? c.Loss.LowerName() : "", train ? c.Optimizer.LowerName() : "", c.Data ?? "");
     }
 }
 
@@ -139,16 +138,16 @@ public sealed record ProfileReport
             Totals = tables.Totals(),
             TimestampCost = CostOf(profile.Cost),
             Gaps = tables.Gaps(LargestGaps),
-            Phases = [.. shown.GroupBy(d => d.Phase).Select(g => tables.Row(g.Key.ToString().ToLowerInvariant(), [.. g]))],
+            Phases = [.. shown.GroupBy(d => d.Phase).Select(g => tables.Row(g.Key.LowerName(), [.. g]))],
             Layers = [.. shown.GroupBy(LayerOf).Select(g => tables.Row(g.Key, [.. g]))],
             Kernels = [.. shown.GroupBy(d => d.Kernel.Name).Select(g => tables.Row(g.Key, [.. g], compiler: true)).OrderByDescending(r => r.TimeMs.Median)],
-            Dispatches = [.. shown.Select(d => new ProfileDispatch(d.Index, d.Phase.ToString().ToLowerInvariant(), d.Layer, d.Kernel.Name, d.Kernel.Key, d.Detail, tables.Row(d.Label, [d], compiler: true)))],
+            Dispatches = [.. shown.Select(d => new ProfileDispatch(d.Index, d.Phase.LowerName(), d.Layer, d.Kernel.Name, d.Kernel.Key, d.Detail, tables.Row(d.Label, [d], compiler: true)))],
             Memory = MemoryOf(profile.Layout),
             Isolated = [.. profile.Isolated.Select(tables.Isolated)],
         };
     }
 
-    internal static string LayerOf(Dispatch d) => d.Layer.Length > 0 ? d.Layer : $"({d.Phase.ToString().ToLowerInvariant()})";
+    internal static string LayerOf(Dispatch d) => d.Layer.Length > 0 ? d.Layer : $"({d.Phase.LowerName()})";
 
     private static ProfileCost CostOf(TimingCost cost)
     {
@@ -163,6 +162,6 @@ public sealed record ProfileReport
         string Label(int index) => layout.Dispatches[index].Label;
         var largest = layout.Transient.Where(t => t.First <= peak && peak <= t.Last).OrderByDescending(t => t.Buffer.Bytes).Take(LargestBuffers)
             .Select(t => new ProfileBuffer(t.Buffer.Name, t.Buffer.Bytes, Label(t.First), Label(t.Last)));
-        return new ProfileMemory(layout.PersistentBytes, layout.TransientPeakBytes, live, layout.BytesByCategory().ToDictionary(c => c.Key.ToString().ToLowerInvariant(), c => c.Value), [.. largest]);
+        return new ProfileMemory(layout.PersistentBytes, layout.TransientPeakBytes, live, layout.BytesByCategory().ToDictionary(c => c.Key.LowerName(), c => c.Value), [.. largest]);
     }
 }

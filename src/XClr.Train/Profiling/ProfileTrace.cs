@@ -66,7 +66,7 @@ public static class ProfileTrace
             {
                 json.WriteString("layer", d.Layer);
                 json.WriteString("shapes", d.Detail);
-                json.WriteString("phase", d.Phase.ToString().ToLowerInvariant());
+                json.WriteString("phase", d.Phase.LowerName());
                 json.WriteNumber("gflop", d.Flops / 1e9);
                 json.WriteNumber("megabytes", d.Bytes / 1e6);
             });
@@ -80,7 +80,7 @@ public static class ProfileTrace
         foreach (var phase in layout.Dispatches.GroupBy(d => d.Phase))
         {
             var spans = phase.Select(d => step.Spans[d.Index]).ToList();
-            trace.Span(DeviceProcess, PhaseTrack, phase.Key.ToString().ToLowerInvariant(), step.FirstNs + spans.Min(s => s.Start), step.FirstNs + spans.Max(s => s.End));
+            trace.Span(DeviceProcess, PhaseTrack, phase.Key.LowerName(), step.FirstNs + spans.Min(s => s.Start), step.FirstNs + spans.Max(s => s.End));
         }
     }
 
