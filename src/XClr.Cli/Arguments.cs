@@ -14,7 +14,7 @@ internal static class Arguments
     private static readonly string[] Help = ["--help", "-h", "-?"];
 
     /// <summary>The arguments with `true` after each bare switch of the table; where --help (or -h) is among a verb's, it alone.</summary>
-    /// <exception cref="UsageException">An option lacks its value, a number is none, an argument belongs to no option, or is empty; an option of the table may be: then it is unset.</exception>
+    /// <exception cref="UsageException">An option lacks its value, a number is none, an argument belongs to no option, or is empty; one of the table may be where a recipe or a file is given: then it is unset.</exception>
     public static IReadOnlyList<string> Complete(IReadOnlyList<string> args, IReadOnlyList<Type> verbs)
     {
         if (args.Count == 0 || verbs.FirstOrDefault(v => NameOf(v) == args[0]) is not { } verb)
@@ -27,7 +27,8 @@ internal static class Arguments
         }
         IReadOnlyList<TrainOption> table = verb.IsSubclassOf(typeof(OptionTableCommand)) ? [.. OptionTableType.OptionsOf(verb)] : [];
         var switches = table.Where(o => o.Form == OptionForm.Switch).Select(o => o.Name).ToHashSet();
-        var mayBeEmpty = table.Select(o => o.Name).ToHashSet();
+        // An empty value takes back what a recipe or a file says.
+        var mayBeEmpty = args.Any(a => a.Split('=')[0] is "--recipe" or "--config") ? table.Select(o => o.Name).ToHashSet() : [];
         var types = OptionsOf(verb).ToDictionary(o => o.Name, o => o.Type);
         var (complete, places, isKnown) = (new List<string> { args[0] }, Places(verb), true);
         for (var i = 1; i < args.Count; i++)
@@ -54,7 +55,8 @@ internal static class Arguments
             value ??= switches.Contains(name) ? "true" : throw new UsageException($"--{name} needs a value.");
             Require(value.Length > 0 || mayBeEmpty.Contains(name), $"--{name} needs a value, and an empty one was given (a variable that is not set?).");
             Require(!IsFraction(type) || double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _), $"--{name} '{value}': allowed: a number, such as 0.5.");
-            complete.AddRange([$"--{name}", value]);
+            // Joined, lest one that begins with a dash is taken for an option.
+            complete.Add($"--{name}={value}");
         }
         return complete;
     }

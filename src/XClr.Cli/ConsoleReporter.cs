@@ -54,7 +54,7 @@ internal sealed class ConsoleReporter : ITrainReporter
     /// <summary>step 20/100  epoch 0.02  loss 4.1  lr 0.06  12 images/s  data 3 %  eta 1m20s.</summary>
     private static string Line(StepMetrics m) => string.Create(
         CultureInfo.InvariantCulture,
-        $"step {m.Step}/{m.TotalSteps}  epoch {m.Epoch:0.##}  loss {m.Loss:0.0000}{Top1(m)}{Scale(m)}  lr {m.LearningRate:G3}  {m.ImagesPerSecond:0.0} images/s  data {100 * m.DataWait:0} %  eta {OptionText.FormatDuration(m.Eta)}");
+        $"step {m.Step}/{m.TotalSteps}  epoch {m.Epoch:0.##}  loss {m.Loss:0.0000}{Top1(m)}{Scale(m)}  lr {m.LearningRate:G3}  {m.ImagesPerSecond:0.0} images/s  data {100 * m.DataWait:0} %{(m.Skipped > 0 ? $"  skipped {m.Skipped}" : "")}  eta {OptionText.FormatDuration(m.Eta)}");
 
     private static string Scale(StepMetrics m) => m.LossScale is { } scale ? string.Create(CultureInfo.InvariantCulture, $"  scale {scale.ToString(scale < 1 ? "G3" : "0", CultureInfo.InvariantCulture)}{(m.SkippedSteps > 0 ? $" ({m.SkippedSteps} steps skipped)" : "")}") : "";
 

@@ -3,7 +3,7 @@ using XClr.Train;
 
 namespace XClr.Cli;
 
-/// <summary>Ctrl-C and SIGTERM: the first asks the work to stop where it can, the second ends the process at once with <see cref="ExitCode.Interrupted"/>.</summary>
+/// <summary>Ctrl-C, SIGTERM and SIGHUP (a terminal that goes; under nohup it means nothing): the first asks the work to stop where it can, the second ends the process at once with <see cref="ExitCode.Interrupted"/>.</summary>
 internal sealed partial class StopSignals : IDisposable
 {
     private static readonly TimeSpan CursorLimit = TimeSpan.FromMilliseconds(100);
@@ -20,7 +20,7 @@ internal sealed partial class StopSignals : IDisposable
     public StopSignals(Action<string> say, string what = "the batch is finished, nothing is written")
     {
         (this.say, this.what) = (say, what);
-        registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle)];
+        registrations = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Where(s => s != PosixSignal.SIGHUP || !IgnoresHangup()).Select(s => PosixSignalRegistration.Create(s, Handle))];
     }
 
     /// <summary>Set by the first signal.</summary>
@@ -34,6 +34,10 @@ internal sealed partial class StopSignals : IDisposable
             registration.Dispose();
         }
     }
+
+    // As nohup has it. SigIgn is a mask of signals in hexadecimal; SIGHUP is the first.
+    private static bool IgnoresHangup() => OperatingSystem.IsLinux()
+        && File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("SigIgn:", StringComparison.Ordinal)) is { } line && (Convert.ToUInt64(line[7..].Trim(), 16) & 1) != 0;
 
     // Never waits for the console: whoever holds it may themselves wait for a terminal that was paused, and then no second signal would help.
     private void Handle(PosixSignalContext context)

@@ -17,6 +17,7 @@ public static class VerbRunner
     public static int Run(IReadOnlyList<string> args, params Type[] verbs)
     {
         Console.SetError(new MessageWriter(Console.Error));
+        Console.SetOut(new ResultWriter(Console.Out));
         try
         {
             var types = verbs.Select(OptionTableType.Extend).ToArray();

@@ -34,7 +34,7 @@ public static class DatasetFactory
         {
             return DetectFolder(path);
         }
-        if (path.Contains("::", StringComparison.Ordinal) || path.AsSpan().ContainsAny("{*?") || ShardList.IsShard(path))
+        if ((!File.Exists(path) && (path.Contains("::", StringComparison.Ordinal) || path.AsSpan().ContainsAny("{*?"))) || ShardList.IsShard(path))
         {
             return ShardList.IsShard(path.TrimEnd(':'), ShardKind.Parquet) ? "parquet" : "webdataset";
         }

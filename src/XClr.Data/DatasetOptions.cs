@@ -16,7 +16,7 @@ public sealed record DatasetOptions
     /// <summary>Class names, see <see cref="ClassList"/>; null: the folders' names, or none.</summary>
     public string? ClassesFile { get; init; }
 
-    /// <summary>Turns labels into captions, such as "a photo of a {class}"; the set's own captions are then not used.</summary>
+    /// <summary>Turns labels into captions, such as "a photo of a {class}"; of samples that have a label, the set's own captions are then not used.</summary>
     public string? CaptionTemplate { get; init; }
 
     /// <summary>Where shards behind http addresses are kept: $XCLR_CACHE/shards, else $XDG_CACHE_HOME/xclr/shards, else ~/.cache/xclr/shards, else (an account without a home) xclr-USER/shards in the folder for temporary files.</summary>

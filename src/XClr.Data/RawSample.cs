@@ -79,14 +79,9 @@ public sealed class RawSample
     /// <summary>Takes this caption in place of all others.</summary>
     internal void ReplaceCaptions(ReadOnlySpan<char> caption)
     {
-        RemoveCaptions();
-        AddCaption(caption);
-    }
-
-    internal void RemoveCaptions()
-    {
         texts.Keep(1);
         MainCaption = 0;
+        AddCaption(caption);
     }
 
     /// <summary>Marks it as bad; returns it.</summary>

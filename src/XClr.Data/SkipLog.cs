@@ -16,11 +16,13 @@ public sealed class SkipLog : IDisposable
     private FileStream? file;
 
     /// <param name="path">The file, such as RUN/skipped.jsonl; appended to where it exists.</param>
-    public SkipLog(string path)
+    /// <param name="goesOn">Where the samples go on: lines of later ones, which will come again, are removed. Start: all are.</param>
+    public SkipLog(string path, StreamPosition goesOn)
     {
         this.path = path;
         try
         {
+            DropFrom(goesOn);
             file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -65,6 +67,34 @@ public sealed class SkipLog : IDisposable
         {
             file?.Dispose();
             file = null;
+        }
+    }
+
+    private void DropFrom(StreamPosition goesOn)
+    {
+        if (!File.Exists(path))
+        {
+            return;
+        }
+        var lines = File.ReadAllLines(path);
+        var kept = lines.Where(l => PlaceOf(l) is { } place && (place.Epoch, place.Index).CompareTo((goesOn.Epoch, goesOn.Index)) < 0).ToList();
+        if (kept.Count < lines.Length)
+        {
+            File.WriteAllLines(path, kept);
+        }
+    }
+
+    // Null: a line that a crash cut off.
+    private static StreamPosition? PlaceOf(string line)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            return new(json.RootElement.GetProperty("epoch").GetInt32(), json.RootElement.GetProperty("index").GetInt64());
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return null;
         }
     }
 

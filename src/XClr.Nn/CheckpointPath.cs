@@ -28,7 +28,7 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
         }
         if (!Directory.Exists(path))
         {
-            throw new CheckpointException($"{path}: no such file or folder; pass a run folder, a step folder such as RUN/checkpoints/{StepName(1234)}, or a .safetensors file");
+            throw new CheckpointException($"{path}: no such file or folder; pass a run folder, a step folder such as RUN/checkpoints/{StepName(1234)}, or a file of weights ({string.Join(' ', Weights.WeightFiles.Extensions)})");
         }
         return IsStepFolder(path) ? FromStepFolder(path) : FromStepFolder(LatestStepFolder(path));
     }

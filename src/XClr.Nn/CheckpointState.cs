@@ -51,6 +51,9 @@ public sealed record CheckpointState
     /// <summary>Samples of an epoch, bad ones included: with another number the order is another one. Null where the checkpoint does not say.</summary>
     public long? Samples { get; init; }
 
+    /// <summary>Samples that were left out since the run began; null where the checkpoint does not say.</summary>
+    public long? SkippedSamples { get; init; }
+
     /// <summary>The seed of the run.</summary>
     public required ulong Seed { get; init; }
 

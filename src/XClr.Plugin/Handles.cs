@@ -23,8 +23,8 @@ internal static class Handles
     /// <summary>The object of a number.</summary>
     /// <exception cref="HandleException">There is none, or it is of another kind.</exception>
     public static T Get<T>(ulong handle, string kind) where T : class, IDisposable => Objects.TryGetValue(handle, out var item)
-        ? item as T ?? throw new HandleException($"the handle {handle:x} is not of {("aeio".Contains(kind[0], StringComparison.Ordinal) ? "an" : "a")} {kind}.")
-        : throw new HandleException(handle == 0 ? $"the {kind}'s handle is 0." : $"there is no {kind} with the handle {handle:x}: it was destroyed, or never made.");
+        ? item as T ?? throw new HandleException($"the handle 0x{handle:x} is not of {("aeio".Contains(kind[0], StringComparison.Ordinal) ? "an" : "a")} {kind}.")
+        : throw new HandleException(handle == 0 ? $"the {kind}'s handle is 0." : $"there is no {kind} with the handle 0x{handle:x}: it was destroyed, or never made.");
 
     /// <summary>Forgets a number.</summary>
     public static void Remove(ulong handle) => Objects.TryRemove(handle, out _);

@@ -44,10 +44,10 @@ public sealed class Encoder : IDisposable
         {
             plan = Plan.Build(device, device.Record(graph.Record));
         }
-        catch
+        catch (Exception e)
         {
             graph.Dispose();
-            throw;
+            throw e is GpuException and not DeviceLostException ? new GpuException($"{rows} images of {spec.Size} pixels at a time: {e.Message} A smaller --batch-size needs less.", e) : e;
         }
     }
 

@@ -77,7 +77,7 @@ public sealed class HostTrainer : IDisposable
     /// <summary>Device times of the last step's slices, by its timestamps; empty after the step that measured, and where the device has no timestamps.</summary>
     public IReadOnlyList<TimeSpan> SliceTimes { get; private set; } = [];
 
-    /// <summary>One optimiser step. images: <see cref="BatchSize"/> of them; embeddings: [N,D], L2-normalised, or null; labels [N] or null. Returns the loss.</summary>
+    /// <summary>One optimiser step. images: <see cref="BatchSize"/> of them, of <see cref="ImageBytes"/> each at most (<see cref="DecodeOptions.MaxBytes"/>); embeddings: [N,D], L2-normalised, or null; labels [N] or null. Returns the loss.</summary>
     /// <exception cref="UsageException">The batch lacks something, or has it in the wrong size.</exception>
     /// <exception cref="DivergedException">The loss or a gradient is not finite.</exception>
     public float Step(IReadOnlyList<DecodedImage> images, float[]? embeddings, uint[]? labels)
@@ -95,7 +95,7 @@ public sealed class HostTrainer : IDisposable
         {
             throw new UsageException("The step before has not ended: its slices come first.");
         }
-        Require(images.Count, embeddings, labels);
+        Require(images, embeddings, labels);
         var samples = images.Select((image, i) => Sample.Of($"{i}", "host", image, Draw(image, Steps * BatchSize + i))).ToList();
         graph.Sources.Upload(device, packed.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
         graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
@@ -181,7 +181,7 @@ public sealed class HostTrainer : IDisposable
         RequireEnded("saving");
         using var folder = RunFolder.Take(runFolder);
         var store = new CheckpointStore(runFolder, config.Keep, warn);
-        return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, position, samples: null, best: null);
+        return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, new DataProgress(position), best: null);
     }
 
     /// <summary>Goes on from a checkpoint; data positions of a command-line run stay what they were.</summary>
@@ -212,11 +212,18 @@ public sealed class HostTrainer : IDisposable
     private AugmentParams[] Draw(DecodedImage image, long index) =>
         [.. Enumerable.Range(0, Views).Select(view => AugmentParams.Draw(config.AugmentStrengths, config.Seed, epoch: 0, index, view, image.Width, image.Height))];
 
-    private void Require(int images, float[]? embeddings, uint[]? labels)
+    private void Require(IReadOnlyList<DecodedImage> images, float[]? embeddings, uint[]? labels)
     {
-        if (images != BatchSize)
+        if (images.Count != BatchSize)
         {
-            throw new UsageException($"A step takes {BatchSize} images (batch-size), not {images}.");
+            throw new UsageException($"A step takes {BatchSize} images (batch-size), not {images.Count}.");
+        }
+        for (var i = 0; i < images.Count; i++)
+        {
+            if (images[i].ByteCount > ImageBytes)
+            {
+                throw new UsageException($"Image {i} has {images[i].Width} x {images[i].Height} pixels, {images[i].ByteCount} bytes, and there is room for {ImageBytes} each: decode with DecodeOptions.MaxBytes = ImageBytes.");
+            }
         }
         if (config.NeedsText ? embeddings?.Length != BatchSize * textWidth : embeddings is not null)
         {

@@ -1,4 +1,3 @@
-using System.Text;
 using XClr.Nn;
 using XClr.Train.Evaluation;
 
@@ -8,7 +7,7 @@ namespace XClr.Train;
 /// <param name="Checkpoint">Run folder, step folder or .safetensors.</param>
 /// <param name="Network">What the user says of the network.</param>
 /// <param name="Config">Data, data format, classes, device and workers are read of it; Data must be set.</param>
-/// <param name="Out">The .safetensors to write: `features` [N,F], `projections` [N,P] or a classifier's `logits` [N,K]; keys in a .keys.txt beside it, a line each, where \\, \r and \n stand for a backslash and line ends.</param>
+/// <param name="Out">The .safetensors to write: `features` [N,F], `projections` [N,P] or a classifier's `logits` [N,K]; keys beside it (<see cref="KeysFile"/>).</param>
 /// <param name="BatchSize">Images per run of the network.</param>
 public sealed record EmbedRequest(string Checkpoint, NetworkOptions Network, TrainConfig Config, string Out, int BatchSize = 64);
 
@@ -33,14 +32,9 @@ public static class ImageEmbedder
             entries.Add(Entry("logits", logits));
         }
         SafetensorsWriter.Write(request.Out, entries);
-        DurableFile.Write(KeysFile(request.Out), stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(set.Keys.Select(k => OneLine(k) + "\n")))));
+        KeysFile.Write(request.Out, set.Keys);
         return set;
     }
-
-    private static string KeysFile(string tensors) => (tensors.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) ? Path.ChangeExtension(tensors, null) : tensors) + ".keys.txt";
-
-    // A file's name may hold line ends: a row is a line.
-    private static string OneLine(string key) => key.AsSpan().ContainsAny("\\\r\n") ? key.Replace("\\", "\\\\").Replace("\r", "\\r").Replace("\n", "\\n") : key;
 
     private static SafetensorsEntry Entry(string name, RowMatrix rows) => new(name, SafetensorsDType.F32, [rows.Count, rows.Width], rows.Write);
 }

@@ -15,9 +15,10 @@ public sealed class MetricsLog : IDisposable
     private readonly FileStream file;
     private readonly Action<string> warn;
     private readonly ArrayBufferWriter<byte> line = new();
+    private readonly HashSet<long> evaluated;
     private bool warned;
 
-    private MetricsLog(FileStream file, Action<string> warn) => (this.file, this.warn) = (file, warn);
+    private MetricsLog(FileStream file, Action<string> warn, HashSet<long> evaluated) => (this.file, this.warn, this.evaluated) = (file, warn, evaluated);
 
     /// <summary>
     /// Opens the log to go on after <paramref name="step"/> steps: lines of later steps (written after the checkpoint that a run resumes from)
@@ -29,8 +30,7 @@ public sealed class MetricsLog : IDisposable
         var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         try
         {
-            Keep(file, step);
-            return new MetricsLog(file, warn);
+            return new MetricsLog(file, warn, Keep(file, step));
         }
         catch
         {
@@ -68,17 +68,24 @@ public sealed class MetricsLog : IDisposable
         }
     });
 
+    /// <summary>Whether it has an evaluation of this step.</summary>
+    public bool HasEvaluation(long step) => evaluated.Contains(step);
+
     /// <summary>Appends an evaluation's results.</summary>
-    public void Write(EvalMetrics m) => Append(json =>
+    public void Write(EvalMetrics m)
     {
-        json.WriteNumber("step", m.Step);
-        json.WriteStartObject("eval");
-        foreach (var (name, value) in m.Values)
+        evaluated.Add(m.Step);
+        Append(json =>
         {
-            Number(json, name, value);
-        }
-        json.WriteEndObject();
-    });
+            json.WriteNumber("step", m.Step);
+            json.WriteStartObject("eval");
+            foreach (var (name, value) in m.Values)
+            {
+                Number(json, name, value);
+            }
+            json.WriteEndObject();
+        });
+    }
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => file.Dispose();
@@ -135,37 +142,42 @@ public sealed class MetricsLog : IDisposable
         }
     }
 
-    private static void Keep(FileStream file, long step)
+    // The steps that have evaluations.
+    private static HashSet<long> Keep(FileStream file, long step)
     {
         var bytes = new byte[file.Length];
         file.ReadExactly(bytes);
-        var kept = new ArrayBufferWriter<byte>(bytes.Length + 1);
+        var (kept, evaluated) = (new ArrayBufferWriter<byte>(bytes.Length + 1), new HashSet<long>());
         var rest = bytes.AsSpan();
         for (var end = rest.IndexOf((byte)'\n'); end >= 0; end = rest.IndexOf((byte)'\n'))
         {
-            if (StepOf(rest[..end]) is { } at && at <= step)
+            if (LineOf(rest[..end]) is var (at, isEvaluation) && at <= step)
             {
                 kept.Write(rest[..(end + 1)]);
+                if (isEvaluation)
+                {
+                    evaluated.Add(at);
+                }
             }
             rest = rest[(end + 1)..];
         }
-        if (kept.WrittenCount == bytes.Length)
+        if (kept.WrittenCount < bytes.Length)
         {
-            return;
+            file.Position = 0;
+            file.Write(kept.WrittenSpan);
+            file.SetLength(kept.WrittenCount);
         }
-        file.Position = 0;
-        file.Write(kept.WrittenSpan);
-        file.SetLength(kept.WrittenCount);
+        return evaluated;
     }
 
-    private static long? StepOf(ReadOnlySpan<byte> json)
+    private static (long Step, bool IsEvaluation)? LineOf(ReadOnlySpan<byte> json)
     {
         try
         {
             var reader = new Utf8JsonReader(json);
             using var document = JsonDocument.ParseValue(ref reader);
             return document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("step", out var value) && value.TryGetInt64(out var step) ? step : null;
+                && document.RootElement.TryGetProperty("step", out var value) && value.TryGetInt64(out var step) ? (step, document.RootElement.TryGetProperty("eval", out _)) : null;
         }
         catch (JsonException)
         {

@@ -8,6 +8,9 @@ public static class OptionText
 {
     private static readonly (char Unit, long Seconds)[] TimeUnits = [('d', 86400), ('h', 3600), ('m', 60), ('s', 1)];
 
+    /// <summary>How the user called this program: what a script that did it for them says in XCLR_COMMAND, else its name.</summary>
+    public static string Command => Environment.GetEnvironmentVariable("XCLR_COMMAND") ?? "xclr";
+
     /// <summary>A value of an enumeration as options, tables and files write it.</summary>
     public static string LowerName(this Enum value) => value.ToString().ToLowerInvariant();
 

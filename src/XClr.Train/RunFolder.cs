@@ -58,7 +58,14 @@ public sealed class RunFolder : IDisposable
     public static RunFolder Take(string path)
     {
         path = System.IO.Path.GetFullPath(path);
-        Directory.CreateDirectory(path);
+        try
+        {
+            Directory.CreateDirectory(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"The run's folder cannot be made: {e.Message} Name one that you may write by --run-dir.", e);
+        }
         return new RunFolder(path, Lock(path));
     }
 

@@ -24,6 +24,9 @@ internal sealed class RunLog : IDisposable
         }
     }
 
+    /// <summary>Whether the log has an evaluation of this step.</summary>
+    public bool HasEvaluation(long step) => metrics.HasEvaluation(step);
+
     /// <summary>Appends an interval's figures.</summary>
     public void Write(StepMetrics m)
     {

@@ -14,7 +14,7 @@ internal static class TrainCheckpoint
     private const string UpdatesName = "step", ScaleName = "loss_scale", GrowthName = "loss_scale_growth", SkippedName = "skipped_steps";
 
     /// <summary>Saves model, head, optimiser and state; returns the folder.</summary>
-    public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, StreamPosition position, long? samples, CheckpointMetric? best)
+    public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, DataProgress progress, CheckpointMetric? best)
     {
         var batches = step * (graph.MicroBatches?.Count ?? 1);
         var state = new CheckpointState
@@ -25,9 +25,10 @@ internal static class TrainCheckpoint
             Mean = Numbers(graph.Images.Mean),
             Std = Numbers(graph.Images.Std),
             Step = step,
-            Epoch = position.Epoch,
-            DataPosition = position.Index,
-            Samples = samples,
+            Epoch = progress.Position.Epoch,
+            DataPosition = progress.Position.Index,
+            Samples = progress.Samples,
+            SkippedSamples = progress.Skipped,
             Seed = config.Seed,
             Config = config.ToJson(),
             PlanFingerprint = fingerprint,

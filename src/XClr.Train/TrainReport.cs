@@ -64,7 +64,7 @@ public sealed record StepMetrics
     /// <summary>Share of the wall time in which the step waited for data, 0 to 1, over the interval.</summary>
     public required double DataWait { get; init; }
 
-    /// <summary>Samples skipped since the run began, or was resumed.</summary>
+    /// <summary>Samples skipped since the run began.</summary>
     public required long Skipped { get; init; }
 
     /// <summary>Images since the run began, or was resumed, that were made smaller to fit their slot on the device, see <see cref="SourceRing.ImageBytes"/>.</summary>

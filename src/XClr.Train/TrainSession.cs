@@ -11,10 +11,12 @@ namespace XClr.Train;
 /// <summary>What a run opens before its first step and closes after its last: folder, data, captions, device, graph, plan, state.</summary>
 internal sealed class TrainSession : IDisposable
 {
-    // Captions that say what all are like, and samples among which they are looked for.
-    private const int CaptionSample = 1000, CaptionSearch = 20 * CaptionSample;
+    // Captions that say what all are like.
+    private const int CaptionSample = 1000;
     private const double OwnViewWarning = 0.9;
     private const double RepeatedWarning = 0.1;
+    // The largest first; each is warned of once.
+    private static readonly double[] SkippedShares = [0.5, 0.1, 0.01];
     private readonly OpenedStack opened = new();
     private readonly TrainConfig config;
     private readonly ITrainReporter reporter;
@@ -24,19 +26,27 @@ internal sealed class TrainSession : IDisposable
     private readonly SkipLog skipLog;
     private readonly string fingerprint;
     private readonly ObjectiveSpec objective;
+    private double warnedOfShare;
 
-    private TrainSession(TrainConfig config, ITrainReporter reporter)
+    private TrainSession(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
     {
         this.config = config;
         this.reporter = reporter;
         try
         {
             data = Keep(TrainSetup.Open(config, validation: false));
+            if (config.ValData is not null)
+            {
+                // It is opened anew for each evaluation; what is wrong with it is found now, not then.
+                TrainSetup.OpenValidation(config, data).Dispose();
+            }
             Samples = data.Count;
+            stop.ThrowIfCancellationRequested();
             captions = config.NeedsText ? Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider, [data], reporter.Warn)) : null;
             objective = TrainSetup.CreateObjective(config, data, captions);
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
             ReportCaptions();
+            stop.ThrowIfCancellationRequested();
             (CheckpointPath Path, CheckpointState State)? resumed = ResumedPath() is { } path ? (path, TrainCheckpoint.StateOf(path)) : null;
             Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
@@ -56,7 +66,7 @@ internal sealed class TrainSession : IDisposable
             Schedule = config.CreateSchedule(StepsPerEpoch);
             Folder = Keep(RunFolder.Open(config));
             RequireUnchanged(resumed?.Path);
-            skipLog = Keep(new SkipLog(Folder.SkippedFile));
+            skipLog = Keep(new SkipLog(Folder.SkippedFile, resumed is { State: var s } ? new StreamPosition(s.Epoch, s.DataPosition) : StreamPosition.Start));
             store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
             Plan = Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
             LoadState(resumed);
@@ -85,13 +95,16 @@ internal sealed class TrainSession : IDisposable
     /// <summary>Where the run begins: 0, or the resumed checkpoint's step.</summary>
     public long Step { get; private set; }
     public StreamPosition Position { get; private set; }
+
+    /// <summary>Samples that were left out before that position.</summary>
+    public long SkippedSamples { get; private set; }
     public CheckpointMetric? Best { get; private set; }
     public string? ResumedFrom { get; private set; }
 
     /// <summary>Step of the checkpoint saved last; -1 before the first.</summary>
     public long SavedStep { get; private set; } = -1;
 
-    public static TrainSession Open(TrainConfig config, ITrainReporter reporter) => new(config, reporter);
+    public static TrainSession Open(TrainConfig config, ITrainReporter reporter, CancellationToken stop) => new(config, reporter, stop);
 
     public BatchLoader OpenLoader(StreamPosition start)
     {
@@ -112,9 +125,9 @@ internal sealed class TrainSession : IDisposable
         return new EvalMetrics(step, measured.Values);
     }
 
-    public string Save(long step, StreamPosition position, CheckpointMetric? best)
+    public string Save(long step, StreamPosition position, long skippedSamples, CheckpointMetric? best)
     {
-        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, position, Samples, best);
+        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, new DataProgress(position, Samples, skippedSamples), best);
         SavedStep = step;
         return folder;
     }
@@ -146,9 +159,15 @@ internal sealed class TrainSession : IDisposable
         }
     }
 
-    /// <summary>Warns of what no longer works while the run goes on, and of images that do not fit their slots.</summary>
-    public void WarnAboutTrouble(LoadedBatch latest)
+    /// <summary>Warns of what no longer works while the run goes on, of samples that are left out where they are many, and of images that do not fit their slots. used: samples that were trained on by this process.</summary>
+    public void WarnAboutTrouble(LoadedBatch latest, long used)
     {
+        var share = latest.Skipped / (double)(latest.Skipped + used);
+        if (SkippedShares.FirstOrDefault(s => share >= s && s > warnedOfShare) is > 0 and var passed)
+        {
+            warnedOfShare = passed;
+            reporter.Warn($"{latest.Skipped} of {latest.Skipped + used} samples could not be used so far ({share:P0}) and were left out; {Folder.SkippedFile} has the cause of each, --max-bad-fraction ends a run with too many.");
+        }
         foreach (var failure in new[] { skipLog.Failure, captions?.StoreFailure }.OfType<string>())
         {
             reporter.Warn(failure);
@@ -191,7 +210,8 @@ internal sealed class TrainSession : IDisposable
         {
             reporter.Info(taken);
         }
-        foreach (var change in Folder.SaveConfig(config))
+        // That of a run that is complete stays what it was trained by.
+        foreach (var change in Step < TotalSteps ? Folder.SaveConfig(config) : [])
         {
             reporter.Warn($"the configuration changed since the run was begun: {change}");
         }
@@ -199,8 +219,16 @@ internal sealed class TrainSession : IDisposable
 
     private void Resume(CheckpointPath path, CheckpointState state)
     {
-        TrainCheckpoint.Resume(path, state, Device, Graph);
+        try
+        {
+            TrainCheckpoint.Resume(path, state, Device, Graph);
+        }
+        catch (SafetensorsException e) when (store.Steps.Keys.Where(s => s < state.Step).Order().ToList() is [.., var earlier])
+        {
+            throw new CheckpointException($"{e.Message} An earlier checkpoint goes on with --resume {store.Steps[earlier]}.", e);
+        }
         (Step, Position, ResumedFrom, SavedStep) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition), path.StepFolder, state.Step);
+        SkippedSamples = state.SkippedSamples ?? 0;
         SkippedBefore = Step - UpdateCount.Download(Device, Graph.Optimizer);
         // Not another run's, whose folder is not here. Before the first step none was saved.
         Best = state.BestMetric is { Step: > 0 } best && !store.Steps.ContainsKey(best.Step) ? null : state.BestMetric;
@@ -237,11 +265,7 @@ internal sealed class TrainSession : IDisposable
         {
             return;
         }
-        var sample = data.Read(ReadOrder.Sequential).Take(CaptionSearch).Where(s => s.Caption is not null).Take(CaptionSample).Select(s => s.Caption!).ToList();
-        if (sample.Count < 2)
-        {
-            throw new DataException($"'{data.Name}' has no captions, which --loss {config.Loss.LowerName()} needs; name --caption-template for a labelled set, or use --loss simclr.");
-        }
+        var sample = TrainSetup.FirstCaptions(data, CaptionSample).ToList();
         var mean = Rows.MeanOffDiagonalCosine(captions.Embed(sample), captions.Width);
         reporter.Info($"captions: {captions.Dimension} numbers each ({config.TextEncoder}), mean cosine of different samples {mean:0.000}");
         if (mean is < 0.01 or > 0.9)

@@ -14,6 +14,8 @@ public static class TrainSetup
     /// <summary>P of the projectors, and of CLIP's maps.</summary>
     public const int ProjectionWidth = 128, ClipWidth = 512;
 
+    // Samples among which captions are looked for.
+    private const int CaptionSearch = 20_000;
     private const int LabelSample = 1000;
 
     /// <summary>Opens a device by index, UUID or name (null = XCLR_DEVICE, else the best), with the pipeline cache in the cache folder. memoryLimit: bytes, null = all; shaders: edited ones, null = the program's; resumed: what a run goes on from, whose choices of kernels it keeps.</summary>
@@ -99,9 +101,18 @@ public static class TrainSetup
     /// <exception cref="DataException">The loss needs labels or class names, and the data have none.</exception>
     public static ObjectiveSpec CreateObjective(TrainConfig config, IImageDataset data, CaptionSource? captions)
     {
+        RequireSuits(config, data);
+        var facts = config.Loss.Facts();
+        var similarity = facts.TextTemperature && config.CaptionTemplate is { } template && data.Classes is { } classes && IsLabelled(data) ? captions!.ClassSimilarity(classes, template) : null;
+        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity, facts.Head == HeadKind.Classifier ? data.Classes!.Count : 0);
+    }
+
+    /// <summary>Refuses data that lack what the loss needs: labels, classes' names, captions.</summary>
+    /// <exception cref="DataException">They do.</exception>
+    public static void RequireSuits(TrainConfig config, IImageDataset data)
+    {
         var (loss, facts) = (config.Loss.LowerName(), config.Loss.Facts());
-        bool Labelled() => data.Read(ReadOrder.Sequential).Take(LabelSample).Any(s => s.Label is not null);
-        if (facts.Target == TargetKind.Labels && !Labelled())
+        if (facts.Target == TargetKind.Labels && !IsLabelled(data))
         {
             throw new DataException($"'{data.Name}' has no labels, which --loss {loss} needs; use a folder per class, a table with a label column, shards with .cls members or IDX files, or --loss simclr.");
         }
@@ -109,7 +120,14 @@ public static class TrainSetup
         {
             throw new DataException($"'{data.Name}' has no class names, which --loss {loss} counts; name a --classes file (a name a line, in the labels' order).");
         }
-        var similarity = facts.TextTemperature && config.CaptionTemplate is { } template && data.Classes is { } classes && Labelled() ? captions!.ClassSimilarity(classes, template) : null;
-        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity, facts.Head == HeadKind.Classifier ? data.Classes!.Count : 0);
+        if (facts.Target == TargetKind.Text && !FirstCaptions(data, 2).Skip(1).Any())
+        {
+            throw new DataException($"'{data.Name}' has no captions, which --loss {loss} needs; name --caption-template for a labelled set, or use --loss simclr.");
+        }
     }
+
+    /// <summary>Captions of the data's first samples, so many at most.</summary>
+    public static IEnumerable<string> FirstCaptions(IImageDataset data, int count) => data.Read(ReadOrder.Sequential).Take(CaptionSearch).Where(s => s.Caption is not null).Take(count).Select(s => s.Caption!);
+
+    private static bool IsLabelled(IImageDataset data) => data.Read(ReadOrder.Sequential).Take(LabelSample).Any(s => s.Label is not null);
 }

@@ -39,7 +39,7 @@ public sealed class Trainer
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Queue<GpuTicket> running = [];
     private readonly GpuTicket[] halfUsed = new GpuTicket[2];
-    private long step;
+    private long step, skippedSamples;
     private StreamPosition position;
     private CheckpointMetric? best;
     private string? checkpoint;
@@ -52,7 +52,7 @@ public sealed class Trainer
         this.config = config;
         this.reporter = reporter;
         this.metrics = metrics;
-        (step, position, best) = (session.Step, session.Position, session.Best);
+        (step, position, skippedSamples, best) = (session.Step, session.Position, session.SkippedSamples, session.Best);
         checkpoint = session.ResumedFrom;
     }
 
@@ -62,7 +62,7 @@ public sealed class Trainer
     {
         config = config.Validated();
         var warnings = new WarningLog(reporter);
-        using var session = TrainSession.Open(config, warnings);
+        using var session = TrainSession.Open(config, warnings, stop);
         try
         {
             using var metrics = RunLog.Open(session.Folder, session.Step, warnings.Warn);
@@ -78,11 +78,20 @@ public sealed class Trainer
     private TrainOutcome Run(CancellationToken stop)
     {
         var before = step == 0 ? Evaluate(stop) : null;
+        if (step >= session.TotalSteps)
+        {
+            reporter.Info($"step {step} of {session.TotalSteps}: nothing is left to train; --steps or --epochs asks for more");
+        }
+        else if (step > 0 && config.EvalEvery > 0 && step % config.EvalEvery == 0 && !metrics.HasEvaluation(step))
+        {
+            // The run was stopped in this evaluation.
+            EvaluateOnTheWay(stop);
+        }
         var status = Steps(stop);
         var after = status == TrainStatus.Completed ? EvaluateAndKeepBest(stop) : null;
         if (session.SavedStep != step)
         {
-            throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: xclr {session.Folder.ResumeArguments}");
+            throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: {OptionText.Command} {session.Folder.ResumeArguments}");
         }
         return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments, reporter.Warnings);
     }
@@ -101,6 +110,15 @@ public sealed class Trainer
             catch (OperationCanceledException)
             {
                 continue;
+            }
+            catch (Exception e) when (step > session.Step && IsOfTheData(e))
+            {
+                // They may be back later; the steps so far are not to be lost.
+                if (session.SavedStep == step || Save())
+                {
+                    reporter.Warn($"the data failed after step {step}, which is saved; once they are there again: {OptionText.Command} {session.Folder.ResumeArguments}");
+                }
+                throw;
             }
             using var held = batch;
             if (step == session.Step)
@@ -146,7 +164,7 @@ public sealed class Trainer
         halfUsed[half] = session.Plan.Submit();
         running.Enqueue(halfUsed[half]);
         step++;
-        position = batch.Position;
+        (position, skippedSamples) = (batch.Position, session.SkippedSamples + batch.Skipped);
     }
 
     private void Drain()
@@ -186,7 +204,7 @@ public sealed class Trainer
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
             GpuMs = session.Plan.ReadTimings() is { Spans: [var whole] } ? (whole.End - whole.Start) * 1e-6 : null,
             DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
-            Skipped = batch.Skipped,
+            Skipped = skippedSamples,
             Reduced = batch.Reduced,
             Eta = TimeSpan.FromSeconds(Math.Min((session.TotalSteps - step) * seconds / steps, TimeSpan.MaxValue.TotalSeconds / 2)),
         };
@@ -194,7 +212,7 @@ public sealed class Trainer
         {
             session.WarnAboutTargets(m);
         }
-        session.WarnAboutTrouble(batch);
+        session.WarnAboutTrouble(batch, (step - session.Step) * config.BatchSize);
         metrics.Write(m);
         reporter.Step(m);
         StartInterval(loader);
@@ -245,11 +263,13 @@ public sealed class Trainer
         {
             EvaluateAndKeepBest(stop);
         }
-        catch (Exception e) when (e is DataException or TextException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (IsOfTheData(e))
         {
             reporter.Warn($"step {step} could not be evaluated: {e.Message} The run goes on.");
         }
     }
+
+    private static bool IsOfTheData(Exception e) => e is DataException or TextException or IOException or UnauthorizedAccessException;
 
     // The state names the best step, whose folder must then exist: where it could not be saved, the one before stays the best.
     private EvalMetrics? EvaluateAndKeepBest(CancellationToken stop)
@@ -279,7 +299,10 @@ public sealed class Trainer
         {
             return null;
         }
-        metrics.Write(result);
+        if (!metrics.HasEvaluation(step))
+        {
+            metrics.Write(result);
+        }
         reporter.Eval(result);
         var judged = config.Loss.Facts().Head == HeadKind.Classifier ? EvalNames.HeadTop1 : EvalNames.KnnTop1;
         if (result.Values.TryGetValue(judged, out var top1) && (best is null || top1 > best.Value))
@@ -299,13 +322,13 @@ public sealed class Trainer
         }
         try
         {
-            checkpoint = session.Save(step, position, best);
+            checkpoint = session.Save(step, position, skippedSamples, best);
             reporter.Info($"saved {checkpoint}");
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            reporter.Warn($"step {step} could not be saved: {e.Message} The older checkpoints are intact; the run goes on.");
+            reporter.Warn($"step {step} could not be saved: {e.Message} {(checkpoint is null ? "There is no older checkpoint" : "The older checkpoints are intact")}; the run goes on.");
             return false;
         }
     }

@@ -76,7 +76,7 @@ public sealed class EvalTests : IDisposable
         Assert.Equal(9, Images());
         Assert.Equal(4, Images("--limit", "4"));
         string[] texts = [.. sets, "--caption-template", "a {class}"];
-        Assert.Contains("4 training images are used, and the ridge map", Eval("zeroshot", [.. texts, "--limit", "4"]).Expect(3).Errors);
+        Assert.Contains("training images with captions at least; '" + folder.File("set") + "' has 4 of 4; raise --limit", Eval("zeroshot", [.. texts, "--limit", "4"]).Expect(3).Errors);
         Assert.Contains("100000000 images at a time", Eval("fidelity", [.. texts, "--batch-size", "100000000"]).Expect(2).Errors);
     }
 

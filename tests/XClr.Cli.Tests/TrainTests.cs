@@ -92,10 +92,11 @@ public sealed partial class TrainTests : IDisposable
     {
         TinySet.Write(folder);
         CliProcess.Run("inspect", folder.Path, "--views", folder.File("views.png"), "--image-size", "16", "--augment", "light").Expect(0);
+        var runs = 0;
         string[] Train(Func<int, string> caption) =>
         [
             "train", "--data", folder.File("set.jsonl", string.Concat(Enumerable.Range(0, 32).Select(i => JsonSerializer.Serialize(new { image = "views.png", caption = caption(i) }) + "\n"))),
-            .. TinySet.Network, "--loss", "xclr", "--steps", "100", "--run-dir", Run,
+            .. TinySet.Network, "--loss", "xclr", "--steps", "100", "--run-dir", folder.File($"run{runs++}"),
         ];
         Assert.Contains("none of 32 samples can be used: 32 empty-caption", CliProcess.Run(Train(_ => "\ue000")).Expect(3).Errors);
         Assert.Contains("16 of 32 samples are bad (16 empty-caption), more than the allowed share of 0.1", CliProcess.Run([.. Train(i => i % 2 == 0 ? "\ue000" : "a bright sky"), "--max-bad-fraction", "0.1"]).Expect(3).Errors);

@@ -63,7 +63,8 @@ public sealed class WarningTests : IDisposable
         RequireWarningOnce(result, "images of more than 1024 pixels (such as 32 x 32) are reduced");
         var reduced = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("reduced").GetInt64());
         Assert.Equal([2, 4], reduced);
-        Assert.Contains("2 of 6 images were reduced", CliProcess.Run("embed-images", "--checkpoint", Run, "--data", images, "--out", folder.File("e.safetensors")).Expect(0).Errors);
+        // Whole images have room: fewer of them at a time.
+        Assert.DoesNotContain("reduced", CliProcess.Run("embed-images", "--checkpoint", Run, "--data", images, "--out", folder.File("e.safetensors")).Expect(0).Errors);
     }
 
     [Fact]

@@ -132,14 +132,14 @@ public class ReaderTests
         Assert.Equal(["a \"big\" dog", "\"Stop\" he said \"now\"", null], s.Select(x => x.Caption));
     }
 
-    /// <summary>A template stands in place of the set's own captions, also where a row has no label to fill it with.</summary>
+    /// <summary>A template stands in place of the captions of samples that have a label; one for a labelled held-out set leaves the captions of a training set without labels.</summary>
     [Fact]
-    public void ATemplate_LeavesNoCaptionOfTheSets()
+    public void ATemplate_TakesThePlaceOfLabelledSamplesCaptions()
     {
         using var folder = new TempFolder();
         var options = new DatasetOptions { ClassesFile = folder.File("classes.txt", "cat\ndog\n"), CaptionTemplate = "a {class}" };
         var s = ReadAll(folder.File("t.csv", "path,label,caption\na.jpg,1,own\nb.jpg,,own\n"), "csv", options);
-        Assert.Equal(["a dog", null], s.Select(x => x.Caption));
+        Assert.Equal(["a dog", "own"], s.Select(x => x.Caption));
     }
 
     [Fact]

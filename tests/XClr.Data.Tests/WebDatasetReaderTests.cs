@@ -278,11 +278,49 @@ public class WebDatasetReaderTests
     public void EmptyShards_AreAnErrorThatNamesThePath()
     {
         using var folder = new TempFolder();
-        folder.File("0.tar", []);
+        folder.File("0.tar", new byte[1024]);
         using var data = DatasetFactory.Open(folder);
         Assert.Contains(folder, Assert.Throws<DataException>(() => data.Count).Message);
         using var stream = new SampleStream(data, new());
         Assert.Contains(folder, Assert.Throws<DataException>(() => stream.Next()).Message);
+    }
+
+    /// <summary>A file without a byte is what a failed download leaves, not an archive without members.</summary>
+    [Fact]
+    public void AFileWithoutBytes_IsABrokenShard()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("0.tar", TempFolder.Samples(2));
+        folder.File("1.tar", []);
+        var s = ReadAll(folder);
+        Assert.Equal([null, null, SampleFault.BrokenShard], s.Select(x => x.Fault));
+        Assert.Contains("no bytes", s[2].FaultDetail);
+    }
+
+    /// <summary>What a shard is, its bytes say; names are wrong now and then.</summary>
+    [Theory]
+    [InlineData("a.tar.gz", "b.tar")]
+    [InlineData("a.tar", "b.tgz")]
+    public void CompressionIsToldByTheBytes(string written, string name)
+    {
+        using var folder = new TempFolder();
+        File.Move(folder.Shard(written, TempFolder.Samples(3)), $"{folder.Path}/{name}");
+        using var data = DatasetFactory.Open($"{folder.Path}/{name}");
+        Assert.Equal(3, data.Count);
+        Assert.Equal(TempFolder.Image(1), Bytes(data.Read(ReadOrder.Sequential).ElementAt(1)));
+    }
+
+    [Fact]
+    public void APathThatExists_IsTakenAsItStands()
+    {
+        using var folder = new TempFolder();
+        folder.Shard("br{a,b}/0.tar", TempFolder.Samples(2));
+        folder.Shard("x::y.tar", TempFolder.Samples(3));
+        foreach (var (path, count) in new[] { ("br{a,b}", 2), ("br{a,b}/0.tar", 2), ("x::y.tar", 3) })
+        {
+            using var data = DatasetFactory.Open($"{folder.Path}/{path}");
+            Assert.Equal(count, data.Count);
+        }
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text.Json;
+using XClr.Data;
 using XClr.Nn;
 using XClr.Nn.Models;
 using Xunit;
@@ -62,6 +63,80 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal((TrainStatus.Completed, 12L), (outcome.Status, outcome.Step));
         Assert.Contains("step 5 could not be evaluated", Assert.Single(reporter.Warnings, w => w.Contains("evaluated", StringComparison.Ordinal)), StringComparison.Ordinal);
         Assert.NotNull(outcome.After);
+    }
+
+    /// <summary>A table of 24 pictures, of which the first so many are there.</summary>
+    private string WriteTable(string name, int there)
+    {
+        var images = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;
+        for (var i = 0; i < there; i++)
+        {
+            PngFile.Write(Path.Combine(images, $"{i}.png"), Enumerable.Repeat((byte)(10 * i), 3 * 24 * 24).ToArray(), 24, 24);
+        }
+        var table = Path.Combine(folder, name + ".csv");
+        File.WriteAllLines(table, ["path,caption", .. Enumerable.Range(0, 24).Select(i => $"{name}/{i}.png,a picture of {i} things")]);
+        return table;
+    }
+
+    /// <summary>Data that go away end the run, and cost no step that was made.</summary>
+    [Fact]
+    public void Steps_before_the_data_failed_are_saved()
+    {
+        var run = Path.Combine(folder, "run");
+        var data = WriteTable("gone", 24);
+        var reporter = new Recording { AtStep = m => (m.Step == 3 ? () => Directory.Move(Path.Combine(folder, "gone"), Path.Combine(folder, "away")) : (Action)(() => { }))() };
+        var asked = config with { RunDir = run, Data = data, ValData = null, Classes = null, CaptionTemplate = null, Steps = 1000, SaveEvery = 1000 };
+        var error = Assert.Throws<DataException>(() => Trainer.Run(asked, reporter, CancellationToken.None));
+        Assert.Contains("can be used", error.Message, StringComparison.Ordinal);
+        var saved = CheckpointState.Read(CheckpointPath.Resolve(run).State!);
+        Assert.InRange(saved.Step, 3, 100);
+        Assert.Contains(reporter.Warnings, w => w.Contains($"the data failed after step {saved.Step}, which is saved", StringComparison.Ordinal));
+        Directory.Move(Path.Combine(folder, "away"), Path.Combine(folder, "gone"));
+        Assert.Equal(saved.Step + 2, Trainer.Run(asked with { Resume = "auto", Steps = saved.Step + 2 }, new Recording(), CancellationToken.None).Step);
+    }
+
+    /// <summary>What is left out is counted from the run's beginning, over its stops, listed once, and warned of where it is much.</summary>
+    [Fact]
+    public void Samples_that_are_left_out_are_warned_of_and_counted_over_stops()
+    {
+        var data = WriteTable("half", 14);
+        TrainConfig Run(string name) => config with { RunDir = Path.Combine(folder, name), Data = data, ValData = null, Classes = null, CaptionTemplate = null, Steps = 6, SaveEvery = 4 };
+        var (whole, part, rest) = (new Recording(), new Recording { StopAt = (4, new CancellationTokenSource()) }, new Recording());
+        Trainer.Run(Run("whole"), whole, CancellationToken.None);
+        Assert.Contains(whole.Warnings, w => w.Contains("samples could not be used so far", StringComparison.Ordinal) && w.Contains("skipped.jsonl", StringComparison.Ordinal));
+        Trainer.Run(Run("stopped"), part, part.StopAt.Value.Stop.Token);
+        Trainer.Run(Run("stopped") with { Resume = "auto" }, rest, CancellationToken.None);
+        Assert.Equal(whole.Steps.Select(s => s.Skipped), part.Steps.Concat(rest.Steps).Select(s => s.Skipped));
+        string[] Listed(string name) => File.ReadAllLines(Path.Combine(folder, name, "skipped.jsonl"));
+        Assert.Equal(Listed("whole"), Listed("stopped"));
+    }
+
+    /// <summary>Asking for what is complete says so, and leaves the run's files as they are.</summary>
+    [Fact]
+    public void A_complete_run_is_left_as_it_is()
+    {
+        var asked = config with { RunDir = Path.Combine(folder, "run"), Steps = 4 };
+        Trainer.Run(asked, new Recording(), CancellationToken.None);
+        string[] Files() => [.. new[] { "config.json", "metrics.jsonl" }.Select(f => File.ReadAllText(Path.Combine(folder, "run", f)))];
+        var before = Files();
+        var again = new Recording();
+        var outcome = Trainer.Run(asked with { Resume = "auto", Lr = 0.01 }, again, CancellationToken.None);
+        Assert.Equal((TrainStatus.Completed, 4L), (outcome.Status, outcome.Step));
+        Assert.NotNull(outcome.After);
+        Assert.Contains(again.Lines, l => l.Contains("nothing is left to train", StringComparison.Ordinal));
+        Assert.Equal(before, Files());
+    }
+
+    /// <summary>An evaluation that a stop cut short is made up for when the run goes on.</summary>
+    [Fact]
+    public void An_evaluation_that_was_cut_short_is_made_up_for()
+    {
+        var asked = config with { RunDir = Path.Combine(folder, "run"), EvalEvery = 5, Steps = 8 };
+        var stopped = new Recording { StopAt = (5, new CancellationTokenSource()) };
+        Trainer.Run(asked, stopped, stopped.StopAt.Value.Stop.Token);
+        Trainer.Run(asked with { Resume = "auto" }, new Recording(), CancellationToken.None);
+        var evaluations = MetricsLog.Read(Path.Combine(folder, "run", "metrics.jsonl")).Where(l => l.TryGetProperty("eval", out _)).Select(l => l.GetProperty("step").GetInt64());
+        Assert.Equal([0, 5, 8], evaluations);
     }
 
     [Fact]
@@ -253,9 +328,9 @@ public sealed class TrainerTests : IDisposable
         public List<StepMetrics> Steps { get; } = [];
         public List<string> Warnings { get; } = [];
 
-        public void Info(string line)
-        {
-        }
+        public List<string> Lines { get; } = [];
+
+        public void Info(string line) => Lines.Add(line);
 
         public void Warn(string line) => Warnings.Add(line);
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using XClr.Nn;
+using XClr.Nn.Weights;
 
 namespace XClr.Cli.Commands;
 
@@ -15,13 +16,13 @@ internal sealed record CheckpointReport(IReadOnlyList<CheckpointReport.FileTenso
 
     /// <summary>Reads the headers of the files and the state.</summary>
     /// <exception cref="SafetensorsException">A file is damaged.</exception>
-    /// <exception cref="CheckpointException">The state is.</exception>
+    /// <exception cref="CheckpointException">The state is, or a file of PyTorch is not accepted.</exception>
     public static CheckpointReport Create(CheckpointPath checkpoint)
     {
         var files = new List<FileTensors>();
         foreach (var path in new[] { checkpoint.Model, checkpoint.Head, checkpoint.Optimizer }.OfType<string>())
         {
-            using var file = SafetensorsFile.Open(path);
+            using var file = WeightFiles.Open(path);
             files.Add(new(path, file.Tensors.Sum(t => t.Count), [.. file.Tensors.Select(t => new TensorRow(t.Name, t.DType.ToString(), t.Shape))], file.Metadata));
         }
         return new(files, checkpoint.State is null ? null : CheckpointState.Read(checkpoint.State));

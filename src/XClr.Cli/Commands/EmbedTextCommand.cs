@@ -22,7 +22,7 @@ public sealed class EmbedTextCommand : DatasetCommand
     [Option("captions", Required = true, HelpText = "A .txt (a caption a line), a .jsonl (a string or {\"caption\": ...} a line), or a data set [path].")]
     public string Captions { get; set; } = "";
 
-    [Option("out", Required = true, HelpText = "The .safetensors file to write [path].")]
+    [Option("out", Required = true, HelpText = "The .safetensors file to write; of a data set, keys go to a .keys.txt beside it [path].")]
     public string Out { get; set; } = "";
 
     /// <inheritdoc/>
@@ -31,12 +31,16 @@ public sealed class EmbedTextCommand : DatasetCommand
         RequireOutput("--out", Out, ("--captions", Captions));
         using var signals = new StopSignals(Console.Error.WriteLine, "nothing is written, the captions embedded so far are kept in the cache");
         var time = Stopwatch.StartNew();
-        var (captions, left) = ReadCaptions();
+        var (captions, keys, left) = ReadCaptions();
         using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
         cache.Store.Reserve(captions.Count);
         var d = cache.Dimension;
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
         SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions, signals.Token))], metadata);
+        if (keys.Count > 0)
+        {
+            Train.KeysFile.Write(Out, keys);
+        }
         if (cache.StoreFailure is { } failure)
         {
             Output.Warn(failure);
@@ -52,20 +56,24 @@ public sealed class EmbedTextCommand : DatasetCommand
         return Train.ExitCode.Success;
     }
 
-    private (IReadOnlyList<string> Captions, long Left) ReadCaptions()
+    // Keys: of the samples of a data set.
+    private (IReadOnlyList<string> Captions, IReadOnlyList<string> Keys, long Left) ReadCaptions()
     {
         if (CaptionFile.Is(Captions))
         {
-            return (CaptionFile.Read(Captions), 0);
+            RequireUnused("of data sets, and --captions names a file of captions.", [("--data-format", ParseFormat() != Train.DataFormat.Auto), ("--classes", Classes is not null), ("--caption-template", CaptionTemplate is not null)]);
+            var lines = CaptionFile.Read(Captions);
+            return lines.Any(l => l.Length > 0) ? (lines, [], 0) : throw new DataException($"'{Captions}' has no captions.");
         }
         using var dataset = OpenDataset(Captions);
-        var found = new List<string>();
+        var (found, keys) = (new List<string>(), new List<string>());
         long left = 0;
         foreach (var sample in dataset.Read(ReadOrder.Sequential))
         {
             if (sample.Caption is { } caption)
             {
                 found.Add(caption);
+                keys.Add(sample.Key);
             }
             else
             {
@@ -73,7 +81,7 @@ public sealed class EmbedTextCommand : DatasetCommand
             }
         }
         return found.Count > 0
-            ? (found, left)
+            ? (found, keys, left)
             : throw new DataException($"'{Captions}' has no captions ({left} samples without); for a labelled set pass --caption-template, such as 'a photo of a {{class}}'.");
     }
 

@@ -64,13 +64,13 @@ public sealed class EvalCommand : CheckpointCommand
         }
         if (Json)
         {
-            Output.Json(new { Checkpoint, results = results.Values, results.Protocols });
+            Output.Json(new { Checkpoint, results = results.Values, results.Protocols, results.Unmeasured });
         }
         else
         {
             Print(results);
         }
-        return ExitCode.Success;
+        return results.IsEmpty ? ExitCode.Data : ExitCode.Success;
     }
 
     private static void Print(EvalResults results)

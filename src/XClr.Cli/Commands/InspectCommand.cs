@@ -1,6 +1,7 @@
 using CommandLine;
 using XClr.Data;
 using XClr.Nn;
+using XClr.Nn.Weights;
 using XClr.Text;
 using XClr.Train;
 
@@ -60,25 +61,25 @@ public sealed class InspectCommand : DatasetCommand
             return ExitCode.Success;
         }
         using var dataset = OpenDataset(Path);
+        var config = Views is null ? null : ViewConfig();
         DatasetReport.Create(dataset, Limit, First, TextEncoder).Print(Json);
         if (Views is not null)
         {
-            WriteViews(dataset, Views);
+            using var device = TrainSetup.OpenDevice(Device);
+            ViewSheet.Write(Views, device, dataset, config!.AugmentStrengths, TrainSetup.Images(config), config.Seed);
+            Console.Error.WriteLine($"views: {Views}");
         }
         return ExitCode.Success;
     }
 
-    private void WriteViews(IImageDataset dataset, string path)
+    private TrainConfig ViewConfig()
     {
         var given = new (string Name, string? Text)[] { ("augment", Augment), ("image-size", ImageSize), ("seed", Seed) }
             .Where(g => g.Text is not null).Select(g => new KeyValuePair<string, string>(g.Name, g.Text!)).ToList();
-        var config = TrainConfig.Resolve(Recipe, Config, given).Validated(requireData: false);
-        using var device = TrainSetup.OpenDevice(Device);
-        ViewSheet.Write(path, device, dataset, config.AugmentStrengths, TrainSetup.Images(config), config.Seed);
-        Console.Error.WriteLine($"views: {path}");
+        return TrainConfig.Resolve(Recipe, Config, given).Validated(requireData: false);
     }
 
     private static bool IsCheckpoint(string path) =>
-        path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) || CheckpointPath.Exists(path)
+        WeightFiles.Extensions.Any(e => e != ".tar" && path.EndsWith(e, StringComparison.OrdinalIgnoreCase)) || CheckpointPath.Exists(path)
         || new[] { "state.json", "model.safetensors", "latest" }.Any(n => File.Exists(System.IO.Path.Combine(path, n)));
 }

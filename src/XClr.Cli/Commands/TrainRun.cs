@@ -7,9 +7,6 @@ namespace XClr.Cli.Commands;
 /// <summary>A training run as `train` and `demo` show it.</summary>
 internal static class TrainRun
 {
-    /// <summary>How the user called this program, where a script did it for them.</summary>
-    private const string CommandVariable = "XCLR_COMMAND";
-
     private static readonly Dictionary<string, string> Titles = new()
     {
         [EvalNames.KnnTop1] = "k-NN top-1 accuracy",
@@ -71,8 +68,7 @@ internal static class TrainRun
         {
             return ExitCode.Success;
         }
-        var command = Environment.GetEnvironmentVariable(CommandVariable) ?? "xclr";
-        Console.Error.WriteLine($"stopped after step {outcome.Step}{(outcome.Status == TrainStatus.TimeUp ? " (--max-time)" : "")}; to go on: {command} {outcome.ResumeArguments}");
+        Console.Error.WriteLine($"stopped after step {outcome.Step}{(outcome.Status == TrainStatus.TimeUp ? " (--max-time)" : "")}; to go on: {OptionText.Command} {outcome.ResumeArguments}");
         return ExitCode.Interrupted;
     }
 

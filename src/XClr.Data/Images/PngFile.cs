@@ -13,8 +13,9 @@ public static class PngFile
         using var bitmap = Bitmap(rgb, width, height);
         try
         {
-            using var file = File.Create(path);
-            bitmap.Encode(file, SKEncodedImageFormat.Png, 100);
+            // Not into the file itself: what fails in a callback of Skia's ends the process.
+            using var png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+            File.WriteAllBytes(path, png.AsSpan());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -66,7 +66,7 @@ internal sealed class PackFolder : IDisposable
 
     private static List<(string Name, string? Value)> Describe(PackOptions options, IPackSource source) =>
     [
-        ("source", source.Name), ("short-side", $"{options.ShortSide}"), ("quality", $"{options.Quality}"), ("shard-size", $"{options.ShardSize}"), .. source.Choices,
+        ("source", Readers.ShardList.FullName(source.Name)), ("short-side", $"{options.ShortSide}"), ("quality", $"{options.Quality}"), ("shard-size", $"{options.ShardSize}"), .. source.Choices,
     ];
 
     private static string Text(List<(string Name, string? Value)> facts) =>
@@ -80,7 +80,7 @@ internal sealed class PackFolder : IDisposable
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));
             return [.. wanted
                 .Select(w => (w.Name, w.Value, Old: json.RootElement.TryGetProperty(w.Name, out var old) ? old.GetString() : w.Value))
-                .Where(w => w.Old != w.Value).Select(w => $"{w.Name} was {w.Old ?? "unset"} and is {w.Value ?? "unset"}")];
+                .Where(w => w.Old != w.Value && !(w.Name == "source" && w.Old is not null && Readers.ShardList.FullName(w.Old) == w.Value)).Select(w => $"{w.Name} was {w.Old ?? "unset"} and is {w.Value ?? "unset"}")];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

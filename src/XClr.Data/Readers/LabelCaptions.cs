@@ -22,19 +22,11 @@ internal sealed class LabelCaptions
         captions = [.. classes.Select(filled.Fill)];
     }
 
-    /// <summary>The sample with its label checked and, where there is a template, its caption made of it in place of its own (none without a label); one that has a fault stays as it is.</summary>
+    /// <summary>The sample with its label checked and, where there is a template, its caption made of it in place of its own; one that has a fault or no label stays as it is.</summary>
     public RawSample Complete(RawSample sample)
     {
-        if (sample.Fault is not null)
+        if (sample.Fault is not null || sample.Label is not { } label)
         {
-            return sample;
-        }
-        if (sample.Label is not { } label)
-        {
-            if (captions is not null)
-            {
-                sample.RemoveCaptions();
-            }
             return sample;
         }
         if (label < 0 || (classes is not null && label >= classes.Count))

@@ -27,9 +27,6 @@ public static class ShardList
         ? path.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase)
         : Stem(path) is not null;
 
-    internal static bool IsCompressed(string path) =>
-        WithoutQuery(path).EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || WithoutQuery(path).EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
-
     /// <summary>A .tar shard's path or address without its suffix, which its sidecars share; null where it has none.</summary>
     internal static string? Stem(string path)
     {
@@ -43,6 +40,10 @@ public static class ShardList
         return null;
     }
 
+    /// <summary>A specification that means the same from every folder: local parts in full, without a separator at their end.</summary>
+    internal static string FullName(string specification) => string.Join("::", specification.Split("::", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        .Select(part => part.Contains("://", StringComparison.Ordinal) ? part : Path.TrimEndingDirectorySeparator(Path.GetFullPath(part))));
+
     private static ReadOnlySpan<char> WithoutQuery(string path) =>
         ShardDownloads.IsAddress(path) && path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? path.AsSpan(0, query) : path;
 
@@ -53,6 +54,10 @@ public static class ShardList
     /// <exception cref="DataException">A part names nothing, or more than a tenth of the listed shards do not exist.</exception>
     public static IReadOnlyList<string> Expand(string specification, ShardKind kind = ShardKind.Tar)
     {
+        if (Path.Exists(specification))
+        {
+            return [.. ExpandPath(specification, kind)];
+        }
         var shards = new List<string>();
         foreach (var part in specification.Split("::", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {

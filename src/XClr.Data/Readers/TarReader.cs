@@ -151,6 +151,10 @@ internal sealed class TarReader(Stream archive) : IDisposable
         {
             throw new InvalidDataException($"it ends at byte {window.End}, and its last member at {next}");
         }
+        if (header.IsEmpty && next == 0)
+        {
+            throw new InvalidDataException("the file has no bytes");
+        }
         // Some writers leave out the two blocks of zeros at the end.
         if (header.IsEmpty || (header.Length == BlockSize && !header.ContainsAnyExcept((byte)0)))
         {

@@ -143,7 +143,7 @@ public sealed class WebDatasetReader : IImageDataset
             yield return RawSample.Broken(Path.GetFileName(shard), shard, SampleFault.Unreadable, failure!);
             yield break;
         }
-        var compressed = ShardList.IsCompressed(shard);
+        var compressed = IsGzip(file);
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
         using var tar = new TarReader(archive);
         // The file of a fetched shard may be deleted before its samples' turn comes.
@@ -174,6 +174,14 @@ public sealed class WebDatasetReader : IImageDataset
             sample.Drop();
             builders.Return(sample);
         }
+    }
+
+    // By its bytes: names are wrong now and then.
+    private static bool IsGzip(FileStream file)
+    {
+        Span<byte> head = stackalloc byte[2];
+        var count = RandomAccess.Read(file.SafeFileHandle, head, 0);
+        return count == 2 && head is [0x1f, 0x8b];
     }
 
     private FileStream? TryOpen(string shard, CancellationToken stop, out string? failure)

@@ -227,7 +227,7 @@ internal sealed class TorchUnpickler
     }
 
     private string Remedy => $"If you trust the file, save its tensors alone: python3 -c \"import torch; c = torch.load('{path}', map_location='cpu', weights_only=False); "
-        + $"c = next((c[k] for k in ({string.Join(", ", TorchFile.Wrappers.Select(w => $"'{w}'"))}) if isinstance(c.get(k), dict)), c); torch.save({{k: v for k, v in c.items() if torch.is_tensor(v)}}, 'weights.pth')\"";
+        + $"c = c.state_dict() if hasattr(c, 'state_dict') else c; c = next((c[k] for k in ({string.Join(", ", TorchFile.Wrappers.Select(w => $"'{w}'"))}) if isinstance(c.get(k), dict)), c); torch.save({{k: v for k, v in c.items() if torch.is_tensor(v)}}, 'weights.pth')\"";
 
     private CheckpointException Damaged(string what) => new($"{path}: its pickle is damaged: at byte {opAt} it {what}.");
 }

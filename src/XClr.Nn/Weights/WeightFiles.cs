@@ -6,7 +6,7 @@ namespace XClr.Nn.Weights;
 public static class WeightFiles
 {
     /// <summary>Names that a file of weights may end with, as <see cref="CheckpointPath.Resolve"/> takes them.</summary>
-    internal static readonly IReadOnlyList<string> Extensions = [".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar"];
+    public static readonly IReadOnlyList<string> Extensions = [".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar"];
 
     private const uint ZipSignature = 0x04034b50;
     private const byte PickleProtocol = 0x80;

@@ -45,6 +45,7 @@ public static class ComparisonRun
     /// <summary>Runs all cells; <paramref name="done"/> is told of each with the table so far. Ends early, with the cells so far, where <paramref name="stop"/> is set or a training was cut off by --max-time.</summary>
     public static ComparisonTable Run(ComparisonRequest request, ITrainReporter reporter, Action<ComparisonCell, ComparisonTable> done, CancellationToken stop)
     {
+        RequireSuits(request);
         var results = new List<CellResult>();
         foreach (var cell in request.Cells)
         {
@@ -67,6 +68,16 @@ public static class ComparisonRun
             done(cell, ComparisonTable.Of(results));
         }
         return ComparisonTable.Of(results);
+    }
+
+    // What the last loss lacks is found before the first one is trained.
+    private static void RequireSuits(ComparisonRequest request)
+    {
+        using var data = TrainSetup.Open(request.Config, validation: false);
+        foreach (var cell in request.Cells.Where(c => c.Loss is not null).DistinctBy(c => c.Loss))
+        {
+            TrainSetup.RequireSuits(request.ConfigOf(cell), data);
+        }
     }
 
     private static CellResult? Make(ComparisonRequest request, ComparisonCell cell, TrainConfig config, ITrainReporter reporter, CancellationToken stop)

@@ -35,7 +35,11 @@ public sealed record ProtocolResult(string Protocol)
 /// <param name="Values">Figures by name (<see cref="EvalNames"/>); of a part of the training images with @ and the part's name behind.</param>
 /// <param name="Protocols">The same in full.</param>
 /// <param name="Unmeasured">Why protocols that were asked for were not measured.</param>
-public sealed record EvalResults(IReadOnlyDictionary<string, double> Values, IReadOnlyList<ProtocolResult> Protocols, IReadOnlyList<string> Unmeasured);
+public sealed record EvalResults(IReadOnlyDictionary<string, double> Values, IReadOnlyList<ProtocolResult> Protocols, IReadOnlyList<string> Unmeasured)
+{
+    /// <summary>Nothing was measured: there are counts of images alone.</summary>
+    public bool IsEmpty => Values.Keys.All(k => k is EvalNames.Queries or EvalNames.Skipped or EvalNames.Bank);
+}
 
 /// <summary>How protocols are carried out.</summary>
 /// <param name="Fractions">Parts of the training images for the probes and k-NN.</param>

@@ -87,13 +87,14 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
 
     private void Supervised(EvalProtocol asked)
     {
-        if (bank is null)
-        {
-            return;
-        }
         if (key is null)
         {
             unmeasured.Add("k-NN and the linear probe were not measured: not all held-out images have a label.");
+            return;
+        }
+        if (bank is null)
+        {
+            unmeasured.Add("k-NN and the linear probe were not measured: there are no training images; pass --data.");
             return;
         }
         if (bank.Labels is not { } labels)
@@ -127,17 +128,32 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
 
     private int Classes(int[] labels) => Math.Max(data.TrainedClasses?.Count ?? 0, 1 + Math.Max(labels.Max(), key!.Right is null ? key.Labels.Max() : 0));
 
+    // The held-out images that have a caption; null, with a word, where none has.
+    private FeatureSet? Captioned(string protocol)
+    {
+        var set = queries.Captioned();
+        if (set.Count == 0)
+        {
+            unmeasured.Add($"{protocol} was not measured: no held-out image has a caption; for a labelled set pass --caption-template.");
+            return null;
+        }
+        if (set.Count < queries.Count)
+        {
+            data.Warn($"{queries.Count - set.Count} of {queries.Count} held-out images have no caption; {protocol} is of the others.");
+        }
+        return set;
+    }
+
     private void Fidelity()
     {
-        if (queries.Captions is null)
+        if (Captioned("fidelity") is not { } set)
         {
-            unmeasured.Add("fidelity was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
             return;
         }
-        var text = Captions.Embed([.. queries.Captions.Take(SimilarityFidelity.MaxSamples)]);
+        var text = Captions.Embed([.. set.Captions.Take(SimilarityFidelity.MaxSamples).Select(c => c!)]);
         double Of(RowMatrix images) => SimilarityFidelity.Compute(images.First(SimilarityFidelity.MaxSamples), images.Width, text, Captions.Width);
-        values[EvalNames.Fidelity] = Of(queries.Features);
-        if (queries.Projections is { } projections)
+        values[EvalNames.Fidelity] = Of(set.Features);
+        if (set.Projections is { } projections)
         {
             values[EvalNames.FidelityProjections] = Of(projections);
         }
@@ -150,29 +166,34 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
             unmeasured.Add("zero-shot was not measured: not all held-out images have a label with a name (--classes).");
             return;
         }
-        var space = Space();
+        if (Space("zero-shot") is not { } space)
+        {
+            return;
+        }
         var classes = space.Classes(device, Captions, names, options.Templates, stop);
         var cosines = AffineMap.ToRows(classes).Apply(device, space.Images(device, queries, stop), stop);
-        var result = new ProtocolResult("zeroshot") { Map = space.Name, Templates = options.Templates.Count, TrainingImages = space.Ridge is null ? null : bank!.Count };
+        var result = new ProtocolResult("zeroshot") { Map = space.Name, Templates = options.Templates.Count, TrainingImages = space.Ridge is null ? null : bank!.Captioned().Count };
         Add(EvalNames.ZeroShotTop1, result, space.LogitScale is { } scale ? Softmax(cosines, scale) : cosines, space.LogitScale is not null, Subset.All);
     }
 
     private void Retrieve()
     {
-        if (queries.AllCaptions is null || queries.Captions is null)
+        if (Captioned("retrieval") is not { } set)
         {
-            unmeasured.Add("retrieval was not measured: not all held-out images have a caption; for a labelled set pass --caption-template.");
             return;
         }
-        if (queries.Count < 2)
+        if (set.Count < 2)
         {
-            unmeasured.Add("retrieval was not measured: it needs two held-out images at least.");
+            unmeasured.Add("retrieval was not measured: it needs two held-out images with a caption at least.");
             return;
         }
-        var space = Space();
-        var texts = Retrieval.WithTexts(device, space.Images(device, queries, stop), queries.AllCaptions, t => space.Texts(device, Captions.EmbedRows(t), stop), stop);
-        var images = Retrieval.OfImages(device, queries.Features, Captions.EmbedRows(queries.Captions), queries.Labels, stop);
-        protocols.Add(new ProtocolResult("retrieval") { Map = space.Name, Retrieval = texts, Images = images, TrainingImages = space.Ridge is null ? null : bank!.Count });
+        if (Space("retrieval") is not { } space)
+        {
+            return;
+        }
+        var texts = Retrieval.WithTexts(device, space.Images(device, set, stop), set.AllCaptions, t => space.Texts(device, Captions.EmbedRows(t), stop), stop);
+        var images = Retrieval.OfImages(device, set.Features, Captions.EmbedRows([.. set.Captions.Select(c => c!)]), set.Labels, stop);
+        protocols.Add(new ProtocolResult("retrieval") { Map = space.Name, Retrieval = texts, Images = images, TrainingImages = space.Ridge is null ? null : bank!.Captioned().Count });
         foreach (var (name, recall) in new[] { (EvalNames.ImageToText, texts.ImageToText), (EvalNames.TextToImage, texts.TextToImage) })
         {
             (values[name + "1"], values[name + "5"], values[name + "10"]) = (recall.R1, recall.R5, recall.R10);
@@ -184,7 +205,8 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
     }
 
-    private TextSpace Space()
+    // Null, with a word, where the training images do not place this network's among texts.
+    private TextSpace? Space(string protocol)
     {
         if (space is not null)
         {
@@ -194,14 +216,14 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         {
             return space = TextSpace.OfClip(device, model);
         }
-        var training = bank?.Captions ?? throw new DataException(bank is null
-            ? "zeroshot and retrieval place this network's images among texts by a ridge map, which is fitted on training images: pass --data."
-            : $"'{data.Bank!.Name}' has images without a caption, on which the map into the text space is fitted; for a labelled set pass --caption-template.");
-        if (bank.Count < RidgeMap.FewestRows)
+        var training = bank?.Captioned();
+        if (training is null || training.Count < RidgeMap.FewestRows)
         {
-            throw new DataException($"'{data.Bank!.Name}': {bank.Count} training images are used, and the ridge map of zeroshot and retrieval is fitted on {RidgeMap.FewestRows} at least; raise --limit, or name more images by --data.");
+            unmeasured.Add($"{protocol} was not measured: it places this network's images among texts by a ridge map, which is fitted on {RidgeMap.FewestRows} training images with captions at least; "
+                + (training is null ? "pass --data." : $"'{data.Bank!.Name}' has {training.Count} of {bank!.Count}; raise --limit, name more images by --data, or for a labelled set pass --caption-template."));
+            return null;
         }
-        return space = TextSpace.OfRidge(RidgeMap.FitBest(device, bank.Features, Captions.EmbedRows(training), stop));
+        return space = TextSpace.OfRidge(RidgeMap.FitBest(device, training.Features, Captions.EmbedRows([.. training.Captions.Select(c => c!)]), stop));
     }
 
     private void Add(string name, ProtocolResult result, RowMatrix scores, bool areProbabilities, Subset subset)

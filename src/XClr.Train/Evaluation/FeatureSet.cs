@@ -9,15 +9,25 @@ namespace XClr.Train.Evaluation;
 /// <param name="Projections">[n,P], L2-normalised; null without a projecting head.</param>
 /// <param name="Logits">[n,K], the classifier's for K classes; null without one.</param>
 /// <param name="Labels">Class indices; null where any sample lacks one.</param>
-/// <param name="Captions">Captions; null where any sample lacks one.</param>
-/// <param name="AllCaptions">All captions of each, one at least; null where any sample lacks one.</param>
+/// <param name="Captions">A caption each, or null; empty where they were not kept.</param>
+/// <param name="AllCaptions">All captions of each; empty where they were not kept.</param>
 /// <param name="Skipped">Bad samples, by cause.</param>
-public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, RowMatrix? Projections, RowMatrix? Logits, int[]? Labels, IReadOnlyList<string>? Captions, IReadOnlyList<IReadOnlyList<string>>? AllCaptions,
+public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, RowMatrix? Projections, RowMatrix? Logits, int[]? Labels, IReadOnlyList<string?> Captions, IReadOnlyList<IReadOnlyList<string>> AllCaptions,
     IReadOnlyDictionary<SampleFault, long> Skipped)
 {
     private const double Gibi = 1L << 30;
 
     public int Count => Keys.Count;
+
+    /// <summary>The samples that have a caption.</summary>
+    public FeatureSet Captioned()
+    {
+        int[] rows = [.. Enumerable.Range(0, Captions.Count).Where(i => Captions[i] is not null)];
+        T[] Of<T>(IReadOnlyList<T> all) => [.. rows.Select(r => all[r])];
+        RowMatrix? Rows(RowMatrix? all) => all is null ? null : LinearProbe.Choose(all, rows);
+        return rows.Length == Count ? this
+            : this with { Keys = Of(Keys), Features = Rows(Features)!, Projections = Rows(Projections), Logits = Rows(Logits), Labels = Labels is null ? null : Of(Labels), Captions = Of(Captions), AllCaptions = Of(AllCaptions) };
+    }
 
     /// <summary>Encodes a data set, or its first <paramref name="limit"/> samples of a seeded shuffle, with the last partial batch. <paramref name="warn"/> is told of reduced images, <paramref name="visit"/> of every sample that is encoded; without <paramref name="texts"/> no captions are kept.</summary>
     public static FeatureSet Extract(Encoder encoder, IImageDataset dataset, int? limit, int workers, Action<string> warn, CancellationToken stop, Action<Sample>? visit = null, bool texts = true)
@@ -51,9 +61,13 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
         {
             warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced to the {encoder.BatchBytes / 3} pixels that the device takes at once.");
         }
+        if (stream.SkippedCount > 0)
+        {
+            warn($"'{dataset.Name}': {stream.SkippedCount} of {keys.Count + stream.SkippedCount} images could not be used and are left out: {SampleFaults.Describe(stream.Skipped)}; `inspect` names them.");
+        }
         return new FeatureSet(keys, features, encoder.Classifies ? null : heads, encoder.Classifies ? heads : null,
             labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null,
-            texts && captions.All(c => c is not null) ? [.. captions.Select(c => c!)] : null, texts && all.All(c => c.Count > 0) ? all : null, stream.Skipped);
+            captions, all, stream.Skipped);
     }
 
     // As many images at a time as the encoder takes, by their number and their bytes, so that none has to be made smaller for it.

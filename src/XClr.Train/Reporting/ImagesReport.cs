@@ -34,13 +34,13 @@ public sealed record ImagesReport(IReadOnlyList<ReportImage> Images, double Expl
             set = FeatureSet.Extract(encoder, validation, images, TrainSetup.Workers(config), warn, stop, sample => pictures.Add(Thumbnail.DataUri(sample.Image, Side)));
         }
         var unit = Evaluation.Rows.Normalized(set.Features);
-        var text = set.Captions is null ? null : Texts(config, validation, set.Captions, warn);
+        var text = set.Captions.All(c => c is not null) ? Texts(config, validation, [.. set.Captions.Select(c => c!)], warn) : null;
         var (places, explained) = PrincipalPlane.Of(unit);
-        int[] order = [.. Enumerable.Range(0, set.Count).OrderBy(i => set.Labels?[i] ?? 0).ThenBy(i => set.Captions?[i], StringComparer.Ordinal).Where((_, i) => i % Math.Max(1, set.Count / MatrixImages) == 0).Take(MatrixImages)];
+        int[] order = [.. Enumerable.Range(0, set.Count).OrderBy(i => set.Labels?[i] ?? 0).ThenBy(i => set.Captions[i], StringComparer.Ordinal).Where((_, i) => i % Math.Max(1, set.Count / MatrixImages) == 0).Take(MatrixImages)];
         var near = NearestRows.Find(device, unit, unit, GalleryNeighbours + 1, stop);
         var step = Math.Max(1, set.Count / GalleryImages);
         return new ImagesReport(
-            [.. pictures.Select((p, i) => new ReportImage(p, set.Captions?[i], set.Labels is { } labels && validation.Classes is { } names ? names[labels[i]] : null, places[i].X, places[i].Y))],
+            [.. pictures.Select((p, i) => new ReportImage(p, set.Captions[i], set.Labels is { } labels && validation.Classes is { } names ? names[labels[i]] : null, places[i].X, places[i].Y))],
             explained, order, Cosines(unit, order), text is null ? null : Cosines(text, order),
             [.. Enumerable.Range(0, Math.Min(GalleryImages, set.Count)).Select(g => g * step).Select(i => new Gallery(i, [.. near[i].Where(n => n.Row != i).Take(GalleryNeighbours)]))],
             text is null ? null : SimilarityFidelity.Compute(unit.First(set.Count), unit.Width, text.First(set.Count), text.Width));

@@ -17,7 +17,7 @@ public sealed class AnswerFileTests : IDisposable
     {
         var path = Path.Combine(folder, "answers.json");
         File.WriteAllText(path, json);
-        var set = new FeatureSet(keys, new RowMatrix(1), null, null, labels, null, null, new Dictionary<SampleFault, long>());
+        var set = new FeatureSet(keys, new RowMatrix(1), null, null, labels, [], [], new Dictionary<SampleFault, long>());
         return AnswerFile.Read(path).KeyOf(set, own, Trained, warnings.Add);
     }
 

@@ -1,0 +1,9 @@
+using XClr.Data;
+
+namespace XClr.Train;
+
+/// <summary>How far a run is in its data, as checkpoints say it.</summary>
+/// <param name="Position">Epoch, and raw samples of it.</param>
+/// <param name="Samples">Raw samples of an epoch; null where a host brings the samples.</param>
+/// <param name="Skipped">Samples that were left out since the run began.</param>
+internal readonly record struct DataProgress(StreamPosition Position, long? Samples = null, long Skipped = 0);

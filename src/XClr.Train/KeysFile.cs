@@ -1,0 +1,17 @@
+using System.Text;
+using XClr.Nn;
+
+namespace XClr.Train;
+
+/// <summary>RESULTS.keys.txt beside RESULTS.safetensors: the key of each row, a line each, in which \\, \r and \n stand for a backslash and line ends, since a file's name may hold them.</summary>
+public static class KeysFile
+{
+    /// <summary>Writes the keys of the rows of a file of tensors, in a file beside it.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public static void Write(string tensors, IEnumerable<string> keys) =>
+        DurableFile.Write(PathOf(tensors), stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(keys.Select(k => OneLine(k) + "\n")))));
+
+    private static string PathOf(string tensors) => (tensors.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) ? Path.ChangeExtension(tensors, null) : tensors) + ".keys.txt";
+
+    private static string OneLine(string key) => key.AsSpan().ContainsAny("\\\r\n") ? key.Replace("\\", "\\\\").Replace("\r", "\\r").Replace("\n", "\\n") : key;
+}
