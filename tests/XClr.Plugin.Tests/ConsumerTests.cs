@@ -29,11 +29,14 @@ public sealed class ConsumerTests : IDisposable
             Assert.Contains($"lib/net10.0/XClr.{name}.pdb", Entries(Path.Combine(feed, $"XClr.{name}.0.1.0.snupkg")));
         }
         CopyOf("nuget");
+        // The packages' README shows this program.
+        var shown = File.ReadAllText(Path.Combine(Repository.Root, "src", "README.md")).Split("```csharp\n")[1].Split("```")[0];
+        Assert.EndsWith(shown, File.ReadAllText(Path.Combine(folder, "Program.cs")), StringComparison.Ordinal);
         Run(folder, "dotnet", "build", "Consumer.csproj", "-c", "Release", "-nologo", "-v", "quiet", "-nodeReuse:false", "-p:UseSharedCompilation=false");
         var jpeg = Path.Combine(folder, "photo.jpg");
-        File.WriteAllBytes(jpeg, Jpeg(50, 40));
+        File.WriteAllBytes(jpeg, Jpeg(500, 400));
         var output = Run(folder, "dotnet", "bin/Release/net10.0/Consumer.dll", jpeg);
-        Assert.Matches("image 50x40, loss [0-9.]+", output);
+        Assert.Matches("image 125x100, loss [0-9.]+", output);
     }
 
     [SkippableFact]
