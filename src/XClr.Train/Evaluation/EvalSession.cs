@@ -172,7 +172,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
         var classes = space.Classes(device, Captions, names, options.Templates, stop);
         var cosines = AffineMap.ToRows(classes).Apply(device, space.Images(device, queries, stop), stop);
-        var result = new ProtocolResult("zeroshot") { Map = space.Name, Templates = options.Templates.Count, TrainingImages = space.Ridge is null ? null : bank!.Captioned().Count };
+        var result = new ProtocolResult("zeroshot") { Map = space.Name, Templates = options.Templates.Count, TrainingImages = space.Ridge is null ? null : bank!.Captions.Count(c => c is not null) };
         Add(EvalNames.ZeroShotTop1, result, space.LogitScale is { } scale ? Softmax(cosines, scale) : cosines, space.LogitScale is not null, Subset.All);
     }
 
@@ -193,7 +193,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         }
         var texts = Retrieval.WithTexts(device, space.Images(device, set, stop), set.AllCaptions, t => space.Texts(device, Captions.EmbedRows(t), stop), stop);
         var images = Retrieval.OfImages(device, set.Features, Captions.EmbedRows([.. set.Captions.Select(c => c!)]), set.Labels, stop);
-        protocols.Add(new ProtocolResult("retrieval") { Map = space.Name, Retrieval = texts, Images = images, TrainingImages = space.Ridge is null ? null : bank!.Captioned().Count });
+        protocols.Add(new ProtocolResult("retrieval") { Map = space.Name, Retrieval = texts, Images = images, TrainingImages = space.Ridge is null ? null : bank!.Captions.Count(c => c is not null) });
         foreach (var (name, recall) in new[] { (EvalNames.ImageToText, texts.ImageToText), (EvalNames.TextToImage, texts.TextToImage) })
         {
             (values[name + "1"], values[name + "5"], values[name + "10"]) = (recall.R1, recall.R5, recall.R10);
