@@ -35,7 +35,7 @@ layout(push_constant) uniform Params {
   int H, W, C4;         // input image, channels / 4
   int K4;               // output channels / 4
   int stride, y0, x0;   // where a row's first tap lies
-  int R, S;             // taps
+  int R, S;             // taps; R = 0, S = 1: none
   int outH, outW, outStride, outY, outX;
   int firstBlock;       // index of this dispatch's first block of rows in `partials`
 };

@@ -197,8 +197,9 @@ public static class Conv2dOp
     // convolution of dy with stride 1.
     private readonly record struct ResidueClass(int Y, int X, int Rows, int Columns, int TapsR, int FirstR, int TapsS, int FirstS)
     {
+        // R = 0 says that there are no taps: kernels divide by S.
         public Conv2dKernels.RowParams Params(ConvGeometry g, int images, int block) => new(images, Rows, Columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
-            TapsR == 0 ? 0 : (Y + g.Pad - FirstR) / g.Stride, TapsR == 0 ? 0 : (X + g.Pad - FirstS) / g.Stride, TapsR, TapsS, g.H, g.W, g.Stride, Y, X, block);
+            TapsR == 0 ? 0 : (Y + g.Pad - FirstR) / g.Stride, TapsR == 0 ? 0 : (X + g.Pad - FirstS) / g.Stride, TapsR, Math.Max(1, TapsS), g.H, g.W, g.Stride, Y, X, block);
 
         // Blocks of rows, each with its sums for the normalisation below.
         public long Blocks(int images) => CeilDiv((long)images * Rows * Columns, Conv2dKernels.TileRows);
