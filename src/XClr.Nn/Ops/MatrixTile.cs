@@ -132,7 +132,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     }
 
     private bool Fits(DeviceCaps caps) =>
-        SY * SX >= LeastSubgroups && Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && WM * Shape.M <= BlockRows && SharesStrips(NarrowStrip) && SharesStrips(WideStrip)
+        SY * SX >= LeastSubgroups && Depth % Shape.K == 0 && Shape.M % 8 == 0 && Shape.N % 8 == 0 && Shape.K % 8 == 0 && WM * Shape.M <= BlockRows && SharesStrips(NarrowStrip) && SharesStrips(WideStrip)
         && Rows * Depth / 8 % Invocations == 0 && Columns * Depth / 8 % Invocations == 0
         && Invocations <= Math.Min(MaxInvocations, caps.MaxComputeWorkGroupInvocations) && SharedBytes <= caps.MaxComputeSharedMemorySize;
 

@@ -158,6 +158,17 @@ public sealed class MatrixConv2dTests
         Assert.Equal("conv/conv2d_fwd_f16<0,0,0,2>", Key(128 * 200, 128));
     }
 
+    /// <summary>Operands are loaded from shared memory in words of eight values, so that matrices whose depth is no multiple of eight are of no use.</summary>
+    [Theory]
+    [InlineData(16, true)]
+    [InlineData(8, true)]
+    [InlineData(4, false)]
+    public void ADepthIsWholeWordsOfSharedMemory(int depth, bool fits)
+    {
+        var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [new CooperativeMatrixShape(16, 16, depth, "float16", "float16", "float32", "float32")] };
+        Assert.Equal(fits, MatrixTile.Tiles(caps, DType.Float16).Any());
+    }
+
     /// <summary>A split sum has the fewest parts that keep nine tenths of the device busy, or of those that do not the ones that keep most.</summary>
     [Theory]
     [InlineData(36, 1000, 5)]
