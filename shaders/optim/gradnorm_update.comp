@@ -1,7 +1,8 @@
 #version 460
 // Second pass: result = (global L2 norm of the unscaled gradients, factor that unscales and clips a stored gradient, index of the first tensor with
-// a non-finite element or -1, 1 where all are finite). The factor is min(1, clip / (norm + 1e-6)) / loss scale, 1 / loss scale with clipping off.
-// updates counts the steps whose gradients were finite: the optimisers skip the others.
+// a non-finite element or -1, 1 where all are finite and the norm is). The factor is min(1, clip / (norm + 1e-6)) / loss scale, 1 / loss scale with clipping off.
+// Squares of finite gradients may overflow: clipped by an infinite norm they would be zeros, and the update one of decay and momentum alone.
+// updates counts the steps that were finite: the optimisers skip the others.
 // Shapes: partial [chunks, 2], chunks [chunks, 4], step [4], result [4], updates [1]. Dispatch: 1 workgroup. Traffic: partial once.
 #extension GL_GOOGLE_include_directive : require
 layout(local_size_x = 256) in;
@@ -31,9 +32,9 @@ void main() {
   barrier();
   if (lane != 0) return;
   for (uint i = 1; i < LANES; i++) bad = min(bad, firstBad[i]);
-  bool finite = bad == chunkCount;
+  bool finite = bad == chunkCount && norm <= 3.4e38;
   float clip = step_clip_norm();
   float factor = (clip > 0.0 ? min(1.0, clip / (norm + 1e-6)) : 1.0) / step_loss_scale();
-  result = vec4(norm, factor, finite ? -1.0 : float(chunks[bad].z), finite ? 1.0 : 0.0);
+  result = vec4(norm, factor, bad == chunkCount ? -1.0 : float(chunks[bad].z), finite ? 1.0 : 0.0);
   if (finite) updates += 1;
 }

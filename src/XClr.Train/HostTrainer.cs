@@ -79,7 +79,7 @@ public sealed class HostTrainer : IDisposable
 
     /// <summary>One optimiser step. images: <see cref="BatchSize"/> of them, of <see cref="ImageBytes"/> each at most (<see cref="DecodeOptions.MaxBytes"/>); embeddings: [N,D], L2-normalised, or null; labels [N] or null. Returns the loss.</summary>
     /// <exception cref="UsageException">The batch lacks something, or has it in the wrong size.</exception>
-    /// <exception cref="DivergedException">The loss or a gradient is not finite.</exception>
+    /// <exception cref="DivergedException">The loss, a gradient or the norm of all is not finite.</exception>
     public float Step(IReadOnlyList<DecodedImage> images, float[]? embeddings, uint[]? labels)
     {
         Begin(images, embeddings, labels);
@@ -110,7 +110,7 @@ public sealed class HostTrainer : IDisposable
     /// <param name="budget">Device time.</param>
     /// <param name="wait">What the slice's work waits for; null = nothing.</param>
     /// <param name="signal">Signalled when the slice's work has ended, the loss finite or not; null = nothing.</param>
-    /// <exception cref="DivergedException">The step has ended, and its loss or a gradient is not finite.</exception>
+    /// <exception cref="DivergedException">The step has ended, and its loss, a gradient or the norm of all is not finite.</exception>
     public float? Slice(TimeSpan budget, HostSemaphore? wait = null, HostSemaphore? signal = null)
     {
         if (!begun)
@@ -254,7 +254,7 @@ public sealed class HostTrainer : IDisposable
         }
         return float.IsFinite(loss) && UpdateCount.Download(device, graph.Optimizer) + skippedBefore == Steps
             ? loss
-            : throw new DivergedException($"Step {Steps}: the loss ({loss}) or a gradient is not finite. Lower lr, lengthen warmup-epochs or set clip-norm.");
+            : throw new DivergedException($"Step {Steps}: the loss ({loss}), a gradient or the norm of all gradients is not finite. Lower lr, lengthen warmup-epochs or set clip-norm.");
     }
 
     public void Dispose()

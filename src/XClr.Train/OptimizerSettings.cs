@@ -17,10 +17,13 @@ public sealed record OptimizerSettings(OptimizerKind Kind, double WeightDecay, d
 }
 
 /// <summary>What the optimiser saw in the last step's gradients.</summary>
-/// <param name="Norm">Global L2 norm, unscaled, before clipping.</param>
+/// <param name="Norm">Global L2 norm, unscaled, before clipping. Infinite where all gradients are finite but the sum of their squares is not: that update is skipped too.</param>
 /// <param name="FirstNonFinite">Name of the first parameter whose gradient is not finite; null where all are.</param>
 public sealed record GradientReport(float Norm, string? FirstNonFinite)
 {
+    /// <summary>"the gradient of fc.weight is not finite": why the update was skipped; null where it was made.</summary>
+    public string? Problem => FirstNonFinite is { } name ? $"the gradient of {name} is not finite" : float.IsFinite(Norm) ? null : "the norm of all gradients overflows fp32, though each of them is finite";
+
     /// <summary>Reads the report after all steps so far.</summary>
     public static GradientReport Download(GpuDevice device, Optimizer optimizer)
     {

@@ -225,22 +225,26 @@ public sealed class Trainer
             RequireUsable(s);
             return;
         }
-        if (float.IsFinite(loss) && gradients.FirstNonFinite is null)
+        var what = (float.IsFinite(loss), gradients.FirstNonFinite) switch
         {
-            RequireNoSkippedUpdate();
-            return;
+            (true, _) => gradients.Problem,
+            (false, null) => $"the loss ({loss}) is not finite",
+            (false, var name) => $"the loss ({loss}) and the gradient of {name} are not finite",
+        };
+        if (what is not null)
+        {
+            throw Diverged($"Step {step}: {what} (looked at every {config.LogEvery} steps).");
         }
-        var what = float.IsFinite(loss) ? $"the gradient of {gradients.FirstNonFinite} is" : gradients.FirstNonFinite is { } name ? $"the loss ({loss}) and the gradient of {name} are" : $"the loss ({loss}) is";
-        throw Diverged($"Step {step}: {what} not finite (looked at every {config.LogEvery} steps).");
+        RequireNoSkippedUpdate();
     }
 
-    // The device skips an update whose gradient is not finite; a later step's report no longer shows it, the count of updates does.
+    // The device skips an update whose gradient or norm is not finite; a later step's report no longer shows it, the count of updates does.
     private void RequireNoSkippedUpdate()
     {
         var updates = UpdateCount.Download(session.Device, session.Graph.Optimizer);
         if (updates + session.SkippedBefore != step)
         {
-            throw Diverged($"{step - session.SkippedBefore - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient that is not finite (--log-every 1 names the step and the tensor).");
+            throw Diverged($"{step - session.SkippedBefore - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient, or a norm of all gradients, that is not finite (--log-every 1 names the step and the tensor).");
         }
     }
 

@@ -68,6 +68,6 @@ public readonly record struct LossScale(float Scale, long GrowthCount = 0, long 
 
     /// <summary>Why training cannot go on; null while it can.</summary>
     public string? Problem => Scale < Smallest || SkippedInRow > MostInRow
-        ? string.Create(CultureInfo.InvariantCulture, $"the loss or its gradient is not finite, {SkippedInRow} steps in a row, at a loss scale of {Scale:0.0e0} ({Skipped} steps of the run were skipped).")
+        ? string.Create(CultureInfo.InvariantCulture, $"the loss, its gradient or that one's norm is not finite, {SkippedInRow} steps in a row, at a loss scale of {Scale:0.0e0} ({Skipped} steps of the run were skipped).")
         : null;
 }

@@ -5,7 +5,7 @@ namespace XClr.Nn.Optim;
 
 /// <summary>
 /// Updates all parameters of a set in a few dispatches over the flat buffers. Each step: norm and finiteness of the gradients, then the update, which is
-/// skipped where any gradient is not finite. Parameters declared without decay (biases, batch norm) are excluded from weight decay and from adaptation.
+/// skipped where any gradient, or their norm, is not finite. Parameters declared without decay (biases, batch norm) are excluded from weight decay and from adaptation.
 /// The learning rate, loss scale and clipping norm come from <see cref="StepVariables"/>.
 /// </summary>
 public abstract class Optimizer : IDisposable

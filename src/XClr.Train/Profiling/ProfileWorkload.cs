@@ -85,7 +85,7 @@ internal sealed class TrainWorkload : IProfileWorkload
         var updates = UpdateCount.Download(device, graph.Optimizer);
         if (updates != step)
         {
-            throw new DivergedException($"{step - updates} of {step} runs had a gradient that is not finite, so that their updates were skipped and the optimiser's times mean nothing. Profile on --data, or with another --loss or --tau.");
+            throw new DivergedException($"{step - updates} of {step} runs had a gradient, or a norm of all gradients, that is not finite, so that their updates were skipped and the optimiser's times mean nothing. Profile on --data, or with another --loss or --tau.");
         }
     }
 

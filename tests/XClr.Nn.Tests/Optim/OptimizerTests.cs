@@ -97,6 +97,40 @@ public sealed class OptimizerTests
 
     [SkippableTheory]
     [MemberData(nameof(Devices))]
+    public void A_step_whose_norm_overflows_is_skipped_though_each_gradient_is_finite(string device)
+    {
+        var gpu = TestDevices.Get(device);
+        lock (TestDevices.Gate)
+        {
+            Func<ParameterSet, DeviceCaps, Optimizer>[] optimizers = [(p, caps) => new AdamW(p, caps), (p, caps) => new Sgd(p, caps, 0.9, 1e-2), (p, caps) => new Lars(p, caps)];
+            foreach (var make in optimizers)
+            {
+                // With and without clipping: by an infinite norm all gradients would be clipped to zero.
+                foreach (var clip in new[] { 1f, 0f })
+                {
+                    using var run = new OptimizerRun(gpu, Specs, Initial(), 1, make);
+                    run.Step(Gradients(0), 0.1f, clip);
+                    float[][] Downloaded() => [run.Download(run.Parameters.Values), .. run.Optimizer.States.Select(s => run.Download(s.Flat))];
+                    uint Updates() => BitConverter.SingleToUInt32Bits(gpu.Transfer.Download(run.Optimizer.Updates, 1)[0]);
+                    var before = Downloaded();
+                    var large = Gradients(1);
+                    large[3][1000] = 2e19f;
+                    var result = run.Step(large, 0.1f, clip);
+                    // No tensor is to blame.
+                    Assert.Equal([-1f, 0f], result[2..]);
+                    Assert.Equal(float.PositiveInfinity, result[0]);
+                    Assert.Equal(before, Downloaded());
+                    Assert.Equal(1u, Updates());
+                    Assert.Equal([-1f, 1f], run.Step(Gradients(2), 0.1f, clip)[2..]);
+                    Assert.Equal(2u, Updates());
+                }
+            }
+            TestDevices.RequireSilence(gpu);
+        }
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
     public void Clamp_keeps_values_in_their_interval(string device)
     {
         var gpu = TestDevices.Get(device);
