@@ -4,7 +4,8 @@ vec4 batchnorm(vec4 x, vec4 mean, vec4 scale, vec4 beta) {
   return y;
 }
 
-// As one multiply-add, for an op that normalises where it loads.
+// As one multiply-add, for an op that normalises where it loads. `precise` asks for one operation everywhere, but glslang decorates no fma(): whether a driver fuses it or rounds the product is the driver's choice.
+// Forward and backward are alike to the bit because both are this same instruction and compilers treat it alike in all kernels, which SPIR-V does not promise; between devices results differ by that rounding.
 vec4 normalised(vec4 x, vec4 scale, vec4 shift) {
   precise vec4 y = fma(x, scale, shift);
   return y;

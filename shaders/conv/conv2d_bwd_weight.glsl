@@ -1,6 +1,6 @@
 // dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], for one part of the pixels.
 // x: [N,H,W,C], dy: [N,P,Q,K], dw: [parts,R,S,C,K]. Dispatch: one workgroup of 64 invocations per 64 rows (r,s,c), 32 QUADS columns k and part, 16 pixels
-// per step. Reads x once per 32 QUADS columns, dy once per 64 rows; writes dw once per part. Shared: 4 KiB + 2 KiB per QUADS.
+// per step. Reads x R S / stride^2 times per 32 QUADS columns (from caches after the first), dy once per 64 rows; writes dw once per part. Shared: 4 KiB + 2 KiB per QUADS.
 #include "grid.glsl"
 #include "quad.glsl"
 #include "conv2d_bwd_weight_params.glsl"

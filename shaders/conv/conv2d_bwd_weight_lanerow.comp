@@ -1,7 +1,7 @@
 // dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k].  x: [N,H,W,C], dy: [N,P,Q,K], dw: [parts,R,S,C,K]
 // For CPU drivers whose compilers know what is equal in all lanes (conv2d_lanerow.glsl): one row (r,s,c) per lane, 4 * COLUMNS4 columns k in its registers, dy through a pointer.
 // A pointer per pixel, to which columns are constant offsets: with one pointer and indices the compiler takes the terms pixel by pixel, and loads and stores each sum for every term.
-// Dispatch: one workgroup per part, 64 rows and tile of columns. Reads x once per tile of columns, dy once per 64 rows; writes dw once.
+// Dispatch: one workgroup per part, 64 rows and tile of columns. Reads x R S / stride^2 times per tile of columns (from caches after the first), dy once per 64 rows; writes dw once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require

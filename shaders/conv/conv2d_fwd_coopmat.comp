@@ -1,5 +1,5 @@
 // y[n,p,q,k] = sum over r, s, c of x[n, p*stride - pad + r, q*stride - pad + s, c] * w[r,s,c,k], fp16 or bf16.  x: [N,H,W,C], w: [R,S,C,K], y: [N,P,Q,K]
-// Dispatch: one workgroup per ROWS rows and COLUMNS columns. Reads x once per COLUMNS columns, w once per ROWS rows; writes y once.
+// Dispatch: one workgroup per ROWS rows and COLUMNS columns. Reads x R S / stride^2 times per COLUMNS columns (from caches after the first), w once per ROWS rows; writes y once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "matrices.glsl"

@@ -1,5 +1,5 @@
 // y[n,p,q,k] = sum over r, s, c of x[n, p*stride - pad + r, q*stride - pad + s, c] * w[r,s,c,k].  x: [N,H,W,C], w: [R,S,C,K], y: [N,P,Q,K]
-// Dispatch: one workgroup per 64 rows and 4 * COLUMNS4 columns. Reads x once per tile of columns, w once per 64 rows; writes y once.
+// Dispatch: one workgroup per 64 rows and 4 * COLUMNS4 columns. Reads x R S / stride^2 times per tile of columns (from caches after the first), w once per 64 rows; writes y once.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require

@@ -24,7 +24,7 @@ layout(push_constant) uniform Push {
   uint splits;     // forward: workgroups that share the columns of one row tile. backward: column tiles of the slab
   uint resume;     // forward: 1 = go on from the partial states of the columns before
   uint samples;    // all samples
-  uint stateRowAt; // the first row sample's index among this device's samples
+  uint stateRowAt; // backward: the first row sample's index among all samples
 };
 
 const float MASKED = -3.0e38;  // exp of it is 0 beside any logit

@@ -1,7 +1,11 @@
 // Portable tile of contrastive_fwd and contrastive_bwd: 32 row samples by 32 column samples, both views; invocation (ty, tx) holds the samples
-// 2 ty, 2 ty + 1 by 2 tx, 2 tx + 1.
+// 2 ty, 2 ty + 1 by 2 tx, 2 tx + 1, which are rows 2 ty, 2 ty + 1, 32 + 2 ty, 33 + 2 ty of tile.glsl's by the like columns: its two halves of 32 are the two views, or, in text_products, two pieces of K of the
+// same 32 samples.
 layout(local_size_x = 256) in;
 #include "tile.glsl"
+
+// Row or column of the tile that is the i-th of an invocation's four.
+uint tile_index(uint t, uint i) { return (i >> 1) * 32 + 2 * t + (i & 1); }
 
 float product[4][4];  // [view of row * 2 + row][view of column * 2 + column]: logits
 float textDot[2][2];

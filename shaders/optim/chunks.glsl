@@ -1,4 +1,4 @@
-// Shared by the multi-tensor kernels: one workgroup of 256 works on one chunk, at most 8,192 consecutive elements of one tensor, found in a table.
+// Shared by the multi-tensor kernels: one workgroup (256 lanes, of the word variants 8) works on one chunk, at most 8,192 consecutive elements of one tensor, found in a table.
 // Buffers are bound in ranges; a chunk's offset counts from its range's start. Tensors start at multiples of 512 bytes, so the last vec4 of a
 // tensor may reach into the gap behind it: what is there means nothing and may be overwritten, but must not enter a sum.
 #include "grid.glsl"

@@ -2,7 +2,7 @@
 // PROLOGUE: 1, x * scale[c] + shift[c] is what counts; 2, the same behind a ReLU, which need not be in the loop: where it closes the whole window, no gradient comes back. scale, shift: [4*quads].
 // Ties go to the first in row-major order, NaN wins, as in torch. x: [N,H,W,4*quads], y: [N,P,Q,4*quads];
 // argmax: [N,P,Q,quads], four bytes a quad: r S + s of the maximum of each channel (R S <= 256).
-// Dispatch: one lane per quad of y. Traffic: reads x R S / stride^2 times (from caches), writes y and a quarter of it.
+// Dispatch: one lane per quad of y. Traffic: reads x R S / stride^2 times (from caches), writes y and a byte for each value.
 #include "grid.glsl"
 #include "quad.glsl"
 #include "maxpool.glsl"
