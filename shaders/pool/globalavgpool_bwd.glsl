@@ -1,5 +1,5 @@
 // dx[n,pixel,c] = dy[n,c] / pixels. dy: [N,4*quads], dx: [N,pixels,4*quads].
-// Dispatch: one lane per quad of dy, writing a quad of every pixel. Traffic: writes dx once.
+// Dispatch: one lane per quad of dy, writing a quad of every pixel. Traffic: reads dy, writes dx once.
 #include "grid.glsl"
 #include "quad.glsl"
 layout(local_size_x = LANES) in;

@@ -1,5 +1,5 @@
 // y[n,c] = mean of x[n,pixel,c] over an image's pixels. x: [N,pixels,4*quads], y: [N,4*quads].
-// Dispatch: one lane per quad of y. Traffic: reads x once.
+// Dispatch: one lane per quad of y. Traffic: reads x once, writes y.
 #include "grid.glsl"
 #include "quad.glsl"
 layout(local_size_x = LANES) in;

@@ -152,7 +152,7 @@ public sealed class Recorder(DeviceCaps caps)
             PushConstants = push,
             Views = views,
             Flops = cost.Flops,
-            Bytes = cost.Bytes ?? views[..reads.Length].Distinct().Sum(v => v.Bytes) + views[reads.Length..].Distinct().Sum(v => v.Bytes),
+            Bytes = cost.Bytes ?? BytesOf(views.AsSpan(0, reads.Length)) + BytesOf(views.AsSpan(reads.Length)),
             Layer = string.Join('.', layers),
             Phase = phase,
             Detail = detail,
@@ -160,6 +160,9 @@ public sealed class Recorder(DeviceCaps caps)
             Disjoint = disjoint,
         });
     }
+
+    // Of memory bound twice once, whatever it is read as.
+    private static long BytesOf(ReadOnlySpan<BufferView> views) => views.ToArray().DistinctBy(v => (v.Buffer, v.Offset, v.Bytes)).Sum(v => v.Bytes);
 
     private void RequireBindable(Kernel kernel, BufferView view, bool texels)
     {

@@ -111,9 +111,11 @@ public class PlanLayoutTests
         using var copy = new GpuBuffer("copy", 1024, MemoryCategory.Outputs);
         var two = new Kernel<NoParams>("test/two", reads: 2, writes: 1);
         gpu.Dispatch(two, 1, new NoParams(), reads: [data, data], writes: [copy]);
+        // Whatever it is read as.
+        gpu.Dispatch(two, 1, new NoParams(), reads: [data, (BufferView)data with { Texel = TexelType.Half }], writes: [copy]);
         gpu.Dispatch(two, 1, new NoParams(), reads: [data, data.Slice(0, 256)], writes: [copy]);
         gpu.Dispatch(two, 1, new NoParams(), reads: [data, data], writes: [copy], new DispatchCost(Bytes: 7));
-        Assert.Equal([4096 + 1024, 4096 + 256 + 1024, 7], gpu.Dispatches.Select(d => d.Bytes));
+        Assert.Equal([4096 + 1024, 4096 + 1024, 4096 + 256 + 1024, 7], gpu.Dispatches.Select(d => d.Bytes));
     }
 
     [Fact]

@@ -57,7 +57,7 @@ public static class AugmentOp
         var taps = spec.Filter == ResizeFilter.Bicubic ? 4 : 2;
         var resize = Resize.With(spec.Filter == ResizeFilter.Bicubic ? 1u : 0u);
         var groups = n * OpMath.CeilDiv(OpMath.CeilDiv(s, StripRows) * s, Lanes);
-        gpu.Dispatch(resize, groups, image, reads: [ring, table], writes: [x], new DispatchCost(ResizeFlops(n * pixels, taps), x.Bytes + 3 * n * pixels), detail);
+        gpu.Dispatch(resize, groups, image, reads: [ring, table], writes: [x], new DispatchCost(ResizeFlops(n * pixels, taps), x.Bytes + BoxBytes * n * pixels), detail);
 
         var chunks = OpMath.CeilDiv(pixels, GreyChunk);
         var grey = gpu.NewTensor("grey_sums", new Shape(n, (int)chunks), MemoryCategory.Workspace);
@@ -73,7 +73,10 @@ public static class AugmentOp
         }
     }
 
-    // For a box twice the view's side: horizontal sums (8 per pixel of weight and three channels) for 2.5 rows per output row, and 8 vertical
+    // Bytes of the source, per pixel of a view, in a box of colours twice the view's side.
+    private const int BoxBytes = 2 * 2 * 3;
+
+    // For such a box: horizontal sums (8 per pixel of weight and three channels) for 2.5 rows per output row, and 8 vertical
     // weights for each of those.
     private static double ResizeFlops(long pixels, int taps) => pixels * 2.5 * (2 * taps * 12 + StripRows * 12);
 
