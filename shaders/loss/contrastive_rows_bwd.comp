@@ -1,6 +1,6 @@
 #version 460
 // dz (+)= slab * columns: gradient of the rows from one slab of backward coefficients (contrastive_bwd, clip_bwd).
-// Shapes: slab [rows, 4 pitch], columns [cols1, P] and [cols2, P], dz [rows, P] from vec4 outAt of its window on.
+// Shapes: slab [rows, 4 pitch], columns one or two of [cols, P], dz [rows, P] from vec4 outAt of its window on.
 // Dispatch: ceil(rows/64) * ceil(P/64), 256 invocations with 4 x 4 outputs each. Traffic: columns once per row tile, slab once per 64 dimensions.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -16,7 +16,7 @@ shared float slabTile[16 * PITCH];  // [column, row]
 shared vec4 columnTile[16 * 16];    // [column, 4 dimensions]
 vec4 acc[4];
 
-void accumulate(uint row0, uint word0, uint cols, uint slabAt, uint colAt, bool second) {
+void accumulate(uint row0, uint word0, uint slabAt, uint colAt, bool second) {
   uint lane = gl_LocalInvocationIndex;
   uint ty = lane >> 4, tx = lane & 15;
   uint rowAt = min(row0 + (lane >> 2), rows - 1) * pitch + slabAt;
@@ -45,8 +45,8 @@ void main() {
   uint row0 = group % rowTiles * 64;
   uint word0 = group / rowTiles * 16;
   [[unroll]] for (int r = 0; r < 4; r++) acc[r] = vec4(0.0);
-  accumulate(row0, word0, cols1, 0, col1At, false);
-  if (cols2 > 0) accumulate(row0, word0, cols2, cols2At, col2At, true);
+  accumulate(row0, word0, 0, col1At, false);
+  if (two == 1) accumulate(row0, word0, pitch / 2, col2At, true);
   uint row = row0 + 4 * (gl_LocalInvocationIndex >> 4);
   uint word = word0 + (gl_LocalInvocationIndex & 15);
   [[unroll]] for (uint r = 0; r < 4; r++) {

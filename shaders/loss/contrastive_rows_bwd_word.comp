@@ -14,7 +14,7 @@ const int ROWS = 16;
 vec4 acc[ROWS][2];
 
 // Adds slab[., slabAt ..] * columns; `second` is a constant at each call. Slab entries past the last column are zero.
-void accumulate(uint row0, uvec2 word, uint cols, uint slabAt, uint colAt, bool second) {
+void accumulate(uint row0, uvec2 word, uint slabAt, uint colAt, bool second) {
   int rowAt[ROWS];
   [[unroll]] for (int r = 0; r < ROWS; r++) rowAt[r] = int(min(row0 + r, rows - 1) * pitch + slabAt);
   int j = 0;
@@ -39,8 +39,8 @@ void main() {
   uint word = (group / rowTiles * 8 + gl_LocalInvocationIndex) * 2;
   uvec2 inside = min(uvec2(word, word + 1), uvec2(words - 1));
   [[unroll]] for (int r = 0; r < ROWS; r++) acc[r][0] = acc[r][1] = vec4(0.0);
-  accumulate(row0, inside, cols1, 0, col1At, false);
-  if (cols2 > 0) accumulate(row0, inside, cols2, cols2At, col2At, true);
+  accumulate(row0, inside, 0, col1At, false);
+  if (two == 1) accumulate(row0, inside, pitch / 2, col2At, true);
   [[unroll]] for (int r = 0; r < ROWS; r++) {
     [[unroll]] for (int h = 0; h < 2; h++) {
       if (row0 + r < rows && word + h < words) {

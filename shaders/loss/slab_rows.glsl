@@ -3,10 +3,9 @@
 layout(push_constant) uniform Push {
   uint rows;
   uint words;     // P / 4
-  uint cols1;     // columns of the first window
-  uint cols2;     // of the second; 0: there is none
-  uint pitch;     // vec4 per slab row: the first window's part, padded, then the second's
-  uint cols2At;   // where the second part starts in a slab row, vec4
+  uint cols;      // columns of a window
+  uint two;       // 1: there is a second one
+  uint pitch;     // vec4 per slab row: the first window's part, padded, then, half a row further, the second's
   uint col1At;    // the first column in its window, vec4
   uint col2At;
   uint outAt;     // the first row in dz's window, vec4

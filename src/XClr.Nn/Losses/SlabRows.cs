@@ -9,7 +9,7 @@ internal readonly record struct SlabColumns(Tensor Tensor, int First, int Count,
 /// <summary>The product that ends each slab of a contrastive backward: dz[row ..] (+)= slab * columns.</summary>
 internal static class SlabRows
 {
-    private readonly record struct RowsParams(uint Rows, uint Words, uint Cols1, uint Cols2, uint Pitch, uint Cols2At, uint Col1At, uint Col2At, uint OutAt, uint Add);
+    private readonly record struct RowsParams(uint Rows, uint Words, uint Cols, uint Two, uint Pitch, uint Col1At, uint Col2At, uint OutAt, uint Add);
 
     private static readonly Kernel<RowsParams> Bwd = new("loss/contrastive_rows_bwd", reads: 3, writes: 1);
     private static readonly Kernel<RowsParams> BwdWord = new("loss/contrastive_rows_bwd_word", reads: 3, writes: 1, texels: 3);
@@ -23,7 +23,7 @@ internal static class SlabRows
         var first = RowWindow.Of(gpu.Caps, columns.Tensor, columns.First, columns.Count);
         var second = two ? RowWindow.Of(gpu.Caps, columns.Tensor, columns.Second, columns.Count) : first;
         var target = RowWindow.Of(gpu.Caps, dz, row, rows);
-        var p = new RowsParams((uint)rows, (uint)words, (uint)columns.Count, two ? (uint)columns.Count : 0, (uint)width / 4, (uint)width / 8, first.At, second.At, target.At, add ? 1u : 0u);
+        var p = new RowsParams((uint)rows, (uint)words, (uint)columns.Count, two ? 1u : 0u, (uint)width / 4, first.At, second.At, target.At, add ? 1u : 0u);
         var (kernel, rowTile) = gpu.Caps.CpuKernels ? (BwdWord, 16) : (Bwd, 64);
         gpu.Dispatch(kernel, OpMath.CeilDiv(rows, rowTile) * OpMath.CeilDiv(words, 16), p, reads: [slab, first.View, second.View], writes: [target.View],
             new DispatchCost(2.0 * rows * dz.Shape[1] * columns.Count * (two ? 2 : 1)), $"{rows}x{dz.Shape[1]}x{columns.Count * (two ? 2 : 1)}");
