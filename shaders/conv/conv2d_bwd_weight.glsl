@@ -3,6 +3,7 @@
 // per step. Reads x R S / stride^2 times per 32 QUADS columns (from caches after the first), dy once per 64 rows; writes dw once per part. Shared: 4 KiB + 2 KiB per QUADS.
 #include "grid.glsl"
 #include "quad.glsl"
+#define PROLOGUE_ID 0
 #include "conv2d_bwd_weight_params.glsl"
 #define TILE_ID 1
 #include "gemm_tile.glsl"
@@ -43,7 +44,7 @@ void main() {
     int row = rowTile * 64 + rowGroup * 8 + i;
     for (int j = 0; j < QUADS; j++) {
       int k = column * COLUMNS4 + lane + 8 * j;
-      if (row < 4 * rows4 && k < K4) dw[((firstPart + part) * rows4 * 4 + row) * K4 + k] = sum[i * QUADS + j];
+      if (row < 4 * rows4 && k < K4) dw[(part * rows4 * 4 + row) * K4 + k] = sum[i * QUADS + j];
     }
   }
 }

@@ -12,19 +12,11 @@ layout(local_size_x = 64) in;
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Gradient { vec4 v[16]; };  // of [N,P,Q,K]: COLUMNS4 of a pixel
 #define POINTERS Gradient dy;
 #include "conv2d_bwd_weight_params.glsl"
-layout(constant_id = 1) const bool ONE_TAP = false;  // every tile of rows lies in one tap: C is a multiple of 64
-layout(constant_id = 2) const int COLUMNS4 = 16;     // at most K4 and 16
+layout(constant_id = 0) const bool ONE_TAP = false;  // every tile of rows lies in one tap: C is a multiple of 64
+layout(constant_id = 1) const int COLUMNS4 = 16;     // at most K4 and 16
 layout(std430, binding = 0) readonly buffer In { float x[]; };
-layout(std430, binding = 1) readonly buffer ScaleOfX { float scale[]; };
-layout(std430, binding = 2) readonly buffer ShiftOfX { float shift[]; };
-layout(std430, binding = 3) writeonly buffer Dw { vec4 dw[]; };
+layout(std430, binding = 1) writeonly buffer Dw { vec4 dw[]; };
 const int STEP = 8;  // pixels of one turn of the loop
-
-// First and last + 1 grid index whose pixel i*stride - pad + tap lies in [0, size).
-ivec2 hits(int tap, int size, int grid) {
-  int lo = max(0, (pad - tap + stride - 1) / stride), last = size - 1 + pad - tap;
-  return ivec2(lo, max(lo, last < 0 ? 0 : min(grid, last / stride + 1)));
-}
 
 void main() {
   int C = 4 * C4, rows = R * S * C, rowTiles = (rows + 63) / 64, columnTiles = (K4 + COLUMNS4 - 1) / COLUMNS4;
@@ -33,7 +25,6 @@ void main() {
   if (part >= parts || row >= rows) return;
   // The last tile begins early enough to be whole, and stores what is its own.
   int k0 = min(column * COLUMNS4, K4 - COLUMNS4), tap = row / C, c = row - tap * C, r = tap / S, s = tap - r * S;
-  float a = PROLOGUE == 0u ? 1.0 : scale[c], b = PROLOGUE == 0u ? 0.0 : shift[c];
   ivec2 ps = ONE_TAP ? hits(tap0 / S, H, P) : ivec2(0, P), qs = ONE_TAP ? hits(tap0 % S, W, Q) : ivec2(0, Q);
   int high = ps.y - ps.x, wide = qs.y - qs.x, total = N * high * wide, perPart = (total + parts - 1) / parts, at = part * perPart, end = min(total, at + perPart);
   int line = at / max(wide, 1), q = at - line * wide + qs.x, n = line / max(high, 1), p = line - n * high + ps.x;
@@ -48,7 +39,6 @@ void main() {
         int iy = p * stride - pad + r, ix = q * stride - pad + s;
         bool inside = ONE_TAP || (uint(iy) < uint(H) && uint(ix) < uint(W));
         float value = x[inside ? ((n * H + iy) * W + ix) * C + c : 0];
-        value = prologue(vec4(value), vec4(a), vec4(b)).x;
         v[u] = inside && at + u < end ? value : 0.0;
         d[u] = Gradient(uint64_t(dy) + 16ul * uint64_t(((n * P + p) * Q + q) * K4 + k0));
         q += int(at + u + 1 < end);
@@ -64,7 +54,7 @@ void main() {
       at += STEP;
     } while (at < end);
   }
-  int o = ((firstPart + part) * rows + row) * K4 + k0;
+  int o = (part * rows + row) * K4 + k0;
   [[unroll]] for (int j = 0; j < COLUMNS4; j++)
     if (k0 + j >= column * COLUMNS4) dw[o + j] = acc[j];
 }

@@ -112,7 +112,7 @@ void write_out(int part, int row0, int k0) {
       subgroupBarrier();
       int k = k0 + int(staged_octet(x)) * 2;
       [[unroll]] for (uint r = 0; r < STRIP_ROWS; r++) {
-        int row = row0 + int(strip_row(i) + staged_row() + r * ROW_STEP), at = ((firstPart + part) * rows + row_of_dw(row)) * K4 + k;
+        int row = row0 + int(strip_row(i) + staged_row() + r * ROW_STEP), at = (part * rows + row_of_dw(row)) * K4 + k;
         Octet v = staged(staged_row() + r * ROW_STEP);
         if (row < rows && k < K4) dw[at] = v.low;
         if (row < rows && k + 1 < K4) dw[at + 1] = v.high;

@@ -13,15 +13,9 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer We
 layout(constant_id = 2) const int DEPTH4 = 2;     // quads of channels of x in a turn of the loop; divides C4
 layout(constant_id = 3) const int COLUMNS4 = 16;  // at most K4
 READ_ACTIVATIONS(0, In, x);      // [N,H,W,C]
-READ_QUADS(1, Scale, scale);     // [C] or [K]
+READ_QUADS(1, Scale, scale);     // [K]
 READ_QUADS(2, Shift, shift);
 CHANGE_ACTIVATIONS(3, Out, y);
-
-vec4 prologue(vec4 a, int c) {
-  if (!ON_LOAD) return a;
-  vec4 b = normalised(a, QUAD(scale, c), QUAD(shift, c));
-  return NORM == 2u ? rectified(b) : b;
-}
 
 // First and last + 1 tap that hits the image from any pixel of a line, first to last.
 ivec2 hits(int first, int last, int start, int size, int taps) {
@@ -47,7 +41,7 @@ void main() {
         at = inside ? at : 0;
         do {
           vec4 a[DEPTH4];
-          [[unroll]] for (int u = 0; u < DEPTH4; u++) a[u] = mix(vec4(0), prologue(ACTIVATION(x, at + c + u), c + u), bvec4(inside));
+          [[unroll]] for (int u = 0; u < DEPTH4; u++) a[u] = mix(vec4(0), ACTIVATION(x, at + c + u), bvec4(inside));
           [[unroll]] for (int j = 0; j < COLUMNS4; j++)
             [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) acc[j] = fma(vec4(a[i / 4][i % 4]), weights.w[b + i * K4 + j], acc[j]);
           b += 4 * DEPTH4 * K4;

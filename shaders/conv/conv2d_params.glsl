@@ -8,7 +8,7 @@
 #ifdef NORM_SUMS
 layout(constant_id = FIRST_ID) const uint MASK = 0u;           // norm_sums.glsl
 #else
-// 1: in * scale[c] + shift[c]; 2: the same, then ReLU; 3: sum * scale[k] + shift[k]; 4: the same, with ReLU behind all else; 5, RESIDUAL: as 4, where what is added is normalised too
+// 1: in * scale[c] + shift[c]; 2: the same, then ReLU (neither in kernels for CPU drivers); 3: sum * scale[k] + shift[k]; 4: the same, with ReLU behind all else; 5, RESIDUAL: as 4, where what is added is normalised too
 layout(constant_id = FIRST_ID) const uint NORM = 0u;
 const bool ON_LOAD = NORM == 1u || NORM == 2u, ON_STORE = NORM >= 3u;
 #endif

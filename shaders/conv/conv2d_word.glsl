@@ -9,15 +9,10 @@
 #include "word_columns.glsl"
 READ_ACTIVATIONS(0, In, X);       // [N,H,W,C]
 READ_ACTIVATIONS(1, Weights, Wt);  // [taps,C,K]
-READ_QUADS(2, ScaleAt, Scale);    // [C] or [K]
+READ_QUADS(2, ScaleAt, Scale);    // [K]
 READ_QUADS(3, ShiftAt, Shift);
 CHANGE_ACTIVATIONS(4, Out, y);
 layout(std430, binding = 5) writeonly buffer Partials { vec4 partials[]; };  // [blocks,2,K]
-
-vec4 prologue(vec4 a, vec4 scale, vec4 shift) {
-  vec4 b = normalised(a, scale, shift);
-  return mix(a, mix(b, rectified(b), bvec4(NORM == 2u)), bvec4(ON_LOAD));
-}
 
 void main() {
   int rowTiles = (M + ROWS - 1) / ROWS, columnTiles = (K4 + TILE_COLUMNS4 - 1) / TILE_COLUMNS4;
@@ -46,13 +41,11 @@ void main() {
     EACH_ROW(PLACE)
     int c = 0;
     do {
-      int channel = ON_LOAD ? c : 0;
-      vec4 scale = texelFetch(Scale, channel), shift = texelFetch(Shift, channel);
 #define FETCH(i, j) b[0][j] = ACTIVATION(Wt, wAt[j]); b[1][j] = ACTIVATION(Wt, wAt[j] + K4); b[2][j] = ACTIVATION(Wt, wAt[j] + 2 * K4); \
       b[3][j] = ACTIVATION(Wt, wAt[j] + 3 * K4); wAt[j] += 4 * K4;
       EACH_COLUMN(FETCH, 0)
 #define TERM(i, j) acc[i][j] += (x.x * b[0][j] + x.y * b[1][j]) + (x.z * b[2][j] + x.w * b[3][j]);
-#define MULTIPLY(i) { vec4 x = mix(vec4(0), prologue(ACTIVATION(X, at[i] + c), scale, shift), bvec4(inside[i])); EACH_COLUMN(TERM, i) }
+#define MULTIPLY(i) { vec4 x = mix(vec4(0), ACTIVATION(X, at[i] + c), bvec4(inside[i])); EACH_COLUMN(TERM, i) }
       EACH_ROW(MULTIPLY)
     } while (++c < C4);
     s++;

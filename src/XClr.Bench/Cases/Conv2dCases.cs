@@ -7,7 +7,7 @@ namespace XClr.Bench.Cases;
 /// <summary>One convolution in one direction, with the slots that are in use.</summary>
 /// <param name="Pass">Direction.</param>
 /// <param name="Geometry">Shapes, stride and padding.</param>
-/// <param name="Prologue">x passes through scale and shift as it is loaded.</param>
+/// <param name="Prologue">x passes through scale and shift as it is loaded; not by the kernels for CPU drivers.</param>
 /// <param name="Relu">ReLU follows scale and shift.</param>
 /// <param name="Epilogue">Statistics of y are written.</param>
 /// <param name="AddEvery">1: the result is added to what is there; s > 1, of a data gradient: only at pixels whose row and column are multiples of s.</param>
@@ -76,7 +76,10 @@ public static class Conv2dCases
         new(ConvPass.Forward, Geometries[0], Prologue: true, Relu: true, Epilogue: true),
         new(ConvPass.Forward, Geometries[2], Prologue: true, Epilogue: true),
         new(ConvPass.Forward, Geometries[7], Prologue: true, Relu: true, Epilogue: true),
+        new(ConvPass.Forward, Geometries[0], Epilogue: true),
+        new(ConvPass.Forward, Geometries[2], Epilogue: true),
         new(ConvPass.Forward, Geometries[4], Epilogue: true),
+        new(ConvPass.Forward, Geometries[7], Epilogue: true),
         new(ConvPass.Forward, Geometries[0], AddEvery: 1),
         .. Geometries.Select((g, i) => new Conv2dCase(ConvPass.Forward, g, OnStore: true, Relu: i % 2 == 0, AddEvery: i % 3 == 0 ? 1 : 0)),
         new(ConvPass.BackwardData, Geometries[0], AddEvery: 1),
@@ -92,6 +95,7 @@ public static class Conv2dCases
         // Larger than one binding at the portable floor (1 MiB): runs of images, parts of the weight gradient added across runs.
         new(ConvPass.Forward, new(8, 64, 48, 16, 4, 3, 3, 2, 1), Epilogue: true),
         new(ConvPass.BackwardData, new(8, 64, 48, 16, 4, 3, 3, 2, 1)),
+        new(ConvPass.BackwardWeight, new(8, 64, 48, 16, 4, 3, 3, 2, 1)),
         new(ConvPass.BackwardWeight, new(8, 64, 48, 16, 4, 3, 3, 2, 1), Prologue: true, Relu: true),
     ];
 }

@@ -33,7 +33,7 @@ internal static class Conv2dKernels
     }
 
     /// <summary>Fields of shaders/conv/conv2d_bwd_weight_params.glsl.</summary>
-    public readonly record struct WeightParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Pad, int R, int S, int Parts, int FirstPart);
+    public readonly record struct WeightParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Pad, int R, int S, int Parts);
 
     private readonly record struct TapsParams(int R, int S, int FirstR, int FirstS, int Stride, int KernelS, int C4, int K4);
 
@@ -43,11 +43,11 @@ internal static class Conv2dKernels
     private static readonly KernelVariants<RowParams> BwdDataNorm = new("conv/conv2d_bwd_data_norm", reads: 8, writes: 2, texels: 0, hasMatrices: true, hasWord: false);
     private static readonly KernelVariants<RowParams> BwdDataMoments = new("conv/conv2d_bwd_data_moments", reads: 10, writes: 2, texels: 0, hasMatrices: true, hasWord: false, hasPortable: false);
     private static readonly KernelVariants<TapsParams> Taps = new("conv/conv2d_bwd_data_taps", reads: 1, writes: 1, texels: 1);
-    private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 4, hasWide: true, hasMatrices: true);
+    private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 2, hasWide: true, hasMatrices: true, wordReads: 2);
 
     private static readonly Kernel<RowParams> FwdLaneRow = new("conv/conv2d_fwd_lanerow", reads: 4, writes: 1, pointers: 1);
     private static readonly Kernel<RowParams> BwdDataLaneRow = new("conv/conv2d_bwd_data_lanerow", reads: 4, writes: 1, pointers: 1);
-    private static readonly Kernel<WeightParams> BwdWeightLaneRow = new("conv/conv2d_bwd_weight_lanerow", reads: 4, writes: 1, pointers: 1);
+    private static readonly Kernel<WeightParams> BwdWeightLaneRow = new("conv/conv2d_bwd_weight_lanerow", reads: 2, writes: 1, pointers: 1);
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null; way: the measured one, null where the cost model chooses.</summary>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
@@ -181,8 +181,9 @@ internal static class Conv2dKernels
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, ConvGeometry g, in WeightParams p, NormOnLoad? prologue, ConvWay? way, string detail)
     {
         var (kernel, rows, columns) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), g, prologue, way);
-        gpu.Dispatch(kernel, WeightGroups(g, rows, columns) * p.Parts, p,
-            reads: [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)], writes: [parts],
+        // Kernels for CPU drivers have no prologue.
+        BufferView[] reads = [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)];
+        gpu.Dispatch(kernel, WeightGroups(g, rows, columns) * p.Parts, p, reads[..kernel.Reads], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
 
@@ -203,9 +204,9 @@ internal static class Conv2dKernels
         var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }, isInOrder: false));
         if (IsLaneRows(caps, storage, way))
         {
-            return LaneRow(BwdWeightLaneRow, g.K, [kind, g.C % LaneRows == 0 ? 1u : 0u]);
+            return LaneRow(BwdWeightLaneRow, g.K, [g.C % LaneRows == 0 ? 1u : 0u]);
         }
-        uint[] slots = caps.CpuKernels ? [kind, g.C % WordRows == 0 ? 1u : 0u] : [kind];
+        uint[] slots = caps.CpuKernels ? [g.C % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
             ? Of(measured, BwdWeight, storage, slots, shape)
             : MatrixTile.Choose(caps, BwdWeight, storage, g.R * g.S * g.C, g.K, split: true, [kind, shape]) ?? Choose(caps, storage, null, g.K, BwdWeight, slots);

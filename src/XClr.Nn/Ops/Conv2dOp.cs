@@ -29,7 +29,7 @@ public static class Conv2dOp
     /// <exception cref="ShapeException">Shapes do not fit the geometry.</exception>
     public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, ConvGeometry g, NormOnLoad? prologue = null, ConvEpilogue? epilogue = null, bool accumulate = false, NormOnStore? onStore = null)
     {
-        Require(g, x, w, y, prologue);
+        Require(gpu.Caps, g, x, w, y, prologue);
         onStore?.Require(g.K);
         if (onStore is not null && (prologue is not null || epilogue is not null))
         {
@@ -71,7 +71,7 @@ public static class Conv2dOp
     /// <exception cref="ShapeException">Shapes do not fit, or <see cref="HasResidual"/> does not hold.</exception>
     public static void ForwardResidual(Recorder gpu, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, ConvGeometry g, NormOnStore onStore, NormOnLoad? residualOnLoad = null)
     {
-        Require(g, x, w, y, null);
+        Require(gpu.Caps, g, x, w, y, null);
         Shape.Require(g.Y.Dims, residual);
         Shape.Require([g.N, g.OH, g.OW, g.K / Conv2dKernels.ColumnsPerWord], signs);
         onStore.Require(g.K);
@@ -102,7 +102,7 @@ public static class Conv2dOp
     /// </summary>
     public static Tensor? BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, int addEvery = 0, NormPass? norm = null, bool leaveUnreached = false)
     {
-        Require(g, dx, w, dy, null);
+        Require(gpu.Caps, g, dx, w, dy, null);
         norm = Carried(gpu, norm);
         return Data(gpu, dy, Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm)), dx, g, addEvery, norm);
     }
@@ -143,8 +143,8 @@ public static class Conv2dOp
     /// </summary>
     public static Tensor? Backward(Recorder gpu, Tensor x, Tensor dy, Tensor w, Tensor dx, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, int addEvery = 0, bool accumulateWeight = false, NormPass? norm = null, bool leaveUnreached = false)
     {
-        Require(g, dx, w, dy, null);
-        Require(g, x, dw, dy, prologue);
+        Require(gpu.Caps, g, dx, w, dy, null);
+        Require(gpu.Caps, g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
         norm = Carried(gpu, norm);
         var taps = Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm));
@@ -240,7 +240,7 @@ public static class Conv2dOp
     /// </summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, bool accumulate = false)
     {
-        Require(g, x, dw, dy, prologue);
+        Require(gpu.Caps, g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
         Sum(gpu, WeightParts(gpu, x, dy, dw, g, prologue, accumulate), dw, accumulate);
     }
@@ -259,7 +259,7 @@ public static class Conv2dOp
             partCount = way is { } measured ? Math.Min(measured.Parts, most) : partCount;
             var direct = runs.Count == 1 && partCount == 1 && !accumulate;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
-            var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount, 0);
+            var p = new Conv2dKernels.WeightParams(count, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, g.Pad, g.R, g.S, partCount);
             Conv2dKernels.BackwardWeight(gpu, x.Rows(start, count), dy.Rows(start, count), parts, run, p, prologue, way, $"{run} parts {partCount}");
             if (!direct)
             {
@@ -304,8 +304,12 @@ public static class Conv2dOp
         return step > 0 ? longest - longest % step : 0;
     }
 
-    private static void Require(ConvGeometry g, Tensor x, Tensor w, Tensor y, NormOnLoad? prologue)
+    private static void Require(DeviceCaps caps, ConvGeometry g, Tensor x, Tensor w, Tensor y, NormOnLoad? prologue)
     {
+        if (prologue is not null && caps.CpuKernels)
+        {
+            throw new ArgumentException($"Convolution {g}: the kernels for CPU drivers, which {caps.Name} runs, do not normalise where they load; pass a normalised tensor (Conv2dOp.NormalisesOnLoad says where a prologue is possible).", nameof(prologue));
+        }
         g.Require();
         Shape.Require(g.X.Dims, x);
         Shape.Require(g.Weights.Dims, w);

@@ -19,9 +19,14 @@ internal sealed class KernelVariants<T> : IEnumerable<Kernel> where T : unmanage
     /// <param name="hasMatrices">Whether there is a variant on cooperative matrices.</param>
     /// <param name="hasWord">Whether there are variants for CPU drivers at all.</param>
     /// <param name="hasPortable">Whether there is a portable variant.</param>
-    public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false, bool hasMatrices = false, bool hasWord = true, bool hasPortable = true)
+    /// <param name="wordReads">Bindings that the variants for CPU drivers read, where they are fewer.</param>
+    public KernelVariants(string name, int reads, int writes, int texels, bool hasWide = false, bool hasMatrices = false, bool hasWord = true, bool hasPortable = true, int? wordReads = null)
     {
-        Kernel<T>[] Stored(string variant, int count) => [new(name + variant, reads, writes, count), new($"{name}{variant}_f16", reads, writes, count), new($"{name}{variant}_bf16", reads, writes, count)];
+        Kernel<T>[] Stored(string variant, int count)
+        {
+            var read = count > 0 ? wordReads ?? reads : reads;
+            return [new(name + variant, read, writes, count), new($"{name}{variant}_f16", read, writes, count), new($"{name}{variant}_bf16", read, writes, count)];
+        }
         portable = hasPortable ? Stored("", 0) : [];
         word = hasWord ? Stored("_word", texels) : [];
         wide = hasWide ? Stored("_word_wide", texels) : [];

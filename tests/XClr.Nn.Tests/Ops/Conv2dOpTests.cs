@@ -26,7 +26,13 @@ public sealed class Conv2dOpTests
         return data;
     }
 
-    public static TheoryData<string> CaseNames => [.. Conv2dCases.All.Select(c => c.Name)];
+    // What kernels for CPU drivers compute.
+    private static IEnumerable<Conv2dCase> CpuCases => Conv2dCases.All.Where(c => !c.Prologue);
+
+    public static TheoryData<string> CpuCaseNames => [.. CpuCases.Select(c => c.Name)];
+
+    // The device's own kernels, or the portable ones where it runs those for CPU drivers and a prologue is wanted.
+    private static DeviceCaps CapsFor(string device, Conv2dCase c) => TestDevices.Get(device).Caps is { CpuKernels: true } caps && c.Prologue ? caps with { CpuKernels = false, LaneRowKernels = false } : TestDevices.Get(device).Caps;
 
     /// <summary>All directions and slots; the gradients of L = sum(u*y) with random u are BackwardData and BackwardWeight of dy = u.</summary>
     [SkippableTheory]
@@ -34,8 +40,8 @@ public sealed class Conv2dOpTests
     public void MatchesReference(string device, string name)
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
-        var caps = TestDevices.Get(device).Caps;
-        OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, Unread(c.Geometry, c.AddEvery));
+        var caps = CapsFor(device, c);
+        OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, Unread(c.Geometry, c.AddEvery), caps);
     }
 
     /// <summary>Storage of images, weights and their gradients in 16 bits; sums, statistics and the weights' gradient are fp32.</summary>
@@ -44,10 +50,10 @@ public sealed class Conv2dOpTests
     public void HalvesMatchReference(string device, string name)
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
-        var caps = TestDevices.Get(device).Caps;
+        var caps = CapsFor(device, c);
         foreach (var storage in OpRunner.Halves)
         {
-            OpRunner.Check(device, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, storage), StoredTolerance(c, storage, MatrixConv2dTests.TakesMatrices(caps, storage)), Unread(c.Geometry, c.AddEvery));
+            OpRunner.Check(device, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, storage), StoredTolerance(c, storage, MatrixConv2dTests.TakesMatrices(caps, storage)), Unread(c.Geometry, c.AddEvery), caps);
         }
     }
 
@@ -55,7 +61,7 @@ public sealed class Conv2dOpTests
     /// The kernels for CPU drivers that this one does not take: those with a row per lane on an old lavapipe, and on a new one those whose every access synchronization validation sees (it sees none through pointers).
     /// </summary>
     [SkippableTheory]
-    [MemberData(nameof(CaseNames))]
+    [MemberData(nameof(CpuCaseNames))]
     public void OtherKernelsForCpuDriversMatchReference(string name)
     {
         var caps = TestDevices.Get(TestDevices.Lavapipe).Caps;
@@ -171,7 +177,7 @@ public sealed class Conv2dOpTests
     public void RunsOfImagesOnACpuDriver()
     {
         using var device = TestDevices.Open(TestDevices.Lavapipe, "maxStorageBufferRange=1M");
-        foreach (var c in Conv2dCases.All.Where(c => c.Geometry.N * c.Geometry.H > 256))
+        foreach (var c in CpuCases.Where(c => c.Geometry.N * c.Geometry.H > 256))
         {
             var op = c.ToOpCase(device.Caps);
             var inputs = OpRunner.Inputs(op);
@@ -213,6 +219,18 @@ public sealed class Conv2dOpTests
         Assert.Contains("multiples of 4", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 8, 8, 3, 8, 3, 3, 1, 1).Require()).Message);
         Assert.Contains("larger than the padded image", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 2, 2, 4, 8, 5, 5, 1, 1).Require()).Message);
         Assert.Contains("must be positive", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 8, 8, 4, 8, 3, 3, 0, 1).Require()).Message);
+    }
+
+    /// <summary>The kernels for CPU drivers have no prologue, and none is ignored.</summary>
+    [Fact]
+    public void KernelsForCpuDriversRefuseAPrologue()
+    {
+        var caps = PaperDevice.Caps with { CpuKernels = true };
+        Assert.False(Conv2dOp.NormalisesOnLoad(caps, taps: 1, columns: 64));
+        foreach (var c in Conv2dCases.All.Where(c => c.Prologue))
+        {
+            Assert.Contains("do not normalise where they load", Assert.Throws<ArgumentException>(() => Key(caps, c)).Message, StringComparison.Ordinal);
+        }
     }
 
     private static double[] Partials(DeviceCaps caps, ConvGeometry g, double[] y, DType storage = DType.Float32) =>
