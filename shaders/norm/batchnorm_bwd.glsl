@@ -1,8 +1,8 @@
 // dx = gamma invStd (g - sums[0] / count - xhat sums[1] / count), with g = dy, zero where the ReLU was closed, xhat = (x - mean) invStd.
-// dy, x, y, dx: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; sums: [2, 4*quads] over all rows; inverseCount = 1 / count.
-// MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read), 3 by that of
+// dy, x, dx: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; sums: [2, 4*quads] over all rows; inverseCount = 1 / count.
+// MASK: 0 none (no ReLU, or dy is masked already), 2 by the sign of y recomputed from x, 3 by that of
 // x scale + shift, as an op computed it that normalised x where it loaded it: then gamma and beta are that scale and shift. dx may be dy.
-// Dispatch: one share of rows per lane (rows.glsl). Traffic: reads dy, x (and y), writes dx.
+// Dispatch: one share of rows per lane (rows.glsl). Traffic: reads dy, x, writes dx.
 #include "grid.glsl"
 #include "quad.glsl"
 #include "rows.glsl"
@@ -12,13 +12,12 @@ layout(constant_id = 0) const uint MASK = 0;
 layout(push_constant) uniform Params { uint m; uint quads; uint rows; uint affine; float inverseCount; };
 READ_ACTIVATIONS(0, Dy, dy);
 READ_ACTIVATIONS(1, X, x);
-READ_ACTIVATIONS(2, Y, y);
-READ_QUADS(3, Gamma, gamma);
-READ_QUADS(4, Beta, beta);
-READ_QUADS(5, Mean, mean);
-READ_QUADS(6, InvStd, invStd);
-READ_QUADS(7, Sums, sums);
-WRITE_ACTIVATIONS(8, Dx, dx);
+READ_QUADS(2, Gamma, gamma);
+READ_QUADS(3, Beta, beta);
+READ_QUADS(4, Mean, mean);
+READ_QUADS(5, InvStd, invStd);
+READ_QUADS(6, Sums, sums);
+WRITE_ACTIVATIONS(7, Dx, dx);
 
 void main() {
   Share s = share_of_rows(flat_invocation(), m, quads, rows);
@@ -42,7 +41,6 @@ void main() {
         uint r = first + j * s.step, i = (r < s.end ? r : first) * quads + COLUMN(s, k);
         gs[j] = ACTIVATION(dy, i);
         vs[j] = ACTIVATION(x, i);
-        if (MASK == 1) gs[j] = mix(gs[j], vec4(0), lessThanEqual(ACTIVATION(y, i), vec4(0)));
       }
       for (uint j = 0; j < AT_ONCE; j++) {
         uint r = first + j * s.step;

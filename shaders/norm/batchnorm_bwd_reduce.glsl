@@ -1,16 +1,16 @@
 // Sums over blocks of rows that the backward pass needs: g and g xhat, where g = dy, zero where the ReLU was closed,
-// and xhat = (x - mean) invStd. With RESIDUAL g is also the residual's gradient: dresidual = g, or += g with accumulate.
+// and xhat = (x - mean) invStd. With RESIDUAL g is also the residual's gradient: dresidual = g.
 // dy, x, y, dresidual: [m, 4*quads]; gamma, beta, mean, invStd: [4*quads]; partials: [blocks, 2, 4*quads], written from firstBlock on.
 // MASK: 0 no ReLU (y not read), 1 by the sign of y, 2 by the sign of y recomputed from x (y not read), 3 by that of
 // x scale + shift, as an op computed it that normalised x where it loaded it: then gamma and beta are that scale and shift. dresidual may be dy.
-// Dispatch: one share of rows per block. Traffic: reads dy, x (and y, and dresidual to accumulate), writes dresidual.
+// Dispatch: one share of rows per block. Traffic: reads dy, x (and y), writes dresidual.
 #include "grid.glsl"
 #include "quad.glsl"
 #include "rows.glsl"
 #include "normalise.glsl"
 layout(local_size_x = LANES) in;
 layout(constant_id = 0) const uint MASK = 0;
-layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint firstBlock; uint affine; uint accumulate; };
+layout(push_constant) uniform Params { uint m; uint quads; uint rowsPerBlock; uint firstBlock; uint affine; };
 READ_ACTIVATIONS(0, Dy, dy);
 READ_ACTIVATIONS(1, X, x);
 READ_ACTIVATIONS(2, Y, y);
@@ -20,7 +20,7 @@ READ_QUADS(5, Mean, mean);
 READ_QUADS(6, InvStd, invStd);
 layout(std430, set = 0, binding = 7) writeonly buffer Partials { vec4 partials[]; };
 #ifdef RESIDUAL
-CHANGE_ACTIVATIONS(8, Dresidual, dresidual);
+WRITE_ACTIVATIONS(8, Dresidual, dresidual);
 #endif
 
 void load(uint row, uint quad, out vec4 g, out vec4 v) {
@@ -32,8 +32,7 @@ void load(uint row, uint quad, out vec4 g, out vec4 v) {
 
 void keep(uint row, uint quad, vec4 g) {
 #ifdef RESIDUAL
-  uint i = row * quads + quad;
-  STORE(dresidual, i, accumulate != 0 ? LOAD(dresidual, i) + g : g);
+  STORE(dresidual, row * quads + quad, g);
 #endif
 }
 #include "gradient_sums.glsl"

@@ -91,20 +91,6 @@ public static class BatchNormCases
             });
     }
 
-    /// <summary>As <see cref="BackwardCase"/> with the residual's gradient added to dresidual, and the ReLU's sign from the output.</summary>
-    public static OpCase BackwardAccumulating(int[] dims)
-    {
-        var (shape, c) = (new Shape(dims), dims[^1]);
-        OpTensor dresidual = new("dresidual", shape);
-        return new($"batchnorm_bwd {string.Join('x', dims)} accumulating", [new("x", shape), new("residual", shape), new("dy", shape), dresidual, .. Parameters(c)], [new("dx", shape), dresidual], (gpu, t) =>
-        {
-            var (state, y) = (State(t, new()), gpu.NewTensor("y", shape, type: t["x"].Type));
-            var (mean, invStd) = (gpu.NewTensor("mean", new Shape(c)), gpu.NewTensor("inv_std", new Shape(c)));
-            BatchNormOp.Forward(gpu, t["x"], state, mean, invStd, y, relu: true, t["residual"]);
-            BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], ReluMask.FromOutput, y, dresidual: t["dresidual"], accumulateResidual: true);
-        });
-    }
-
     /// <summary>As <see cref="BackwardCase"/> with a ReLU that another op applied as it loaded x.</summary>
     public static OpCase BackwardOnLoad(int[] dims)
     {

@@ -13,8 +13,8 @@ public static class BatchNormOp
     private readonly record struct MergeParams(uint M, uint Quads, uint RowsPerBlock, uint Blocks, float Eps, float Momentum);
     private readonly record struct MergeBlocksParams(uint M, uint Quads, uint RowsPerBlock, uint Blocks, uint PerMerged);
     private readonly record struct FwdParams(uint M, uint Quads, uint Rows, uint Affine, float Eps, float Lower);
-    private readonly record struct ScaleParams(uint Quads, uint Affine, float Eps);
-    private readonly record struct ReduceParams(uint M, uint Quads, uint RowsPerBlock, uint FirstBlock, uint Affine, uint Accumulate);
+    private readonly record struct ScaleParams(uint Quads, float Eps);
+    private readonly record struct ReduceParams(uint M, uint Quads, uint RowsPerBlock, uint FirstBlock, uint Affine);
     private readonly record struct SumParams(uint Quads, uint Blocks, uint Accumulate);
     private readonly record struct SumBlocksParams(uint Quads, uint Blocks, uint PerMerged);
     private readonly record struct BwdParams(uint M, uint Quads, uint Rows, uint Affine, float InverseCount);
@@ -31,7 +31,7 @@ public static class BatchNormOp
     private static readonly Kernel<SumParams> Sum = new("norm/batchnorm_bwd_params", reads: 1, writes: 3);
     private static readonly Kernel<SumParams> SumWord = new("norm/batchnorm_bwd_params_word", reads: 1, writes: 3, texels: 1);
     private static readonly Kernel<SumBlocksParams> SumToBlocks = new("norm/batchnorm_bwd_params_blocks", reads: 1, writes: 1);
-    private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 8, writes: 1, texels: 8);
+    private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 7, writes: 1, texels: 7);
 
     /// <summary>Blocks of rows above which a GPU merges so many to one first, in workgroups for so many quads: few workgroups, one for each quad, would read all of them.</summary>
     private const int ManyBlocks = 4096, PerMerged = 512, MergedQuads = 8;
@@ -130,8 +130,12 @@ public static class BatchNormOp
         RequireVectors(c, state, mean, spread);
         Shape.Require([c], scale);
         Shape.Require([c], shift);
-        gpu.Dispatch(Scale, CeilDiv(c / 4, 64), new((uint)c / 4, Affine(state), eps),
-            reads: [state.Gamma ?? mean, state.Beta ?? mean, mean, spread], writes: [scale, shift], new DispatchCost(4.0 * c), $"{c}");
+        if (state is not { Gamma: { } gamma, Beta: { } beta })
+        {
+            throw new ShapeException($"Batch normalisation '{state.RunningMean.Name}' has no affine parameters, which scale and shift are made of.");
+        }
+        gpu.Dispatch(Scale, CeilDiv(c / 4, 64), new((uint)c / 4, eps),
+            reads: [gamma, beta, mean, spread], writes: [scale, shift], new DispatchCost(4.0 * c), $"{c}");
     }
 
     private static void Apply(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor spread, float eps, Tensor y, bool relu, Tensor? residual, NormOnLoad? residualOnLoad, Tensor? signs)
@@ -159,22 +163,20 @@ public static class BatchNormOp
     /// <summary>
     /// Training backward. dy: gradient of y; x, mean, invStd as in the forward pass; y: its output where <paramref name="mask"/> is FromOutput; <paramref name="onLoad"/>: what was applied where it is OnLoad.
     /// Writes dx (may be dy); dgamma, dbeta: [C] (null where not wanted), set or, with <paramref name="accumulateParameters"/>, added to.
-    /// With <paramref name="dresidual"/> (may be dy) the residual's gradient, dy where the ReLU was open, is written in the first pass over memory, or added with
-    /// <paramref name="accumulateResidual"/> (then it may not be dy); written, it spares the second pass the mask.
+    /// With <paramref name="dresidual"/> (may be dy) the residual's gradient, dy where the ReLU was open, is written in the first pass over memory, which spares the second one the mask; a mask that is FromOutput needs it.
     /// </summary>
     public static void Backward(Recorder gpu, Tensor dy, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor dx, ReluMask mask, Tensor? y = null,
-        Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null, bool accumulateResidual = false, NormOnLoad? onLoad = null)
+        Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null, NormOnLoad? onLoad = null)
     {
         var (m, c) = RowWork.Require2D(x);
         RequireVectors(c, state, mean, invStd);
-        RequireBackward(x, [dy, dx, y ?? x, dresidual ?? x], mask, y, onLoad, dresidual, dresidual == dy && accumulateResidual);
+        RequireBackward(x, [dy, dx, y ?? x, dresidual ?? x], mask, y, onLoad, dresidual);
         onLoad?.Require(c);
         var pass = new BackwardPass(state, mean, invStd, RowWork.Flat(x), mask == ReluMask.FromOutput ? RowWork.Flat(y!) : RowWork.Flat(x), c, onLoad);
-        var partials = ReduceBlocks(gpu, pass, RowWork.Flat(dy), mask, dresidual is null ? null : RowWork.Flat(dresidual), accumulateResidual);
+        var partials = ReduceBlocks(gpu, pass, RowWork.Flat(dy), mask, dresidual is null ? null : RowWork.Flat(dresidual));
         var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
         // What was written to the residual is masked already.
-        var masked = dresidual is not null && !accumulateResidual;
-        WriteDx(gpu, pass, RowWork.Flat(masked ? dresidual! : dy), masked ? ReluMask.None : mask, sums, RowWork.Flat(dx));
+        WriteDx(gpu, pass, RowWork.Flat(dresidual ?? dy), dresidual is null ? mask : ReluMask.None, sums, RowWork.Flat(dx));
     }
 
     /// <summary>
@@ -185,7 +187,7 @@ public static class BatchNormOp
     {
         var (_, c) = RowWork.Require2D(norm.X);
         RequireVectors(c, norm.State, norm.Mean, norm.InvStd);
-        RequireBackward(norm.X, [dy, dx], ReluMask.None, null, null, null, addsToItself: false);
+        RequireBackward(norm.X, [dy, dx], ReluMask.None, null, null, null);
         Shape.Require([-1, 2, c], partials);
         var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
         var x = RowWork.Flat(norm.X);
@@ -201,7 +203,7 @@ public static class BatchNormOp
         var (_, c) = RowWork.Require2D(norm.X);
         Shape.Require(norm.X.Shape.Dims, dy);
         var (values, y) = (RowWork.Flat(dy), RowWork.Flat(norm.X));
-        return ReduceBlocks(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, y, y, c, null), values, ReluMask.FromOutput, values, accumulate: false);
+        return ReduceBlocks(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, y, y, c, null), values, ReluMask.FromOutput, values);
     }
 
     private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C, NormOnLoad? OnLoad)
@@ -212,18 +214,18 @@ public static class BatchNormOp
         public uint Affine => State.Gamma is null && OnLoad is null ? 0u : 1u;
     }
 
-    private static Tensor ReduceBlocks(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor? dresidual, bool accumulate)
+    private static Tensor ReduceBlocks(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor? dresidual)
     {
         var m = p.X.Shape[0];
         var rowsPerBlock = RowWork.RowsPerBlock(gpu, m, p.Quads);
         var partials = gpu.NewTensor($"{p.X.Name}.gradient_sums", new Shape((int)CeilDiv(m, rowsPerBlock), 2, p.C), MemoryCategory.Workspace);
         var kernel = (dresidual is null ? Reduce : Residual).For(gpu, RowWork.Storage(dy, p.X, p.Y, dresidual ?? dy));
-        var streams = 2 + (mask == ReluMask.FromOutput ? 1 : 0) + (dresidual is null ? 0 : accumulate ? 2 : 1);
+        var streams = 2 + (mask == ReluMask.FromOutput ? 1 : 0) + (dresidual is null ? 0 : 1);
         foreach (var (start, count) in RowWork.Runs(gpu, rowsPerBlock, p.X, p.Y, dy, dresidual ?? dy))
         {
             BufferView[] writes = dresidual is null ? [partials] : [partials, dresidual.Rows(start, count)];
             gpu.Dispatch(kernel.With((uint)mask), RowWork.Groups(gpu, count, p.Quads, rowsPerBlock),
-                new((uint)count, p.Quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), p.Affine, accumulate ? 1u : 0u),
+                new((uint)count, p.Quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), p.Affine),
                 reads: [dy.Rows(start, count), p.X.Rows(start, count), p.Y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd], writes,
                 new DispatchCost(6.0 * count * p.C, (long)streams * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
         }
@@ -258,27 +260,25 @@ public static class BatchNormOp
 
     private static void WriteDx(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor sums, Tensor dx)
     {
-        var streams = mask == ReluMask.FromOutput ? 4 : 3;
-        var y = mask == ReluMask.FromOutput ? p.Y : p.X;
-        var kernel = Bwd.For(gpu, RowWork.Storage(dy, p.X, y, dx)).With((uint)mask);
-        foreach (var (start, count) in gpu.RowRuns(p.X, y, dy, dx))
+        var kernel = Bwd.For(gpu, RowWork.Storage(dy, p.X, dx)).With((uint)mask);
+        foreach (var (start, count) in gpu.RowRuns(p.X, dy, dx))
         {
             var rows = RowWork.RowsPerLane(gpu, count, p.Quads);
             gpu.Dispatch(kernel, RowWork.Groups(gpu, count, p.Quads, rows), new((uint)count, p.Quads, rows, p.Affine, 1f / p.X.Shape[0]),
-                reads: [dy.Rows(start, count), p.X.Rows(start, count), y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd, sums], writes: [dx.Rows(start, count)],
-                new DispatchCost(7.0 * count * p.C, (long)streams * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
+                reads: [dy.Rows(start, count), p.X.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd, sums], writes: [dx.Rows(start, count)],
+                new DispatchCost(7.0 * count * p.C, 3L * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
         }
     }
 
-    private static void RequireBackward(Tensor x, ReadOnlySpan<Tensor> images, ReluMask mask, Tensor? y, NormOnLoad? onLoad, Tensor? dresidual, bool addsToItself)
+    private static void RequireBackward(Tensor x, ReadOnlySpan<Tensor> images, ReluMask mask, Tensor? y, NormOnLoad? onLoad, Tensor? dresidual)
     {
         foreach (var image in images)
         {
             Shape.Require(x.Shape.Dims, image);
         }
-        if (mask == ReluMask.FromOutput && y is null)
+        if (mask == ReluMask.FromOutput && (y is null || dresidual is null))
         {
-            throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y.");
+            throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y, and dresidual for what it leaves of dy.");
         }
         if (mask is ReluMask.FromSigns or ReluMask.FromSignsAlone)
         {
@@ -291,10 +291,6 @@ public static class BatchNormOp
         if (mask is ReluMask.Recomputed or ReluMask.OnLoad && dresidual is not null)
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': with a residual the ReLU's sign comes from the output, not from x alone.");
-        }
-        if (addsToItself)
-        {
-            throw new ShapeException($"Batch normalisation of '{x.Name}': the residual's gradient cannot be added to dy itself.");
         }
     }
 
