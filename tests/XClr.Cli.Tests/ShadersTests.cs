@@ -31,14 +31,14 @@ public sealed class ShadersTests
     [Fact]
     public void AFilterChoosesAndVariantsBelongToOneOperation()
     {
-        var kernels = Kernels("pointwise/relu_fwd*");
+        var kernels = Kernels("bench/copy_peak*");
         Assert.Equal(["portable", "word"], kernels.Select(k => k.GetProperty("variant").GetString()));
-        Assert.All(kernels, k => Assert.Equal("pointwise/relu_fwd", k.GetProperty("operation").GetString()));
+        Assert.All(kernels, k => Assert.Equal("bench/copy_peak", k.GetProperty("operation").GetString()));
         Assert.Equal([256, 1, 1], kernels[0].GetProperty("localSize").EnumerateArray().Select(s => s.GetInt32()));
         Assert.Equal([0, 1], kernels.Select(k => k.GetProperty("texels").GetInt32()));
         // Specialisation constants decide the local size of cooperative-matrix kernels alone.
         Assert.DoesNotContain(Kernels(), k => k.GetProperty("localSize").ValueKind == JsonValueKind.Null && !k.GetProperty("variant").GetString()!.StartsWith("coopmat", StringComparison.Ordinal));
-        Assert.Contains("pointwise/relu_fwd_word", CliProcess.Run("shaders", "pointwise/*").Expect(0).Output);
+        Assert.Contains("bench/copy_peak_word", CliProcess.Run("shaders", "bench/*").Expect(0).Output);
     }
 
     [Theory]
@@ -52,7 +52,7 @@ public sealed class ShadersTests
 
     [Theory]
     [InlineData("--stats")]
-    [InlineData("--disassemble", "pointwise/relu_fwd")]
+    [InlineData("--disassemble", "bench/copy_peak")]
     public void ADriverThatTellsNothingIsNamed(params string[] arguments)
     {
         var silent = new Dictionary<string, string?> { ["XCLR_CAPS"] = "pipelineStatistics=0" };

@@ -7,14 +7,14 @@ namespace XClr.Gpu.Tests;
 /// <summary>Shaders that are compiled while the program runs, from a copy of the repository's.</summary>
 public sealed class ShaderFolderTests : IDisposable
 {
-    private const string Relu = "pointwise/relu_fwd", Result = "y[i] = mix(v, vec4(0), lessThanEqual(v, vec4(0)));";
+    private const string Copy = "bench/copy_peak", Result = "y[i] = QUAD(x, i);";
     private readonly string folder = Directory.CreateTempSubdirectory("xclr-shaders").FullName;
 
     private readonly record struct FlatParams(uint Count, uint Reps);
 
     public ShaderFolderTests()
     {
-        foreach (var family in new[] { "pointwise", "common" })
+        foreach (var family in new[] { "bench", "pointwise", "common" })
         {
             Directory.CreateDirectory(Path.Combine(folder, family));
             foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "shaders", family)))
@@ -26,9 +26,9 @@ public sealed class ShaderFolderTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    private string ReluSource => Path.Combine(folder, "pointwise", "relu_fwd.glsl");
+    private string CopySource => Path.Combine(folder, "bench", "copy_peak.glsl");
 
-    private static Kernel<FlatParams> Kernel(int reads = 1) => new(Relu, reads, writes: 1);
+    private static Kernel<FlatParams> Kernel(int reads = 1) => new(Copy, reads, writes: 1);
 
     private ShaderFolder Open(string name)
     {
@@ -39,9 +39,9 @@ public sealed class ShaderFolderTests : IDisposable
 
     private void Edit(string from, string to)
     {
-        var text = File.ReadAllText(ReluSource);
+        var text = File.ReadAllText(CopySource);
         Assert.Contains(from, text, StringComparison.Ordinal);
-        File.WriteAllText(ReluSource, text.Replace(from, to, StringComparison.Ordinal));
+        File.WriteAllText(CopySource, text.Replace(from, to, StringComparison.Ordinal));
     }
 
     [SkippableTheory]
@@ -50,9 +50,9 @@ public sealed class ShaderFolderTests : IDisposable
     public void An_untouched_shader_keeps_its_interface_and_counts_as_not_edited_where_the_build_used_the_same_compiler(string compiler)
     {
         var shaders = Open(compiler);
-        var (built, loaded) = (ShaderLibrary.Load(Relu), shaders.Load(Kernel()));
+        var (built, loaded) = (ShaderLibrary.Load(Copy), shaders.Load(Kernel()));
         Assert.Equal(ShaderInterface.Read(built).LocalSize, ShaderInterface.Read(loaded).LocalSize);
-        Assert.Equal(!built.AsSpan().SequenceEqual(loaded), shaders.Edited.Contains(Relu));
+        Assert.Equal(!built.AsSpan().SequenceEqual(loaded), shaders.Edited.Contains(Copy));
     }
 
     [SkippableTheory]
@@ -62,10 +62,10 @@ public sealed class ShaderFolderTests : IDisposable
     {
         var shaders = Open(compiler);
         var before = shaders.State();
-        Edit(Result, "y[i] = v;");
+        Edit(Result, "y[i] = -QUAD(x, i);");
         Assert.NotEqual(before, shaders.State());
         shaders.Load(Kernel());
-        Assert.Equal([Relu], shaders.Edited);
+        Assert.Equal([Copy], shaders.Edited);
     }
 
     [SkippableTheory]
@@ -84,9 +84,9 @@ public sealed class ShaderFolderTests : IDisposable
     public void An_error_names_the_included_file_and_the_line(string compiler)
     {
         var shaders = Open(compiler);
-        File.WriteAllText(ReluSource, File.ReadAllText(ReluSource) + "\nint f() { return nothing; }\n");
-        var line = File.ReadLines(ReluSource).ToList().IndexOf("int f() { return nothing; }") + 1;
-        Assert.Contains($"{ReluSource}:{line}: error: 'nothing'", Assert.Throws<ShaderException>(() => shaders.Load(Kernel())).Message, StringComparison.Ordinal);
+        File.WriteAllText(CopySource, File.ReadAllText(CopySource) + "\nint f() { return nothing; }\n");
+        var line = File.ReadLines(CopySource).ToList().IndexOf("int f() { return nothing; }") + 1;
+        Assert.Contains($"{CopySource}:{line}: error: 'nothing'", Assert.Throws<ShaderException>(() => shaders.Load(Kernel())).Message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -95,10 +95,10 @@ public sealed class ShaderFolderTests : IDisposable
     public void A_missing_include_is_named_with_the_line_that_asks_for_it(string compiler)
     {
         var shaders = Open(compiler);
-        File.Delete(ReluSource);
+        File.Delete(CopySource);
         var message = Assert.Throws<ShaderException>(() => shaders.Load(Kernel())).Message;
-        Assert.Contains(Path.Combine(folder, "pointwise", "relu_fwd.comp:4: error"), message, StringComparison.Ordinal);
-        Assert.Contains("relu_fwd.glsl", message, StringComparison.Ordinal);
+        Assert.Contains(Path.Combine(folder, "bench", "copy_peak.comp:4: error"), message, StringComparison.Ordinal);
+        Assert.Contains("copy_peak.glsl", message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -132,7 +132,7 @@ public sealed class ShaderFolderTests : IDisposable
     public void The_device_runs_the_edited_code(string compiler)
     {
         using var device = TestDevices.Open(TestDevices.Lavapipe, shaders: Open(compiler));
-        Edit(Result, "y[i] = v + 7;");
+        Edit(Result, "y[i] = QUAD(x, i) + 7;");
         using var x = new GpuBuffer("x", 64, MemoryCategory.Inputs);
         using var y = new GpuBuffer("y", 64, MemoryCategory.Outputs);
         device.Transfer.Upload<float>(x, [.. Enumerable.Range(0, 16).Select(i => (float)-i)]);

@@ -27,13 +27,6 @@ public static class BatchNormCases
 
     public static IEnumerable<OpCase> Backward => Shapes(Variants, BackwardCase);
 
-    /// <summary>Shapes of ResNet-50's step at 64x64, 32 rows, for speed.</summary>
-    public static IEnumerable<OpCase> Bench =>
-    [
-        .. new[] { new Variant(Relu: true), new Variant(Relu: true, Residual: true) }.SelectMany(v => new int[][] { [32, 32, 32, 64], [32, 16, 16, 256], [32, 2, 2, 2048] }
-            .SelectMany(s => new[] { TrainingForward(s, v), BackwardCase(s, v) })),
-    ];
-
     /// <summary>Statistics from given row blocks, as a convolution leaves them: inputs x, partials (of blocks of 5 rows); outputs mean, inv_std.</summary>
     public static OpCase FromPartials(int m, int c, int rowsPerBlock)
     {

@@ -10,7 +10,5 @@ public static class CastCases
 
     public static IEnumerable<OpCase> All(DType storage) => Shapes.Select(dims => Forward(dims, storage));
 
-    public static IEnumerable<OpCase> Bench => [Forward([64, 64, 64, 4], DType.Float16)];
-
     public static OpCase Forward(int[] dims, DType storage) => new($"cast_fwd {string.Join('x', dims)} {storage}", [new("x", new Shape(dims))], [new("y", new Shape(dims), Type: storage)], (gpu, t) => CastOp.Forward(gpu, t["x"], t["y"]));
 }

@@ -10,8 +10,6 @@ public static class GlobalAvgPoolCases
 
     public static IEnumerable<OpCase> All => Images.SelectMany(s => new[] { Forward(s), Backward(s) });
 
-    public static IEnumerable<OpCase> Bench => [Forward([32, 2, 2, 2048]), Forward([32, 7, 7, 2048]), Backward([32, 7, 7, 2048])];
-
     public static OpCase Forward(int[] image) => new($"globalavgpool_fwd {string.Join('x', image)}", [new("x", new Shape(image))], [new("y", new Shape(image[0], image[3]))],
         (gpu, t) => GlobalAvgPoolOp.Forward(gpu, t["x"], t["y"]));
 

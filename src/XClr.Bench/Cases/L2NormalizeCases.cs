@@ -11,8 +11,6 @@ public static class L2NormalizeCases
 
     public static IEnumerable<OpCase> All => Shapes.SelectMany(s => new[] { Forward(s.M, s.P), Backward(s.M, s.P) });
 
-    public static IEnumerable<OpCase> Bench => [Forward(64, 128), Backward(64, 128), Forward(8192, 128), Backward(8192, 128)];
-
     public static OpCase Forward(int m, int p) => new($"l2normalize_fwd {m}x{p}", [new("x", new Shape(m, p))], [new("z", new Shape(m, p)), new("norm", new Shape(m))],
         (gpu, t) => L2NormalizeOp.Forward(gpu, t["x"], t["z"], t["norm"]));
 

@@ -19,8 +19,6 @@ public static class MaxPoolCases
 
     public static IEnumerable<OpCase> All => Shapes.SelectMany(s => new[] { Forward(s.Image, s.Window), Backward(s.Image, s.Window) });
 
-    public static IEnumerable<OpCase> Bench => [Forward([32, 32, 32, 64], Stem), Backward([32, 32, 32, 64], Stem)];
-
     /// <summary>The window of each case, in the order of <see cref="All"/>.</summary>
     public static IEnumerable<PoolWindow> Windows => Shapes.SelectMany(s => new[] { s.Window, s.Window });
 

@@ -13,8 +13,6 @@ public static class SoftmaxCrossEntropyCases
 
     public static IEnumerable<OpCase> All => Shapes.Select(s => Forward(s.M, s.Classes, s.K));
 
-    public static IEnumerable<OpCase> Bench => [Forward(64, 1000, 1000)];
-
     public static OpCase Forward(int m, int classes, int k, Func<int, uint>? label = null) => new($"crossentropy_fwd {m}x{k} of {classes}",
         [new("logits", new Shape(m, k)), new("labels", new Shape(m), Type: DType.UInt32, Values: () => [.. Enumerable.Range(0, m).Select(label ?? (i => (uint)(i * 7919 % classes)))])],
         [new("loss", new Shape(1)), new("correct", new Shape(1)), new("dlogits", new Shape(m, k))],

@@ -1,5 +1,0 @@
-#version 450
-#define LANES 64
-#define WORD
-#extension GL_GOOGLE_include_directive : require
-#include "add_fwd.glsl"

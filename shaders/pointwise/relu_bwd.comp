@@ -1,4 +1,0 @@
-#version 450
-#define LANES 256
-#extension GL_GOOGLE_include_directive : require
-#include "relu_bwd.glsl"
