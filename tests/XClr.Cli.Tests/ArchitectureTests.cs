@@ -34,7 +34,7 @@ public sealed class ArchitectureTests
     private static string NameOf(string reference) => Path.GetFileNameWithoutExtension(reference.Replace('\\', '/'));
 
     [Fact]
-    public void SourceProjectsReferenceOnlyWhatIsBelowThem()
+    public void Source_projects_reference_only_what_is_below_them()
     {
         var edges = Projects("src").SelectMany(p => Includes(p.Project, "ProjectReference").Select(r => (From: p.Name, To: NameOf(r)))).ToList();
         Assert.Contains(("XClr.Nn", "XClr.Gpu"), edges);
@@ -42,7 +42,7 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
-    public void OnlyTheCommandLineUsesPackagesThatNeedReflectionAndTheRestIsAotCompatible()
+    public void Only_the_command_line_uses_packages_that_need_reflection_and_the_rest_is_aot_compatible()
     {
         foreach (var (name, project) in Projects("src").Where(p => p.Name != "XClr.Cli"))
         {
@@ -52,12 +52,12 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
-    public void PackageVersionsAreCentral() => Assert.All(
+    public void Package_versions_are_central() => Assert.All(
         Projects("src").Concat(Projects("tests")),
         p => Assert.DoesNotContain(p.Project.Descendants("PackageReference"), e => e.Attribute("Version") is not null));
 
     [Fact]
-    public void EveryProjectIsInTheSolution()
+    public void Every_project_is_in_the_solution()
     {
         var solution = File.ReadAllText(Path.Combine(Repository.Root, "XClr.Vulkan.sln"));
         Assert.All(Projects("src").Concat(Projects("tests")), p => Assert.Contains($"\"{p.Name}\"", solution));

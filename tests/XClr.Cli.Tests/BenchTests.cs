@@ -10,7 +10,7 @@ public sealed class BenchTests
     [Theory]
     [InlineData("step", 4)]
     [InlineData("forward", 1)]
-    public void ANetworkIsTimedWithItsParts(string target, int rows)
+    public void A_network_is_timed_with_its_parts(string target, int rows)
     {
         var result = CliProcess.Run("bench", target, "--arch", "resnet18", "--image-size", "32", "--rows", $"{rows}", "--repeats", "2", "--json").Expect(0).Json.GetProperty("result");
         Assert.InRange(result.GetProperty("wallMs").GetDouble(), result.GetProperty("wallMinMs").GetDouble(), result.GetProperty("wallMaxMs").GetDouble());
@@ -23,7 +23,7 @@ public sealed class BenchTests
     [InlineData("gemm", "amp", "gemm 512x512x512 f16")]
     [InlineData("conv", "fp32", "conv2d_bwd_weight 1x1x1x2048 k512 1x1 s1 p0")]
     [InlineData("loss", "fp32", "contrastive Text N4096 P128 D384 tau 0.1 tau_s 0.1")]
-    public void OpsOfAStepAreTimedAgainstTheRoof(string target, string precision, string expected)
+    public void Ops_of_a_step_are_timed_against_the_roof(string target, string precision, string expected)
     {
         var result = CliProcess.Run("bench", target, "--image-size", "32", "--rows", "1", "--repeats", "1", "--precision", precision, "--json").Expect(0).Json;
         var ops = result.GetProperty("ops").EnumerateArray().ToDictionary(op => op.GetProperty("name").GetString()!);
@@ -41,7 +41,7 @@ public sealed class BenchTests
     }
 
     [Fact]
-    public void Bf16IsForDevicesThatReportIt()
+    public void Bf16_is_for_devices_that_report_it()
     {
         string[] gemm = ["bench", "gemm", "--repeats", "1", "--precision", "bf16", "--json"];
         CliResult Run(string caps) => CliProcess.Run(CliProcess.Program, gemm, environment: new Dictionary<string, string?> { ["XCLR_CAPS"] = caps });
@@ -59,10 +59,10 @@ public sealed class BenchTests
     [InlineData("gemm", "--precision", "int8")]
     [InlineData("step", "--precision", "amp,bf16")]
     [InlineData("step", "--arch", "resnet18,resnet34")]
-    public void WhatCannotBeTimedIsAUsageError(params string[] arguments) => CliProcess.Run(["bench", .. arguments]).Expect(2);
+    public void What_cannot_be_timed_is_a_usage_error(params string[] arguments) => CliProcess.Run(["bench", .. arguments]).Expect(2);
 
     [Fact]
-    public void TheStagesOfALoaderAreTimed()
+    public void The_stages_of_a_loader_are_timed()
     {
         using var folder = new TemporaryFolder();
         for (var i = 0; i < 12; i++)
@@ -85,14 +85,14 @@ public sealed class BenchTests
     }
 
     [Fact]
-    public void ADeviceWithoutMatricesIsNamed()
+    public void A_device_without_matrices_is_named()
     {
         var none = new Dictionary<string, string?> { ["XCLR_CAPS"] = "cooperativeMatrix=0" };
         Assert.Contains("VK_KHR_cooperative_matrix", CliProcess.Run(CliProcess.Program, ["bench", "matrix"], environment: none).Expect(4).Errors);
     }
 
     [Fact]
-    public void AnEditedShaderIsMeasuredWithoutABuildAndABrokenOneIsADataErrorWithItsLine()
+    public void An_edited_shader_is_measured_without_a_build_and_a_broken_one_is_a_data_error_with_its_line()
     {
         using var folder = new TemporaryFolder();
         CliProcess.Run("cp", ["-r", Path.Combine(Repository.Root, "shaders"), folder.Path]).Expect(0);
@@ -107,7 +107,7 @@ public sealed class BenchTests
     }
 
     [Fact]
-    public async Task WatchMeasuresAgainAfterAnEdit()
+    public async Task Watch_measures_again_after_an_edit()
     {
         using var folder = new TemporaryFolder();
         CliProcess.Run("cp", ["-r", Path.Combine(Repository.Root, "shaders"), folder.Path]).Expect(0);

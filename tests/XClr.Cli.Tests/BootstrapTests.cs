@@ -34,7 +34,7 @@ public sealed class BootstrapTests : IDisposable
         ?? throw new InvalidOperationException($"{tool} is not on the PATH.");
 
     [Fact]
-    public void WithoutRootTheOneCommandIsPrinted()
+    public void Without_root_the_one_command_is_printed()
     {
         var environment = Path(("id", "echo 1000"), ("apt-get", "exit 9"));
         var result = CliProcess.Run(CliProcess.Script, ["devices"], environment: environment).Expect(2);
@@ -43,7 +43,7 @@ public sealed class BootstrapTests : IDisposable
     }
 
     [Fact]
-    public void AsRootPackagesAreInstalledAndListsFetchedOnlyWhenNeeded()
+    public void As_root_packages_are_installed_and_lists_fetched_only_when_needed()
     {
         var log = folder.File("log");
         // The first installation fails as it does without package lists; after an update it "installs" cmake.
@@ -61,7 +61,7 @@ public sealed class BootstrapTests : IDisposable
     }
 
     [Fact]
-    public void TheCallersFolderAndTheExitCodeAreKept()
+    public void The_callers_folder_and_the_exit_code_are_kept()
     {
         folder.File("here.txt", "a dog\n");
         var made = CliProcess.Run(CliProcess.Script, ["embed-text", "--captions", "here.txt", "--out", "out.safetensors"], folder.Path).Expect(0);
@@ -73,7 +73,7 @@ public sealed class BootstrapTests : IDisposable
 
     /// <summary>What keeps the script's own time low: where nothing changed, neither .NET's SDK nor CMake is started.</summary>
     [Fact]
-    public void AnUnchangedTreeStartsNoBuild()
+    public void An_unchanged_tree_starts_no_build()
     {
         CliProcess.Run(CliProcess.Script, ["--version"]).Expect(0);
         var log = folder.File("log");

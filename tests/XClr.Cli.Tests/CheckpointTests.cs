@@ -32,7 +32,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void ABareFileIsTheNetworkThatItsTensorsShow()
+    public void A_bare_file_is_the_network_that_its_tensors_show()
     {
         Train();
         Embed(Run).Expect(0);
@@ -50,7 +50,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void WeightsThatAreNotFiniteAreRefusedByName()
+    public void Weights_that_are_not_finite_are_refused_by_name()
     {
         Train();
         var damaged = folder.File("damaged.safetensors");
@@ -63,7 +63,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsReadIsNotOverwritten()
+    public void What_is_read_is_not_overwritten()
     {
         Train();
         var model = CheckpointPath.Resolve(Run).Model;
@@ -74,7 +74,7 @@ public sealed class CheckpointTests : IDisposable
 
     /// <summary>A key is a line, whatever the file is called, in a file beside the tensors that no other tensors have.</summary>
     [Fact]
-    public void KeysAreALineEach()
+    public void Keys_are_a_line_each()
     {
         Train();
         Directory.CreateDirectory(folder.File("odd/class"));
@@ -91,7 +91,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void AResumeNamesWhatIsOfAnotherOptimizerAndWhatItLeavesBehind()
+    public void A_resume_names_what_is_of_another_optimizer_and_what_it_leaves_behind()
     {
         var data = Train("--steps", "2", "--save-every", "1");
         CliResult Resume(string from, params string[] more) => CliProcess.Run(["train", .. data, .. TinySet.Network, "--run-dir", Run, "--resume", from, "--steps", "3", .. more]);
@@ -103,7 +103,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void WeightsOfPyTorchAreTrainedOnAndSaidWhatWasMadeOfThem()
+    public void Weights_of_py_torch_are_trained_on_and_said_what_was_made_of_them()
     {
         var weights = Path.Combine(Repository.Root, "tests", "Golden", "data", "torch", "resnet18.pth");
         var said = CliProcess.Run(["train", .. TinySet.Write(folder), .. TinySet.Network, "--run-dir", Run, "--steps", "1", "--init-weights", weights]).Expect(0).Errors;
@@ -116,7 +116,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("encoder.onnx", new byte[] { 8 })]
     [InlineData("encoder.npz", new byte[] { (byte)'P', (byte)'K' })]
     [InlineData("encoder.safetensors", new byte[] { })]
-    public void AnExportHasTheFormThatItsEndingNames(string name, byte[] start)
+    public void An_export_has_the_form_that_its_ending_names(string name, byte[] start)
     {
         // torchvision's ResNet-18, a sixteenth as wide.
         var weights = Path.Combine(Repository.Root, "tests", "Golden", "data", "torch", "resnet18.pth");
@@ -136,7 +136,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("--arch resnet34 contradicts", "says resnet18", "--arch", "resnet34")]
     [InlineData("--mean 0.5,0.5,0.5 contradicts", "says 0.485,0.456,0.406", "--mean", "0.5,0.5,0.5")]
     [InlineData("--std 0.5,0.5,0.5 contradicts", "says 0.229,0.224,0.225", "--std", "0.5,0.5,0.5")]
-    public void ARunKnowsItsNetworkBetter(string expected, string saved, params string[] options)
+    public void A_run_knows_its_network_better(string expected, string saved, params string[] options)
     {
         Train();
         Embed(Run, "--image-size", "8", "--width", "0.0625", "--stem", "small").Expect(0);
@@ -147,7 +147,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void TheEncoderOfTheRunMeasuresItsFidelity()
+    public void The_encoder_of_the_run_measures_its_fidelity()
     {
         var encoder = folder.File("encoder");
         CopyFolder(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), encoder);
@@ -165,7 +165,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void ClassesOfHeldOutImagesAreMatchedByName()
+    public void Classes_of_held_out_images_are_matched_by_name()
     {
         Train();
         foreach (var (name, i) in new[] { "ant", "bee", "cat" }.Select((n, i) => (n, i)))
@@ -184,7 +184,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void ACheckpointNamesTheCommitOfTheProgram()
+    public void A_checkpoint_names_the_commit_of_the_program()
     {
         Train();
         var commit = CliProcess.Run("inspect", Run, "--json").Expect(0).Json.GetProperty("state").GetProperty("commit");

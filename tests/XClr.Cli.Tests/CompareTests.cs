@@ -18,7 +18,7 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
-    public void CellsComeSeedBySeedAndAreMadeOnce()
+    public void Cells_come_seed_by_seed_and_are_made_once()
     {
         string[] compare = ["compare", .. Data(), .. TinySet.Network, "--steps", "2", "--seeds", "2", "--out", folder.File("out"), "--json"];
         var first = CliProcess.Run(compare).Expect(0);
@@ -59,7 +59,7 @@ public sealed class CompareTests : IDisposable
         compare.Json.GetProperty("cells").EnumerateArray().Single(c => c.GetProperty("row").GetString() == row && c.GetProperty("seed").GetInt32() == seed);
 
     [Fact]
-    public void MinutesBecomeStepsOnceAndTheSameForAll()
+    public void Minutes_become_steps_once_and_the_same_for_all()
     {
         string[] compare = ["compare", .. Data(), .. TinySet.Network, "--minutes", "0.01", "--losses", "xclr,simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("out"), "--json"];
         // A folder of the user's, which no trial may touch.
@@ -81,7 +81,7 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
-    public void ACellThatMaxTimeCutsOffIsNoCellAndGoesOn()
+    public void A_cell_that_max_time_cuts_off_is_no_cell_and_goes_on()
     {
         string[] compare = ["compare", .. Data(), .. TinySet.Network, "--steps", "1000000", "--max-time", "1s", "--losses", "simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("out"), "--json"];
         var first = CliProcess.Run(compare).Expect(130);
@@ -92,7 +92,7 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
-    public void AGridHasARowForEachRateAndAllStartFromTheSameWeights()
+    public void A_grid_has_a_row_for_each_rate_and_all_start_from_the_same_weights()
     {
         var (data, weights) = (Data(), Path.Combine(Repository.Root, "tests", "Golden", "data", "torch", "resnet18.pth"));
         string[] compare = ["compare", .. data, .. TinySet.Network, "--steps", "1", "--losses", "simclr", "--seeds", "1", "--init-weights", weights, "--protocol", "fidelity", "--out", folder.File("out"), "--json"];
@@ -107,7 +107,7 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
-    public void EveryProtocolMeasuresATrainedNetwork()
+    public void Every_protocol_measures_a_trained_network()
     {
         var data = Data();
         CliProcess.Run(["train", .. data, .. TinySet.Network, "--steps", "2", "--run-dir", folder.File("run")]).Expect(0);

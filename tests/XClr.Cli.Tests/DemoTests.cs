@@ -7,7 +7,7 @@ public sealed class DemoTests
 {
     /// <summary>Thresholds: k-NN error at least a fifth lower, fidelity at least 0.15 higher. Three seeds are far beyond both (docs/results.md).</summary>
     [SkippableFact]
-    public void TheDemoLearns()
+    public void The_demo_learns()
     {
         Skip.IfNot(Directory.Exists("/usr/share/datasets/fashion-mnist"), "dataset-fashion-mnist is not installed");
         using var folder = new TemporaryFolder();

@@ -21,7 +21,7 @@ public sealed class EmbedTextTests : IDisposable
     [Theory]
     [InlineData("c.txt", "a dog\na red car\na dog\n")]
     [InlineData("c.jsonl", "\"a dog\"\n{\"caption\": \"a red car\"}\n\"a dog\"\n")]
-    public void RowsAreTheCaptionsInOrder(string name, string text)
+    public void Rows_are_the_captions_in_order(string name, string text)
     {
         var outFile = folder.File("e.safetensors");
         var json = CliProcess.Run("embed-text", "--captions", folder.File(name, text), "--out", outFile, "--json").Expect(0).Json;
@@ -34,7 +34,7 @@ public sealed class EmbedTextTests : IDisposable
     }
 
     [Fact]
-    public void ADataSetGivesItsCaptions()
+    public void A_data_set_gives_its_captions()
     {
         var table = folder.File("set.csv", "path,caption\na.jpg,a dog\nb.jpg,a red car\n");
         var outFile = folder.File("e.safetensors");
@@ -44,7 +44,7 @@ public sealed class EmbedTextTests : IDisposable
     }
 
     [Fact]
-    public void AnUnknownEncoderOrProviderReturns3()
+    public void An_unknown_encoder_or_provider_returns3()
     {
         var captions = folder.File("c.txt", "a dog\n");
         Assert.Contains("nowhere", CliProcess.Run("embed-text", "--captions", captions, "--out", "o", "--text-encoder", "/nowhere").Expect(3).Errors);

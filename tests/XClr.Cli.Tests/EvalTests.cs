@@ -32,7 +32,7 @@ public sealed class EvalTests : IDisposable
     }
 
     [Fact]
-    public void TrainingImagesWithoutLabelsLeaveTheOtherProtocols()
+    public void Training_images_without_labels_leave_the_other_protocols()
     {
         var data = TinySet.Write(folder);
         var captions = folder.File("captions.tsv", "path\tcaption\n" + string.Concat(Enumerable.Range(0, 8).Select(i => $"{i}.png\tphoto number {i}\n")));
@@ -63,7 +63,7 @@ public sealed class EvalTests : IDisposable
     }
 
     [Fact]
-    public void TheProbeWithAugmentationTakesTheImagesThatCanBeUsed()
+    public void The_probe_with_augmentation_takes_the_images_that_can_be_used()
     {
         Train();
         for (var i = 0; i < 8; i++)
@@ -81,7 +81,7 @@ public sealed class EvalTests : IDisposable
     }
 
     [Fact]
-    public void FilesSayWhichClassesAreRightAndHowTheyAreCalled()
+    public void Files_say_which_classes_are_right_and_how_they_are_called()
     {
         var data = Train();
         // Both trained classes are of the group 0; the group 1 has none, so that its image does not count.

@@ -30,7 +30,7 @@ public sealed class InspectTests : IDisposable
     }
 
     [Fact]
-    public void ADataSetIsCountedMeasuredAndShown()
+    public void A_data_set_is_counted_measured_and_shown()
     {
         var classes = folder.File("classes.txt", "cat\ndog\n");
         var json = CliProcess.Run("inspect", IdxFolder(), "--classes", classes, "--caption-template", "a {class}", "--first", "2", "--json").Expect(0).Json;
@@ -43,7 +43,7 @@ public sealed class InspectTests : IDisposable
     }
 
     [Fact]
-    public void FiguresAreOfTheSamplesThatHaveWhatTheyCount()
+    public void Figures_are_of_the_samples_that_have_what_they_count()
     {
         // Sides of 1, 2, 3, 4 and 9; the caption of two is one, and one has none; three have a label.
         foreach (var side in new[] { 1, 2, 3, 4, 9 })
@@ -60,12 +60,12 @@ public sealed class InspectTests : IDisposable
     }
 
     [Fact]
-    public void ACacheSizeThatIsNoNumberIsRefused() => Assert.Contains(
+    public void A_cache_size_that_is_no_number_is_refused() => Assert.Contains(
         "xclr: XCLR_SHARD_CACHE_GB is '20GB'; allowed: a number above 0",
         CliProcess.Run(CliProcess.Program, ["inspect", IdxFolder()], environment: new Dictionary<string, string?> { ["XCLR_SHARD_CACHE_GB"] = "20GB" }).Expect(3).Errors);
 
     [Fact]
-    public void BadSamplesAreCountedByCauseAndALimitIsKept()
+    public void Bad_samples_are_counted_by_cause_and_a_limit_is_kept()
     {
         var table = folder.File("set.csv", "path,caption\ngone.jpg,a dog\nempty.png,a cat\nok.png,a bird\n");
         File.WriteAllBytes(folder.File("empty.png"), []);
@@ -79,7 +79,7 @@ public sealed class InspectTests : IDisposable
     }
 
     [Fact]
-    public void ACheckpointShowsNamesAndShapes()
+    public void A_checkpoint_shows_names_and_shapes()
     {
         var path = folder.File("w.safetensors");
         SafetensorsWriter.Write(path, [SafetensorsEntry.Float32("conv1.weight", [2, 3], new float[6])], new Dictionary<string, string> { ["format"] = "pt" });

@@ -21,7 +21,7 @@ public sealed class KilledRunTests : IDisposable
     /// names its epoch and place in it.
     /// </summary>
     [Fact]
-    public void TenKillsChangeNoSampleNoLossAndNoWeight()
+    public void Ten_kills_change_no_sample_no_loss_and_no_weight()
     {
         WriteShards();
         var (whole, killed) = (folder.File("whole"), folder.File("killed"));

@@ -23,7 +23,7 @@ public sealed class PackTests : IDisposable
     })];
 
     [Fact]
-    public void EmbeddingsTravelWithTheShardsAndThoseOfAnotherEncoderAreSaid()
+    public void Embeddings_travel_with_the_shards_and_those_of_another_encoder_are_said()
     {
         var data = TinySet.Write(folder);
         string[] pack = ["pack", folder.Path, .. data[2..], "--out", folder.File("shards"), "--text-encoder", CaptionEmbedder.Default, "--json"];
@@ -54,7 +54,7 @@ public sealed class PackTests : IDisposable
     }
 
     [Fact]
-    public void AnOutageIsNoSuccess()
+    public void An_outage_is_no_success()
     {
         // Nothing listens on port 1.
         var table = folder.File("list.tsv", "a dog\thttp://127.0.0.1:1/1.jpg\na cat\thttp://127.0.0.1:1/2.jpg\n");
@@ -67,7 +67,7 @@ public sealed class PackTests : IDisposable
     }
 
     [Fact]
-    public void OtherCaptionsOrClasses_AreRefusedAsAnotherQualityIs()
+    public void Other_captions_or_classes_are_refused_as_another_quality_is()
     {
         var data = TinySet.Write(folder);
         CliResult Pack(params string[] more) => CliProcess.Run(["pack", folder.Path, "--out", folder.File("shards"), "--json", .. more]);
@@ -80,7 +80,7 @@ public sealed class PackTests : IDisposable
     }
 
     [Fact]
-    public void AListThatIsAPipe_IsRefusedWithItsName()
+    public void A_list_that_is_a_pipe_is_refused_with_its_name()
     {
         var result = CliProcess.Run("bash", ["-c", "exec \"$0\" pack --from-urls <(printf 'a dog\\thttp://127.0.0.1:1/1.jpg\\n') --out \"$1\"", CliProcess.Program, folder.File("piped")]).Expect(3);
         Assert.Matches("'/dev/fd/[0-9]+' is a pipe.*: write it to a file first", result.Errors);

@@ -17,7 +17,7 @@ public sealed class ParityTests : IDisposable
     [Theory]
     [InlineData("sgd-nesterov-clip.safetensors")]
     [InlineData("adamw-clip.safetensors")]
-    public void OptimizerStepsAgreeWithTheGoldens(string name)
+    public void Optimizer_steps_agree_with_the_goldens(string name)
     {
         using var golden = SafetensorsFile.Open(Golden(name));
         var outFile = folder.File("o.safetensors");
@@ -43,6 +43,6 @@ public sealed class ParityTests : IDisposable
     [InlineData("--tau '0' is not accepted", "--batch", "b", "--tau", "0")]
     [InlineData("--batch and --gradients exclude each other", "--batch", "b", "--gradients", "g")]
     [InlineData("--precision 'fp16' is not accepted; allowed: fp32", "--precision", "fp16")]
-    public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args) =>
+    public void A_usage_error_is_explained_and_returns2(string expected, params string[] args) =>
         Assert.Contains(expected, CliProcess.Run(["parity", "--weights", Golden("w.safetensors"), "--out", folder.File("o"), .. args]).Expect(2).Errors);
 }

@@ -9,7 +9,7 @@ public sealed class ProfileTests
     private static readonly string[] Tiny = ["profile", "--arch", "resnet18", "--width", "0.0625", "--image-size", "16", "--batch-size", "2", "--loss", "simclr", "--steps", "3"];
 
     [Fact]
-    public void ATinyNetworkIsProfiledWithAllItsFiles()
+    public void A_tiny_network_is_profiled_with_all_its_files()
     {
         using var folder = new TemporaryFolder();
         var (html, trace, csv) = (folder.File("p.html"), folder.File("p.trace.json"), folder.File("p.csv"));
@@ -41,7 +41,7 @@ public sealed class ProfileTests
     }
 
     [Fact]
-    public void ADataSetsThreadsAreTraced()
+    public void A_data_sets_threads_are_traced()
     {
         using var folder = new TemporaryFolder();
         var trace = folder.File("p.trace.json");
@@ -57,7 +57,7 @@ public sealed class ProfileTests
     }
 
     [Fact]
-    public void InferenceIsProfiledWithoutCalibratedTimestampsToo()
+    public void Inference_is_profiled_without_calibrated_timestamps_too()
     {
         var environment = new Dictionary<string, string?> { ["XCLR_CAPS"] = "calibratedTimestamps=0" };
         var result = CliProcess.Run(CliProcess.Program, [.. Tiny.Where(t => t is not ("--loss" or "simclr")), "--mode", "infer", "--view", "memory"], environment: environment).Expect(0);
@@ -66,7 +66,7 @@ public sealed class ProfileTests
     }
 
     [Fact]
-    public void ABaselineDecidesTheExitCode()
+    public void A_baseline_decides_the_exit_code()
     {
         using var folder = new TemporaryFolder();
         var file = folder.File("old.json");
@@ -111,14 +111,14 @@ public sealed class ProfileTests
     [InlineData("--precision", "amp", "--mode", "infer")]
     [InlineData("--mode", "train,infer")]
     [InlineData("--tolerance", "-1")]
-    public void WhatCannotBeProfiledIsAUsageError(params string[] arguments)
+    public void What_cannot_be_profiled_is_a_usage_error(params string[] arguments)
     {
         var result = CliProcess.Run([.. Tiny.Where(t => !arguments.Contains(t) && !(t == "3" && arguments.Contains("--steps"))), .. arguments]).Expect(2);
         Assert.Contains(arguments[0], result.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void ADeviceWithoutTimestampsIsRefused()
+    public void A_device_without_timestamps_is_refused()
     {
         var environment = new Dictionary<string, string?> { ["XCLR_CAPS"] = "timestampValidBits=0" };
         Assert.Contains("timestampValidBits 0", CliProcess.Run(CliProcess.Program, Tiny, environment: environment).Expect(4).Errors, StringComparison.Ordinal);

@@ -25,7 +25,7 @@ public sealed class ReadmeTests
     }
 
     [Fact]
-    public void TheTwoMainCommandsAreThere()
+    public void The_two_main_commands_are_there()
     {
         var commands = Commands().ToList();
         Assert.Contains("./xclr demo", commands);
@@ -33,7 +33,7 @@ public sealed class ReadmeTests
     }
 
     [SkippableFact]
-    public void EveryCommandRuns()
+    public void Every_command_runs()
     {
         Skip.IfNot(Directory.Exists("/usr/share/datasets/fashion-mnist"), "dataset-fashion-mnist is not installed");
         using var folder = new TemporaryFolder();

@@ -14,7 +14,7 @@ public sealed partial class ReportTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public void ARunsPageHoldsItsCurvesImagesAndConfiguration()
+    public void A_runs_page_holds_its_curves_images_and_configuration()
     {
         var data = TinySet.Write(folder);
         CliProcess.Run(["train", .. data, "--val-data", folder.Path, .. TinySet.Network, "--steps", "3", "--log-every", "1", "--run-dir", folder.File("run")]).Expect(0);
@@ -40,7 +40,7 @@ public sealed partial class ReportTests : IDisposable
     }
 
     [Fact]
-    public void AComparisonsPageHoldsItsTableAndTheFirstSeedsRuns()
+    public void A_comparisons_page_holds_its_table_and_the_first_seeds_runs()
     {
         CliProcess.Run(["compare", .. TinySet.Write(folder), "--val-data", folder.Path, .. TinySet.Network, "--steps", "2", "--seeds", "1", "--losses", "xclr,simclr", "--protocol", "knn", "--out", folder.File("out")]).Expect(0);
         // The comparison is read where it lies, not where it was made.
@@ -53,7 +53,7 @@ public sealed partial class ReportTests : IDisposable
     }
 
     [SkippableFact]
-    public void TheCurvesOfALongRunAreDrawnWithAboutTwoPointsAPixel()
+    public void The_curves_of_a_long_run_are_drawn_with_about_two_points_a_pixel()
     {
         Skip.IfNot(File.Exists("/usr/bin/node"), "node is not installed");
         const string Draw = """

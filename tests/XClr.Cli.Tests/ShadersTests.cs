@@ -16,7 +16,7 @@ public sealed class ShadersTests
             .Order(StringComparer.Ordinal)];
 
     [Fact]
-    public void EveryShaderOfTheRepositoryIsListedWithItsInterface()
+    public void Every_shader_of_the_repository_is_listed_with_its_interface()
     {
         var kernels = Kernels();
         Assert.Equal(FromSources(), kernels.Select(k => k.GetProperty("name").GetString()));
@@ -29,7 +29,7 @@ public sealed class ShadersTests
     }
 
     [Fact]
-    public void AFilterChoosesAndVariantsBelongToOneOperation()
+    public void A_filter_chooses_and_variants_belong_to_one_operation()
     {
         var kernels = Kernels("bench/copy_peak*");
         Assert.Equal(["portable", "word"], kernels.Select(k => k.GetProperty("variant").GetString()));
@@ -47,13 +47,13 @@ public sealed class ShadersTests
     [InlineData("conv/conv2d_fwd<1,2,3,4,5>", "has 5 values; conv/conv2d_fwd has 4 specialisation constants")]
     [InlineData("conv/conv2d_fwd<a>", "whole numbers")]
     [InlineData("--device", "0", "--stats and --disassemble")]
-    public void WhatDoesNotExistIsAUsageErrorThatHelps(params string[] argumentsAndMessage) =>
+    public void What_does_not_exist_is_a_usage_error_that_helps(params string[] argumentsAndMessage) =>
         Assert.Contains(argumentsAndMessage[^1], CliProcess.Run(["shaders", .. argumentsAndMessage[..^1]]).Expect(2).Errors);
 
     [Theory]
     [InlineData("--stats")]
     [InlineData("--disassemble", "bench/copy_peak")]
-    public void ADriverThatTellsNothingIsNamed(params string[] arguments)
+    public void A_driver_that_tells_nothing_is_named(params string[] arguments)
     {
         var silent = new Dictionary<string, string?> { ["XCLR_CAPS"] = "pipelineStatistics=0" };
         Assert.Contains("VK_KHR_pipeline_executable_properties", CliProcess.Run(CliProcess.Program, ["shaders", .. arguments], environment: silent).Expect(4).Errors);

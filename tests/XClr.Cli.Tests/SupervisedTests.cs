@@ -17,7 +17,7 @@ public sealed class SupervisedTests : IDisposable
     private static CliResult Train(string[] data, params string[] more) => CliProcess.Run(["train", .. data, .. TinySet.Network, "--log-every", "1", .. more]);
 
     [Fact]
-    public void AClassifierLearnsIsSavedAsTorchvisionsFcAndMeasured()
+    public void A_classifier_learns_is_saved_as_torchvisions_fc_and_measured()
     {
         var data = TinySet.Write(folder)[..4];
         string[] supervised = ["--loss", "supervised", "--run-dir", Run, "--val-data", folder.Path];
@@ -51,7 +51,7 @@ public sealed class SupervisedTests : IDisposable
     }
 
     [Fact]
-    public void ItNeedsLabelsAndTheirNumberOfClasses()
+    public void It_needs_labels_and_their_number_of_classes()
     {
         var captions = folder.File("captions.csv", "path,caption\na.png,a dog\nb.png,a cat\n");
         var numbers = folder.File("numbers.csv", "path,label\na.png,0\nb.png,1\n");
@@ -66,7 +66,7 @@ public sealed class SupervisedTests : IDisposable
     }
 
     [Fact]
-    public void HeldOutClassesThatCannotBeMatchedLeaveTheClassifierOut()
+    public void Held_out_classes_that_cannot_be_matched_leave_the_classifier_out()
     {
         Train(TinySet.Write(folder)[..4], "--loss", "supervised", "--run-dir", Run, "--steps", "1").Expect(0);
         Directory.CreateDirectory(folder.File("val/bright sky"));

@@ -31,18 +31,18 @@ public sealed partial class TrainTests : IDisposable
     [InlineData("--resume auto needs --run-dir", "--data", "d", "--resume", "auto")]
     [InlineData("--lr is given more than once.", "--lr", "1", "--lr", "2")]
     [InlineData("'steps' and 'epochs' both say how long", "--steps", "1", "--epochs", "2")]
-    public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args) =>
+    public void A_usage_error_is_explained_and_returns2(string expected, params string[] args) =>
         Assert.Contains(expected, CliProcess.Run(["train", .. args]).Expect(2).Errors);
 
     [Fact]
-    public void AnUnknownConfigKeyIsRefusedWithFileAndNearestName()
+    public void An_unknown_config_key_is_refused_with_file_and_nearest_name()
     {
         var errors = CliProcess.Run("train", "--config", folder.File("c.json", """{ "warmup-epoch": 1 }""")).Expect(2).Errors;
         Assert.Contains("c.json: there is no option 'warmup-epoch'. Did you mean 'warmup-epochs'?", errors);
     }
 
     [Fact]
-    public void HelpGivesEveryOptionOfTheTableWithItsDefault()
+    public void Help_gives_every_option_of_the_table_with_its_default()
     {
         var help = WhiteSpace().Replace(CliProcess.Run("train", "--help").Expect(0).Output, " ");
         Assert.All(TrainOptions.All, o => Assert.Contains($"--{o.Name} {WhiteSpace().Replace(o.Describe(), " ")}", help));
@@ -50,7 +50,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void ARunLeavesItsFilesAndTheCommandLineWins()
+    public void A_run_leaves_its_files_and_the_command_line_wins()
     {
         var config = folder.File("c.json", """{ "recipe": "cc3m-xclr-r50", "seed": 3, "lr": 0.5 }""");
         var outcome = CliProcess.Run(Arguments("--config", config, "--steps", "3", "--warmup-epochs", "0", "--log-every", "1", "--json")).Expect(0).Json;
@@ -67,7 +67,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void ASecondWriterIsRefused()
+    public void A_second_writer_is_refused()
     {
         using var held = RunFolder.Open(new TrainConfig { RunDir = Run });
         var errors = CliProcess.Run(Arguments("--steps", "1")).Expect(2).Errors;
@@ -76,7 +76,7 @@ public sealed partial class TrainTests : IDisposable
 
     /// <summary>A log on a full disk, or a terminal that has gone, costs messages.</summary>
     [SkippableFact]
-    public void ARunWhoseMessagesCannotBeWrittenIsSaved()
+    public void A_run_whose_messages_cannot_be_written_is_saved()
     {
         Skip.IfNot(File.Exists("/dev/full"), "/dev/full stands for the full disk");
         var command = string.Join(' ', Arguments("--steps", "2", "--log-every", "1").Select(a => $"'{a}'"));
@@ -88,7 +88,7 @@ public sealed partial class TrainTests : IDisposable
 
     /// <summary>Captions of which the encoder knows no word count as bad samples, and a set of nothing else ends the run.</summary>
     [Fact]
-    public void CaptionsThatEmbedToZeroAreBadSamples()
+    public void Captions_that_embed_to_zero_are_bad_samples()
     {
         TinySet.Write(folder);
         CliProcess.Run("inspect", folder.Path, "--views", folder.File("views.png"), "--image-size", "16", "--augment", "light").Expect(0);
@@ -105,7 +105,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void ATerminatedRunIsSavedSaysHowToResumeAndGoesOn()
+    public void A_terminated_run_is_saved_says_how_to_resume_and_goes_on()
     {
         var running = CliProcess.Start(CliProcess.Program, Arguments("--steps", "1000000", "--log-every", "1", "--warmup-epochs", "0"));
         var metrics = Path.Combine(Run, "metrics.jsonl");
@@ -125,7 +125,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void ASecondSignalEndsAtOnceWithoutSaving()
+    public void A_second_signal_ends_at_once_without_saving()
     {
         // While a whole ResNet-50 is prepared, the first signal waits for it.
         string[] network = ["--arch", "resnet50", "--image-size", "32", "--batch-size", "4"];
@@ -141,7 +141,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void APlanIsPrintedWithoutDataAndWithoutTraining()
+    public void A_plan_is_printed_without_data_and_without_training()
     {
         string[] args = ["train", .. TinySet.Network, "--loss", "simclr", "--plan"];
         var json = CliProcess.Run([.. args, "--json"]).Expect(0).Json;
@@ -153,7 +153,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void APlanIsBuiltAndRunOnTheDevice()
+    public void A_plan_is_built_and_run_on_the_device()
     {
         string[] args = ["train", .. TinySet.Network, "--loss", "supcon", "--plan", "--build", "--memory-limit", "512MiB"];
         var json = CliProcess.Run([.. args, "--json"]).Expect(0).Json;
@@ -167,7 +167,7 @@ public sealed partial class TrainTests : IDisposable
 
     /// <summary>The driver gives less than its heap has, here because the process may have 1 GB of data in all.</summary>
     [SkippableFact]
-    public void WhatTheDriverRefusesIsAnsweredWithABatchThatFits()
+    public void What_the_driver_refuses_is_answered_with_a_batch_that_fits()
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "ulimit -d counts the driver's memory on Linux");
         var command = $"ulimit -d 1000000; exec '{CliProcess.Program}' train --plan --build --arch resnet50 --image-size 128 --batch-size 24 --loss simclr --steps 1";
@@ -177,7 +177,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void ACheckpointIsEvaluatedAndEmbedsImages()
+    public void A_checkpoint_is_evaluated_and_embeds_images()
     {
         var data = TinySet.Write(folder);
         CliProcess.Run(Arguments("--steps", "1")).Expect(0);
@@ -192,7 +192,7 @@ public sealed partial class TrainTests : IDisposable
     }
 
     [Fact]
-    public void ViewsAreWrittenAsAPicture()
+    public void Views_are_written_as_a_picture()
     {
         TinySet.Write(folder);
         var picture = folder.File("views.png");

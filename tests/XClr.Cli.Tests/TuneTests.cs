@@ -8,7 +8,7 @@ public sealed class TuneTests
     private static readonly string[] Network = ["--arch", "resnet18", "--image-size", "32"];
 
     [Fact]
-    public void EveryConvolutionIsMeasuredAndLaterRunsTakeWhatWasChosen()
+    public void Every_convolution_is_measured_and_later_runs_take_what_was_chosen()
     {
         using var folder = new TemporaryFolder();
         var environment = new Dictionary<string, string?> { ["XCLR_CACHE"] = folder.Path };
@@ -80,10 +80,10 @@ public sealed class TuneTests
     [InlineData("--repeats", "0")]
     [InlineData("backward")]
     [InlineData("forward", "--precision", "amp")]
-    public void WhatCannotBeTunedIsAUsageError(params string[] arguments) => CliProcess.Run(["tune", .. arguments]).Expect(2);
+    public void What_cannot_be_tuned_is_a_usage_error(params string[] arguments) => CliProcess.Run(["tune", .. arguments]).Expect(2);
 
     [Fact]
-    public void OnlyWhatMatchesIsMeasuredAndTheRestIsLeftAlone()
+    public void Only_what_matches_is_measured_and_the_rest_is_left_alone()
     {
         using var folder = new TemporaryFolder();
         CliResult Run(string filter) =>

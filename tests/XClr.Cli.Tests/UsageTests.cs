@@ -51,7 +51,7 @@ public sealed class UsageTests
     [InlineData("--rows 2: allowed: a whole number from 1 up; for a step an even one from 4 up.", "bench", "step", "--rows", "2")]
     [InlineData("--tau, --projector: of other losses than clip", "train", "--data", "d", "--loss", "clip", "--tau", "0.5", "--projector", "linear")]
     [InlineData("--data-format 'tar' is not accepted; allowed: auto|webdataset|", "inspect", "x", "--data-format", "tar")]
-    public void AUsageErrorIsExplainedAndReturns2(string expected, params string[] args)
+    public void A_usage_error_is_explained_and_returns2(string expected, params string[] args)
     {
         var result = CliProcess.Run(args).Expect(2);
         Assert.Contains(expected, result.Errors);
@@ -59,7 +59,7 @@ public sealed class UsageTests
     }
 
     [Fact]
-    public void HelpListsTheVerbsAndEveryVerbsHelpItsOptions()
+    public void Help_lists_the_verbs_and_every_verbs_help_its_options()
     {
         var help = CliProcess.Run("--help").Expect(0).Output;
         var verbs = typeof(Command).Assembly.GetTypes()
@@ -76,10 +76,10 @@ public sealed class UsageTests
     }
 
     [Fact]
-    public void TheVersionIsPrinted() => Assert.Matches(@"^xclr \d+\.\d+\.\d+\n$", CliProcess.Run("--version").Expect(0).Output);
+    public void The_version_is_printed() => Assert.Matches(@"^xclr \d+\.\d+\.\d+\n$", CliProcess.Run("--version").Expect(0).Output);
 
     [Fact]
-    public void MissingDataAreNamedAndReturn3()
+    public void Missing_data_are_named_and_return3()
     {
         Assert.Contains("'/nowhere/a.tar", CliProcess.Run("inspect", "/nowhere/a.tar").Expect(3).Errors);
         Assert.Contains("/nowhere.safetensors", CliProcess.Run("inspect", "/nowhere.safetensors").Expect(3).Errors);
@@ -87,7 +87,7 @@ public sealed class UsageTests
     }
 
     [Fact]
-    public void TrainingFromAddressesIsRefusedWithTheCommandThatFetchesThem()
+    public void Training_from_addresses_is_refused_with_the_command_that_fetches_them()
     {
         using var folder = new TemporaryFolder();
         var table = folder.File("cc3m.tsv", "a dog\thttps://example.org/1.jpg\na cat\thttps://example.org/2.jpg\n");
@@ -95,7 +95,7 @@ public sealed class UsageTests
     }
 
     [Fact]
-    public void ASetIsPackedAndReadBack()
+    public void A_set_is_packed_and_read_back()
     {
         using var folder = new TemporaryFolder();
         var data = TinySet.Write(folder);
@@ -109,7 +109,7 @@ public sealed class UsageTests
     }
 
     [Fact]
-    public void AFailureShowsItsStackTraceOnlyWhenAsked()
+    public void A_failure_shows_its_stack_trace_only_when_asked()
     {
         string[] args = ["inspect", "/nowhere/a.tar"];
         Assert.DoesNotContain("   at ", CliProcess.Run(args).Errors);

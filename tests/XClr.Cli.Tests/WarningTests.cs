@@ -26,7 +26,7 @@ public sealed class WarningTests : IDisposable
     }
 
     [Fact]
-    public void AListOfSkippedSamplesThatCannotBeWrittenIsAWarning()
+    public void A_list_of_skipped_samples_that_cannot_be_written_is_a_warning()
     {
         Directory.CreateDirectory(Path.Combine(Run, "skipped.jsonl"));
         var result = Train(TinySet.Write(folder), "--json");
@@ -35,7 +35,7 @@ public sealed class WarningTests : IDisposable
     }
 
     [Fact]
-    public void ACaptionStoreThatCannotBeWrittenIsAWarning()
+    public void A_caption_store_that_cannot_be_written_is_a_warning()
     {
         var data = TinySet.Write(folder);
         Train(data);
@@ -50,7 +50,7 @@ public sealed class WarningTests : IDisposable
     }
 
     [Fact]
-    public void ImagesThatAreReducedToFitTheirSlotAreReported()
+    public void Images_that_are_reduced_to_fit_their_slot_are_reported()
     {
         var images = folder.File("images");
         foreach (var (side, i) in new[] { 8, 8, 8, 64, 8, 64 }.Select((s, i) => (s, i)))
@@ -68,7 +68,7 @@ public sealed class WarningTests : IDisposable
     }
 
     [Fact]
-    public void ClipTellsWhatShareOfTheCaptionsRepeats()
+    public void Clip_tells_what_share_of_the_captions_repeats()
     {
         RequireWarningOnce(Train(TinySet.Write(folder), "--loss", "clip", "--json"), "of the first batch's samples share their caption with another one (warned of above 10 %)");
         Directory.Delete(Run, recursive: true);
@@ -83,7 +83,7 @@ public sealed class WarningTests : IDisposable
     }
 
     [Fact]
-    public void TheClosingTableShowsTheEvaluationBeforeTrainingWhereThereWasOne()
+    public void The_closing_table_shows_the_evaluation_before_training_where_there_was_one()
     {
         var data = TinySet.Write(folder);
         Assert.Matches("held-out images +before +after *\n", Train(data, "--val-data", folder.Path).Output);

@@ -19,7 +19,7 @@ public class AllocationTests
     [Theory]
     [InlineData("set.tar")]
     [InlineData("set.tar.gz")]
-    public void AStreamInSteadyState_AllocatesNothingForASample(string name)
+    public void A_stream_in_steady_state_allocates_nothing_for_a_sample(string name)
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder, name, Samples);
@@ -35,7 +35,7 @@ public class AllocationTests
     }
 
     [Fact]
-    public void ASampleThatWasGivenBack_ThrowsWhateverBecameOfItsMemory()
+    public void A_sample_that_was_given_back_throws_whatever_became_of_its_memory()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder, "set.tar", 20);
@@ -61,7 +61,7 @@ public class AllocationTests
     }
 
     [Fact]
-    public void WhoEnumeratesASet_KeepsWhatHeGets()
+    public void Who_enumerates_a_set_keeps_what_he_gets()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder, "set.tar.gz", 20);

@@ -10,7 +10,7 @@ public class AugmentParamsTests
     private static readonly AugmentSettings Simclr = AugmentSettings.Preset("simclr");
 
     [Fact]
-    public void Layout_IsSixteenWordsInDeclaredOrder()
+    public void Layout_is_sixteen_words_in_declared_order()
     {
         Assert.Equal(64, Unsafe.SizeOf<AugmentParams>());
         var p = new AugmentParams
@@ -27,7 +27,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void FactorsOfAJitterAboveOne_BeginAtZero()
+    public void Factors_of_a_jitter_above_one_begin_at_zero()
     {
         var strong = Simclr with { Brightness = 1.5, Contrast = 2, Saturation = 3 };
         var drawn = Enumerable.Range(0, 500).Select(i => AugmentParams.Draw(strong, 3, 0, i, 0, 64, 64)).ToList();
@@ -39,7 +39,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void Draw_DependsOnItsKeyAlone()
+    public void Draw_depends_on_its_key_alone()
     {
         var p = AugmentParams.Draw(Simclr, 3, 2, 17, 1, 640, 480);
         Assert.Equal(p, AugmentParams.Draw(Simclr, 3, 2, 17, 1, 640, 480));
@@ -53,7 +53,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void Crops_FollowAreaAndRatio()
+    public void Crops_follow_area_and_ratio()
     {
         var (width, height) = (1000, 1000);
         double area = 0, logRatio = 0, logRatioSquared = 0;
@@ -85,7 +85,7 @@ public class AugmentParamsTests
     [InlineData(3, 2)]
     [InlineData(28, 28)]
     [InlineData(4000, 30)]
-    public void Crops_StayInsideTheImage(int width, int height)
+    public void Crops_stay_inside_the_image(int width, int height)
     {
         foreach (var p in DrawMany(Simclr, width, height, 2000))
         {
@@ -95,7 +95,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void Crop_FallsBackToTheLargestCentredBoxOfAnAllowedRatio()
+    public void Crop_falls_back_to_the_largest_centred_box_of_an_allowed_ratio()
     {
         // A full-area box of ratio 3/4 to 4/3 cannot fit into 400x100 pixels, so every try fails.
         var p = AugmentParams.Draw(Simclr with { AreaMin = 1 }, 1, 0, 0, 0, 400, 100);
@@ -105,7 +105,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void Probabilities_AreThoseOfTheSettings()
+    public void Probabilities_are_those_of_the_settings()
     {
         var settings = Simclr with { SolariseP = 0.1, SolariseSecondP = 0.2 };
         AssertShare(0.5, settings, 0, p => p.Flip);
@@ -117,7 +117,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void Factors_AreUniformWithinTheirStrength()
+    public void Factors_are_uniform_within_their_strength()
     {
         AssertUniform(0.2, 1.8, p => p.Brightness);
         AssertUniform(0.2, 1.8, p => p.Contrast);
@@ -127,7 +127,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void JitterOrder_IsAPermutation_EachEquallyLikely()
+    public void Jitter_order_is_a_permutation_each_equally_likely()
     {
         var counts = new Dictionary<uint, int>();
         foreach (var p in DrawMany(Simclr, 100, 100))
@@ -142,7 +142,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void Draws_AreIndependentAcrossViews()
+    public void Draws_are_independent_across_views()
     {
         var agree = 0;
         for (var i = 0; i < Draws; i++)
@@ -154,7 +154,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void None_TakesTheCentredSquareUnchanged()
+    public void None_takes_the_centred_square_unchanged()
     {
         var p = AugmentParams.Draw(AugmentSettings.Preset("none"), 1, 0, 5, 1, 640, 480);
         Assert.Equal((80, 0, 480, 480), (p.CropX, p.CropY, p.CropW, p.CropH));
@@ -162,7 +162,7 @@ public class AugmentParamsTests
     }
 
     [Fact]
-    public void BadSettings_AreRefusedByName()
+    public void Bad_settings_are_refused_by_name()
     {
         Assert.Contains("simclr, light, none", Assert.Throws<ArgumentException>(() => AugmentSettings.Preset("strong")).Message);
         Assert.Contains("FlipP is 1.5", Assert.Throws<ArgumentException>(() => (Simclr with { FlipP = 1.5 }).Validated()).Message);

@@ -16,11 +16,11 @@ public sealed class CaptionFileTests : IDisposable
     }
 
     [Fact]
-    public void ATextFileGivesItsLinesAsTheyStand() =>
+    public void A_text_file_gives_its_lines_as_they_stand() =>
         Assert.Equal(["a dog", "", "  two  spaces", "\"quoted\""], CaptionFile.Read(Write("c.txt", "a dog\n\n  two  spaces\r\n\"quoted\"\n")));
 
     [Fact]
-    public void AJsonlFileGivesStringsAndCaptions() =>
+    public void A_jsonl_file_gives_strings_and_captions() =>
         Assert.Equal(["a\nb", "c", ""], CaptionFile.Read(Write("c.JSONL", "\"a\\nb\"\n{\"id\": 3, \"caption\": \"c\"}\n\"\"\n")));
 
     [Theory]
@@ -28,7 +28,7 @@ public sealed class CaptionFileTests : IDisposable
     [InlineData("{\"text\": \"a\"}", "line 1: expected a string")]
     [InlineData("\"a\"\n\n\"b\"", "line 2: no valid JSON")]
     [InlineData("\"\\ud83d\"", "line 1: no valid JSON text")]
-    public void ALineThatIsNoCaptionIsRefusedByNumber(string text, string expected)
+    public void A_line_that_is_no_caption_is_refused_by_number(string text, string expected)
     {
         var path = Write("c.jsonl", text);
         var message = Assert.Throws<DataException>(() => CaptionFile.Read(path)).Message;
@@ -37,7 +37,7 @@ public sealed class CaptionFileTests : IDisposable
     }
 
     [Fact]
-    public void DataSetsAreNoCaptionFilesAndMissingOnesAreNamed()
+    public void Data_sets_are_no_caption_files_and_missing_ones_are_named()
     {
         Assert.False(CaptionFile.Is(folder));
         Assert.False(CaptionFile.Is("a.tar"));

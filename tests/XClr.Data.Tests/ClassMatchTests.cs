@@ -6,7 +6,7 @@ namespace XClr.Data.Tests;
 public sealed class ClassMatchTests
 {
     [Fact]
-    public void LabelsFollowTheNames_WhereAFolderHasFewerClasses()
+    public void Labels_follow_the_names_where_a_folder_has_fewer_classes()
     {
         using var folder = new TempFolder();
         using var train = Folder(folder, "train", "ant", "bee", "cat");
@@ -17,7 +17,7 @@ public sealed class ClassMatchTests
     }
 
     [Fact]
-    public void AnUnknownClass_IsNamed()
+    public void An_unknown_class_is_named()
     {
         using var folder = new TempFolder();
         using var train = Folder(folder, "train", "ant", "bee");
@@ -28,7 +28,7 @@ public sealed class ClassMatchTests
     }
 
     [Fact]
-    public void ANameThatTwoClassesOfAFileShare_FindsNeither_TheirIdsFindEach()
+    public void A_name_that_two_classes_of_a_file_share_finds_neither_their_ids_find_each()
     {
         using var folder = new TempFolder();
         var classes = ClassList.Load(folder.File("classes.txt", "n01\tcrane, bird\nn02\tcrane\nn03\ttench\n"));
@@ -37,7 +37,7 @@ public sealed class ClassMatchTests
     }
 
     [Fact]
-    public void NamedLabelsOfTables_AreMatchedToo()
+    public void Named_labels_of_tables_are_matched_too()
     {
         using var folder = new TempFolder();
         File.WriteAllText(Path.Combine(folder, "train.csv"), "path,label\na.png,ant\nb.png,bee\nc.png,cat\n");
@@ -48,7 +48,7 @@ public sealed class ClassMatchTests
     }
 
     [Fact]
-    public void SetsOfTheSameNames_AndSetsWithoutNames_StayAsTheyAre()
+    public void Sets_of_the_same_names_and_sets_without_names_stay_as_they_are()
     {
         using var folder = new TempFolder();
         using var train = Folder(folder, "train", "ant", "bee");

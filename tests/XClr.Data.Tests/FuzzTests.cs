@@ -89,16 +89,16 @@ public class FuzzTests
 
     [Theory]
     [InlineData(TarEntryFormat.Ustar), InlineData(TarEntryFormat.Gnu), InlineData(TarEntryFormat.Pax)]
-    public void TarHeaders(TarEntryFormat format) => Fuzz("a.tar", Tar(format), 800);
+    public void Tar_headers(TarEntryFormat format) => Fuzz("a.tar", Tar(format), 800);
 
     [Fact]
-    public void TarHeadersInACompressedShard() => Fuzz("a.tar.gz", Tar(TarEntryFormat.Pax), 300, wrap: Compress);
+    public void Tar_headers_in_a_compressed_shard() => Fuzz("a.tar.gz", Tar(TarEntryFormat.Pax), 300, wrap: Compress);
 
     [Fact]
-    public void GzipItself() => Fuzz("a.tar.gz", Compress(Tar(TarEntryFormat.Ustar)), 1000);
+    public void Gzip_itself() => Fuzz("a.tar.gz", Compress(Tar(TarEntryFormat.Ustar)), 1000);
 
     [Fact]
-    public void ManyByteOrderMarksBeforeASamplesJson()
+    public void Many_byte_order_marks_before_a_samples_json()
     {
         using var folder = new TempFolder();
         byte[] json = [.. Enumerable.Repeat(Encoding.UTF8.GetPreamble(), 300_000).SelectMany(b => b), .. """{"caption": "x"}"""u8];
@@ -107,7 +107,7 @@ public class FuzzTests
     }
 
     [Fact]
-    public void JsonLines() => Fuzz("t.jsonl", Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 6).Select(i => $$"""{"image": "{{i}}.jpg", "caption": "d\u00e9j\u00e0 vu {{i}}", "captions": ["a", "b"], "label": {{i}}}""" + "\n"))), 400);
+    public void Json_lines() => Fuzz("t.jsonl", Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 6).Select(i => $$"""{"image": "{{i}}.jpg", "caption": "d\u00e9j\u00e0 vu {{i}}", "captions": ["a", "b"], "label": {{i}}}""" + "\n"))), 400);
 
     [Theory]
     [InlineData("t.csv", ','), InlineData("t.tsv", '\t')]
@@ -119,7 +119,7 @@ public class FuzzTests
         beside: f => f.File("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2]));
 
     [Fact]
-    public void AMemberThatClaimsMoreThanThereIs_TakesNoMemory()
+    public void A_member_that_claims_more_than_there_is_takes_no_memory()
     {
         using var folder = new TempFolder();
         var tar = Tar(TarEntryFormat.Ustar);
@@ -135,7 +135,7 @@ public class FuzzTests
 
     // Names in an archive are only names: nothing is ever written under them, nor read from anywhere but the archive.
     [Fact]
-    public async Task NamesThatLeaveTheFolder_AndLinks_AreOnlyNames()
+    public async Task Names_that_leave_the_folder_and_links_are_only_names()
     {
         using var folder = new TempFolder();
         var path = folder.Path + "/in/a.tar";

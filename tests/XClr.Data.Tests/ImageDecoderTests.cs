@@ -12,7 +12,7 @@ public class ImageDecoderTests
     [InlineData(SKEncodedImageFormat.Jpeg, 2)]
     [InlineData(SKEncodedImageFormat.Png, 0)]
     [InlineData(SKEncodedImageFormat.Webp, 6)]
-    public void EveryFormat_GivesRgb(SKEncodedImageFormat format, int tolerance)
+    public void Every_format_gives_rgb(SKEncodedImageFormat format, int tolerance)
     {
         var file = TempFolder.Image(200, 37, 23, format);
         using var image = ImageDecoder.Decode(file);
@@ -31,7 +31,7 @@ public class ImageDecoderTests
     [InlineData(8, 6, 8, 6)]
     [InlineData(200, 100, 72, 36)]
     [InlineData(30, 300, 7, 72)]
-    public void AThumbnail_IsNoLargerThanItsImage(int width, int height, int smallWidth, int smallHeight)
+    public void A_thumbnail_is_no_larger_than_its_image(int width, int height, int smallWidth, int smallHeight)
     {
         using var image = ImageDecoder.Decode(TempFolder.Image(10, width, height));
         const string Start = "data:image/jpeg;base64,";
@@ -42,7 +42,7 @@ public class ImageDecoderTests
     }
 
     [Fact]
-    public void Alpha_IsDropped_AndTheColoursUnderItKept()
+    public void Alpha_is_dropped_and_the_colours_under_it_kept()
     {
         using var bitmap = new SKBitmap(4, 1, SKColorType.Rgba8888, SKAlphaType.Unpremul);
         bitmap.SetPixel(0, 0, new SKColor(10, 20, 30, 255));
@@ -54,7 +54,7 @@ public class ImageDecoderTests
     }
 
     [Fact]
-    public void Refusals_NameTheirCause()
+    public void Refusals_name_their_cause()
     {
         Assert.Equal(SampleFault.Empty, Cause([]));
         Assert.Equal(SampleFault.NotAnImage, Cause([1, 2, 3]));
@@ -68,7 +68,7 @@ public class ImageDecoderTests
 
     // A PNG of 60,000 x 60,000 pixels in a few bytes is refused by its header.
     [Fact]
-    public void ABomb_IsRefusedByItsHeader()
+    public void A_bomb_is_refused_by_its_header()
     {
         var png = TempFolder.Image(1, 16, 16, SKEncodedImageFormat.Png);
         byte[] header = [.. "IHDR"u8, 0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60, .. png[24..29]];
@@ -95,7 +95,7 @@ public class ImageDecoderTests
     [InlineData(SKEncodedImageFormat.Jpeg)]
     [InlineData(SKEncodedImageFormat.Png)]
     [InlineData(SKEncodedImageFormat.Webp)]
-    public void TruncatedFiles_AreRefused(SKEncodedImageFormat format)
+    public void Truncated_files_are_refused(SKEncodedImageFormat format)
     {
         var file = Noise(format);
         // The last bytes are an end marker or a checksum that a decoder may do without.
@@ -116,7 +116,7 @@ public class ImageDecoderTests
     [InlineData(SKEncodedImageFormat.Jpeg)]
     [InlineData(SKEncodedImageFormat.Png)]
     [InlineData(SKEncodedImageFormat.Webp)]
-    public void DamagedFiles_NeverCrash(SKEncodedImageFormat format)
+    public void Damaged_files_never_crash(SKEncodedImageFormat format)
     {
         var file = Noise(format);
         var refused = 0;
@@ -148,7 +148,7 @@ public class ImageDecoderTests
     [InlineData(300, 10, 400, 300)]
     [InlineData(401, 10, 800, 600)]
     [InlineData(5000, 5000, 800, 600)]
-    public void JpegsAreDecodedAtTheSmallestScaleThatKeepsTheMinimum(int minWidth, int minHeight, int outWidth, int outHeight)
+    public void Jpegs_are_decoded_at_the_smallest_scale_that_keeps_the_minimum(int minWidth, int minHeight, int outWidth, int outHeight)
     {
         var file = TempFolder.Image(77, 800, 600);
         var options = new DecodeOptions { MinWidth = minWidth, MinHeight = minHeight };
@@ -166,7 +166,7 @@ public class ImageDecoderTests
     [InlineData(800, 600, 1_440_000, 8, false)]
     [InlineData(800, 600, 1_439_999, 7, true)]
     [InlineData(800, 600, 1, 1, true)]
-    public void ScaleFor_AsksForTheBytesOfTheBox(int boxWidth, int boxHeight, int maxBytes, int eighths, bool reduced)
+    public void Scale_for_asks_for_the_bytes_of_the_box(int boxWidth, int boxHeight, int maxBytes, int eighths, bool reduced)
     {
         var info = ImageDecoder.ReadInfo(TempFolder.Image(77, 800, 600));
         var view = default(AugmentParams) with { CropX = 8, CropY = 16, CropW = boxWidth - 8, CropH = boxHeight - 16 };
@@ -176,7 +176,7 @@ public class ImageDecoderTests
     [Theory]
     [InlineData(1, "ab/cd/ef"), InlineData(2, "ba/dc/fe"), InlineData(3, "fe/dc/ba"), InlineData(4, "ef/cd/ab")]
     [InlineData(5, "ace/bdf"), InlineData(6, "eca/fdb"), InlineData(7, "fdb/eca"), InlineData(8, "bdf/ace")]
-    public void TurnUpright_FollowsExif(int orientation, string expected)
+    public void Turn_upright_follows_exif(int orientation, string expected)
     {
         var stored = "aaabbbcccdddeeefff"u8.ToArray();
         var upright = new byte[18];
@@ -187,7 +187,7 @@ public class ImageDecoderTests
     }
 
     [Fact]
-    public void Reduce_AveragesBlocks()
+    public void Reduce_averages_blocks()
     {
         byte[] rgb = [0, 10, 100, 4, 20, 101, 9, 9, 9, 8, 30, 102, 12, 40, 104, 7, 7, 7];
         var reduced = new byte[6];
@@ -199,7 +199,7 @@ public class ImageDecoderTests
     }
 
     [Fact]
-    public void ADisposedImage_CannotBeRead()
+    public void A_disposed_image_cannot_be_read()
     {
         var image = ImageDecoder.Decode(TempFolder.Image(1));
         image.Dispose();

@@ -46,7 +46,7 @@ public class LargeSetTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(20)]
-    public void EverySampleIsSeenOnce_AndEveryBrokenOneCounted(int percent)
+    public void Every_sample_is_seen_once_and_every_broken_one_counted(int percent)
     {
         using var folder = new TempFolder();
         var broken = Write(folder, percent);
@@ -70,7 +70,7 @@ public class LargeSetTests
     }
 
     [Fact]
-    public void ARunThatIsCutOffTenTimes_EndsWithTheSamplesOfAnUnbrokenOne()
+    public void A_run_that_is_cut_off_ten_times_ends_with_the_samples_of_an_unbroken_one()
     {
         using var folder = new TempFolder();
         Write(folder, 1);
@@ -103,7 +103,7 @@ public class LargeSetTests
     }
 
     [Fact]
-    public void AMissingShardIsReported_AndManyAreRefused()
+    public void A_missing_shard_is_reported_and_many_are_refused()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 20; i++)

@@ -22,7 +22,7 @@ public class OddImageTests(ITestOutputHelper output)
     private sealed record Outcome(string Path, SampleFault? Fault, int Width, int Height, double[] Means);
 
     [SkippableFact]
-    public void EachDecodesOrIsRefusedByName_WithoutLeaks()
+    public void Each_decodes_or_is_refused_by_name_without_leaks()
     {
         var root = Assets.Require("odd-images");
         var watch = Stopwatch.StartNew();
@@ -108,7 +108,7 @@ public class OddImageTests(ITestOutputHelper output)
 
     // Golden/odd-images.tsv: PIL's size and channel means of every image (Golden/generate_odd_images.py).
     [SkippableFact]
-    public void SizesAndMeansAgreeWithPil()
+    public void Sizes_and_means_agree_with_pil()
     {
         var root = Assets.Require("odd-images");
         var ours = DecodeAll(root).ToDictionary(o => o.Path);
@@ -142,7 +142,7 @@ public class OddImageTests(ITestOutputHelper output)
     // The eight files show the same four coloured quarters once upright: red, green / blue, white.
     [SkippableTheory]
     [InlineData(1), InlineData(2), InlineData(3), InlineData(4), InlineData(5), InlineData(6), InlineData(7), InlineData(8)]
-    public void ExifOrientation_IsApplied(int orientation)
+    public void Exif_orientation_is_applied(int orientation)
     {
         var file = File.ReadAllBytes(Assets.Require($"odd-images/exif-orientation/test_{orientation}.jpg"));
         var info = ImageDecoder.ReadInfo(file);

@@ -50,7 +50,7 @@ public class PackFromUrlsTests
     [InlineData("/hops/5", " bytes", 1)]
     [InlineData("/flaky/1", " bytes", 2)]
     [InlineData("/octets", " bytes", 1)]
-    public void EveryAnswerHasItsCause(string path, string expected, int requests)
+    public void Every_answer_has_its_cause(string path, string expected, int requests)
     {
         using var server = new HostileServer();
         Assert.Contains(expected, Fetch(server, path));
@@ -60,7 +60,7 @@ public class PackFromUrlsTests
     [Theory]
     [InlineData("/stall-head")]
     [InlineData("/stall-body")]
-    public void AStallEndsAfterTheTimeLimit(string path)
+    public void A_stall_ends_after_the_time_limit(string path)
     {
         using var server = new HostileServer();
         Assert.Contains("timeout: not there after 0.3 s", Fetch(server, path, Quick with { Timeout = TimeSpan.FromSeconds(0.3) }));
@@ -68,7 +68,7 @@ public class PackFromUrlsTests
     }
 
     [Fact]
-    public void NothingListening_IsUnreachable()
+    public void Nothing_listening_is_unreachable()
     {
         var server = new HostileServer();
         server.Dispose();
@@ -76,7 +76,7 @@ public class PackFromUrlsTests
     }
 
     [Fact]
-    public void ATableIsPackedWithALineForEachFailedRow()
+    public void A_table_is_packed_with_a_line_for_each_failed_row()
     {
         using var folder = new TempFolder();
         using var server = new HostileServer();
@@ -96,7 +96,7 @@ public class PackFromUrlsTests
     }
 
     [Fact]
-    public void ACutOffRunGoesOn_AndAsksForNothingTwiceThatIsThere()
+    public void A_cut_off_run_goes_on_and_asks_for_nothing_twice_that_is_there()
     {
         using var folder = new TempFolder();
         using var server = new HostileServer();
@@ -121,7 +121,7 @@ public class PackFromUrlsTests
     }
 
     [Fact]
-    public void RowsThatFailedInAnOutage_AreFetchedAgainWhereThatIsAskedFor()
+    public void Rows_that_failed_in_an_outage_are_fetched_again_where_that_is_asked_for()
     {
         using var folder = new TempFolder();
         using var server = new HostileServer { Dark = true };
@@ -162,7 +162,7 @@ public class PackFromUrlsTests
     }
 
     [Fact]
-    public void AListWithOtherRows_IsPackedAgainWhereTheyDiffer()
+    public void A_list_with_other_rows_is_packed_again_where_they_differ()
     {
         using var folder = new TempFolder();
         using var server = new HostileServer();
@@ -183,7 +183,7 @@ public class PackFromUrlsTests
     [InlineData("cc12m.tsv", "https://x.org/1.jpg\ta dog\nhttps://x.org/2.jpg\tsee http://y.org\n", "url,caption")]
     [InlineData("named.csv", "id,text,image_url\n1,\"a, dog\",https://x.org/1.jpg\n2,b,https://x.org/2.jpg\n", "id,text,image_url")]
     [InlineData("rows.jsonl", "{\"url\": \"https://x.org/1.jpg\", \"caption\": \"a dog\"}\n{\"url\": \"https://x.org/2.jpg\", \"score\": NaN}\n", null)]
-    public void ColumnsAreRecognised(string name, string text, string? columns)
+    public void Columns_are_recognised(string name, string text, string? columns)
     {
         using var folder = new TempFolder();
         using var table = new AddressTable(folder.File(name, text));
@@ -195,7 +195,7 @@ public class PackFromUrlsTests
 
     /// <summary>What the error for a Parquet file of addresses advises.</summary>
     [Fact]
-    public void ParquetIsPacked_ItsColumnsByTheirNames()
+    public void Parquet_is_packed_its_columns_by_their_names()
     {
         using var folder = new TempFolder();
         using var server = new HostileServer();
@@ -228,7 +228,7 @@ public class PackFromUrlsTests
     }
 
     [Fact]
-    public void ColumnsMayBeNamed_AndAreAskedForWhereTheyCannotBeTold()
+    public void Columns_may_be_named_and_are_asked_for_where_they_cannot_be_told()
     {
         using var folder = new TempFolder();
         var path = folder.File("t.tsv", "1\thttps://x.org/1.jpg\thttps://x.org/page\ta dog\n");
@@ -242,7 +242,7 @@ public class PackFromUrlsTests
 
     /// <summary>As the shell's `<(head -1000 cc3m.tsv)` is one.</summary>
     [Fact]
-    public void APipeIsRefused_WithItsNameAndTheRemedy()
+    public void A_pipe_is_refused_with_its_name_and_the_remedy()
     {
         using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         var path = $"/dev/fd/{pipe.GetClientHandleAsString()}";

@@ -28,7 +28,7 @@ public class PackTests
         Directory.EnumerateFiles(folder).Where(f => !f.EndsWith("pack.lock", StringComparison.Ordinal)).ToDictionary(f => Path.GetFileName(f), File.ReadAllBytes);
 
     [Fact]
-    public void ImagesAreReducedAndCaptionsKept()
+    public void Images_are_reduced_and_captions_kept()
     {
         using var folder = new TempFolder();
         var result = Pack(Table(folder), folder + "/out", o => o with { ShortSide = 120 });
@@ -48,7 +48,7 @@ public class PackTests
     }
 
     [Fact]
-    public void EveryFailedRowHasALineWithItsCause()
+    public void Every_failed_row_has_a_line_with_its_cause()
     {
         using var folder = new TempFolder();
         Pack(Table(folder), folder + "/out");
@@ -58,7 +58,7 @@ public class PackTests
     }
 
     [Fact]
-    public void ShardsDoNotDependOnTheNumberOfWorkers()
+    public void Shards_do_not_depend_on_the_number_of_workers()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -68,7 +68,7 @@ public class PackTests
     }
 
     [Fact]
-    public void ARunThatIsCutOffAtAnyRowEndsWithTheSameFiles()
+    public void A_run_that_is_cut_off_at_any_row_ends_with_the_same_files()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -92,7 +92,7 @@ public class PackTests
     }
 
     [Fact]
-    public void WhatAKillLeavesIsMadeWhole()
+    public void What_a_kill_leaves_is_made_whole()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -106,7 +106,7 @@ public class PackTests
     }
 
     [Fact]
-    public void ASourceThatGrewHasItsLastShardPackedAgain()
+    public void A_source_that_grew_has_its_last_shard_packed_again()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -118,7 +118,7 @@ public class PackTests
     }
 
     [Fact]
-    public void ShardsBehindTheEndOfASourceThatShrankAreNamed()
+    public void Shards_behind_the_end_of_a_source_that_shrank_are_named()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -145,7 +145,7 @@ public class PackTests
     [InlineData("in/a/0.jpg", 0, 3, 11)]
     [InlineData("in/b/9.jpg", 2, 3, 11)]
     [InlineData("in/aa/notes.txt", 2, 3, 10)] // a class without images moves labels alone
-    public void AnImageFolderThatGrewAnywhere_IsPackedAsIfAnew(string added, int resumed, int shards, int rows)
+    public void An_image_folder_that_grew_anywhere_is_packed_as_if_anew(string added, int resumed, int shards, int rows)
     {
         using var folder = new TempFolder();
         for (var i = 1; i <= 10; i++)
@@ -164,7 +164,7 @@ public class PackTests
     }
 
     [Fact]
-    public void AnEditedCaption_HasItsShardPackedAgain()
+    public void An_edited_caption_has_its_shard_packed_again()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -175,7 +175,7 @@ public class PackTests
     }
 
     [Fact]
-    public void ShardsOfAnOlderVersion_AreDoneByTheirNumberOfRows()
+    public void Shards_of_an_older_version_are_done_by_their_number_of_rows()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -193,7 +193,7 @@ public class PackTests
     }
 
     [Fact]
-    public void LabelsAndClassesArePacked()
+    public void Labels_and_classes_are_packed()
     {
         using var folder = new TempFolder();
         folder.File("in/cat/1.jpg", TempFolder.Image(1));
@@ -205,7 +205,7 @@ public class PackTests
     }
 
     [Fact]
-    public void AFolderOfSomethingElseIsRefused()
+    public void A_folder_of_something_else_is_refused()
     {
         using var folder = new TempFolder();
         var table = Table(folder);
@@ -219,7 +219,7 @@ public class PackTests
     }
 
     [Fact]
-    public void AFolderOfTheSameReadOtherwise_IsRefused_AndLeftAsItIs()
+    public void A_folder_of_the_same_read_otherwise_is_refused_and_left_as_it_is()
     {
         using var folder = new TempFolder();
         folder.File("in/cat/1.jpg", TempFolder.Image(1));
@@ -258,7 +258,7 @@ public class PackTests
     }
 
     [Fact]
-    public void APhotographThatLiesOnItsSide_IsTurned_AndSidesAreRounded()
+    public void A_photograph_that_lies_on_its_side_is_turned_and_sides_are_rounded()
     {
         using var folder = new TempFolder();
         folder.File("turned.jpg", TempFolder.Turned(TempFolder.Image(10, 40, 30), 6));
@@ -275,7 +275,7 @@ public class PackTests
     }
 
     [Fact]
-    public void ResizingIsAntialiasedAndKeepsTheMean()
+    public void Resizing_is_antialiased_and_keeps_the_mean()
     {
         // Columns of black and white: reduced by 4 every pixel is grey, where point sampling would be black or white.
         var (width, height) = (64, 20);

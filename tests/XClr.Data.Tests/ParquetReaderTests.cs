@@ -71,7 +71,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void Img2DatasetsRows_AreReadAndNullImagesSkipped()
+    public void Img2_datasets_rows_are_read_and_null_images_skipped()
     {
         using var folder = new TempFolder();
         var s = ReadAll(Img2Dataset(folder, "00000.parquet"));
@@ -92,7 +92,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void HuggingFacesRows_HaveClassesAndStructs()
+    public void Hugging_faces_rows_have_classes_and_structs()
     {
         using var folder = new TempFolder();
         var path = HuggingFace(folder, "train.parquet");
@@ -108,7 +108,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void ColumnsOfAnotherTypeThanTheirNamePromises_AreIgnored()
+    public void Columns_of_another_type_than_their_name_promises_are_ignored()
     {
         using var folder = new TempFolder();
         Reads("id", Guid.NewGuid());
@@ -138,7 +138,7 @@ public class ParquetReaderTests
 
     /// <summary>pandas writes whole numbers as floating-point ones where some are missing.</summary>
     [Fact]
-    public void FloatingPointLabels_AreTakenWhereTheyAreWhole()
+    public void Floating_point_labels_are_taken_where_they_are_whole()
     {
         using var folder = new TempFolder();
         var schema = new ParquetSchema(new DataField<byte[]>("jpg"), new DataField<double?>("label"));
@@ -153,7 +153,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void Sidecars_SayWhatWasNotFetched()
+    public void Sidecars_say_what_was_not_fetched()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 4; i++)
@@ -178,7 +178,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void SeveralFiles_ShuffleBySeedAndEpoch()
+    public void Several_files_shuffle_by_seed_and_epoch()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 4; i++)
@@ -194,7 +194,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void DamagedFiles_AreReportedAndPassedOver()
+    public void Damaged_files_are_reported_and_passed_over()
     {
         using var folder = new TempFolder();
         var whole = File.ReadAllBytes(Img2Dataset(folder, "00000.parquet"));
@@ -212,7 +212,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void MutatedFiles_NeverEndTheReading()
+    public void Mutated_files_never_end_the_reading()
     {
         using var folder = new TempFolder();
         var whole = File.ReadAllBytes(Img2Dataset(folder, "00000.parquet"));
@@ -231,7 +231,7 @@ public class ParquetReaderTests
     }
 
     [Fact]
-    public void FilesThatCannotServe_AreRefusedWithARemedy()
+    public void Files_that_cannot_serve_are_refused_with_a_remedy()
     {
         using var folder = new TempFolder();
         string Refusal(params string[] columns) => Assert.Throws<DataException>(() => DatasetFactory.Open(Write(

@@ -21,7 +21,7 @@ public class ReaderTests
         Assert.Throws<DataException>(() => DatasetFactory.Open(path, options: options)).Message;
 
     [Fact]
-    public void ImageFolder_GivesClassesInOrder()
+    public void Image_folder_gives_classes_in_order()
     {
         using var folder = new TempFolder();
         folder.File("train/n02/b.JPEG", TempFolder.Image(2));
@@ -46,7 +46,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void ImageFolder_FollowsLinks_ButNotInALoop()
+    public void Image_folder_follows_links_but_not_in_a_loop()
     {
         using var folder = new TempFolder();
         folder.File("set/a/1.jpg", TempFolder.Image(1));
@@ -80,7 +80,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void AFolderWithATableAndOneFolderOfImages_IsRefused_WithTheTablesName()
+    public void A_folder_with_a_table_and_one_folder_of_images_is_refused_with_the_tables_name()
     {
         using var folder = new TempFolder();
         folder.File("img/1.jpg", TempFolder.Image(1));
@@ -94,7 +94,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void IndexedSets_ShuffleAllTheirSamples()
+    public void Indexed_sets_shuffle_all_their_samples()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 300; i++)
@@ -116,7 +116,7 @@ public class ReaderTests
     [InlineData("t.csv", "path,label,caption\na.jpg,10.0,x\nb.jpg,2.0,x\nc.jpg,,x\n")]
     [InlineData("t.tsv", "path\tlabel\tcaption\na.jpg\t10.0\tx\nb.jpg\t2.0\tx\nc.jpg\t\tx\n")]
     [InlineData("t.jsonl", "{\"path\":\"a.jpg\",\"label\":10.0}\n{\"path\":\"b.jpg\",\"\\u006cabel\":2.0}\n{\"path\":\"c.jpg\",\"n\":1}\n")]
-    public void Labels_MayBeWrittenAsFloats(string name, string table)
+    public void Labels_may_be_written_as_floats(string name, string table)
     {
         using var folder = new TempFolder();
         using var data = DatasetFactory.Open(folder.File(name, table));
@@ -125,7 +125,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void Tsv_TakesQuotesAroundAWholeField_NotTwoQuotations()
+    public void Tsv_takes_quotes_around_a_whole_field_not_two_quotations()
     {
         using var folder = new TempFolder();
         var s = ReadAll(folder.File("t.tsv", "path\tcaption\na.jpg\t\"a \"\"big\"\" dog\"\nb.jpg\t\"Stop\" he said \"now\"\nc.jpg\t\"\"\n"), "tsv");
@@ -134,7 +134,7 @@ public class ReaderTests
 
     /// <summary>A template stands in place of the captions of samples that have a label; one for a labelled held-out set leaves the captions of a training set without labels.</summary>
     [Fact]
-    public void ATemplate_TakesThePlaceOfLabelledSamplesCaptions()
+    public void A_template_takes_the_place_of_labelled_samples_captions()
     {
         using var folder = new TempFolder();
         var options = new DatasetOptions { ClassesFile = folder.File("classes.txt", "cat\ndog\n"), CaptionTemplate = "a {class}" };
@@ -143,7 +143,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void Csv_FollowsRfc4180()
+    public void Csv_follows_rfc4180()
     {
         using var folder = new TempFolder();
         var path = folder.File("table.csv",
@@ -159,7 +159,7 @@ public class ReaderTests
     [InlineData("tsv", "\uFEFFpath\tcaption\na.jpg\tone\n")]
     [InlineData("tsv", "\uFEFFa.jpg\tone\n")]
     [InlineData("jsonl", "\uFEFF{\"path\": \"a.jpg\", \"caption\": \"one\"}\n")]
-    public void AByteOrderMark_IsNoPartOfTheFirstName(string format, string text)
+    public void A_byte_order_mark_is_no_part_of_the_first_name(string format, string text)
     {
         using var folder = new TempFolder();
         var sample = Assert.Single(ReadAll(folder.File($"t.{format}", text), format));
@@ -167,7 +167,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void RowsOfMoreColumnsThanTheHeader_AreNoRows()
+    public void Rows_of_more_columns_than_the_header_are_no_rows()
     {
         using var folder = new TempFolder();
         var s = ReadAll(folder.File("t.csv", "path,caption\na.jpg,a dog, running\nb.jpg,\"a dog, running\"\n"), "csv");
@@ -176,7 +176,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void APathWithANul_IsUnreadable()
+    public void A_path_with_a_nul_is_unreadable()
     {
         using var folder = new TempFolder();
         folder.File("a.jpg", TempFolder.Image(1));
@@ -187,7 +187,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void AQuoteThatNeverCloses_CostsOneRow()
+    public void A_quote_that_never_closes_costs_one_row()
     {
         using var folder = new TempFolder();
         var rows = Enumerable.Range(0, 60_000).Select(i => $"{i}.jpg,{(i == 100 ? "\"open" : $"caption number {i}")}");
@@ -198,7 +198,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void Tsv_WithAndWithoutHeader()
+    public void Tsv_with_and_without_header()
     {
         using var folder = new TempFolder();
         folder.File("pics/a.bin", TempFolder.Image(7));
@@ -219,7 +219,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void Jsonl_TakesNamesNumbersAndLists()
+    public void Jsonl_takes_names_numbers_and_lists()
     {
         using var folder = new TempFolder();
         var path = folder.File("t.jsonl",
@@ -232,7 +232,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void Jsonl_TakesWhatPythonWrites_AndListsOfCaptions()
+    public void Jsonl_takes_what_python_writes_and_lists_of_captions()
     {
         using var folder = new TempFolder();
         var path = folder.File("t.jsonl",
@@ -246,7 +246,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void TablesThatCannotServe_AreRefusedWithARemedy()
+    public void Tables_that_cannot_serve_are_refused_with_a_remedy()
     {
         using var folder = new TempFolder();
         Assert.Contains("xclr pack --from-urls", Error(folder.File("cc3m.tsv", "a dog\thttps://example.org/1.jpg\nb\thttp://example.org/2.jpg\n")));
@@ -261,7 +261,7 @@ public class ReaderTests
     [Theory]
     [InlineData("")]
     [InlineData(".gz")]
-    public void Idx_GivesGreyPixelsAsRgb(string suffix)
+    public void Idx_gives_grey_pixels_as_rgb(string suffix)
     {
         using var folder = new TempFolder();
         WriteIdx(folder, "train", suffix, 5, 4, 3);
@@ -280,7 +280,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void Idx_DamageIsNamed()
+    public void Idx_damage_is_named()
     {
         using var folder = new TempFolder();
         WriteIdx(folder, "train", "", 5, 4, 3);
@@ -305,7 +305,7 @@ public class ReaderTests
     }
 
     [Fact]
-    public void UnknownPaths_SayWhatWasFoundThere()
+    public void Unknown_paths_say_what_was_found_there()
     {
         using var folder = new TempFolder();
         Assert.Contains("found nothing", Error(folder));

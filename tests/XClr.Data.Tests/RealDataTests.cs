@@ -13,7 +13,7 @@ public class RealDataTests(ITestOutputHelper output)
     [InlineData("captions-small/rsicd-val-00000.tar", 1027, 1, 30, "captions-small/rsicd-classes.txt")]
     [InlineData("captions-small/flickr8k-val-00000.tar", 500, 5, null, null)]
     [InlineData("tiny-imagenet/val-00000.tar", 2500, 1, 100, "tiny-imagenet/classes.txt")]
-    public void EverySample_IsDelivered(string path, int count, int captions, int? classes, string? classesFile)
+    public void Every_sample_is_delivered(string path, int count, int captions, int? classes, string? classesFile)
     {
         var options = new DatasetOptions { ClassesFile = classesFile is null ? null : Assets.Require(classesFile) };
         var folder = Assets.Require(path.Split('/')[0]);
@@ -42,7 +42,7 @@ public class RealDataTests(ITestOutputHelper output)
     }
 
     [SkippableFact]
-    public void FashionMnist_OfDebian_HasItsClassNames()
+    public void Fashion_mnist_of_debian_has_its_class_names()
     {
         const string Folder = "/usr/share/datasets/fashion-mnist";
         Skip.IfNot(Directory.Exists(Folder), "dataset-fashion-mnist is not installed");
@@ -67,7 +67,7 @@ public class RealDataTests(ITestOutputHelper output)
 
     // A scaled decode is the full one averaged, within what the inverse DCT's truncation does to edges.
     [SkippableFact]
-    public void ScaledDecoding_KeepsThePicture()
+    public void Scaled_decoding_keeps_the_picture()
     {
         using var data = DatasetFactory.Open(Assets.Require("coco-captions"));
         foreach (var raw in data.Read(ReadOrder.Sequential).Take(30))

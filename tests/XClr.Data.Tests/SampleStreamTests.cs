@@ -46,7 +46,7 @@ public class SampleStreamTests
 
     /// <summary>Three good samples, and in the next epoch two bad ones.</summary>
     [Fact]
-    public void AnEpochWithoutAGoodSample_SaysItsOwnCausesAndTheFirst()
+    public void An_epoch_without_a_good_sample_says_its_own_causes_and_the_first()
     {
         using var folder = new TempFolder();
         var path = folder.Shard("0.tar", TempFolder.Samples(3));
@@ -70,7 +70,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void Order_DoesNotDependOnTheNumberOfWorkers()
+    public void Order_does_not_depend_on_the_number_of_workers()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -83,7 +83,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void EveryEpoch_IsAnotherOrderOfTheSameSamples()
+    public void Every_epoch_is_another_order_of_the_same_samples()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -101,7 +101,7 @@ public class SampleStreamTests
 
     [Theory]
     [InlineData(0), InlineData(1), InlineData(100), InlineData(228), InlineData(300), InlineData(456)]
-    public void Resume_GoesOnAsIfUnbroken(int delivered)
+    public void Resume_goes_on_as_if_unbroken(int delivered)
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -112,7 +112,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void TheListOfBadSamples_SaysWhereEachWas()
+    public void The_list_of_bad_samples_says_where_each_was()
     {
         using var folder = new TempFolder();
         using var data = new CountingDataset(8, bad: 3);
@@ -126,7 +126,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void BadSamples_AreCountedAndListedOnce_AcrossAResume()
+    public void Bad_samples_are_counted_and_listed_once_across_a_resume()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -157,7 +157,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void Skipped_CountsExactly()
+    public void Skipped_counts_exactly()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -170,7 +170,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void Sequential_KeepsTheFilesOrder_AndWholeImages()
+    public void Sequential_keeps_the_files_order_and_whole_images()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -191,7 +191,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void MaxBadFraction_EndsTheRunWithCountsAndCause()
+    public void Max_bad_fraction_ends_the_run_with_counts_and_cause()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -203,7 +203,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void MaxBadFraction_IsLookedAtFromAThousandSamplesOn()
+    public void Max_bad_fraction_is_looked_at_from_a_thousand_samples_on()
     {
         using var data = new CountingDataset(100_000, bad: 3);
         var e = Assert.Throws<DataException>(() => Run(data, new() { Workers = 2, Shuffle = false, MaxBadFraction = 0.3 }, out _));
@@ -214,7 +214,7 @@ public class SampleStreamTests
 
     /// <summary>The last sample of an epoch that was begun before says nothing by itself; the whole epoch does.</summary>
     [Fact]
-    public void MaxBadFraction_OfTheRestOfAnEpochIsNotAsked()
+    public void Max_bad_fraction_of_the_rest_of_an_epoch_is_not_asked()
     {
         using var data = new CountingDataset(10, bad: 9);
         SampleStreamOptions From(long index) => new() { Workers = 1, Shuffle = false, MaxBadFraction = 0.1, StartAt = new(0, index) };
@@ -224,7 +224,7 @@ public class SampleStreamTests
 
     /// <summary>Also a reader that waits for a server is let go, and the consumer with it.</summary>
     [Fact]
-    public void Stop_EndsTheWaiting()
+    public void Stop_ends_the_waiting()
     {
         using var stop = new CancellationTokenSource();
         using var data = new WaitingDataset();
@@ -237,7 +237,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void Ranks_DrawDifferentViews()
+    public void Ranks_draw_different_views()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar", TempFolder.Samples(6));
@@ -256,7 +256,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void ASetWithoutAnyGoodSample_IsAnError_NotAnEndlessLoop()
+    public void A_set_without_any_good_sample_is_an_error_not_an_endless_loop()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar", [("1.jpg", [1, 2, 3]), ("2.jpg", [])]);
@@ -267,7 +267,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void AConsumerThatStopsEarly_LeavesNoThreads()
+    public void A_consumer_that_stops_early_leaves_no_threads()
     {
         using var folder = new TempFolder();
         using var data = Dataset(folder);
@@ -285,7 +285,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void AnErrorInAThread_ReachesTheConsumer()
+    public void An_error_in_a_thread_reaches_the_consumer()
     {
         using var data = new FailingDataset();
         using var stream = new SampleStream(data, new() { Workers = 2, Shuffle = false });
@@ -294,7 +294,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void ReadingAhead_IsBoundedInSamplesAndBytes()
+    public void Reading_ahead_is_bounded_in_samples_and_bytes()
     {
         using var data = new CountingDataset(1000);
         using var stream = new SampleStream(data, new() { Workers = 2, Shuffle = false, Prefetch = 10 });
@@ -326,7 +326,7 @@ public class SampleStreamTests
     [Theory]
     [InlineData(800, 600, 64, 60)]
     [InlineData(100, 75, 8, 400)]
-    public void Crops_KeepTheOutputSize_HoweverMuchSmallerTheImageIsDecoded(int width, int height, int size, int count)
+    public void Crops_keep_the_output_size_however_much_smaller_the_image_is_decoded(int width, int height, int size, int count)
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar", Enumerable.Range(0, count).Select(i => ($"{i:D3}.jpg", TempFolder.Image(i, width, height))));
@@ -354,7 +354,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void OneOfSeveralCaptions_IsDrawnEachEpoch_AllEquallyLikely()
+    public void One_of_several_captions_is_drawn_each_epoch_all_equally_likely()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar", Enumerable.Range(0, 40).SelectMany(i => new[]
@@ -378,7 +378,7 @@ public class SampleStreamTests
     [InlineData(SkiaSharp.SKEncodedImageFormat.Jpeg, 1)]
     [InlineData(SkiaSharp.SKEncodedImageFormat.Jpeg, 6)]
     [InlineData(SkiaSharp.SKEncodedImageFormat.Png, 1)]
-    public void Views_ShowThePixelsOfTheWholeImage(SkiaSharp.SKEncodedImageFormat format, int orientation)
+    public void Views_show_the_pixels_of_the_whole_image(SkiaSharp.SKEncodedImageFormat format, int orientation)
     {
         using var folder = new TempFolder();
         var file = TempFolder.Turned(TempFolder.Noise(5, 90, 60, format), orientation);
@@ -408,7 +408,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void MaxBytes_ReducesAndCounts()
+    public void Max_bytes_reduces_and_counts()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar", [("1.jpg", TempFolder.Image(9, 400, 300)), ("2.png", TempFolder.Image(9, 400, 300, SkiaSharp.SKEncodedImageFormat.Png)), ("3.jpg", TempFolder.Image(9))]);
@@ -426,7 +426,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void MaxBytes_BoundsWhatIsDecoded_NotTheWholeImage()
+    public void Max_bytes_bounds_what_is_decoded_not_the_whole_image()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar", Enumerable.Range(0, 40).Select(i => ($"{i:D2}.jpg", TempFolder.Noise(i, 400, 300, SkiaSharp.SKEncodedImageFormat.Jpeg))));
@@ -452,7 +452,7 @@ public class SampleStreamTests
     }
 
     [Fact]
-    public void MaxBytes_ReducesGreyPixelsToo()
+    public void Max_bytes_reduces_grey_pixels_too()
     {
         using var folder = new TempFolder();
         folder.File("train-images-idx3-ubyte", [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 40, 0, 0, 0, 60, .. Enumerable.Repeat((byte)7, 2400)]);

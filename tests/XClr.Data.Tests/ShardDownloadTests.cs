@@ -28,7 +28,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void ShardsBehindAddresses_AreFetchedOnce_AndReadAsLocalOnes()
+    public void Shards_behind_addresses_are_fetched_once_and_read_as_local_ones()
     {
         Serve("/a/00000.tar", 0);
         Serve("/a/00001.tar", 5);
@@ -49,7 +49,7 @@ public sealed class ShardDownloadTests : IDisposable
     [Theory]
     [InlineData("/cut/00000.tar")]
     [InlineData("/reset/00000.tar")]
-    public void AnInterruptedTransfer_GoesOnWhereItStopped(string path)
+    public void An_interrupted_transfer_goes_on_where_it_stopped(string path)
     {
         Serve(path, 0);
         using var data = Open(server.Root + path);
@@ -58,7 +58,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void ARedirectToNoAddress_IsReported()
+    public void A_redirect_to_no_address_is_reported()
     {
         using var data = Open($"{server.Root}/odd-address/0.tar");
         Assert.Equal(SampleFault.Unreadable, data.Read(ReadOrder.Sequential).Single().Fault);
@@ -68,7 +68,7 @@ public sealed class ShardDownloadTests : IDisposable
     [Theory]
     [InlineData(".tar", "<html>come back later</html>")]
     [InlineData(".tar.gz", "<html>come back later</html>")]
-    public void ABodyThatIsNoArchive_IsFetchedAnewAtTheNextOpening(string suffix, string page)
+    public void A_body_that_is_no_archive_is_fetched_anew_at_the_next_opening(string suffix, string page)
     {
         var path = "/a/0" + suffix;
         server.Files[path] = TempFolder.Utf8(page);
@@ -83,7 +83,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void WhatKilledRunsLeft_IsDeletedAfterADay()
+    public void What_killed_runs_left_is_deleted_after_a_day()
     {
         Serve("/a/0.tar", 0);
         var (old, young) = (folder.File("cache/1.shard.77.part", "old"), folder.File("cache/2.shard.78.part", "young"));
@@ -95,7 +95,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void TheCacheIsBounded_AndWhatWasUsedLongestAgoGoesFirst()
+    public void The_cache_is_bounded_and_what_was_used_longest_ago_goes_first()
     {
         for (var i = 0; i < 4; i++)
         {
@@ -115,7 +115,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void TheCachesSizeIsANumberOrRefused()
+    public void The_caches_size_is_a_number_or_refused()
     {
         Assert.Equal(20_000_000_000, DatasetOptions.CacheBytes(null));
         Assert.Equal(20_000_000_000, DatasetOptions.CacheBytes(""));
@@ -126,7 +126,7 @@ public sealed class ShardDownloadTests : IDisposable
 
     /// <summary>Three shards are fetched ahead into room for two: the one that had to go is fetched once more when it is opened.</summary>
     [Fact]
-    public void AShardWhoseRoomWasTakenBeforeItWasOpened_IsFetchedAnew()
+    public void A_shard_whose_room_was_taken_before_it_was_opened_is_fetched_anew()
     {
         for (var i = 0; i < 3; i++)
         {
@@ -151,7 +151,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void AShardThatCannotBeFetched_IsReportedAndPassedOver()
+    public void A_shard_that_cannot_be_fetched_is_reported_and_passed_over()
     {
         for (var i = 0; i < 3; i++)
         {
@@ -169,7 +169,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void StatisticsBesideAShard_CountItWithoutFetchingIt()
+    public void Statistics_beside_a_shard_count_it_without_fetching_it()
     {
         Serve("/a/0.tar", 0);
         server.Files["/a/0_stats.json"] = """{"count": 7, "status_dict": {"success": 5, "failed": 2}}"""u8.ToArray();
@@ -179,7 +179,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void WhatWasCountedOnce_IsNotFetchedToBeCountedAgain()
+    public void What_was_counted_once_is_not_fetched_to_be_counted_again()
     {
         Serve("/a/0.tar", 0);
         Serve("/a/1.tar", 5);
@@ -198,7 +198,7 @@ public sealed class ShardDownloadTests : IDisposable
 
     /// <summary>A server's error page is no shard of one sample.</summary>
     [Fact]
-    public void WhatIsNoArchive_IsCountedAgain()
+    public void What_is_no_archive_is_counted_again()
     {
         server.Files["/a/0.tar"] = "<html>come back later</html>"u8.ToArray();
         using (var data = Open($"{server.Root}/a/0.tar"))
@@ -211,7 +211,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void LocalShardsCounts_AreKeptWhereCountingTakesLong_UntilTheFileChanges()
+    public void Local_shards_counts_are_kept_where_counting_takes_long_until_the_file_changes()
     {
         var (one, two) = (folder.Shard("1.tar", TempFolder.Samples(2)), folder.Shard("2.tar", TempFolder.Samples(2)));
         Counted(one, 2, TimeSpan.FromSeconds(0.1));
@@ -234,7 +234,7 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
-    public void StatisticsBesideALocalShard_CountItWithoutAWalk()
+    public void Statistics_beside_a_local_shard_count_it_without_a_walk()
     {
         var path = folder.Shard("0.tar", TempFolder.Samples(2));
         folder.File("0_stats.json", """{"count": 9, "status_dict": {"success": 7, "failed": 2}}""");
@@ -246,6 +246,6 @@ public sealed class ShardDownloadTests : IDisposable
     [InlineData("pipe:curl http://x.org/0.tar", "pipe:")]
     [InlineData("s3://bucket/{0..2}.tar", "http and https")]
     [InlineData("http://127.0.0.1/list.tsv", "no .tar shard")]
-    public void OtherAddressesAreRefused(string specification, string said) =>
+    public void Other_addresses_are_refused(string specification, string said) =>
         Assert.Contains(said, Assert.Throws<DataException>(() => DatasetFactory.Open(specification)).Message);
 }

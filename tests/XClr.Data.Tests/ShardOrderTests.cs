@@ -15,7 +15,7 @@ public class ShardOrderTests
     [Theory]
     [InlineData(8, 1)]
     [InlineData(1, 50)]
-    public void EachEpochAndEachSeed_HasAnOrderOfItsOwn(int shards, int buffer)
+    public void Each_epoch_and_each_seed_has_an_order_of_its_own(int shards, int buffer)
     {
         using var folder = new TempFolder();
         for (var i = 0; i < shards; i++)
@@ -32,7 +32,7 @@ public class ShardOrderTests
     }
 
     [Fact]
-    public void ABufferThatIsFullInBytes_ShufflesOn()
+    public void A_buffer_that_is_full_in_bytes_shuffles_on()
     {
         // Room for ten samples at a time, whatever their number.
         var samples = Enumerable.Range(0, 1000).Select(i => new RawSample($"{i}", "memory") { Image = new MemorySource { Bytes = new byte[100] } });
@@ -47,7 +47,7 @@ public class ShardOrderTests
     // Seven shards over 1 to 9 ranks: by shard up to seven ranks, by sample beyond.
     [Theory]
     [InlineData(1), InlineData(2), InlineData(3), InlineData(7), InlineData(9)]
-    public void TheRanksPartsAreTheEpoch_EachSampleOnce(int world)
+    public void The_ranks_parts_are_the_epoch_each_sample_once(int world)
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 7; i++)
@@ -60,7 +60,7 @@ public class ShardOrderTests
 
     [Theory]
     [InlineData(2), InlineData(5)]
-    public void TheRanksPartsOfAnIndexedSetAreTheEpochToo(int world)
+    public void The_ranks_parts_of_an_indexed_set_are_the_epoch_too(int world)
     {
         using var folder = new TempFolder();
         foreach (var i in Enumerable.Range(0, 13))
@@ -84,7 +84,7 @@ public class ShardOrderTests
     }
 
     [Fact]
-    public void ARankResumesInTheMiddleOfAnEpoch_WithAnyNumberOfWorkers()
+    public void A_rank_resumes_in_the_middle_of_an_epoch_with_any_number_of_workers()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 6; i++)
@@ -110,7 +110,7 @@ public class ShardOrderTests
     }
 
     [Fact]
-    public void ManyBrokenShards_EndTheRunWithTheLastOnesName()
+    public void Many_broken_shards_end_the_run_with_the_last_ones_name()
     {
         using var folder = new TempFolder();
         for (var i = 0; i < 20; i++)
@@ -129,7 +129,7 @@ public class ShardOrderTests
 
     [Theory]
     [InlineData(0, 0), InlineData(-1, 2), InlineData(2, 2)]
-    public void RanksOutsideTheWorldAreRefused(int rank, int world)
+    public void Ranks_outside_the_world_are_refused(int rank, int world)
     {
         using var folder = new TempFolder();
         folder.Shard("0.tar", TempFolder.Samples(1));

@@ -26,7 +26,7 @@ public class WebDatasetReaderTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(3)]
-    public void SparseFiles_ArePassedOver_WithTheirMaps(int mapBlocks)
+    public void Sparse_files_are_passed_over_with_their_maps(int mapBlocks)
     {
         using var folder = new TempFolder();
         var plain = File.ReadAllBytes(folder.Shard("plain.tar", [("a.bin", new byte[700]), ("b.jpg", TempFolder.Image(1)), ("b.txt", "one"u8.ToArray())]));
@@ -47,7 +47,7 @@ public class WebDatasetReaderTests
     [InlineData("00000.tar", TarEntryFormat.Pax)]
     [InlineData("00000.tar.gz", TarEntryFormat.Ustar)]
     [InlineData("00000.tgz", TarEntryFormat.Gnu)]
-    public void EveryKindOfTar_GivesKeysCaptionsLabelsAndBytes(string name, TarEntryFormat format)
+    public void Every_kind_of_tar_gives_keys_captions_labels_and_bytes(string name, TarEntryFormat format)
     {
         using var folder = new TempFolder();
         // Longer than the 100 (155 + 100) characters of an old header.
@@ -66,7 +66,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void Captions_ComeFromTextOrJson_CleanAndComplete()
+    public void Captions_come_from_text_or_json_clean_and_complete()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar",
@@ -100,7 +100,7 @@ public class WebDatasetReaderTests
 
     [Theory]
     [InlineData("a.tar"), InlineData("a.tar.gz")]
-    public void MembersOfAnySize_AreFoundBehindEachOther(string name)
+    public void Members_of_any_size_are_found_behind_each_other(string name)
     {
         using var folder = new TempFolder();
         // Sizes about a block's, a first reading's, a buffer's and a member's that is read in parts; names about a header field's.
@@ -115,7 +115,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void AMemberOfAKindThatTheSampleHas_BeginsTheNext()
+    public void A_member_of_a_kind_that_the_sample_has_begins_the_next()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar", [("1.jpg", [1]), ("1.txt", "one"u8.ToArray()), ("1.jpg", [2]), ("1.txt", "two"u8.ToArray())]);
@@ -127,7 +127,7 @@ public class WebDatasetReaderTests
 
     /// <summary>What a PAX header says is of the entry behind it, and a size of a file's bytes alone.</summary>
     [Fact]
-    public void TheHeaderOfAFolder_SaysNothingOfTheFileBehindIt()
+    public void The_header_of_a_folder_says_nothing_of_the_file_behind_it()
     {
         using var folder = new TempFolder();
         using var memory = new MemoryStream();
@@ -148,7 +148,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void MembersThatAreNoSample_AreIgnored_AndFaultsAreNamed()
+    public void Members_that_are_no_sample_are_ignored_and_faults_are_named()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar",
@@ -166,7 +166,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void LabelsThatAreNames_AreLookedUpInTheClasses()
+    public void Labels_that_are_names_are_looked_up_in_the_classes()
     {
         using var folder = new TempFolder();
         folder.Shard("a.tar",
@@ -193,7 +193,7 @@ public class WebDatasetReaderTests
     [Theory]
     [InlineData(".tar")]
     [InlineData(".tar.gz")]
-    public void ATruncatedShard_IsReported_AndTheNextGoesOn(string suffix)
+    public void A_truncated_shard_is_reported_and_the_next_goes_on(string suffix)
     {
         using var folder = new TempFolder();
         var path = folder.Shard("0" + suffix, TempFolder.Samples(10));
@@ -217,7 +217,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void DamagedHeaders_EndTheirShardOnly()
+    public void Damaged_headers_end_their_shard_only()
     {
         using var folder = new TempFolder();
         var path = folder.Shard("0.tar", TempFolder.Samples(10));
@@ -236,7 +236,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void ShardsAreNamedByRangeListPatternAndFolder()
+    public void Shards_are_named_by_range_list_pattern_and_folder()
     {
         using var folder = new TempFolder();
         for (var i = 8; i < 12; i++)
@@ -265,7 +265,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void AShardOfAnyName_IsReadWhereTheFormatIsNamed()
+    public void A_shard_of_any_name_is_read_where_the_format_is_named()
     {
         using var folder = new TempFolder();
         var path = folder.File("shard", File.ReadAllBytes(folder.Shard("0.tar", TempFolder.Samples(2))));
@@ -275,7 +275,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void EmptyShards_AreAnErrorThatNamesThePath()
+    public void Empty_shards_are_an_error_that_names_the_path()
     {
         using var folder = new TempFolder();
         folder.File("0.tar", new byte[1024]);
@@ -287,7 +287,7 @@ public class WebDatasetReaderTests
 
     /// <summary>A file without a byte is what a failed download leaves, not an archive without members.</summary>
     [Fact]
-    public void AFileWithoutBytes_IsABrokenShard()
+    public void A_file_without_bytes_is_a_broken_shard()
     {
         using var folder = new TempFolder();
         folder.Shard("0.tar", TempFolder.Samples(2));
@@ -301,7 +301,7 @@ public class WebDatasetReaderTests
     [Theory]
     [InlineData("a.tar.gz", "b.tar")]
     [InlineData("a.tar", "b.tgz")]
-    public void CompressionIsToldByTheBytes(string written, string name)
+    public void Compression_is_told_by_the_bytes(string written, string name)
     {
         using var folder = new TempFolder();
         File.Move(folder.Shard(written, TempFolder.Samples(3)), $"{folder.Path}/{name}");
@@ -311,7 +311,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void APathThatExists_IsTakenAsItStands()
+    public void A_path_that_exists_is_taken_as_it_stands()
     {
         using var folder = new TempFolder();
         folder.Shard("br{a,b}/0.tar", TempFolder.Samples(2));
@@ -324,7 +324,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void ClassesAndTemplate_MakeCaptions()
+    public void Classes_and_template_make_captions()
     {
         using var folder = new TempFolder();
         folder.Shard("0.tar", TempFolder.Samples(12));
@@ -340,7 +340,7 @@ public class WebDatasetReaderTests
     }
 
     [Fact]
-    public void CompressedShards_AreShuffledWithinTheirBound()
+    public void Compressed_shards_are_shuffled_within_their_bound()
     {
         var samples = Enumerable.Range(0, 200).Select(i => new RawSample($"{i}", "s") { Image = new MemorySource { Bytes = new byte[1000] } });
         var order = new ReadOrder(true, 1, 0, BufferSize: 100, BufferBytes: 10_000);

@@ -46,7 +46,7 @@ public sealed class CheckpointTests : IDisposable
     private string[] Names() => [.. Directory.GetFileSystemEntries(Checkpoints).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
 
     [Fact]
-    public void StateAndTensorsComeBack()
+    public void State_and_tensors_come_back()
     {
         var folder = Open().Save(State(1234, new("knn", 0.5, 1000)), Tensors(3));
         Assert.Equal(Path.Combine(Checkpoints, "step-00001234"), folder);
@@ -67,7 +67,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void TheLastKAndTheBestStay()
+    public void The_last_k_and_the_best_stay()
     {
         var store = Open(keep: 2);
         store.Save(State(10), Tensors(0));
@@ -81,7 +81,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void AfterAResumeFromAnEarlierStepTheLeftBranchGoesFirst()
+    public void After_a_resume_from_an_earlier_step_the_left_branch_goes_first()
     {
         var store = Open(keep: 3);
         foreach (var step in new[] { 10, 20, 30 })
@@ -96,7 +96,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void AStepSavedAgainReplacesItself()
+    public void A_step_saved_again_replaces_itself()
     {
         var store = Open();
         store.Save(State(10), Tensors(1));
@@ -110,7 +110,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void AFullDiskLeavesTheOldOnesAndNoTemporary(int failing)
+    public void A_full_disk_leaves_the_old_ones_and_no_temporary(int failing)
     {
         var store = Open();
         store.Save(State(10), Tensors(1));
@@ -124,7 +124,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void ATornWriteIsPassedOverAndClearedOnTheNextOpen()
+    public void A_torn_write_is_passed_over_and_cleared_on_the_next_open()
     {
         Open().Save(State(10), Tensors(1));
         var torn = Path.Combine(Checkpoints, "step-00000020.tmp");
@@ -140,7 +140,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void AKillBetweenTheRenameAndLatestLosesNothing()
+    public void A_kill_between_the_rename_and_latest_loses_nothing()
     {
         var store = Open();
         store.Save(State(10), Tensors(1));
@@ -154,7 +154,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void AKillWhileAStepReplacesItselfLosesNothing()
+    public void A_kill_while_a_step_replaces_itself_loses_nothing()
     {
         Open().Save(State(10), Tensors(1));
         var folder = Path.Combine(Checkpoints, "step-00000010");
@@ -173,7 +173,7 @@ public sealed class CheckpointTests : IDisposable
 
     /// <summary>A folder's names come in any order.</summary>
     [Fact]
-    public void AStepThatWasReplacedIsNewerThanItsPredecessor()
+    public void A_step_that_was_replaced_is_newer_than_its_predecessor()
     {
         var store = new CheckpointStore(run, keep: 10, warnings.Add);
         var folders = Enumerable.Range(1, 10).Select(step => store.Save(State(step), Tensors(step))).ToList();
@@ -192,7 +192,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void EveryFormOfPathResolves()
+    public void Every_form_of_path_resolves()
     {
         var folder = Open().Save(State(10), Tensors(1));
         foreach (var form in new[] { run, run + "/", Checkpoints, folder, folder + "/", Path.Combine(folder, "model.safetensors") })
@@ -207,7 +207,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsNoCheckpointIsNamedWithARemedy()
+    public void What_is_no_checkpoint_is_named_with_a_remedy()
     {
         string Refusal(string path)
         {
@@ -235,7 +235,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("\"device\": \"llvmpipe\"", "\"device\": null", "device")]
     [InlineData("\"featureWidth\": 256", "\"featureWidth\": 0", "featureWidth is 0")]
     [InlineData("{", "", "cannot be read")]
-    public void AnEditedStateIsRefusedByValue(string old, string replacement, string expected)
+    public void An_edited_state_is_refused_by_value(string old, string replacement, string expected)
     {
         var path = Path.Combine(Open().Save(State(10), Tensors(1)), "state.json");
         var json = File.ReadAllText(path);
@@ -248,7 +248,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void AStateOutOfRangeIsNotWritten()
+    public void A_state_out_of_range_is_not_written()
     {
         var store = Open();
         Assert.Contains("bestMetric", Assert.Throws<CheckpointException>(() => store.Save(State(10, new("loss", double.NaN, 10)), Tensors(1))).Message);

@@ -31,7 +31,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsWrittenIsReadBack()
+    public void What_is_written_is_read_back()
     {
         var path = PathOf("round.safetensors");
         float[] weights = [1.5f, -0f, float.Epsilon, float.NaN, float.NegativeInfinity, 3e38f];
@@ -60,7 +60,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void DataAreAlignedToTheirTypes()
+    public void Data_are_aligned_to_their_types()
     {
         var path = PathOf("aligned.safetensors");
         SafetensorsWriter.Write(path,
@@ -76,7 +76,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void SmallFloatsWiden()
+    public void Small_floats_widen()
     {
         var data = new byte[12];
         BinaryPrimitives.WriteHalfLittleEndian(data, (Half)(-1.5));
@@ -94,7 +94,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void IntegersOfEveryWidthWiden()
+    public void Integers_of_every_width_widen()
     {
         var bytes = Image("""
             {"i32":{"dtype":"I32","shape":[1],"data_offsets":[0,4]},"u32":{"dtype":"U32","shape":[1],"data_offsets":[4,8]},
@@ -114,7 +114,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void AFileWrittenByNumpyIsRead()
+    public void A_file_written_by_numpy_is_read()
     {
         using var file = GoldenFile.Open("optimizer/sgd.safetensors");
         file.Require("conv.weight", 5, 3, 3, 3);
@@ -125,7 +125,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void TensorsLongerThanOneChunkReadWhole()
+    public void Tensors_longer_than_one_chunk_read_whole()
     {
         var values = Enumerable.Range(0, 600_001).Select(i => i * 0.5).ToArray();
         SafetensorsWriter.Write(PathOf("long.safetensors"), [SafetensorsEntry.Float64("v", [values.Length], values)]);
@@ -162,7 +162,7 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("""{"__metadata__":"x"}""", 0, "__metadata__ is String")]
     [InlineData("""{"a":""", 0, "no valid JSON")]
     [InlineData("""[1,2]""", 0, "expected '{'")]
-    public void BadHeadersAreRefusedByFileAndValue(string header, int dataBytes, string expected)
+    public void Bad_headers_are_refused_by_file_and_value(string header, int dataBytes, string expected)
     {
         var path = Save(Image(header, dataBytes));
         var error = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path));
@@ -171,7 +171,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void BadUtf8AndBadLengthsAreRefused()
+    public void Bad_utf8_and_bad_lengths_are_refused()
     {
         string Refusal(byte[] bytes) => Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Save(bytes))).Message;
         var header = Encoding.UTF8.GetBytes("""{"a?":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}""");
@@ -184,14 +184,14 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void AMissingFileAndAFolderAreNamed()
+    public void A_missing_file_and_a_folder_are_named()
     {
         Assert.Contains(PathOf("none"), Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(PathOf("none"))).Message);
         Assert.Contains(folder, Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(folder)).Message);
     }
 
     [Fact]
-    public void WrongNamesShapesAndTypesAreNamed()
+    public void Wrong_names_shapes_and_types_are_named()
     {
         var path = PathOf("x.safetensors");
         SafetensorsWriter.Write(path, [SafetensorsEntry.Float32("f", [2, 1], new float[2]), SafetensorsEntry.Int64("i", [], new long[1])]);
@@ -206,7 +206,7 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
-    public void AFailedWriteLeavesTheOldFileAndNoTemporary()
+    public void A_failed_write_leaves_the_old_file_and_no_temporary()
     {
         var path = PathOf("x.safetensors");
         SafetensorsWriter.Write(path, [SafetensorsEntry.Float32("old", [1], new[] { 7f })]);
@@ -220,14 +220,14 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [SkippableFact]
-    public void ADiskThatIsFullIsAnIOException()
+    public void A_disk_that_is_full_is_an_IO_exception()
     {
         Skip.IfNot(File.Exists("/dev/full"), "/dev/full is a device of Linux");
         Assert.ThrowsAny<IOException>(() => SafetensorsWriter.WriteSynced("/dev/full", [SafetensorsEntry.Float32("a", [1], new float[1])]));
     }
 
     [Fact]
-    public void BadEntriesAreRefused()
+    public void Bad_entries_are_refused()
     {
         void Refused(params SafetensorsEntry[] entries) =>
             Assert.Throws<SafetensorsException>(() => SafetensorsWriter.Write(PathOf("x.safetensors"), entries));
@@ -243,7 +243,7 @@ public sealed class SafetensorsTests : IDisposable
 
     /// <summary>Mutates valid files byte by byte and by splicing: each opens and reads, or is refused with the one exception type.</summary>
     [Fact]
-    public void MutatedFilesNeverCrash()
+    public void Mutated_files_never_crash()
     {
         var path = PathOf("seed.safetensors");
         SafetensorsWriter.Write(path,

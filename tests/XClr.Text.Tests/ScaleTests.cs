@@ -10,7 +10,7 @@ public class ScaleTests(ITestOutputHelper output)
     private static int Captions { get; } = int.TryParse(Environment.GetEnvironmentVariable("XCLR_SCALE_CAPTIONS"), out var given) ? given : 50_000;
 
     [Fact]
-    public void ALargeStoreOpensWithoutBeingRead_AndLookUpsParseNothing()
+    public void A_large_store_opens_without_being_read_and_look_ups_parse_nothing()
     {
         using var folder = new TempFolder();
         var path = folder["large.xemb"];
@@ -25,7 +25,7 @@ public class ScaleTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void ShortCaptionsAreTokenizedOnAllCores_AsOneByOne()
+    public void Short_captions_are_tokenized_on_all_cores_as_one_by_one()
     {
         string[] words = ["dog", "cat", "skateboarder", "umbrella", "photograph", "running", "beside", "a", "the", "Zürich", "unbelievably", "red"];
         var random = new Random(2);

@@ -29,5 +29,5 @@ public sealed class ExitCodeTests
 
     [Theory]
     [MemberData(nameof(Failures), DisableDiscoveryEnumeration = true)]
-    public void EveryKindOfFailureHasItsCode(int code, Exception failure) => Assert.Equal(code, ExitCode.Of(failure));
+    public void Every_kind_of_failure_has_its_code(int code, Exception failure) => Assert.Equal(code, ExitCode.Of(failure));
 }

@@ -42,7 +42,7 @@ public sealed class MetricsLogTests : IDisposable
     }
 
     [Fact]
-    public void ALineHoldsTheKeysOfTheFormatAndIsOnDiskAtOnce()
+    public void A_line_holds_the_keys_of_the_format_and_is_on_disk_at_once()
     {
         using var log = MetricsLog.Open(Log, 0, warnings.Add);
         log.Write(Metrics(10));
@@ -59,7 +59,7 @@ public sealed class MetricsLogTests : IDisposable
     }
 
     [Fact]
-    public void NumbersThatAreNoneAreNull()
+    public void Numbers_that_are_none_are_null()
     {
         using (var log = MetricsLog.Open(Log, 0, warnings.Add))
         {
@@ -73,7 +73,7 @@ public sealed class MetricsLogTests : IDisposable
     }
 
     [Fact]
-    public void AResumedRunDropsLinesAfterItsCheckpointAndATornOne()
+    public void A_resumed_run_drops_lines_after_its_checkpoint_and_a_torn_one()
     {
         Write(0, 10, 20, 30);
         File.AppendAllText(Log, "{\"step\": 40, \"lo");
@@ -83,7 +83,7 @@ public sealed class MetricsLogTests : IDisposable
     }
 
     [Fact]
-    public void AnUntouchedLogGoesOnByteForByte()
+    public void An_untouched_log_goes_on_byte_for_byte()
     {
         Write(0, 10, 20);
         var before = File.ReadAllText(Log);
@@ -94,7 +94,7 @@ public sealed class MetricsLogTests : IDisposable
 
     /// <summary>/dev/full refuses every write with "no space left on device".</summary>
     [SkippableFact]
-    public void AFullDiskWarnsOnceAndNeverThrows()
+    public void A_full_disk_warns_once_and_never_throws()
     {
         Skip.IfNot(File.Exists("/dev/full"), "needs /dev/full");
         File.CreateSymbolicLink(Log, "/dev/full");

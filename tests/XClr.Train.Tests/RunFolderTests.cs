@@ -14,7 +14,7 @@ public sealed class RunFolderTests : IDisposable
     private TrainConfig Config => new() { Data = "d", RunDir = Run };
 
     [Fact]
-    public void ASecondWriterIsRefusedUntilTheFirstEnds()
+    public void A_second_writer_is_refused_until_the_first_ends()
     {
         using (RunFolder.Open(Config))
         {
@@ -27,7 +27,7 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void AFolderWithACheckpointIsRefusedUnlessTheRunResumes()
+    public void A_folder_with_a_checkpoint_is_refused_unless_the_run_resumes()
     {
         Directory.CreateDirectory(Path.Combine(Run, "checkpoints", "step-00000010"));
         foreach (var name in new[] { "model.safetensors", "state.json" })
@@ -47,7 +47,7 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void TheEffectiveConfigurationIsSavedAndChangesAreNamed()
+    public void The_effective_configuration_is_saved_and_changes_are_named()
     {
         using var run = RunFolder.Open(Config);
         Assert.Empty(run.SaveConfig(Config));
@@ -58,7 +58,7 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void TheResumeCommandNamesFolderAndConfig()
+    public void The_resume_command_names_folder_and_config()
     {
         using var run = RunFolder.Open(new TrainConfig { RunDir = Path.Combine(parent, "my run") });
         Assert.Equal($"train --config '{parent}/my run/config.json' --run-dir '{parent}/my run' --resume auto", run.ResumeArguments);

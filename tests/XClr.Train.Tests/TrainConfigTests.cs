@@ -27,7 +27,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void EveryOptionIsThereOnce_WithUnitAndDefault()
+    public void Every_option_is_there_once_with_unit_and_default()
     {
         string[] asked =
         [
@@ -48,7 +48,7 @@ public sealed class TrainConfigTests : IDisposable
     /// all strengths on purpose.
     /// </summary>
     [Fact]
-    public void EachOptionSetsItsOwnValueOnly()
+    public void Each_option_sets_its_own_value_only()
     {
         var start = new TrainConfig { Epochs = null };
         foreach (var option in TrainOptions.All.Where(o => o.Name != "augment"))
@@ -86,7 +86,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void CommandLineBeatsFileBeatsRecipeBeatsDefaults()
+    public void Command_line_beats_file_beats_recipe_beats_defaults()
     {
         var file = File("""{ "batch-size": 48, "lr": 0.5 }""");
         var config = TrainConfig.Resolve("imagenet-xclr-r50", file, Given("lr", "0.7"));
@@ -97,7 +97,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void AFileMayNameARecipeAndTheCommandLineAnother()
+    public void A_file_may_name_a_recipe_and_the_command_line_another()
     {
         var file = File("""{ "recipe": "demo", "seed": 5 }""");
         Assert.Equal(Stem.ImageNet, TrainConfig.Resolve("cc3m-xclr-r50", file, []).Stem);
@@ -107,7 +107,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void JsonHoldsEveryOptionAndReadsBackEqual()
+    public void Json_holds_every_option_and_reads_back_equal()
     {
         var config = From("data", "shards/{0..3}.tar", "lr", "1e-3", "seed", "18446744073709551615", "steps", "7", "max-time", "90m", "nesterov", "true",
             "optimizer", "sgd", "augment", "light", "hue", "0.05", "caption-template", "a \"photo\" of {class}");
@@ -121,7 +121,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void UnknownKeysAreRefusedWithTheNearest()
+    public void Unknown_keys_are_refused_with_the_nearest()
     {
         var message = Refusal(() => TrainConfig.Resolve(null, File("""{ "batchsize": 3 }"""), []));
         Assert.Contains("run.json: there is no option 'batchsize'", message);
@@ -143,7 +143,7 @@ public sealed class TrainConfigTests : IDisposable
     [InlineData("nesterov", "yes", "true|false")]
     [InlineData("text-encoder", "", "any text")]
     [InlineData("precision", "fp64", "fp32")]
-    public void AValueOutOfRangeIsRefusedWithWhatIsAllowed(string name, string value, string expected) =>
+    public void A_value_out_of_range_is_refused_with_what_is_allowed(string name, string value, string expected) =>
         Assert.Contains(expected, Refusal(() => From(name, value)));
 
     [Theory]
@@ -158,18 +158,18 @@ public sealed class TrainConfigTests : IDisposable
     [InlineData("""{ "recipe": "demmo" }""", "run.json: There is no recipe 'demmo'")]
     [InlineData("\ufeff{ \"tau\": 0 }", "run.json: tau '0' is not accepted")]
     [InlineData("""{ "tau": 0 }""", "run.json: tau '0' is not accepted")]
-    public void AMalformedFileIsRefusedByName(string json, string expected) =>
+    public void A_malformed_file_is_refused_by_name(string json, string expected) =>
         Assert.Contains(expected, Refusal(() => TrainConfig.Resolve(null, File(json), [])));
 
     [Fact]
-    public void AMissingFileAndAnUnknownRecipeAreUsageErrors()
+    public void A_missing_file_and_an_unknown_recipe_are_usage_errors()
     {
         Assert.Contains("nowhere.json", Refusal(() => TrainConfig.Resolve(null, Path.Combine(folder, "nowhere.json"), [])));
         Assert.Contains("there are: cc3m-clip-r50, cc3m-simclr-r50, cc3m-supcon-r50, cc3m-xclr-r50, compare, demo, imagenet-clip-r50, imagenet-simclr-r50, imagenet-supcon-r50, imagenet-xclr-r50", Refusal(() => TrainConfig.Resolve("imagenet", null, [])));
     }
 
     [Fact]
-    public void StepsAndEpochsReplaceEachOther()
+    public void Steps_and_epochs_replace_each_other()
     {
         var steps = TrainConfig.Resolve("cc3m-xclr-r50", null, Given("steps", "30"));
         Assert.Null(steps.Epochs);
@@ -180,7 +180,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void NamingAPresetResetsTheStrengthsAndThoseBesideItApplyWhereverTheyStand()
+    public void Naming_a_preset_resets_the_strengths_and_those_beside_it_apply_wherever_they_stand()
     {
         var file = File("""{ "hue": 0.05, "augment": "light", "crop-area-min": 0.3 }""");
         var config = TrainConfig.Resolve(null, file, Given("grey-p", "0"));
@@ -189,7 +189,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void DefaultStrengthsAreThePresetsAndEveryPresetIsKnownToTheData()
+    public void Default_strengths_are_the_presets_and_every_preset_is_known_to_the_data()
     {
         Assert.Equal(AugmentSettings.PresetNames, Enum.GetNames<AugmentPreset>().Select(n => n.ToLowerInvariant()));
         Assert.Equal(DatasetFactory.Formats, Enum.GetNames<DataFormat>().Select(n => n.ToLowerInvariant()));
@@ -208,18 +208,18 @@ public sealed class TrainConfigTests : IDisposable
     [InlineData("--milestones 3 is for --schedule step", "milestones", "3")]
     [InlineData("--nesterov needs --optimizer sgd", "nesterov", "true")]
     [InlineData("Neither --epochs nor --steps", "epochs", "")]
-    public void ValuesThatDoNotFitTogetherAreRefused(string expected, params string[] values)
+    public void Values_that_do_not_fit_together_are_refused(string expected, params string[] values)
     {
         string[] data = expected.StartsWith("--data", StringComparison.Ordinal) ? [] : ["data", "d"];
         Assert.Contains(expected, Refusal(() => From([.. data, .. values]).Validated()));
     }
 
     [Fact]
-    public void ARunThatBeganWithGivenWeightsResumesWithItsSavedConfig() =>
+    public void A_run_that_began_with_given_weights_resumes_with_its_saved_config() =>
         Assert.Equal(("w", "auto"), From("data", "d", "init-weights", "w", "run-dir", "r", "resume", "auto").Validated() is var c ? (c.InitWeights, c.Resume) : default);
 
     [Fact]
-    public void EveryRecipeIsValidAndTheXclrRecipesAreTheDocumentedOnes()
+    public void Every_recipe_is_valid_and_the_xclr_recipes_are_the_documented_ones()
     {
         foreach (var name in TrainRecipes.Names)
         {
@@ -238,7 +238,7 @@ public sealed class TrainConfigTests : IDisposable
     [Theory]
     [InlineData("cc3m")]
     [InlineData("imagenet")]
-    public void RecipesOfOneDataSetDifferByTheLossAlone(string data)
+    public void Recipes_of_one_data_set_differ_by_the_loss_alone(string data)
     {
         var xclr = TrainConfig.Resolve($"{data}-xclr-r50", null, []);
         foreach (var loss in new[] { LossKind.SimClr, LossKind.SupCon, LossKind.Clip })
@@ -251,7 +251,7 @@ public sealed class TrainConfigTests : IDisposable
 
     // The runs whose figures docs/evaluation.md and the report speak of were made with these values.
     [Fact]
-    public void TheCompareRecipeIsTheOneThatWasMeasured()
+    public void The_compare_recipe_is_the_one_that_was_measured()
     {
         var c = TrainConfig.Resolve("compare", null, []);
         Assert.Equal((Arch.ResNet18, Stem.Half, 0.5, 32, "static-minilm-128"), (c.Arch, c.Stem, c.Width, c.ImageSize, c.TextEncoder));
@@ -268,7 +268,7 @@ public sealed class TrainConfigTests : IDisposable
     }
 
     [Fact]
-    public void WarmUpIsATenthUnlessAskedAndMustFitTheRun()
+    public void Warm_up_is_a_tenth_unless_asked_and_must_fit_the_run()
     {
         Assert.Equal(3, From("steps", "30").CreateSchedule(100).WarmupSteps);
         Assert.Equal(50, From("warmup-epochs", "0.5").CreateSchedule(100).WarmupSteps);
@@ -285,7 +285,7 @@ public sealed class TrainConfigTests : IDisposable
     [InlineData("90s", 90, "1m30s")]
     [InlineData("150m", 9000, "2h30m")]
     [InlineData("1D2h", 93600, "1d2h")]
-    public void DurationsParseAndPrint(string text, double seconds, string canonical)
+    public void Durations_parse_and_print(string text, double seconds, string canonical)
     {
         Assert.True(OptionText.TryParseDuration(text, out var time));
         Assert.Equal(seconds, time!.Value.TotalSeconds);

@@ -70,7 +70,7 @@ public sealed class ContrastiveLossTests
 
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void Identity_similarity_of_samples_at_zero_temperature_is_NtXent(string device)
+    public void Identity_similarity_of_samples_at_zero_temperature_is_nt_xent(string device)
     {
         var sharp = new ContrastiveCase(ContrastiveKind.ClassSimilarity, 19, 16, Classes: 19, TauS: 1e-4f);
         var (inputs, got) = Run(device, sharp with { DistinctLabels = true }, i => i["similarity"] = Identity(19));
@@ -81,7 +81,7 @@ public sealed class ContrastiveLossTests
 
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void Identity_similarity_of_classes_at_zero_temperature_is_SupCon(string device)
+    public void Identity_similarity_of_classes_at_zero_temperature_is_sup_con(string device)
     {
         var (inputs, got) = Run(device, new ContrastiveCase(ContrastiveKind.ClassSimilarity, 33, 20, Classes: 5, TauS: 1e-4f), i => i["similarity"] = Identity(5));
         var (_, want) = Run(device, new ContrastiveCase(ContrastiveKind.SameLabel, 33, 20, Classes: 5), i => i["z"] = inputs["z"]);

@@ -24,7 +24,7 @@ public sealed class AugmentGoldenTests
 
     [SkippableTheory]
     [MemberData(nameof(Names))]
-    public void MatchesTorchvision(string name)
+    public void Matches_torchvision(string name)
     {
         using var goldens = GoldenFile.Open("augment.safetensors");
         var description = JsonNode.Parse(goldens.Metadata[name])!;

@@ -30,7 +30,7 @@ public sealed class AugmentOpTests
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void MatchesReference(string device, string name)
+    public void Matches_reference(string device, string name)
     {
         var views = AugmentCases.Views.Single(v => v.Name == name);
         foreach (var row in views.Table)
@@ -43,7 +43,7 @@ public sealed class AugmentOpTests
     // The last step alone rounds to 16 bits, values up to four times the rms.
     [SkippableTheory]
     [MemberData(nameof(Stored))]
-    public void HalvesMatchReference(string device, DType storage)
+    public void Halves_match_reference(string device, DType storage)
     {
         foreach (var views in AugmentCases.Views)
         {
@@ -54,7 +54,7 @@ public sealed class AugmentOpTests
     // Pixels that are exactly on, just below and above the threshold, unresized: the comparison is exact and its side is checked.
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void SolariseInvertsFromItsThresholdOn(string device)
+    public void Solarise_inverts_from_its_threshold_on(string device)
     {
         byte[] ring = [63, 64, 65, 0, 255, 200, 64, 64, 63, 100, 1, 254];
         var entry = AugmentEntry.Box(0, 2, 2, 3, (0, 0, 2, 2), 2) with { Solarise = 1, SolariseThreshold = 64f / 255 };
@@ -70,7 +70,7 @@ public sealed class AugmentOpTests
     // A cubic overshoots beside an edge; steps of the jitter that change nothing do not clip it.
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void AFactorOfOneIsNoStep(string device)
+    public void A_factor_of_one_is_no_step(string device)
     {
         byte[] ring = [.. Enumerable.Range(0, 16).SelectMany(i => Enumerable.Repeat((byte)(i % 4 < 2 ? 0 : 255), 3))];
         var entry = AugmentEntry.Box(0, 4, 4, 3, (0, 0, 4, 4), 8);
@@ -85,7 +85,7 @@ public sealed class AugmentOpTests
     // An unresized, unnormalised view shows the source's bytes exactly, flipped where asked; the padding channel stays zero.
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void PlainBoxShowsTheSourceBytes(string device)
+    public void Plain_box_shows_the_source_bytes(string device)
     {
         var ring = new byte[3 + 7 * 17];
         new Random(3).NextBytes(ring);
@@ -105,7 +105,7 @@ public sealed class AugmentOpTests
     [InlineData(224, 375, 500, 256, 341, 16, 58)]
     [InlineData(32, 28, 28, 36, 36, 2, 2)]
     [InlineData(64, 97, 41, 172, 73, 54, 4)]
-    public void EvaluationTakesTheCentreAsTorchvisionDoes(int size, int width, int height, int resizeW, int resizeH, int windowX, int windowY)
+    public void Evaluation_takes_the_centre_as_torchvision_does(int size, int width, int height, int resizeW, int resizeH, int windowX, int windowY)
     {
         var entry = AugmentEntry.Evaluation(0, width, height, 3, size);
         Assert.Equal(((uint)resizeW, (uint)resizeH, (uint)windowX, (uint)windowY), (entry.ResizeW, entry.ResizeH, entry.WindowX, entry.WindowY));
@@ -132,7 +132,7 @@ public sealed class AugmentOpTests
 
     [Theory]
     [MemberData(nameof(BadEntries))]
-    public void UnsafeEntriesAreRefusedByField(string field, AugmentEntry entry)
+    public void Unsafe_entries_are_refused_by_field(string field, AugmentEntry entry)
     {
         var spec = new AugmentSpec(4, ResizeFilter.Bilinear, Vector3.Zero, Vector3.One);
         AugmentEntry.Box(8, 10, 6, 3, (0, 0, 10, 6), 4).Require(188, spec);

@@ -23,17 +23,17 @@ public class BatchNormOpTests
     public static TheoryData<string, DType> Stored => OpRunner.DevicesAndHalves;
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void ForwardMatchesReference(string device) => ForAll(Forward, (op, v) => CheckForward(device, op, v, Rounding));
+    public void Forward_matches_reference(string device) => ForAll(Forward, (op, v) => CheckForward(device, op, v, Rounding));
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void InferenceMatchesReference(string device) => ForAll(Inference, (op, v) => OpRunner.Check(device, op, t => BatchNormReference.Infer(t, v.Relu, v.Residual, v.Affine), Rounding));
+    public void Inference_matches_reference(string device) => ForAll(Inference, (op, v) => OpRunner.Check(device, op, t => BatchNormReference.Infer(t, v.Relu, v.Residual, v.Affine), Rounding));
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void BackwardMatchesReference(string device) => ForAll(Backward, (op, v) => OpRunner.Check(device, op, t => Named(BatchNormReference.Backward(t, v.Relu, v.Residual, v.Affine), t, v), Tolerance(op)));
+    public void Backward_matches_reference(string device) => ForAll(Backward, (op, v) => OpRunner.Check(device, op, t => Named(BatchNormReference.Backward(t, v.Relu, v.Residual, v.Affine), t, v), Tolerance(op)));
 
-    // As of the other cases; storage in 16 bits as in HalvesMatchReference.
+    // As of the other cases; storage in 16 bits as in Halves_match_reference.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void OthersMayNormaliseOnLoad(string device)
+    public void Others_may_normalise_on_load(string device)
     {
         foreach (var dims in new int[][] { [3, 5, 7, 12], [2, 13, 3, 148], [9, 9, 7, 20] })
         {
@@ -50,7 +50,7 @@ public class BatchNormOpTests
 
     // Storage in 16 bits rounds each stored value, of values up to nine times the rms.
     [SkippableTheory, MemberData(nameof(Stored))]
-    public void HalvesMatchReference(string device, DType storage)
+    public void Halves_match_reference(string device, DType storage)
     {
         var rounding = 9 * OpRunner.Rounding(storage);
         string[] halves = ["x", "y", "residual", "dy", "dx"];
@@ -60,7 +60,7 @@ public class BatchNormOpTests
     }
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void WorksInPlace(string device) => OpRunner.Check(device, InPlace([5, 3, 7, 148]), t => new Dictionary<string, double[]>
+    public void Works_in_place(string device) => OpRunner.Check(device, InPlace([5, 3, 7, 148]), t => new Dictionary<string, double[]>
     {
         ["x"] = BatchNormReference.Forward(t, relu: true, residual: false, affine: true)["y"],
         ["dy"] = BatchNormReference.Backward(t, relu: true, residual: false, affine: true)["dx"],
@@ -68,7 +68,7 @@ public class BatchNormOpTests
 
     // 14,400 rows of 20 channels are 1.1 MB: two bindings at the floor's 1 MB, so that the partials' numbering across slices is seen.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void TensorsAboveTheBindingRangeAreSliced(string device)
+    public void Tensors_above_the_binding_range_are_sliced(string device)
     {
         var v = new Variant(Relu: true, Residual: true);
         CheckForward(device, TrainingForward([9, 40, 40, 20], v), v, Rounding);
@@ -78,7 +78,7 @@ public class BatchNormOpTests
     // mean / std = 1,000: x itself is rounded to 6e-8 * 1,000 = 6e-5 of a standard deviation before the op sees it (the reference sees the same x), but the mean, kept in fp32,
     // carries half of that as an error, and the row blocks' means as much again; variances come from exact deviations and keep their digits.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void StatisticsSurviveALargeMean(string device)
+    public void Statistics_survive_a_large_mean(string device)
     {
         var v = new Variant();
         void Shift(Dictionary<string, float[]> t) => t["x"] = [.. t["x"].Select(x => x + 1000)];
@@ -88,15 +88,15 @@ public class BatchNormOpTests
 
     // A variance of 1e-8 is far below eps: 1/sqrt(var + eps) = 316; the deviations of 1e-4 carry the roundings of values near 1, 6e-8 / 1e-4 = 6e-4 of themselves, seen alike by the reference.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void TinyVarianceStaysFinite(string device) => CheckForward(device, TrainingForward([64, 3, 3, 8], new()), new(), 1e-4,
+    public void Tiny_variance_stays_finite(string device) => CheckForward(device, TrainingForward([64, 3, 3, 8], new()), new(), 1e-4,
         t => t["x"] = [.. t["x"].Select(x => 1 + 1e-4f * x)]);
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void ConstantChannelsGiveBeta(string device) => CheckForward(device, TrainingForward([5, 3, 3, 8], new()), new(), Rounding,
+    public void Constant_channels_give_beta(string device) => CheckForward(device, TrainingForward([5, 3, 3, 8], new()), new(), Rounding,
         t => Array.Fill(t["x"], 0.7f));
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void PartialsOfAnotherOpAreMerged(string device)
+    public void Partials_of_another_op_are_merged(string device)
     {
         // Blocks of 5 rows of 127, the last of 2, as a convolution's epilogue would leave them.
         OpRunner.Check(device, FromPartials(127, 12, 5), t => Pick(BatchNormReference.Forward(t, false, false, false), "mean", "inv_std", "running_mean", "running_var"), Rounding,
@@ -105,7 +105,7 @@ public class BatchNormOpTests
 
     // 2,000 and 4,813 blocks, the last of 11 rows, whose roundings would add up to some 1e-6: a few roundings of the result are allowed, none of the sums on the way.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void ManyPartialsAreMergedWithoutLosingDigits(string device)
+    public void Many_partials_are_merged_without_losing_digits(string device)
     {
         foreach (var rows in new[] { 32000, 77003 })
         {
@@ -118,7 +118,7 @@ public class BatchNormOpTests
     }
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void ScaleAndShiftEqualTheNormalisation(string device) => OpRunner.Check(device, ScaleShift(60, 20), t =>
+    public void Scale_and_shift_equal_the_normalisation(string device) => OpRunner.Check(device, ScaleShift(60, 20), t =>
     {
         var want = BatchNormReference.Forward(t, false, false, true);
         double[] scale = [.. want["inv_std"].Select((v, i) => v * t["gamma"][i])];
@@ -126,7 +126,7 @@ public class BatchNormOpTests
     }, Rounding);
 
     [SkippableFact]
-    public void NanPassesThroughTheRelu()
+    public void Nan_passes_through_the_relu()
     {
         var op = InferenceForward([1, 1, 2, 4], new(Relu: true));
         var inputs = OpRunner.Inputs(op);
@@ -135,7 +135,7 @@ public class BatchNormOpTests
     }
 
     [SkippableFact]
-    public void TrainingOnOneValueIsRefusedByName()
+    public void Training_on_one_value_is_refused_by_name()
     {
         var recorder = new Recorder(TestDevices.Get(TestDevices.Lavapipe).Caps);
         Tensor Vector(string name) => recorder.NewTensor(name, new Shape(4));
@@ -147,7 +147,7 @@ public class BatchNormOpTests
 
     // Central differences of a double-precision loss, step 1e-5: truncation 1e-10, rounding 1e-11; ReLU's kinks are avoided by this seed.
     [Fact]
-    public void ReferenceGradientMatchesFiniteDifferences()
+    public void Reference_gradient_matches_finite_differences()
     {
         var v = new Variant(Relu: true, Residual: true);
         var t = OpRunner.Inputs(BackwardCase([2, 3, 2, 4], v)).ToDictionary(i => i.Key, i => i.Value.Select(x => (double)x).ToArray());

@@ -12,7 +12,7 @@ public class CastOpTests
 
     // To the nearest half, ties to even, as .NET rounds.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void RoundsToTheNearestHalf(string device)
+    public void Rounds_to_the_nearest_half(string device)
     {
         foreach (var op in CastCases.All(DType.Float16))
         {
@@ -22,7 +22,7 @@ public class CastOpTests
 
     // To the nearest number of eight digits, ties to even.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void RoundsToTheNearestBFloat16(string device)
+    public void Rounds_to_the_nearest_b_float16(string device)
     {
         static double Nearest(double v)
         {
@@ -40,14 +40,14 @@ public class CastOpTests
     }
 
     [SkippableFact]
-    public void WhatIsBeyondHalvesIsInfinite()
+    public void What_is_beyond_halves_is_infinite()
     {
         var op = CastCases.Forward([1, 4], DType.Float16);
         Assert.Equal([float.PositiveInfinity, float.NegativeInfinity, 65504, float.NaN], OpRunner.Run(TestDevices.Get(TestDevices.Lavapipe), op, new() { ["x"] = [1e5f, -1e5f, 65504, float.NaN] })["y"]);
     }
 
     [SkippableFact]
-    public void ChannelsMustComeInFours()
+    public void Channels_must_come_in_fours()
     {
         var recorder = new Recorder(TestDevices.Get(TestDevices.Lavapipe).Caps);
         Tensor New(DType type) => recorder.NewTensor("odd", new Shape(2, 3), type: type);

@@ -37,7 +37,7 @@ public sealed class Conv2dOpTests
     /// <summary>All directions and slots; the gradients of L = sum(u*y) with random u are BackwardData and BackwardWeight of dy = u.</summary>
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void MatchesReference(string device, string name)
+    public void Matches_reference(string device, string name)
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
         var caps = CapsFor(device, c);
@@ -47,7 +47,7 @@ public sealed class Conv2dOpTests
     /// <summary>Storage of images, weights and their gradients in 16 bits; sums, statistics and the weights' gradient are fp32.</summary>
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void HalvesMatchReference(string device, string name)
+    public void Halves_match_reference(string device, string name)
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
         var caps = CapsFor(device, c);
@@ -62,7 +62,7 @@ public sealed class Conv2dOpTests
     /// </summary>
     [SkippableTheory]
     [MemberData(nameof(CpuCaseNames))]
-    public void OtherKernelsForCpuDriversMatchReference(string name)
+    public void Other_kernels_for_cpu_drivers_match_reference(string name)
     {
         var caps = TestDevices.Get(TestDevices.Lavapipe).Caps;
         caps = caps with { LaneRowKernels = !caps.LaneRowKernels };
@@ -78,7 +78,7 @@ public sealed class Conv2dOpTests
     [InlineData(TestDevices.Floor, 32)]
     [InlineData(TestDevices.SwiftShader, 128)]
     [InlineData(TestDevices.SwiftShader, 32)]
-    public void OtherTilesMatchReference(string device, int columns)
+    public void Other_tiles_match_reference(string device, int columns)
     {
         var caps = TestDevices.Get(device).Caps with { PipelineStatistics = columns == 128 };
         foreach (var c in Conv2dCases.All.Where(c => c.Geometry is { K: 132 or 68 } or { C: 68 or 132 } || c.Epilogue || c.AddEvery > 0 || columns == 32))
@@ -93,7 +93,7 @@ public sealed class Conv2dOpTests
 
     /// <summary>The tile of a kernel is what the compiler's figures and the device's cores leave: the widest first, then 64 columns, then 32.</summary>
     [SkippableFact]
-    public void TileFollowsTheCompilersFiguresAndTheCores()
+    public void Tile_follows_the_compilers_figures_and_the_cores()
     {
         var caps = TestDevices.Get(TestDevices.Floor).Caps;
         var c = new Conv2dCase(ConvPass.Forward, new ConvGeometry(1, 4, 4, 64, 128, 1, 1, 1, 0));
@@ -132,7 +132,7 @@ public sealed class Conv2dOpTests
     [InlineData(TestDevices.Lavapipe)]
     [InlineData(TestDevices.Floor)]
     [InlineData(TestDevices.SwiftShader)]
-    public void UnreachedPixelsAreLeft(string device)
+    public void Unreached_pixels_are_left(string device)
     {
         var g = new ConvGeometry(2, 9, 8, 16, 8, 1, 1, 2, 0);
         var op = new Conv2dCase(ConvPass.BackwardData, g, LeaveUnreached: true).ToOpCase(TestDevices.Get(device).Caps);
@@ -144,7 +144,7 @@ public sealed class Conv2dOpTests
     [InlineData(TestDevices.Lavapipe)]
     [InlineData(TestDevices.Floor)]
     [InlineData(TestDevices.SwiftShader)]
-    public void StatisticsSurviveALargeMean(string device)
+    public void Statistics_survive_a_large_mean(string device)
     {
         var c = new Conv2dCase(ConvPass.Forward, new ConvGeometry(3, 5, 5, 4, 8, 1, 1, 1, 0), Epilogue: true);
         var gpu = TestDevices.Get(device);
@@ -174,7 +174,7 @@ public sealed class Conv2dOpTests
 
     /// <summary>Runs of images with the kernels for CPU drivers: bindings of at most 1 MiB. Blocks of statistics are cut within each run.</summary>
     [SkippableFact]
-    public void RunsOfImagesOnACpuDriver()
+    public void Runs_of_images_on_a_cpu_driver()
     {
         using var device = TestDevices.Open(TestDevices.Lavapipe, "maxStorageBufferRange=1M");
         foreach (var c in CpuCases.Where(c => c.Geometry.N * c.Geometry.H > 256))
@@ -201,7 +201,7 @@ public sealed class Conv2dOpTests
     [SkippableTheory]
     [InlineData("maxStorageBufferRange=64K")]
     [InlineData("maxStorageBufferRange=64K,cpuKernels=0")]
-    public void StatisticsOfRunsThatAreNoWholeBlocks(string caps)
+    public void Statistics_of_runs_that_are_no_whole_blocks(string caps)
     {
         using var device = TestDevices.Open(TestDevices.Lavapipe, caps);
         var c = new Conv2dCase(ConvPass.Forward, new ConvGeometry(20, 15, 15, 4, 8, 1, 1, 1, 0), Epilogue: true);
@@ -214,7 +214,7 @@ public sealed class Conv2dOpTests
     }
 
     [Fact]
-    public void RefusesWhatItCannotCompute()
+    public void Refuses_what_it_cannot_compute()
     {
         Assert.Contains("multiples of 4", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 8, 8, 3, 8, 3, 3, 1, 1).Require()).Message);
         Assert.Contains("larger than the padded image", Assert.Throws<ShapeException>(() => new ConvGeometry(1, 2, 2, 4, 8, 5, 5, 1, 1).Require()).Message);
@@ -223,7 +223,7 @@ public sealed class Conv2dOpTests
 
     /// <summary>The kernels for CPU drivers have no prologue, and none is ignored.</summary>
     [Fact]
-    public void KernelsForCpuDriversRefuseAPrologue()
+    public void Kernels_for_cpu_drivers_refuse_a_prologue()
     {
         var caps = PaperDevice.Caps with { CpuKernels = true };
         Assert.False(Conv2dOp.NormalisesOnLoad(caps, taps: 1, columns: 64));

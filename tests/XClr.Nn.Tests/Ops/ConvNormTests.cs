@@ -34,7 +34,7 @@ public sealed class ConvNormTests
     }
 
     [SkippableTheory, MemberData(nameof(Names))]
-    public void MatchesReference(string device, string name)
+    public void Matches_reference(string device, string name)
     {
         var c = ConvNormCases.All.Single(c => c.Name == name);
         OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, Conv2dOpTests.Unread(c.Geometry, c.AddEvery));
@@ -50,7 +50,7 @@ public sealed class ConvNormTests
     [InlineData(TestDevices.Floor, 1)]
     [InlineData(TestDevices.SwiftShader, 4)]
     [InlineData(TestDevices.SwiftShader, 1)]
-    public void OtherTilesMatchReference(string device, uint quads)
+    public void Other_tiles_match_reference(string device, uint quads)
     {
         var c = new ConvNormCase(new(2, 15, 11, 196, 24, 1, 1, 1, 0), ReluMask.Recomputed, AddEvery: 1);
         var caps = TestDevices.Get(device).Caps with { CpuKernels = false, LaneRowKernels = false, PipelineStatistics = quads == 4 };
@@ -65,7 +65,7 @@ public sealed class ConvNormTests
     public static TheoryData<string> Devices => [.. TestDevices.All];
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void SignsMatchReference(string device)
+    public void Signs_match_reference(string device)
     {
         var caps = Portable(device);
         foreach (var c in ConvNormCases.WithSigns)
@@ -80,7 +80,7 @@ public sealed class ConvNormTests
 
     /// <summary>Rows that are no multiple of eight, and two to four rows to a lane; more than one binding at the portable floor.</summary>
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void SignsOfTheForwardPassMaskAsItsOutputDoes(string device)
+    public void Signs_of_the_forward_pass_mask_as_its_output_does(string device)
     {
         string[] halves = ["x", "y", "residual", "dy", "w", "dnorm"];
         foreach (var g in new ConvGeometry[] { new(3, 7, 5, 32, 8, 1, 1, 1, 0), new(1, 9, 7, 96, 8, 1, 1, 2, 0), new(2, 64, 64, 64, 4, 1, 1, 1, 0), new(3, 61, 64, 64, 4, 1, 1, 1, 0) })
@@ -112,7 +112,7 @@ public sealed class ConvNormTests
     }
 
     [SkippableTheory, MemberData(nameof(NamesAndSigns))]
-    public void CooperativeMatricesMatchReference(string device, string name)
+    public void Cooperative_matrices_match_reference(string device, string name)
     {
         var c = ConvNormCases.All.Concat(ConvNormCases.WithSigns).Concat(ConvNormCases.WithSecond).Single(c => c.Name == name);
         foreach (var (storage, cores) in from storage in MatrixConv2dTests.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))

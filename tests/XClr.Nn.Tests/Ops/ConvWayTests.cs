@@ -17,7 +17,7 @@ public sealed class ConvWayTests
     /// <summary>Each is taken where it is the measured one, is another plan than every other one, and agrees with double precision.</summary>
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void EveryWayIsTakenAndMatchesReference(string device)
+    public void Every_way_is_taken_and_matches_reference(string device)
     {
         var own = TestDevices.Get(device).Caps;
         foreach (var caps in own.HalfMatrixShapes.Count > 0 && own.CpuKernels ? [own, own with { CpuKernels = false, LaneRowKernels = false }] : new[] { own })
@@ -34,7 +34,7 @@ public sealed class ConvWayTests
 
     /// <summary>Choices of other shapes, and ways that a device does not have, change nothing.</summary>
     [Fact]
-    public void OtherChoicesAreLeftAlone()
+    public void Other_choices_are_left_alone()
     {
         var op = new Conv2dCase(ConvPass.Forward, Geometry).ToOpCase(PaperDevice.Caps);
         var work = Assert.IsType<ConvWork>(Assert.Single(Record(op, PaperDevice.Caps).Works));
@@ -47,7 +47,7 @@ public sealed class ConvWayTests
     }
 
     [Fact]
-    public void ANameSaysAllOfTheWork()
+    public void A_name_says_all_of_the_work()
     {
         var work = new ConvWork(ConvPass.BackwardData, Geometry, DType.Float16, Prologue: false, Relu: false, Statistics: false, AddEvery: 1, ReluMask.OnLoad);
         Assert.Equal("conv2d_bwd_data 3x6x5x64 k128 3x3 s1 p1 Float16 acc norm OnLoad", work.Name);
@@ -57,7 +57,7 @@ public sealed class ConvWayTests
 
     /// <summary>The tuner measures all of a work's ways, and keeps the cost model's where none is faster.</summary>
     [SkippableFact]
-    public void TheTunerMeasuresEveryWay()
+    public void The_tuner_measures_every_way()
     {
         var device = TestDevices.Get(TestDevices.Lavapipe);
         lock (TestDevices.Gate)

@@ -13,7 +13,7 @@ public class L2NormalizeOpTests
     private const double Rounding = 5e-6;
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void MatchesReference(string device)
+    public void Matches_reference(string device)
     {
         foreach (var op in L2NormalizeCases.All)
         {
@@ -24,7 +24,7 @@ public class L2NormalizeOpTests
 
     // A row of zeros and one shorter than 1e-12 are divided by 1e-12, a constant: no projection in their gradient.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void ShortRowsAreDividedByEps(string device)
+    public void Short_rows_are_divided_by_eps(string device)
     {
         void Shorten(Dictionary<string, float[]> t) => t["x"] = [.. t["x"].Select((v, i) => (i / 12) switch { 0 => 0, 1 => v * 1e-14f, _ => v })];
         OpRunner.Check(device, L2NormalizeCases.Forward(3, 12), t => L2NormalizeReference.Forward(t, 12), Rounding, Shorten);
@@ -33,7 +33,7 @@ public class L2NormalizeOpTests
 
     // Central differences in double precision, step 1e-5: truncation and rounding near 1e-10.
     [Fact]
-    public void ReferenceGradientMatchesFiniteDifferences()
+    public void Reference_gradient_matches_finite_differences()
     {
         var t = OpRunner.Inputs(L2NormalizeCases.Backward(3, 4)).ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray());
         var want = L2NormalizeReference.Backward(t, 4)["dx"];

@@ -25,7 +25,7 @@ public sealed class LinearOpTests
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void MatchesReference(string device, string name)
+    public void Matches_reference(string device, string name)
     {
         var layer = LinearCases.All.Single(l => l.Name == name);
         OpRunner.Check(device, layer.ToOpCase(), t => LinearReference.All(layer.M, layer.C, layer.K, t["x"], t["w"], layer.Bias ? t["bias"] : null, t["dy"]), Tolerance);

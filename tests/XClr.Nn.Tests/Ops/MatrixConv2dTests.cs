@@ -45,7 +45,7 @@ public sealed class MatrixConv2dTests
     /// <summary>With one core the tiles are as large as the shape allows.</summary>
     [SkippableTheory]
     [MemberData(nameof(Names))]
-    public void MatchesReference(string device, string name)
+    public void Matches_reference(string device, string name)
     {
         var c = Cases.Single(c => c.Name == name);
         var caps = MatrixCaps(device) with { ShaderCores = 1 };
@@ -60,7 +60,7 @@ public sealed class MatrixConv2dTests
     /// <summary>The tiles with shallow steps and fewer sums per lane, which are taken where the compiler does the first ones badly.</summary>
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void OtherTilesMatchReference(string device)
+    public void Other_tiles_match_reference(string device)
     {
         var caps = MatrixCaps(device) with { ShaderCores = 1000 };
         var g = new ConvGeometry(2, 9, 7, 40, 64, 3, 3, 1, 1);
@@ -72,7 +72,7 @@ public sealed class MatrixConv2dTests
             {
                 if (depths.Add(kernel.Specialization[8]) || kernel.Specialization[7] == 1)
                 {
-                    // As in MatchesReference.
+                    // As in Matches_reference.
                     OpRunner.Check(device, op, t => Conv2dOpTests.Reference(c, caps, t), c.Pass == ConvPass.BackwardWeight ? 3e-5 : 6.0 / 2048, caps: caps);
                 }
                 caps = caps with { KernelsPassedOver = caps.KernelsPassedOver.Append(kernel.Key).ToHashSet() };
@@ -84,7 +84,7 @@ public sealed class MatrixConv2dTests
     /// <summary>What is too large for a half is stored as infinite, so that the loss scale notices; what lies between two halves goes to the nearer.</summary>
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void StoresTheNearestHalf(string device)
+    public void Stores_the_nearest_half(string device)
     {
         var caps = MatrixCaps(device);
         var c = new Conv2dCase(ConvPass.Forward, new(1, 64, 1, 8, 8, 1, 1, 1, 0));
@@ -106,7 +106,7 @@ public sealed class MatrixConv2dTests
 
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void LinearLayersMatchReference(string device)
+    public void Linear_layers_match_reference(string device)
     {
         var caps = MatrixCaps(device);
         foreach (var layer in LinearCases.All)
@@ -130,7 +130,7 @@ public sealed class MatrixConv2dTests
 
     /// <summary>The tile follows from the shape, the cores and the compiler's figures; without a tile that runs well the portable kernel is taken.</summary>
     [Fact]
-    public void TileFollowsShapeCoresAndFigures()
+    public void Tile_follows_shape_cores_and_figures()
     {
         var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
         var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape with { N = 8 }, shape, shape with { A = "bfloat16", B = "bfloat16" }], ShaderCores = 100 };
@@ -163,7 +163,7 @@ public sealed class MatrixConv2dTests
     [InlineData(16, true)]
     [InlineData(8, true)]
     [InlineData(4, false)]
-    public void ADepthIsWholeWordsOfSharedMemory(int depth, bool fits)
+    public void A_depth_is_whole_words_of_shared_memory(int depth, bool fits)
     {
         var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [new CooperativeMatrixShape(16, 16, depth, "float16", "float16", "float32", "float32")] };
         Assert.Equal(fits, MatrixTile.Tiles(caps, DType.Float16).Any());
@@ -176,7 +176,7 @@ public sealed class MatrixConv2dTests
     [InlineData(144, 2, 1)]
     [InlineData(1, 64, 64)]
     [InlineData(1000, 7, 1)]
-    public void PartsFillTheDevice(int groups, int most, int parts) =>
+    public void Parts_fill_the_device(int groups, int most, int parts) =>
         Assert.Equal(parts, MatrixTile.Parts(PaperDevice.Caps with { ShaderCores = 100 }, groups, most));
 
     // A device's caps without the kernels for CPU drivers, so that matrices are taken; skips where there are none.

@@ -33,7 +33,7 @@ public sealed class MomentNormOpTests
     }
 
     [SkippableTheory, MemberData(nameof(Names))]
-    public void MatchesReference(string device, string name)
+    public void Matches_reference(string device, string name)
     {
         var c = MomentNormCases.All.Single(c => c.Name == name);
         foreach (var (storage, moments) in from storage in MatrixConv2dTests.StoragesOf(device) from moments in new[] { true, false } select (storage, moments))
@@ -51,7 +51,7 @@ public sealed class MomentNormOpTests
     }
 
     [SkippableTheory, MemberData(nameof(Convolutions))]
-    public void ConvolutionMatchesReference(string device, string name)
+    public void Convolution_matches_reference(string device, string name)
     {
         var c = MomentNormCases.Convolutions.Single(c => c.Name == name);
         foreach (var (storage, cores) in from storage in MatrixConv2dTests.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
@@ -68,7 +68,7 @@ public sealed class MomentNormOpTests
 
     /// <summary>It is taken from so many rows per channel on or as measured, where there are matrices, for 1x1 convolutions alone; what was asked for counts more than what was measured.</summary>
     [Fact]
-    public void IsTakenForManyRowsPerChannel()
+    public void Is_taken_for_many_rows_per_channel()
     {
         var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
         var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape], ShaderCores = 100 };

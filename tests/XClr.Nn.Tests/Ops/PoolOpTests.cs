@@ -15,7 +15,7 @@ public class PoolOpTests
 
     // A gradient behind a max pool is nearly zero at most pixels, and elsewhere up to 36 times the rms: a few roundings of 6e-8 of that, and the sums'.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void MaxPoolMatchesReference(string device)
+    public void Max_pool_matches_reference(string device)
     {
         foreach (var (op, window) in MaxPoolCases.All.Zip(MaxPoolCases.Windows))
         {
@@ -25,7 +25,7 @@ public class PoolOpTests
 
     // 16 bits round what is stored, of values as large as that.
     [SkippableTheory, MemberData(nameof(Stored))]
-    public void HalvesMatchReference(string device, DType storage)
+    public void Halves_match_reference(string device, DType storage)
     {
         var rounding = 9 * OpRunner.Rounding(storage);
         foreach (var (op, window) in MaxPoolCases.All.Zip(MaxPoolCases.Windows))
@@ -42,7 +42,7 @@ public class PoolOpTests
 
     // One multiply-add is rounded; storage in 16 bits rounds it again, values up to nine times the rms.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void MaxPoolNormalisesAsItLoads(string device)
+    public void Max_pool_normalises_as_it_loads(string device)
     {
         foreach (var (image, window, relu) in new[] { (new[] { 2, 7, 5, 12 }, MaxPoolCases.Stem, true), ([1, 13, 11, 4], new PoolWindow(3, 3, 1, 1), false), ([3, 60, 60, 32], MaxPoolCases.Stem, true) })
         {
@@ -74,7 +74,7 @@ public class PoolOpTests
 
     // Values from {-1, 0, 1} tie in nearly every window; the gradient must go to the first maximum in row-major order.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void TiesGoToTheFirst(string device)
+    public void Ties_go_to_the_first(string device)
     {
         int[] image = [2, 9, 7, 8];
         OpRunner.Check(device, MaxPoolCases.Backward(image, MaxPoolCases.Stem), t => PoolReference.MaxGradient(t, new Shape(image), MaxPoolCases.Stem), 1e-5,
@@ -83,7 +83,7 @@ public class PoolOpTests
 
     // There would be no statistics to go back through.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void BackwardWantsANormThatWasAppliedOnLoad(string device)
+    public void Backward_wants_a_norm_that_was_applied_on_load(string device)
     {
         var (image, pooled) = (new Shape(1, 4, 4, 4), new Shape(1, 2, 2, 4));
         Assert.Contains("applied where the pool loads", Assert.Throws<ShapeException>(() => TestDevices.Get(device).Record(gpu =>
@@ -96,7 +96,7 @@ public class PoolOpTests
     }
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void AllMinusInfinityAndNanArePooledAsInTorch(string device)
+    public void All_minus_infinity_and_nan_are_pooled_as_in_torch(string device)
     {
         int[] image = [1, 2, 2, 4];
         var op = MaxPoolCases.Forward(image, new(2, 2, 2, 0));
@@ -107,7 +107,7 @@ public class PoolOpTests
 
     // Sums of up to 2,440 pixels: a random walk of roundings of 6e-8 each, of a mean that is a fiftieth of the values.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void GlobalAveragePoolMatchesReference(string device)
+    public void Global_average_pool_matches_reference(string device)
     {
         foreach (var op in GlobalAvgPoolCases.All)
         {
@@ -122,6 +122,6 @@ public class PoolOpTests
     [InlineData(17, 17, 1, 0)]
     [InlineData(9, 1, 1, 0)]
     [InlineData(3, 3, 0, 1)]
-    public void UnsuitableWindowsAreRefused(int r, int s, int stride, int pad) =>
+    public void Unsuitable_windows_are_refused(int r, int s, int stride, int pad) =>
         Assert.Contains("does not suit", Assert.Throws<ShapeException>(() => new PoolWindow(r, s, stride, pad).Pooled(new Shape(1, 8, 8, 4))).Message, StringComparison.Ordinal);
 }

@@ -14,7 +14,7 @@ public class SoftmaxCrossEntropyOpTests
     private const double Rounding = 1e-5;
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void MatchesReference(string device)
+    public void Matches_reference(string device)
     {
         foreach (var op in SoftmaxCrossEntropyCases.All)
         {
@@ -24,7 +24,7 @@ public class SoftmaxCrossEntropyOpTests
 
     // Logits of 1,000 overflow exp unless the maximum is taken off first; differences of whole numbers keep them exact.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void LargeLogitsStayFinite(string device)
+    public void Large_logits_stay_finite(string device)
     {
         var op = SoftmaxCrossEntropyCases.Forward(13, 10, 12);
         OpRunner.Check(device, op, t => SoftmaxCrossEntropyReference.Forward(t, 10, SoftmaxCrossEntropyCases.Scale), Rounding, t => t["logits"] = [.. t["logits"].Select(v => 1000 + MathF.Round(4 * v))]);
@@ -32,14 +32,14 @@ public class SoftmaxCrossEntropyOpTests
 
     // Whole numbers from -1 to 1 tie often: only the first of the largest logits counts as the prediction.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void TiedPredictionsCountForTheFirst(string device)
+    public void Tied_predictions_count_for_the_first(string device)
     {
         var op = SoftmaxCrossEntropyCases.Forward(127, 7, 8);
         OpRunner.Check(device, op, t => SoftmaxCrossEntropyReference.Forward(t, 7, SoftmaxCrossEntropyCases.Scale), Rounding, t => t["logits"] = [.. t["logits"].Select(v => MathF.Round(Math.Clamp(v, -1, 1)))]);
     }
 
     [SkippableFact]
-    public void AnUnknownLabelMakesTheLossNan()
+    public void An_unknown_label_makes_the_loss_nan()
     {
         var op = SoftmaxCrossEntropyCases.Forward(3, 10, 12, i => i == 1 ? 10u : 0u);
         var outputs = OpRunner.Run(TestDevices.Get(TestDevices.Lavapipe), op, OpRunner.Inputs(op));
@@ -50,7 +50,7 @@ public class SoftmaxCrossEntropyOpTests
 
     // Central differences in double precision, step 1e-5.
     [Fact]
-    public void ReferenceGradientMatchesFiniteDifferences()
+    public void Reference_gradient_matches_finite_differences()
     {
         var t = OpRunner.Inputs(SoftmaxCrossEntropyCases.Forward(3, 6, 8)).ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray());
         double Loss() => SoftmaxCrossEntropyReference.Forward(t, 6, 1)["loss"][0];

@@ -12,7 +12,7 @@ public class SumPartsOpTests
 
     /// <summary>One part, the most that one lane adds, those that several lanes share, and a number that no power of two divides; sums that do not fill the last workgroup. Mid-graph: on top of what is there.</summary>
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void SumsMatchReference(string device)
+    public void Sums_match_reference(string device)
     {
         foreach (var (parts, n) in new[] { (1, 4), (15, 68), (16, 4), (17, 36), (119, 260), (476, 32) })
         {

@@ -11,7 +11,7 @@ public class TopKOpTests
 
     // Nothing is computed, only compared and copied: rows and values are the reference's to the bit.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void MatchesReference(string device)
+    public void Matches_reference(string device)
     {
         foreach (var c in TopKCases.All)
         {
@@ -21,7 +21,7 @@ public class TopKOpTests
 
     // Halves from -1 to 1 tie by the hundred: the earlier rows stay, whatever slab they came in.
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void OfEqualSimilaritiesTheEarlierRowsStay(string device)
+    public void Of_equal_similarities_the_earlier_rows_stay(string device)
     {
         Check(device, new TopKCase(130, 127, 68, 20), v => MathF.Round(2 * Math.Clamp(v, -1, 1)) / 2);
         Check(device, new TopKCase(90, 90, 12, 33), _ => 1);
@@ -30,7 +30,7 @@ public class TopKOpTests
     }
 
     [SkippableTheory, MemberData(nameof(Devices))]
-    public void NoNumberIsNoNeighbour(string device)
+    public void No_number_is_no_neighbour(string device)
     {
         var c = new TopKCase(40, 40, 8, 5);
         var inputs = OpRunner.Inputs(c.ToOpCase());

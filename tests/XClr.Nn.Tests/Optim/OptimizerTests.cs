@@ -42,7 +42,7 @@ public sealed class OptimizerTests
 
     [SkippableTheory]
     [MemberData(nameof(Devices))]
-    public void AdamW_follows_torch(string device)
+    public void Adam_w_follows_torch(string device)
     {
         Compare(device, (p, caps) => new AdamW(p, caps, 0.05), (r, g, lr) => r.AdamW(g, lr, 0.05));
         Compare(device, (p, caps) => new AdamW(p, caps, 0, 0.8, 0.95, 1e-6), (r, g, lr) => r.AdamW(g, lr, 0, 0.8, 0.95, 1e-6), clip: 1);

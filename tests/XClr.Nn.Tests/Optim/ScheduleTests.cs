@@ -36,7 +36,7 @@ public class ScheduleTests
     [InlineData(LrScaling.None, 0.075)]
     [InlineData(LrScaling.Linear, 0.3)]
     [InlineData(LrScaling.Sqrt, 2.4)]
-    public void Scaling_rules_are_those_of_SimCLR(LrScaling scaling, double expected) =>
+    public void Scaling_rules_are_those_of_sim_CLR(LrScaling scaling, double expected) =>
         Assert.Equal(expected, Schedule.Scale(0.075, scaling, 1024), 12);
 
     [Fact]

@@ -48,7 +48,7 @@ public class DirectoryFormsTests
     [InlineData("""{"prompts": {"query": "a "}, "default_prompt_name": "query"}""", "a cat")]
     [InlineData("""{"prompts": {"query": "a "}, "default_prompt_name": null}""", "cat")]
     [InlineData("""{"__version__": {}}""", "cat")]
-    public void ADefaultPromptStandsBeforeEveryText(string settings, string text)
+    public void A_default_prompt_stands_before_every_text(string settings, string text)
     {
         using var plain = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false));
         using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).Write("config_sentence_transformers.json", settings);
@@ -59,7 +59,7 @@ public class DirectoryFormsTests
     }
 
     [Fact]
-    public void APromptThatIsMissing_OrNotToBePooled_IsRefused()
+    public void A_prompt_that_is_missing_or_not_to_be_pooled_is_refused()
     {
         using var missing = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).Write("config_sentence_transformers.json", """{"default_prompt_name": "query"}""");
         Assert.Contains("\"query\"", Assert.Throws<TextException>(() => CaptionEmbedder.Open(missing.Path)).Message);
@@ -75,7 +75,7 @@ public class DirectoryFormsTests
     [InlineData("token_embeddings", new string[0], true, false)]
     [InlineData("sentence_embedding", new[] { "token_type_ids" }, false, false)]
     [InlineData("sentence_embedding", new string[0], true, true)]
-    public void EveryFormOfInputsAndOutputs(string output, string[] extra, bool int32, bool openWidth)
+    public void Every_form_of_inputs_and_outputs(string output, string[] extra, bool int32, bool openWidth)
     {
         using var folder = Tiny(OnnxBuilder.Encoder(Table, output, extra, int32, openWidth), output == "sentence_embedding" ? "" : """{"pooling_mode": "mean"}""");
         var expected = (float[])[.. Unit(3, 4, 7), .. Unit(2, 3, 0), .. Unit(3, 3, 2)];
@@ -84,7 +84,7 @@ public class DirectoryFormsTests
     }
 
     [Fact]
-    public void TheModelMayLieAtTheRoot()
+    public void The_model_may_lie_at_the_root()
     {
         using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", []), file: "model.onnx");
         AssertClose(Unit(3, 3, 2), Embed(folder.Path, ["a"]));
@@ -93,14 +93,14 @@ public class DirectoryFormsTests
     [Theory]
     [InlineData("last_hidden_state")]
     [InlineData("sentence_embedding")]
-    public void ALiteralPadTokenCounts(string output)
+    public void A_literal_pad_token_counts(string output)
     {
         using var folder = Tiny(OnnxBuilder.Encoder(Table, output, []));
         AssertClose([.. Unit(3, 3, 9), .. Unit(3, 4, 7)], Embed(folder.Path, ["[PAD] a", "a cat"]));
     }
 
     [Fact]
-    public void CaptionsAreCutAtTheLimit()
+    public void Captions_are_cut_at_the_limit()
     {
         using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", []));
         AssertClose(Unit(2 + 4, 3, 8), Embed(folder.Path, ["a a a a cat cat"]));
@@ -110,7 +110,7 @@ public class DirectoryFormsTests
     [InlineData("""{"pooling_mode": "cls"}""")]
     [InlineData("""{"pooling_mode": ["cls"]}""")]
     [InlineData("""{"word_embedding_dimension": 3, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}""")]
-    public void ClsPooling(string config)
+    public void Cls_pooling(string config)
     {
         using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", []), config);
         AssertClose([1, 0, 0], Embed(folder.Path, ["a cat"]));
@@ -120,7 +120,7 @@ public class DirectoryFormsTests
     [InlineData("""{"pooling_mode": "mean", "embedding_dimension": 128}""")]
     [InlineData("""{"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false, "pooling_mode_max_tokens": false}""")]
     [InlineData("""{"pooling_mode_mean_sqrt_len_tokens": true}""")]
-    public void MeanPoolingOldAndNew(string config)
+    public void Mean_pooling_old_and_new(string config)
     {
         using var folder = TempFolder.WithStaticModel().Write("1_Pooling/config.json", config);
         AssertClose(Embed(CaptionEmbedder.Default, Captions), Embed(folder.Path, Captions));
@@ -135,7 +135,7 @@ public class DirectoryFormsTests
     [InlineData("{}", "no pooling")]
     [InlineData("[]", "object")]
     [InlineData("{", "JSON")]
-    public void OtherPoolingIsRefusedByName(string config, string what)
+    public void Other_pooling_is_refused_by_name(string config, string what)
     {
         using var folder = TempFolder.WithStaticModel().Write("1_Pooling/config.json", config);
         var error = Assert.Throws<TextException>(() => Embed(folder.Path, Captions));
@@ -144,14 +144,14 @@ public class DirectoryFormsTests
     }
 
     [Fact]
-    public void WithoutModulesJsonItIsTheSame()
+    public void Without_modules_json_it_is_the_same()
     {
         using var folder = TempFolder.WithStaticModel("modules.json", "config.json");
         AssertClose(Embed(CaptionEmbedder.Default, Captions), Embed(folder.Path, Captions));
     }
 
     [Fact]
-    public void ModulesMayMoveTheFiles()
+    public void Modules_may_move_the_files()
     {
         using var folder = new TempFolder();
         folder.Write("modules.json", """
@@ -164,7 +164,7 @@ public class DirectoryFormsTests
     }
 
     [Fact]
-    public void AZeroVectorStaysZero()
+    public void A_zero_vector_stays_zero()
     {
         var embeddings = Embed(CaptionEmbedder.Default, ["", "a cat", "   "]);
         Assert.All(embeddings[..128].Concat(embeddings[256..]), x => Assert.Equal(0, x));
@@ -172,17 +172,17 @@ public class DirectoryFormsTests
     }
 
     [Fact]
-    public void AnEmptyListIsNothing() => Assert.Empty(Embed(CaptionEmbedder.Default, []));
+    public void An_empty_list_is_nothing() => Assert.Empty(Embed(CaptionEmbedder.Default, []));
 
     [Fact]
-    public void LoneSurrogatesDoNotThrow()
+    public void Lone_surrogates_do_not_throw()
     {
         var embeddings = Embed(CaptionEmbedder.Default, ["a \uD800cat", "a cat"]);
         AssertClose(embeddings[..128], embeddings[128..]);
     }
 
     [Fact]
-    public void TheFingerprintIsOfTheFiles()
+    public void The_fingerprint_is_of_the_files()
     {
         using var same = TempFolder.WithStaticModel();
         using var pooling = TempFolder.WithStaticModel().Write("1_Pooling/config.json", """{"pooling_mode": "cls"}""");

@@ -9,14 +9,14 @@ public class GoldenEmbeddingsTests
     [SkippableTheory]
     [InlineData(1)]
     [InlineData(64)]
-    public void MiniLmEmbeddingsEqualTheReference(int batchSize) =>
+    public void Mini_lm_embeddings_equal_the_reference(int batchSize) =>
         Check(Assets.TextEncoder("all-MiniLM-L6-v2"), Assets.TextEncoder("goldens.json"), batchSize, dimension: 384);
 
     [Theory]
     [InlineData(1)]
     [InlineData(5)]
     [InlineData(64)]
-    public void BuiltInEmbeddingsEqualItsGoldens(int batchSize) =>
+    public void Built_in_embeddings_equal_its_goldens(int batchSize) =>
         Check(CaptionEmbedder.Default, Path.Combine(Assets.StaticModel, "goldens.json"), batchSize, dimension: 128);
 
     private static void Check(string model, string goldensFile, int batchSize, int dimension)

@@ -12,10 +12,10 @@ public class RefusedDirectoriesTests
     }).Message;
 
     [Fact]
-    public void NoSuchDirectory() => Assert.Contains("static-minilm-128", Refusal("/no/such/encoder"));
+    public void No_such_directory() => Assert.Contains("static-minilm-128", Refusal("/no/such/encoder"));
 
     [Fact]
-    public void AFileIsNotADirectory()
+    public void A_file_is_not_a_directory()
     {
         using var folder = TempFolder.WithStaticModel();
         Assert.Contains("is a file", Refusal(folder["vocab.txt"]));
@@ -25,7 +25,7 @@ public class RefusedDirectoriesTests
     [InlineData("onnx/model.onnx", "model.onnx")]
     [InlineData("vocab.txt", "vocab.txt")]
     [InlineData("1_Pooling/config.json", "1_Pooling")]
-    public void AMissingFileIsNamed(string missing, string what)
+    public void A_missing_file_is_named(string missing, string what)
     {
         using var folder = TempFolder.WithStaticModel(missing);
         var message = Refusal(folder.Path);
@@ -35,7 +35,7 @@ public class RefusedDirectoriesTests
     }
 
     [Fact]
-    public void OtherOnnxFilesAreOffered()
+    public void Other_onnx_files_are_offered()
     {
         using var folder = TempFolder.WithStaticModel("onnx/model.onnx").Write("onnx/model_O2.onnx", "x");
         Assert.Contains("model_O2.onnx", Refusal(folder.Path));
@@ -44,14 +44,14 @@ public class RefusedDirectoriesTests
     [Theory]
     [InlineData("")]
     [InlineData("this is not a model")]
-    public void ACorruptModelIsNamed(string content)
+    public void A_corrupt_model_is_named(string content)
     {
         using var folder = TempFolder.WithStaticModel().Write("onnx/model.onnx", content);
         Assert.Contains(Path.Combine("onnx", "model.onnx"), Refusal(folder.Path));
     }
 
     [Fact]
-    public void AGitLfsPointerIsRecognised()
+    public void A_git_lfs_pointer_is_recognised()
     {
         using var folder = TempFolder.WithStaticModel().Write("onnx/model.onnx", "version spec/v1\noid sha256:00\nsize 5\n");
         Assert.Contains("git lfs pull", Refusal(folder.Path));
@@ -62,7 +62,7 @@ public class RefusedDirectoriesTests
     [InlineData("{}", "list of modules")]
     [InlineData("""[{"path": "../..", "type": "sentence_transformers.models.Transformer"}]""", "leads out")]
     [InlineData("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "Dense")]
-    public void ModulesThatCannotBeRunAreNamed(string modules, string what)
+    public void Modules_that_cannot_be_run_are_named(string modules, string what)
     {
         using var folder = TempFolder.WithStaticModel().Write("modules.json", modules);
         var message = Refusal(folder.Path);
@@ -73,7 +73,7 @@ public class RefusedDirectoriesTests
     [Theory]
     [InlineData("logits", new string[0], "logits")]
     [InlineData("last_hidden_state", new[] { "pixel_values" }, "pixel_values")]
-    public void GraphsOfAnotherKindAreRefused(string output, string[] inputs, string what)
+    public void Graphs_of_another_kind_are_refused(string output, string[] inputs, string what)
     {
         using var folder = TempFolder.WithStaticModel();
         File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, output, inputs));
@@ -81,7 +81,7 @@ public class RefusedDirectoriesTests
     }
 
     [Fact]
-    public void ATableTooSmallForTheVocabularyIsAnErrorOfTheModel()
+    public void A_table_too_small_for_the_vocabulary_is_an_error_of_the_model()
     {
         using var folder = TempFolder.WithStaticModel();
         File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, "last_hidden_state", []));
@@ -91,7 +91,7 @@ public class RefusedDirectoriesTests
     }
 
     [Fact]
-    public void NumbersThatAreNotFiniteAreRefused()
+    public void Numbers_that_are_not_finite_are_refused()
     {
         using var folder = new TempFolder().Write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n").Write("1_Pooling/config.json", """{"pooling_mode": "mean"}""").Write("model.onnx", "");
         File.WriteAllBytes(folder["model.onnx"], OnnxBuilder.Encoder([[0], [float.NaN], [0], [0]], "last_hidden_state", []));
@@ -105,11 +105,11 @@ public class RefusedDirectoriesTests
     [InlineData("dml", "-p:OnnxRuntimePackage=Microsoft.ML.OnnxRuntime.DirectML")]
     [InlineData("abacus", "cpu, cuda")]
     [InlineData("cuda:x", "cuda:0")]
-    public void AMissingProviderNamesItsPackage(string provider, string what) =>
+    public void A_missing_provider_names_its_package(string provider, string what) =>
         Assert.Contains(what, Refusal(CaptionEmbedder.Default, new EmbedderOptions { Provider = provider }));
 
     [Fact]
-    public void WrongArgumentsAreRefused()
+    public void Wrong_arguments_are_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => CaptionEmbedder.Open(CaptionEmbedder.Default, new EmbedderOptions { BatchSize = 0 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => CaptionEmbedder.Open(CaptionEmbedder.Default, new EmbedderOptions { Threads = -1 }));

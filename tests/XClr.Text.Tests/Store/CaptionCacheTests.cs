@@ -9,7 +9,7 @@ public class CaptionCacheTests
         CaptionCache.Open(model, new EmbedderOptions { Threads = 1 }, new CacheOptions { Folder = folder.Path, Type = type });
 
     [Fact]
-    public void ASecondRunEmbedsNothingAndOpensNoSession()
+    public void A_second_run_embeds_nothing_and_opens_no_session()
     {
         using var folder = new TempFolder();
         var (first, second) = (new float[Captions.Length * D], new float[Captions.Length * D]);
@@ -34,7 +34,7 @@ public class CaptionCacheTests
     [InlineData(0, 1.0)]
     [InlineData(1, 0.5)]
     [InlineData(1, 0.0)]
-    public void DamagedEmbeddingsBesideTheDataAreLeftAlone(int stale, double kept)
+    public void Damaged_embeddings_beside_the_data_are_left_alone(int stale, double kept)
     {
         using var folder = new TempFolder();
         var data = folder["data"];
@@ -60,7 +60,7 @@ public class CaptionCacheTests
     }
 
     [Fact]
-    public void ItGivesWhatTheEmbedderGives()
+    public void It_gives_what_the_embedder_gives()
     {
         using var folder = new TempFolder();
         var (cached, direct) = (new float[Captions.Length * D], new float[Captions.Length * D]);
@@ -76,7 +76,7 @@ public class CaptionCacheTests
     }
 
     [Fact]
-    public void HalfPrecisionHasAStoreOfItsOwn()
+    public void Half_precision_has_a_store_of_its_own()
     {
         using var folder = new TempFolder();
         var (full, half) = (new float[Captions.Length * D], new float[Captions.Length * D]);
@@ -99,7 +99,7 @@ public class CaptionCacheTests
     }
 
     [Fact]
-    public void AnotherModelHasAStoreOfItsOwn()
+    public void Another_model_has_a_store_of_its_own()
     {
         using var folder = new TempFolder();
         using var model = TempFolder.WithStaticModel().Write("1_Pooling/config.json", """{"pooling_mode": "cls"}""");
@@ -110,7 +110,7 @@ public class CaptionCacheTests
     }
 
     [Fact]
-    public void AStoreThatCannotBeWrittenDoesNotEndTheRun()
+    public void A_store_that_cannot_be_written_does_not_end_the_run()
     {
         using var folder = new TempFolder();
         using var cache = Open(folder);
@@ -125,7 +125,7 @@ public class CaptionCacheTests
     }
 
     [Fact]
-    public void ACorruptStoreIsRefusedByName()
+    public void A_corrupt_store_is_refused_by_name()
     {
         using var folder = new TempFolder();
         string path;
@@ -140,7 +140,7 @@ public class CaptionCacheTests
     }
 
     [Fact]
-    public void TheWrongNumberOfNumbersIsRefused()
+    public void The_wrong_number_of_numbers_is_refused()
     {
         using var folder = new TempFolder();
         using var cache = Open(folder);
@@ -148,7 +148,7 @@ public class CaptionCacheTests
     }
 
     [Fact]
-    public void TheFolderComesFromTheEnvironment()
+    public void The_folder_comes_from_the_environment()
     {
         var (own, xdg) = (Environment.GetEnvironmentVariable("XCLR_CACHE"), Environment.GetEnvironmentVariable("XDG_CACHE_HOME"));
         try

@@ -22,7 +22,7 @@ public class EmbeddingStoreTests
     [InlineData(1)]
     [InlineData(7)]
     [InlineData(384)]
-    public void KeepsRowsExactlyAcrossOpenings(int dimension)
+    public void Keeps_rows_exactly_across_openings(int dimension)
     {
         using var folder = new TempFolder();
         string[] captions = ["a cat", "", "a c\uD800t", new string('x', 5000), "ein Vögelchen"];
@@ -39,7 +39,7 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void WhatIsThereStaysAndRepeatsAreKeptOnce()
+    public void What_is_there_stays_and_repeats_are_kept_once()
     {
         using var folder = new TempFolder();
         using var store = Create(folder, 2);
@@ -54,7 +54,7 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void HalfPrecisionIsWithinItsBoundAndNormalised()
+    public void Half_precision_is_within_its_bound_and_normalised()
     {
         using var folder = new TempFolder();
         const int dimension = 384;
@@ -79,7 +79,7 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void GrowsThroughSeveralTables()
+    public void Grows_through_several_tables()
     {
         using var folder = new TempFolder();
         using (var store = Create(folder))
@@ -99,7 +99,7 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void RoomThatWasReservedTakesEverythingInOneTable()
+    public void Room_that_was_reserved_takes_everything_in_one_table()
     {
         using var folder = new TempFolder();
         var captions = Program.Captions("room", 0, 30_000);
@@ -115,7 +115,7 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void WrongInputIsRefused()
+    public void Wrong_input_is_refused()
     {
         using var folder = new TempFolder();
         using var store = Create(folder);
@@ -128,7 +128,7 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void ADifferentKindOfStoreIsRefusedByName()
+    public void A_different_kind_of_store_is_refused_by_name()
     {
         using var folder = new TempFolder();
         Create(folder).Dispose();
@@ -146,7 +146,7 @@ public class EmbeddingStoreTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(4095)]
-    public void AFileWithoutAHeaderIsRefusedByName(int length)
+    public void A_file_without_a_header_is_refused_by_name(int length)
     {
         using var folder = new TempFolder();
         File.WriteAllBytes(folder["s.xemb"], new byte[length]);
@@ -154,7 +154,7 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void ACorruptHeaderIsRefusedByName()
+    public void A_corrupt_header_is_refused_by_name()
     {
         using var folder = new TempFolder();
         Create(folder).Dispose();
@@ -169,6 +169,6 @@ public class EmbeddingStoreTests
     }
 
     [Fact]
-    public void AMissingStoreIsNamed() =>
+    public void A_missing_store_is_named() =>
         Assert.Contains("nowhere.xemb", Assert.Throws<TextException>(() => EmbeddingStore.Open(Path.Combine(Path.GetTempPath(), "nowhere.xemb"))).Message);
 }

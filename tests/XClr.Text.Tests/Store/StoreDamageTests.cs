@@ -47,7 +47,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void CutAtEveryByteOfTheTailItKeepsEveryWholeRecord()
+    public void Cut_at_every_byte_of_the_tail_it_keeps_every_whole_record()
     {
         using var folder = new TempFolder();
         var whole = MakeStore(folder, 3);
@@ -72,7 +72,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void CutInsideANewTableItIsBuiltAgain()
+    public void Cut_inside_a_new_table_it_is_built_again()
     {
         using var folder = new TempFolder();
         const int batch = 2000;
@@ -89,7 +89,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void WithoutItsNewestCommitTheOneBeforeHolds()
+    public void Without_its_newest_commit_the_one_before_holds()
     {
         using var folder = new TempFolder();
         var bytes = MakeStore(folder, 3);
@@ -103,7 +103,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void WithoutAnyCommitItIsBuiltAgain()
+    public void Without_any_commit_it_is_built_again()
     {
         using var folder = new TempFolder();
         var bytes = MakeStore(folder, 3);
@@ -114,7 +114,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void ADamagedRecordIsAMissAndCanBeWrittenAgain()
+    public void A_damaged_record_is_a_miss_and_can_be_written_again()
     {
         using var folder = new TempFolder();
         var whole = MakeStore(folder, 1);
@@ -133,7 +133,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void SlotsOfAWriterThatDiedBeforeItsCommitDoNoHarm()
+    public void Slots_of_a_writer_that_died_before_its_commit_do_no_harm()
     {
         using var folder = new TempFolder();
         var before = MakeStore(folder, 1);
@@ -151,7 +151,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void ATableFullOfDeadSlotsIsReplaced()
+    public void A_table_full_of_dead_slots_is_replaced()
     {
         using var folder = new TempFolder();
         var empty = MakeStore(folder, 0);
@@ -175,7 +175,7 @@ public class StoreDamageTests
     }
 
     [Fact]
-    public void MutatedStoresAreRefusedByNameOrReadRight()
+    public void Mutated_stores_are_refused_by_name_or_read_right()
     {
         using var folder = new TempFolder();
         var (whole, random, refused) = (MakeStore(folder, 3), new Random(7), 0);

@@ -33,7 +33,7 @@ public class StoreWritersTests
     }
 
     [Fact]
-    public async Task TwoInstancesAppendAndSeeEachOther()
+    public async Task Two_instances_append_and_see_each_other()
     {
         using var folder = new TempFolder();
         using var one = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint);
@@ -60,7 +60,7 @@ public class StoreWritersTests
     }
 
     [Fact]
-    public void TwoProcessesAppend()
+    public void Two_processes_append()
     {
         using var folder = new TempFolder();
         using var one = Start(folder["s.xemb"], "one", 20, 300);
@@ -74,7 +74,7 @@ public class StoreWritersTests
     }
 
     [Fact]
-    public void AKilledWriterLosesNothingItReported()
+    public void A_killed_writer_loses_nothing_it_reported()
     {
         using var folder = new TempFolder();
         for (var round = 0; round < 5; round++)
@@ -102,7 +102,7 @@ public class StoreWritersTests
     }
 
     [SkippableFact]
-    public void AFullDiskLeavesItReadable()
+    public void A_full_disk_leaves_it_readable()
     {
         Skip.If(OperatingSystem.IsWindows(), "needs ulimit");
         using var folder = new TempFolder();
@@ -124,7 +124,7 @@ public class StoreWritersTests
 
     /// <summary>Embeddings beside their data, on a mount that may only be read.</summary>
     [SkippableFact]
-    public void AReadOnlyMountIsRead()
+    public void A_read_only_mount_is_read()
     {
         string[] mounting = ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c"];
         using var folder = new TempFolder();

@@ -4,7 +4,7 @@ namespace XClr.Text.Tests;
 public class GoldenIdsTests
 {
     [SkippableFact]
-    public void MiniLmIdsEqualTheReferenceOnAllGoldens()
+    public void Mini_lm_ids_equal_the_reference_on_all_goldens()
     {
         var tokenizer = CaptionTokenizer.Open(Assets.TextEncoder("all-MiniLM-L6-v2"));
         var goldens = Assets.ReadGoldens(Assets.TextEncoder("goldens.json"));
@@ -13,14 +13,14 @@ public class GoldenIdsTests
     }
 
     [SkippableFact]
-    public void TheBuiltInTokenizerIsTheSame()
+    public void The_built_in_tokenizer_is_the_same()
     {
         var tokenizer = CaptionTokenizer.Open(CaptionEmbedder.Default);
         Assert.All(Assets.ReadGoldens(Assets.TextEncoder("goldens.json")), g => Assert.Equal(g.Ids, tokenizer.Encode(g.Text)));
     }
 
     [Fact]
-    public void BuiltInIdsEqualItsGoldens()
+    public void Built_in_ids_equal_its_goldens()
     {
         var tokenizer = CaptionTokenizer.Open(CaptionEmbedder.Default);
         var goldens = Assets.ReadGoldens(Path.Combine(Assets.StaticModel, "goldens.json"));
@@ -29,7 +29,7 @@ public class GoldenIdsTests
     }
 
     [SkippableFact]
-    public void TheVocabularyInsideTokenizerJsonGivesTheSameIds()
+    public void The_vocabulary_inside_tokenizer_json_gives_the_same_ids()
     {
         var source = Assets.TextEncoder("all-MiniLM-L6-v2");
         using var folder = new TempFolder();
@@ -41,7 +41,7 @@ public class GoldenIdsTests
     }
 
     [SkippableFact]
-    public void ManyThreadsGiveTheSameIds()
+    public void Many_threads_give_the_same_ids()
     {
         var tokenizer = CaptionTokenizer.Open(CaptionEmbedder.Default);
         var goldens = Assets.ReadGoldens(Assets.TextEncoder("goldens.json"));

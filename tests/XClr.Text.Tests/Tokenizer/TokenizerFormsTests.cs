@@ -12,7 +12,7 @@ public class TokenizerFormsTests
     [Theory]
     [InlineData("\"<mask>\"")]
     [InlineData("""{"content": "<mask>", "lstrip": true, "normalized": false, "rstrip": false, "single_word": false}""")]
-    public void MpnetFromVocabTxt(string mask)
+    public void Mpnet_from_vocab_txt(string mask)
     {
         using var folder = new TempFolder();
         folder.Write("vocab.txt", MpnetVocabulary).Write("sentence_bert_config.json", Limit).Write("special_tokens_map.json",
@@ -24,7 +24,7 @@ public class TokenizerFormsTests
     }
 
     [Fact]
-    public void MpnetFromVocabTxtAlone()
+    public void Mpnet_from_vocab_txt_alone()
     {
         using var folder = new TempFolder();
         var tokenizer = CaptionTokenizer.Open(folder.Write("vocab.txt", MpnetVocabulary).Path);
@@ -33,7 +33,7 @@ public class TokenizerFormsTests
     }
 
     [Fact]
-    public void BertFromVocabTxtAlone()
+    public void Bert_from_vocab_txt_alone()
     {
         using var folder = new TempFolder();
         var tokenizer = CaptionTokenizer.Open(folder.Write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\ncat\r\n").Path);
@@ -42,7 +42,7 @@ public class TokenizerFormsTests
     }
 
     [Fact]
-    public void MpnetFromTokenizerJsonAlone()
+    public void Mpnet_from_tokenizer_json_alone()
     {
         using var folder = new TempFolder();
         folder.Write("tokenizer.json", $$"""
@@ -57,7 +57,7 @@ public class TokenizerFormsTests
     }
 
     [Fact]
-    public void PositionsOfTheModelBoundTheLength()
+    public void Positions_of_the_model_bound_the_length()
     {
         using var folder = new TempFolder();
         folder.Write("vocab.txt", MpnetVocabulary).Write("config.json", """{"model_type": "mpnet", "max_position_embeddings": 514}""")
@@ -70,7 +70,7 @@ public class TokenizerFormsTests
     [InlineData("true", "false", new[] { 0, 6, 14, 2 })]
     [InlineData("false", "null", new[] { 0, 12, 13, 2 })]
     [InlineData("false", "true", new[] { 0, 12, 4, 2 })]
-    public void CaseAndAccentsFollowTokenizerConfig(string lower, string strip, int[] ids)
+    public void Case_and_accents_follow_tokenizer_config(string lower, string strip, int[] ids)
     {
         using var folder = new TempFolder();
         folder.Write("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": true}, {{Roberta}}, {{FastModel}} }""")
@@ -82,7 +82,7 @@ public class TokenizerFormsTests
     [Theory]
     [InlineData("true", new[] { 0, 6, 14, 2 })]
     [InlineData("false", new[] { 0, 12, 13, 2 })]
-    public void TheSentenceConfigMayLowerTheTextFirst(string lower, int[] ids)
+    public void The_sentence_config_may_lower_the_text_first(string lower, int[] ids)
     {
         using var folder = new TempFolder();
         folder.Write("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": false, "strip_accents": false}, {{Roberta}}, {{FastModel}} }""")
@@ -91,7 +91,7 @@ public class TokenizerFormsTests
     }
 
     [Fact]
-    public void AddedTokensMayBeNormalisedOrStandAlone()
+    public void Added_tokens_may_be_normalised_or_stand_alone()
     {
         using var folder = new TempFolder();
         folder.Write("tokenizer.json", $$"""
@@ -101,7 +101,7 @@ public class TokenizerFormsTests
     }
 
     [Fact]
-    public void TheLongestAddedTokenIsTaken()
+    public void The_longest_added_token_is_taken()
     {
         using var folder = new TempFolder();
         folder.Write("tokenizer.json", $$"""
@@ -111,7 +111,7 @@ public class TokenizerFormsTests
     }
 
     [Fact]
-    public void ASequenceOfProcessorsIsSearched()
+    public void A_sequence_of_processors_is_searched()
     {
         using var folder = new TempFolder();
         folder.Write("tokenizer.json", $$"""
@@ -128,7 +128,7 @@ public class TokenizerFormsTests
     [InlineData("sentencepiece.bpe.model", "x", "SentencePiece")]
     [InlineData("spiece.model", "x", "SentencePiece")]
     [InlineData("merges.txt", "x", "BPE")]
-    public void OtherTokenizersAreRefusedByName(string file, string text, string kind)
+    public void Other_tokenizers_are_refused_by_name(string file, string text, string kind)
     {
         using var folder = new TempFolder();
         var error = Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Write(file, text).Path));
@@ -145,7 +145,7 @@ public class TokenizerFormsTests
     [InlineData("tokenizer.json", """{"model": {"type": "WordPiece", "vocab": {"[UNK]": -1}}}""")]
     [InlineData("tokenizer.json", """{"model": {"type": "WordPiece", "vocab": {"[UNK]": 0}}}""")]
     [InlineData("tokenizer.json", """{"normalizer": {"type": "NFC"}, "model": {"type": "WordPiece", "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}}}""")]
-    public void CorruptFilesAreNamed(string file, string text)
+    public void Corrupt_files_are_named(string file, string text)
     {
         using var folder = new TempFolder();
         folder.Write(file, text);
@@ -159,14 +159,14 @@ public class TokenizerFormsTests
     [InlineData("special_tokens_map.json", """{"pad_token": "<nowhere>"}""", "<nowhere>")]
     [InlineData("sentence_bert_config.json", """{"max_seq_length": -3}""", "max_seq_length")]
     [InlineData("sentence_bert_config.json", """{"max_seq_length": 2}""", "max_seq_length")]
-    public void WrongValuesAreNamed(string file, string text, string what)
+    public void Wrong_values_are_named(string file, string text, string what)
     {
         using var folder = TempFolder.WithStaticModel();
         Assert.Contains(what, Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Write(file, text).Path)).Message);
     }
 
     [Fact]
-    public void NoVocabularyAtAllIsAnError()
+    public void No_vocabulary_at_all_is_an_error()
     {
         using var folder = TempFolder.WithStaticModel("vocab.txt");
         Assert.Contains("vocab.txt", Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Path)).Message);

@@ -12,21 +12,21 @@ public class TrapTests
     [InlineData("Café Zürich, naïve", "cafe zurich , naive")]
     [InlineData("cafe\u0301", "cafe")]
     [InlineData("x\u0338", "x")]
-    public void AccentsAreStripped(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
+    public void Accents_are_stripped(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
 
     [Fact]
-    public void KoreanStaysDecomposed() => Assert.Equal("\u1112 ##\u1161 ##\u11AB", Tokens("\uD55C"));
+    public void Korean_stays_decomposed() => Assert.Equal("\u1112 ##\u1161 ##\u11AB", Tokens("\uD55C"));
 
     [Theory]
     [InlineData("a$b+c<d=e>f^g~h|i`j", "a $ b + c < d = e > f ^ g ~ h | i ` j")]
     [InlineData("5>3", "5 > 3")]
-    public void AsciiSymbolsAreTokens(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
+    public void Ascii_symbols_are_tokens(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
 
     [Theory]
     [InlineData("good\U0001F600morning sun", "[UNK] sun")]
     [InlineData("a \U0001F600 b", "a [UNK] b")]
     [InlineData("20€ each", "20 ##€ each")]
-    public void OtherSymbolsStayInTheWord(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
+    public void Other_symbols_stay_in_the_word(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
 
     [Theory]
     [InlineData("snake_case", "snake _ case")]
@@ -37,7 +37,7 @@ public class TrapTests
     [InlineData("ca\uE000t do\uE123g co\U0010FFFDw", "cat dog cow")]
     [InlineData("cat\u0378 dog", "[UNK] dog")]
     [InlineData("cat\u2028dog\u2029cow\u00A0pig", "cat dog cow pig")]
-    public void SpacesControlsAndUnassigned(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
+    public void Spaces_controls_and_unassigned(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
 
     [Theory]
     [InlineData("a [MASK] b", "a [MASK] b")]
@@ -47,10 +47,10 @@ public class TrapTests
     [InlineData("[ MASK ]", "[ mask ]")]
     [InlineData("[[MASK]]", "[ [MASK] ]")]
     [InlineData("[unused5]", "[ unused ##5 ]")]
-    public void SpecialTokensAreMatchedOnTheRawText(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
+    public void Special_tokens_are_matched_on_the_raw_text(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
 
     [Fact]
-    public void TruncationCutsInsideAWord()
+    public void Truncation_cuts_inside_a_word()
     {
         var long1 = string.Join(' ', Enumerable.Repeat("cat", 253)) + " surfboarding";
         var pieces = Tokenizer.Encode("surfboarding");
@@ -62,7 +62,7 @@ public class TrapTests
     }
 
     [Fact]
-    public void WordsAreMeasuredInCodePointsAfterStripping()
+    public void Words_are_measured_in_code_points_after_stripping()
     {
         var hundred = string.Concat(Enumerable.Repeat("e\u0301", 100));
         Assert.Equal(Tokens(new string('e', 100)), Tokens(hundred));
@@ -74,13 +74,13 @@ public class TrapTests
     [InlineData("\u03A3\u0391\u03A3", "\u03C3 ##\u03B1 ##\u03C3")] // a final sigma stays σ
     [InlineData("straße", "st ##ra\u00DFe")]
     [InlineData("\u0141\u00D8\u0110\u00C6", "\u0142 ##\u00F8 ##\u0111 ##\u00E6")]
-    public void LowerCaseIsPerCodePoint(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
+    public void Lower_case_is_per_code_point(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
 
     [Theory]
     [InlineData("\u01C5", "\u01C6")] // titlecase
     [InlineData("\u2167", "\u2177")] // Roman numeral eight
     [InlineData("\uFB01", "\uFB01")] // a ligature has no canonical decomposition
-    public void TitlecaseAndNumeralsLowerAndLigaturesStay(string text, string normalized) =>
+    public void Titlecase_and_numerals_lower_and_ligatures_stay(string text, string normalized) =>
         Assert.Equal(normalized, new TextNormalizer(new NormalizerOptions()).Normalize(text).ToString());
 
     [Theory]
@@ -89,10 +89,10 @@ public class TrapTests
     [InlineData("x\U0002B91Fy", "[UNK]")]
     [InlineData("x\U0002B920y", "x [UNK] y")]
     [InlineData("x\U0002B81Fy", "x [UNK] y")]
-    public void IdeographsAreSplitButForOneBlock(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
+    public void Ideographs_are_split_but_for_one_block(string text, string tokens) => Assert.Equal(tokens, Tokens(text));
 
     [Fact]
-    public void LoneSurrogatesDoNotThrow()
+    public void Lone_surrogates_do_not_throw()
     {
         Assert.Equal("cat dog", Tokens("c\uD800at \uDC00dog"));
         Assert.Equal("cat", Tokens("\uD83Dcat\uD83D"));
@@ -104,17 +104,17 @@ public class TrapTests
     [InlineData(false, true, "café")]
     [InlineData(null, false, "CAFÉ")]
     [InlineData(true, false, "CAFE")]
-    public void StripAccentsFollowsLowerCaseUnlessSaid(bool? strip, bool lower, string normalized) =>
+    public void Strip_accents_follows_lower_case_unless_said(bool? strip, bool lower, string normalized) =>
         Assert.Equal(normalized, new TextNormalizer(new NormalizerOptions(StripAccents: strip, LowerCase: lower)).Normalize("CAFÉ").ToString());
 
     [Fact]
-    public void DottedCapitalIKeepsItsDotWhereAccentsAreKept()
+    public void Dotted_capital_i_keeps_its_dot_where_accents_are_kept()
     {
         Assert.Equal("i\u0307", new TextNormalizer(new NormalizerOptions(StripAccents: false)).Normalize("\u0130").ToString());
         Assert.Equal("i", new TextNormalizer(new NormalizerOptions()).Normalize("\u0130").ToString());
     }
 
     [Fact]
-    public void IdeographsStayTogetherWhereTheModelSaysSo() =>
+    public void Ideographs_stay_together_where_the_model_says_so() =>
         Assert.Equal("x\u4E00y", new TextNormalizer(new NormalizerOptions(SplitChinese: false)).Normalize("x\u4E00y").ToString());
 }

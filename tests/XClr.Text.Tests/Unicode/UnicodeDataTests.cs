@@ -12,7 +12,7 @@ public class UnicodeDataTests
         File.ReadAllBytes(Path.Combine(Repository.Root, "tests", "Golden", "text", "unicode.json"))).RootElement;
 
     [Fact]
-    public void EveryCodePointDecomposesAndLowersAsInPythonsTables()
+    public void Every_code_point_decomposes_and_lowers_as_in_pythons_tables()
     {
         var blocks = Golden.GetProperty("blocks").EnumerateArray().Select(b => b.GetString()!).ToArray();
         Assert.Equal(0x110000 / 1024, blocks.Length);
@@ -33,7 +33,7 @@ public class UnicodeDataTests
     }
 
     [Fact]
-    public void CombiningMarksAreOrdered() => Assert.All(Golden.GetProperty("ordered").EnumerateArray(),
+    public void Combining_marks_are_ordered() => Assert.All(Golden.GetProperty("ordered").EnumerateArray(),
         pair => Assert.Equal(pair[1].GetString(), Decompose(pair[0].GetString()!)));
 
     [Theory]
@@ -48,7 +48,7 @@ public class UnicodeDataTests
     [InlineData(0x1F600, 0)]
     [InlineData(0x2E43, 0)] // punctuation since Unicode 9: unassigned for the reference's tables
     [InlineData(0x166D, 3)] // a symbol since Unicode 12: punctuation for the reference's tables
-    public void KindsAreThoseOfTheReferencesTables(int code, int kind) => Assert.Equal((CharacterKind)kind, UnicodeData.Kind(code));
+    public void Kinds_are_those_of_the_references_tables(int code, int kind) => Assert.Equal((CharacterKind)kind, UnicodeData.Kind(code));
 
     private static string Decompose(string text)
     {

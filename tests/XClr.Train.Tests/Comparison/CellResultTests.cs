@@ -31,7 +31,7 @@ public sealed class CellResultTests : IDisposable
     }
 
     [Fact]
-    public void ResultsOfAnotherProtocolAreRefused()
+    public void Results_of_another_protocol_are_refused()
     {
         Write(Request(EvalProtocol.Knn | EvalProtocol.Linear, "a {}"));
         RequireSame(Request(EvalProtocol.Linear | EvalProtocol.Knn, "a {}"));
@@ -42,7 +42,7 @@ public sealed class CellResultTests : IDisposable
     }
 
     [Fact]
-    public void ResultsOfOtherTemplatesAreRefused()
+    public void Results_of_other_templates_are_refused()
     {
         Write(Request(EvalProtocol.ZeroShot, "a {}", "two {}"));
         RequireSame(Request(EvalProtocol.ZeroShot, "a {}", "two {}"));
@@ -52,7 +52,7 @@ public sealed class CellResultTests : IDisposable
     }
 
     [Fact]
-    public void AFileThatDoesNotSayHowItWasMeasuredIsTaken()
+    public void A_file_that_does_not_say_how_it_was_measured_is_taken()
     {
         Write(Request(EvalProtocol.ZeroShot, "a {}"));
         var json = JsonNode.Parse(File.ReadAllText(Cell))!.AsObject();
@@ -62,7 +62,7 @@ public sealed class CellResultTests : IDisposable
     }
 
     [Fact]
-    public void OptionsOfTheTrainingComeFirst()
+    public void Options_of_the_training_come_first()
     {
         Write(Request(EvalProtocol.Knn, "a {}"));
         var other = Request(EvalProtocol.Linear, "a {}");

@@ -12,7 +12,7 @@ public sealed class ComparisonBudgetTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     [Fact]
-    public void NoFolderIsRemovedButTrialsThatNoProcessHolds()
+    public void No_folder_is_removed_but_trials_that_no_process_holds()
     {
         var (mine, alike) = (Made("trial"), Made($"{ComparisonBudget.TrialPrefix}notes"));
         var (killed, other) = (Made($"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"), Path.Combine(folder, $"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"));

@@ -11,14 +11,14 @@ public class ComparisonTableTests
     [InlineData(0.5, 0.6, 0.4, "no")]
     [InlineData(0.6, 0.4, 0.5, "no")]
     [InlineData(0.5, 0.5, 0.4, "no")]
-    public void TheOrderOfThePaperIsFoundWhereAllThreeAreInIt(double xclr, double simclr, double untrained, string answer)
+    public void The_order_of_the_paper_is_found_where_all_three_are_in_it(double xclr, double simclr, double untrained, string answer)
     {
         var finding = Assert.Single(Table((null, untrained), (LossKind.Xclr, xclr), (LossKind.SimClr, simclr)).Findings());
         Assert.StartsWith($"X-CLR > SimCLR > untrained by k-NN, on the mean of the seeds: {answer} (", finding);
     }
 
     [Fact]
-    public void AFindingIsOfTheMeanOverTheSeeds()
+    public void A_finding_is_of_the_mean_over_the_seeds()
     {
         // SimCLR is ahead by its first seed.
         var table = Table((null, 0.1), (LossKind.Xclr, 0.4), (LossKind.SimClr, 0.5), (null, 0.2), (LossKind.Xclr, 0.9), (LossKind.SimClr, 0.3));
@@ -27,14 +27,14 @@ public class ComparisonTableTests
     }
 
     [Fact]
-    public void ClipLeadsWhereItsMeanIsAboveXclrs()
+    public void Clip_leads_where_its_mean_is_above_xclrs()
     {
         Assert.StartsWith("CLIP leads here", Assert.Single(Table((LossKind.Xclr, 0.5), (LossKind.Clip, 0.6)).Findings()));
         Assert.Empty(Table((LossKind.Xclr, 0.6), (LossKind.Clip, 0.5)).Findings());
     }
 
     [Fact]
-    public void EachLossIsTrainedWithEachRateFromEachSeedOn()
+    public void Each_loss_is_trained_with_each_rate_from_each_seed_on()
     {
         var request = new ComparisonRequest(new TrainConfig { Data = "d", Seed = 7, Lr = 0.5 }, [LossKind.Xclr, LossKind.SimClr], Seeds: 2, Rates: [], EvalProtocol.Knn, EvalOptions.Default, "out");
         var cells = request.Cells.Select(c => (c.Row, request.ConfigOf(c).Seed, request.ConfigOf(c).Loss, request.ConfigOf(c).Lr));

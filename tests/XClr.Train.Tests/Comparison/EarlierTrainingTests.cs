@@ -28,7 +28,7 @@ public sealed class EarlierTrainingTests : IDisposable
     }
 
     [Fact]
-    public void ARunThatWasTrainedBeforeHasItsTimeAndItsLastShare()
+    public void A_run_that_was_trained_before_has_its_time_and_its_last_share()
     {
         // 10 steps of 8 views at 4 a second, 5 at 8 a second.
         Write((10, 4, 0.5), (15, 8, 0.25));
@@ -36,7 +36,7 @@ public sealed class EarlierTrainingTests : IDisposable
     }
 
     [Fact]
-    public void LinesOfThisProcessDoNotCount()
+    public void Lines_of_this_process_do_not_count()
     {
         Write((10, 4, 0.5));
         Write((15, 8, 0.25));
@@ -45,7 +45,7 @@ public sealed class EarlierTrainingTests : IDisposable
     }
 
     [Fact]
-    public void WhatWasNotMeasuredDoesNotCount()
+    public void What_was_not_measured_does_not_count()
     {
         Assert.Equal(new EarlierTraining(0, null), EarlierTraining.Read(Log, firstStep: null, Views));
         // A speed that is no number is null in the file; a last line may be torn.
