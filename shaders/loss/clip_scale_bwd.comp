@@ -12,17 +12,15 @@ layout(push_constant) uniform Push {
 };
 #include "grid.glsl"
 #include "step.glsl"
-shared float sums[256];
+#define LANES 256
+#define SUMMED float
+#include "reduce.glsl"
 
 void main() {
   if (flat_group() != 0) return;
   uint lane = gl_LocalInvocationIndex;
   float sum = 0.0;
   for (uint r = lane; r < rows; r += 256) sum += state[r].y - state[r].z;
-  sums[lane] = sum;
-  for (uint half_ = 128; half_ > 0; half_ >>= 1) {
-    barrier();
-    if (lane < half_) sums[lane] += sums[lane + half_];
-  }
-  if (lane == 0) dlogit_scale = sums[0] * step_loss_scale() / (4.0 * float(samples));
+  sum = sum_of_lanes(sum);
+  if (lane == 0) dlogit_scale = sum * step_loss_scale() / (4.0 * float(samples));
 }

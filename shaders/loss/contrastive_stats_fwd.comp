@@ -16,7 +16,9 @@ layout(push_constant) uniform Push {
   uint dims;
 };
 #include "grid.glsl"
-shared vec4 sums[256];
+#define LANES 256
+#define SUMMED vec4
+#include "reduce.glsl"
 
 float deviation(uint dim) {
   vec3 all = vec3(0.0);
@@ -39,13 +41,9 @@ void main() {
   }
   sum.xyz /= float(samples);
   for (uint d = lane; d < dims; d += 256) sum.w += deviation(d) / float(dims);
-  sums[lane] = sum;
-  for (uint step_ = 128; step_ > 0; step_ >>= 1) {
-    barrier();
-    if (lane < step_) sums[lane] += sums[lane + step_];
-  }
+  sum = sum_of_lanes(sum);
   if (lane == 0) {
-    loss[0] = sums[0].x;
-    stats[0] = sums[0];
+    loss[0] = sum.x;
+    stats[0] = sum;
   }
 }

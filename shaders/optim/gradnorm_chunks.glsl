@@ -5,6 +5,7 @@ layout(push_constant) uniform Push {
 };
 #include "step.glsl"
 #include "chunks.glsl"
+#define SUMMED vec2
 #include "reduce.glsl"
 
 void main() {
@@ -20,6 +21,6 @@ void main() {
     g *= unscale;
     squares += g * g;
   }
-  vec2 sum = reduce(vec2(squares.x + squares.y + squares.z + squares.w, float(bad.x + bad.y + bad.z + bad.w)));
+  vec2 sum = sum_of_lanes(vec2(squares.x + squares.y + squares.z + squares.w, float(bad.x + bad.y + bad.z + bad.w)));
   if (gl_LocalInvocationIndex == 0) partial[firstChunk + group] = sum;
 }

@@ -15,6 +15,7 @@ layout(push_constant) uniform Push { uint chunkCount; };
 #include "grid.glsl"
 #include "step.glsl"
 #define LANES 256
+#define SUMMED vec2
 #include "reduce.glsl"
 shared uint firstBad[LANES];
 
@@ -28,7 +29,7 @@ void main() {
     if (partial[c].y > 0.0) bad = min(bad, c);
   }
   firstBad[lane] = bad;
-  float norm = sqrt(reduce(vec2(squares, 0.0)).x);
+  float norm = sqrt(sum_of_lanes(vec2(squares, 0.0)).x);
   barrier();
   if (lane != 0) return;
   for (uint i = 1; i < LANES; i++) bad = min(bad, firstBad[i]);

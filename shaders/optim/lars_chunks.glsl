@@ -5,6 +5,7 @@ layout(push_constant) uniform Push {
   float decay;
 };
 #include "chunks.glsl"
+#define SUMMED vec2
 #include "reduce.glsl"
 
 void main() {
@@ -20,6 +21,6 @@ void main() {
     ww += w * w;
     gg += g * g;
   }
-  vec2 sum = reduce(vec2(ww.x + ww.y + ww.z + ww.w, gg.x + gg.y + gg.z + gg.w));
+  vec2 sum = sum_of_lanes(vec2(ww.x + ww.y + ww.z + ww.w, gg.x + gg.y + gg.z + gg.w));
   if (gl_LocalInvocationIndex == 0) partial[firstChunk + group] = sum;
 }

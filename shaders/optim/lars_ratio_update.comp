@@ -13,6 +13,7 @@ layout(push_constant) uniform Push {
 };
 #include "grid.glsl"
 #define LANES 64
+#define SUMMED vec2
 #include "reduce.glsl"
 
 void main() {
@@ -23,6 +24,6 @@ void main() {
   if (tensor.z == 1) {
     for (uint c = gl_LocalInvocationIndex; c < tensor.y; c += LANES) sum += partial[tensor.x + c];
   }
-  sum = sqrt(reduce(sum));
+  sum = sqrt(sum_of_lanes(sum));
   if (gl_LocalInvocationIndex == 0) ratio[group] = sum.x > 0.0 && sum.y > 0.0 ? trust * sum.x / sum.y : 1.0;
 }
