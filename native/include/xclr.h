@@ -113,7 +113,7 @@ xclr_status xclr_encoder_describe(xclr_encoder encoder, xclr_encoder_info *info)
 
 /*
  * Embeds count images (any number; they run in batches): resized and cropped as `xclr eval` does it, running statistics. features receives count x F floats, projections count x P (L2-normalised; logits where the head is a
- * classifier). Either may be NULL. Equal to `xclr embed-images` to the bit for the same batch size. Submits, and waits.
+ * classifier). Either may be NULL. Equal to `xclr embed-images` to the bit for the same batch size and images of at most 16 x S x S pixels (S: the image size); larger ones are reduced first. Submits, and waits.
  */
 xclr_status xclr_embed(xclr_encoder encoder, const xclr_image *images, uint32_t count, float *features, float *projections);
 

@@ -55,8 +55,8 @@ internal static class Arguments
             value ??= switches.Contains(name) ? "true" : throw new UsageException($"--{name} needs a value.");
             Require(value.Length > 0 || mayBeEmpty.Contains(name), $"--{name} needs a value, and an empty one was given (a variable that is not set?).");
             Require(!IsFraction(type) || double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _), $"--{name} '{value}': allowed: a number, such as 0.5.");
-            // Joined, lest one that begins with a dash is taken for an option.
-            complete.Add($"--{name}={value}");
+            // Joined where it begins with a dash, lest it is taken for an option.
+            complete.AddRange(value.StartsWith('-') ? [$"--{name}={value}"] : [$"--{name}", value]);
         }
         return complete;
     }

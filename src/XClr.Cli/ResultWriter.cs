@@ -31,7 +31,7 @@ internal sealed class ResultWriter(TextWriter target) : TextWriter
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"The results cannot be written to standard output: {e.Message.TrimEnd('.')}. What was to be saved is saved.", e);
+            throw new IOException($"The results cannot be written to standard output: {e.Message.TrimEnd('.')}.", e);
         }
     }
 }

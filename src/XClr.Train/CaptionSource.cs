@@ -38,7 +38,7 @@ public sealed class CaptionSource : IDisposable
         var cache = CaptionCache.Open(encoder, new EmbedderOptions { Provider = provider }, new CacheOptions { DataFolders = folders });
         if (cache.Beside is { Stale: [var first, ..], Dimension: null })
         {
-            warn?.Invoke($"{first} holds embeddings of another encoder (or version of it) than --text-encoder {encoder}: the captions are embedded again. 'xclr pack' with this --text-encoder adds its own.");
+            warn?.Invoke($"{first} is damaged, or holds embeddings of another encoder (or version of it) than --text-encoder {encoder}: the captions are embedded again. 'xclr pack' with this --text-encoder adds its own.");
         }
         return new(cache);
     }

@@ -141,13 +141,10 @@ public sealed class Encoder : IDisposable
             throw new UsageException($"{count} images of {width} x {height} pixels: an encoder of {Rows} takes 1 to {Rows} images of 1 x 1 to {LargestSide} x {LargestSide} pixels.");
         }
         var (factor, reducedWidth, reducedHeight) = ImageDecoder.Reduction(width, height, ImageBytes);
-        // Each image is bound by itself.
-        var alignment = (int)device.Caps.MinStorageBufferOffsetAlignment;
-        var slot = (ImageBytes + alignment - 1) / alignment * alignment;
-        var table = Table(count, slot, reducedWidth, reducedHeight, 3 * reducedWidth);
+        var table = Table(count, ImageBytes, reducedWidth, reducedHeight, 3 * reducedWidth);
         RequireHead(to);
         bindings ??= ReduceImageOp.Bindings(device, Rows);
-        ReduceImageOp.Forward(commands, images.Views, width, height, factor, [.. Enumerable.Range(0, count).Select(i => graph.Sources.Bytes.View.Slice((long)i * slot, ImageBytes))], bindings);
+        ReduceImageOp.Forward(commands, images.Views, width, height, factor, [.. Enumerable.Range(0, count).Select(i => graph.Sources.Bytes.View.Slice((long)i * ImageBytes, ImageBytes))], bindings);
         RecordRun(commands, table, count, to);
     }
 

@@ -6,10 +6,17 @@ namespace XClr.Train;
 /// <summary>RESULTS.keys.txt beside RESULTS.safetensors: the key of each row, a line each, in which \\, \r and \n stand for a backslash and line ends, since a file's name may hold them.</summary>
 public static class KeysFile
 {
-    /// <summary>Writes the keys of the rows of a file of tensors, in a file beside it.</summary>
+    /// <summary>Writes the keys of the rows of a file of tensors, in a file beside it; where there are none, one that is there is removed.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public static void Write(string tensors, IEnumerable<string> keys) =>
+    public static void Write(string tensors, IReadOnlyCollection<string> keys)
+    {
+        if (keys.Count == 0)
+        {
+            File.Delete(PathOf(tensors));
+            return;
+        }
         DurableFile.Write(PathOf(tensors), stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(keys.Select(k => OneLine(k) + "\n")))));
+    }
 
     private static string PathOf(string tensors) => (tensors.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) ? Path.ChangeExtension(tensors, null) : tensors) + ".keys.txt";
 

@@ -53,7 +53,8 @@ public sealed record NetworkOptions
     internal NetworkOptions OrOf(string weights)
     {
         using var file = BackboneWeights.Open(weights);
-        string? Said(string name) => file.Metadata.GetValueOrDefault(name);
+        // Other programs' metadata may use the same names.
+        string? Said(string name) => file.Metadata.ContainsKey("preprocessing") ? file.Metadata.GetValueOrDefault(name) : null;
         try
         {
             var own = Parse(arch: null, Said("stem"), width: null, Said("image_size"), Said("mean"), Said("std"));

@@ -8,14 +8,14 @@ internal sealed class RunLog : IDisposable
 
     private RunLog(MetricsLog metrics, TensorBoardLog events) => (this.metrics, this.events) = (metrics, events);
 
-    /// <summary>Opens both to go on after <paramref name="step"/> steps.</summary>
+    /// <summary>Opens both to go on after <paramref name="step"/> steps; null: a run begins anew, and what another left in the folder is dropped.</summary>
     /// <exception cref="IOException">A file cannot be opened.</exception>
-    public static RunLog Open(RunFolder folder, long step, Action<string> warn)
+    public static RunLog Open(RunFolder folder, long? step, Action<string> warn)
     {
-        var metrics = MetricsLog.Open(folder.MetricsFile, step, warn);
+        var metrics = MetricsLog.Open(folder.MetricsFile, step ?? -1, warn);
         try
         {
-            return new RunLog(metrics, TensorBoardLog.Open(folder.Path, step, warn));
+            return new RunLog(metrics, TensorBoardLog.Open(folder.Path, step ?? 0, warn));
         }
         catch
         {

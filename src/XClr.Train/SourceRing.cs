@@ -25,7 +25,9 @@ public sealed class SourceRing : IDisposable
     {
         this.spec = spec;
         var most = Math.Min(caps.MaxStorageBufferRange / parts, Array.MaxLength);
-        ImageBytes = (int)Math.Min(WantedBytes(spec.Size), most / samples / 4 * 4);
+        // Each image's place may be bound by itself.
+        var alignment = Math.Max(sizeof(uint), caps.MinStorageBufferOffsetAlignment);
+        ImageBytes = (int)Math.Min((WantedBytes(spec.Size) + alignment - 1) / alignment * alignment, most / samples / alignment * alignment);
         if (ImageBytes == 0)
         {
             throw new UsageException($"{samples} images at a time: the device binds {most} bytes of them at once, not one pixel of each; lower --batch-size.");
@@ -52,10 +54,10 @@ public sealed class SourceRing : IDisposable
         get
         {
             var side = (int)Math.Sqrt(ImageBytes / 3.0);
-            var what = $"images of more than {ImageBytes / 3} pixels (such as {side} x {side}) are reduced to that before they are cropped";
+            var what = $"images of more than {ImageBytes / 3} pixels (such as {side} x {side}) are reduced to that before they are cropped (upright JPEGs where the part that the crops show is larger)";
             return ImageBytes < WantedBytes(spec.Size)
                 ? $"{what}: the device binds no more per batch; fewer images at a time (--batch-size) leave each more room"
-                : $"{what}: only crops of less than 1/{LargestSide * LargestSide} of the area lose detail by it; smaller copies of the images, or JPEGs, decode faster";
+                : $"{what}: only what crops of less than 1/{LargestSide * LargestSide} of the area show loses detail by it; smaller copies of the images, or JPEGs, decode faster";
         }
     }
 

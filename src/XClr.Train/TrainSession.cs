@@ -17,6 +17,7 @@ internal sealed class TrainSession : IDisposable
     private const double RepeatedWarning = 0.1;
     // The largest first; each is warned of once.
     private static readonly double[] SkippedShares = [0.5, 0.1, 0.01];
+    private const int FewestForShare = 1000;
     private readonly OpenedStack opened = new();
     private readonly TrainConfig config;
     private readonly ITrainReporter reporter;
@@ -162,7 +163,8 @@ internal sealed class TrainSession : IDisposable
     /// <summary>Warns of what no longer works while the run goes on, of samples that are left out where they are many, and of images that do not fit their slots. used: samples that were trained on by this process.</summary>
     public void WarnAboutTrouble(LoadedBatch latest, long used)
     {
-        var share = latest.Skipped / (double)(latest.Skipped + used);
+        // Of a few samples any share is chance.
+        var share = latest.Skipped + used < Math.Min(FewestForShare, Samples) ? 0 : latest.Skipped / (double)(latest.Skipped + used);
         if (SkippedShares.FirstOrDefault(s => share >= s && s > warnedOfShare) is > 0 and var passed)
         {
             warnedOfShare = passed;

@@ -65,7 +65,7 @@ public sealed class Trainer
         using var session = TrainSession.Open(config, warnings, stop);
         try
         {
-            using var metrics = RunLog.Open(session.Folder, session.Step, warnings.Warn);
+            using var metrics = RunLog.Open(session.Folder, session.ResumedFrom is null ? null : session.Step, warnings.Warn);
             return new Trainer(session, config, warnings, metrics).Run(stop);
         }
         catch
@@ -146,7 +146,7 @@ public sealed class Trainer
         {
             Save();
         }
-        return step == session.TotalSteps ? TrainStatus.Completed : stop.IsCancellationRequested ? TrainStatus.Interrupted : TrainStatus.TimeUp;
+        return step >= session.TotalSteps ? TrainStatus.Completed : stop.IsCancellationRequested ? TrainStatus.Interrupted : TrainStatus.TimeUp;
     }
 
     private void Submit(LoadedBatch batch)

@@ -58,6 +58,16 @@ public sealed class UsageTests
         Assert.Empty(result.Output);
     }
 
+    /// <summary>An empty value takes back what a recipe says, and means nothing without one; values may begin with a space or a dash.</summary>
+    [Fact]
+    public void Values_may_be_empty_behind_a_recipe_and_begin_with_anything()
+    {
+        CliProcess.Run("train", "--plan", "--recipe", "compare", "--val-data", "", "--image-size", "32", "--arch", "resnet18", "--width", "0.125", "--loss", "simclr", "--batch-size", "4").Expect(0);
+        Assert.Contains("--val-data needs a value, and an empty one was given", CliProcess.Run("train", "--plan", "--val-data", "").Expect(2).Errors);
+        Assert.Contains("' nowhere' does not exist", CliProcess.Run("train", "--data", " nowhere").Expect(3).Errors);
+        Assert.Contains("'-nowhere' does not exist", CliProcess.Run("train", "--data=-nowhere").Expect(3).Errors);
+    }
+
     [Fact]
     public void Help_lists_the_verbs_and_every_verbs_help_its_options()
     {

@@ -71,7 +71,7 @@ public sealed class EncoderExportTests : IDisposable
         Assert.Equal((48, asked.Mean), (read.Images.Size, (System.Numerics.Vector3?)read.Images.Mean));
         Assert.Equal((written.Images, written.Spec.Stem), (read.Images, read.Spec.Stem));
         Assert.Equal(64, CheckpointInfo.Read(PathOf("e.safetensors"), new NetworkOptions { ImageSize = 64 }).Images.Size);
-        SafetensorsWriter.Write(PathOf("bad.safetensors"), [SafetensorsEntry.Float32("conv1.weight", [1], new[] { 1f })], new Dictionary<string, string> { ["mean"] = "grey" });
+        SafetensorsWriter.Write(PathOf("bad.safetensors"), [SafetensorsEntry.Float32("conv1.weight", [1], new[] { 1f })], new Dictionary<string, string> { ["preprocessing"] = "", ["mean"] = "grey" });
         var error = Assert.Throws<CheckpointException>(() => CheckpointInfo.Read(PathOf("bad.safetensors"), new NetworkOptions()));
         Assert.Contains("'grey'", error.Message, StringComparison.Ordinal);
     }

@@ -37,10 +37,7 @@ public sealed class EmbedTextCommand : DatasetCommand
         var d = cache.Dimension;
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
         SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions, signals.Token))], metadata);
-        if (keys.Count > 0)
-        {
-            Train.KeysFile.Write(Out, keys);
-        }
+        Train.KeysFile.Write(Out, keys);
         if (cache.StoreFailure is { } failure)
         {
             Output.Warn(failure);

@@ -137,13 +137,12 @@ public sealed class WebDatasetReader : IImageDataset
 
     private IEnumerable<RawSample> ReadShard(string shard, bool withText, CancellationToken stop)
     {
-        using var file = TryOpen(shard, stop, out var failure);
+        using var file = TryOpen(shard, stop, out var compressed, out var failure);
         if (file is null)
         {
             yield return RawSample.Broken(Path.GetFileName(shard), shard, SampleFault.Unreadable, failure!);
             yield break;
         }
-        var compressed = IsGzip(file);
         using Stream archive = compressed ? new GZipStream(file, CompressionMode.Decompress) : file;
         using var tar = new TarReader(archive);
         // The file of a fetched shard may be deleted before its samples' turn comes.
@@ -184,12 +183,15 @@ public sealed class WebDatasetReader : IImageDataset
         return count == 2 && head is [0x1f, 0x8b];
     }
 
-    private FileStream? TryOpen(string shard, CancellationToken stop, out string? failure)
+    private FileStream? TryOpen(string shard, CancellationToken stop, out bool compressed, out string? failure)
     {
+        compressed = false;
         try
         {
             failure = null;
-            return ShardDownloads.IsAddress(shard) ? Downloads.Open(shard, stop) : new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            var file = ShardDownloads.IsAddress(shard) ? Downloads.Open(shard, stop) : new FileStream(shard, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            compressed = IsGzip(file);
+            return file;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

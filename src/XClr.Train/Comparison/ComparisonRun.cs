@@ -73,8 +73,13 @@ public static class ComparisonRun
     // What the last loss lacks is found before the first one is trained.
     private static void RequireSuits(ComparisonRequest request)
     {
+        var cells = request.Cells.Where(c => c.Loss is not null && !File.Exists(request.FileOf(c))).DistinctBy(c => c.Loss).ToList();
+        if (cells.Count == 0)
+        {
+            return;
+        }
         using var data = TrainSetup.Open(request.Config, validation: false);
-        foreach (var cell in request.Cells.Where(c => c.Loss is not null).DistinctBy(c => c.Loss))
+        foreach (var cell in cells)
         {
             TrainSetup.RequireSuits(request.ConfigOf(cell), data);
         }

@@ -150,6 +150,11 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
         {
             return;
         }
+        if (set.Count < 3)
+        {
+            unmeasured.Add("fidelity was not measured: it needs three held-out images with a caption at least.");
+            return;
+        }
         var text = Captions.Embed([.. set.Captions.Take(SimilarityFidelity.MaxSamples).Select(c => c!)]);
         double Of(RowMatrix images) => SimilarityFidelity.Compute(images.First(SimilarityFidelity.MaxSamples), images.Width, text, Captions.Width);
         values[EvalNames.Fidelity] = Of(set.Features);

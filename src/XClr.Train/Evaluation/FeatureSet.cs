@@ -59,7 +59,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
         }
         if (stream.ReducedCount > 0)
         {
-            warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced to the {encoder.BatchBytes / 3} pixels that the device takes at once.");
+            warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced to the {encoder.BatchBytes / 3} pixels that a batch of {encoder.Rows} has room for; a larger --batch-size has more.");
         }
         if (stream.SkippedCount > 0)
         {
