@@ -16,8 +16,9 @@ public static class VerbRunner
     /// <summary>Runs the verb that the arguments name. Returns the exit code.</summary>
     public static int Run(IReadOnlyList<string> args, params Type[] verbs)
     {
-        Console.SetError(new MessageWriter(Console.Error));
-        Console.SetOut(new ResultWriter(Console.Out));
+        // The work matters more than its messages: of those that are lost nobody is told. Results are what was asked for.
+        Console.SetError(new GuardedWriter(Console.Error, _ => { }));
+        Console.SetOut(new GuardedWriter(Console.Out, e => throw new IOException($"The results cannot be written to standard output: {e.Message.TrimEnd('.')}.", e)));
         try
         {
             var types = verbs.Select(OptionTableType.Extend).ToArray();

@@ -14,17 +14,16 @@ public readonly record struct PlanCut(int Dispatch, int Part = 0, int Parts = 1)
     /// <param name="join">False: none shares its segment with those before it.</param>
     internal static IReadOnlyList<PlanCut> Within(IReadOnlyList<Dispatch> dispatches, DeviceCaps caps, Func<int, double> time, double budget, uint mostParts = uint.MaxValue, bool join = true)
     {
-        var starts = new List<PlanCut> { new(0) };
+        var starts = new List<PlanCut>();
         var used = 0.0;
         for (var i = 0; i < dispatches.Count; i++)
         {
             used += time(i);
-            if (join && used <= budget && !LoopEdge(dispatches, i))
+            if (i > 0 && join && used <= budget && !LoopEdge(dispatches, i))
             {
                 continue;
             }
             var parts = (int)Math.Clamp(Math.Ceiling(time(i) / budget), 1, Math.Min(PartRange.Most(Plan.Grid(dispatches[i].Groups, caps.MaxComputeWorkGroupCount)), mostParts));
-            starts.RemoveAll(s => s.Dispatch == i);
             starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
             used = time(i) / parts;
         }

@@ -27,9 +27,10 @@ public sealed record CheckpointInfo(CheckpointPath Path, ModelSpec Spec, Augment
     {
         var path = CheckpointPath.Resolve(checkpoint);
         var state = path.State is null ? null : CheckpointState.Read(path.State);
-        options = state is null ? options.OrOf(path.Model) : options;
+        using var weights = BackboneWeights.Open(path.Model);
+        options = state is null ? options.OrOf(weights) : options;
         var trained = state is null ? null : TrainConfig.FromJson(state.Config, path.State!);
-        var spec = Describe(path, trained, options);
+        var spec = Describe(path, weights, trained, options);
         var images = state is null ? options.Images() : TrainCheckpoint.Images(state, TrainSetup.Images(trained!).Filter);
         if (path.State is not null)
         {
@@ -38,9 +39,8 @@ public sealed record CheckpointInfo(CheckpointPath Path, ModelSpec Spec, Augment
         return new CheckpointInfo(path, spec, images, trained, state?.Step ?? 0);
     }
 
-    private static ModelSpec Describe(CheckpointPath path, TrainConfig? trained, NetworkOptions options)
+    private static ModelSpec Describe(CheckpointPath path, BackboneWeights weights, TrainConfig? trained, NetworkOptions options)
     {
-        using var weights = BackboneWeights.Open(path.Model);
         var backbone = trained is null
             ? ModelShapes.Backbone(weights, options.Arch, options.Stem, options.Width)
             : new ModelSpec(trained.Arch, trained.Stem, trained.Width, HeadKind.None);

@@ -1,4 +1,5 @@
 using XClr.Data;
+using XClr.Nn;
 
 namespace XClr.Train;
 
@@ -6,4 +7,8 @@ namespace XClr.Train;
 /// <param name="Position">Epoch, and raw samples of it.</param>
 /// <param name="Samples">Raw samples of an epoch; null where a host brings the samples.</param>
 /// <param name="Skipped">Samples that were left out since the run began.</param>
-internal readonly record struct DataProgress(StreamPosition Position, long? Samples = null, long Skipped = 0);
+internal readonly record struct DataProgress(StreamPosition Position, long? Samples = null, long Skipped = 0)
+{
+    /// <summary>What a checkpoint says.</summary>
+    public static DataProgress Of(CheckpointState state) => new(new StreamPosition(state.Epoch, state.DataPosition), state.Samples, state.SkippedSamples ?? 0);
+}

@@ -44,10 +44,15 @@ public sealed class Encoder : IDisposable
         {
             plan = Plan.Build(device, device.Record(graph.Record));
         }
-        catch (Exception e)
+        catch (GpuException e) when (e is not DeviceLostException)
         {
             graph.Dispose();
-            throw e is GpuException and not DeviceLostException ? new GpuException($"{rows} images of {spec.Size} pixels at a time: {e.Message} A smaller --batch-size needs less.", e) : e;
+            throw new GpuException($"{rows} images of {spec.Size} pixels at a time: {e.Message} A smaller --batch-size needs less.", e);
+        }
+        catch
+        {
+            graph.Dispose();
+            throw;
         }
     }
 

@@ -22,17 +22,13 @@ public sealed class HostTrainer : IDisposable
     private readonly string fingerprint;
     private readonly SliceTimes times;
     private readonly PackedBatch packed = new();
-    private StreamPosition position;
+    private DataProgress progress;
     private (double Budget, bool Measured)? cutFor;
     private int next;
     private bool begun;
 
     // Steps before the loaded one that made no update, as mixed precision has them.
     private long skippedBefore;
-
-    // What a command-line run's checkpoint said of its data, for the next one.
-    private long? samples;
-    private long skippedSamples;
 
     /// <param name="device">Device, which outlives this.</param>
     /// <param name="config">Options of data sets and runs are not looked at; Steps must be set, since the schedule needs the run's length.</param>
@@ -185,7 +181,7 @@ public sealed class HostTrainer : IDisposable
         RequireEnded("saving");
         using var folder = RunFolder.Take(runFolder);
         var store = new CheckpointStore(runFolder, config.Keep, warn);
-        return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, new DataProgress(position, samples, skippedSamples), best: null);
+        return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, progress, best: null);
     }
 
     /// <summary>Goes on from a checkpoint; data positions of a command-line run stay what they were.</summary>
@@ -197,8 +193,7 @@ public sealed class HostTrainer : IDisposable
         var path = CheckpointPath.Resolve(checkpoint);
         var state = TrainCheckpoint.StateOf(path);
         TrainCheckpoint.Resume(path, state, device, graph);
-        (Steps, position) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition));
-        (samples, skippedSamples) = (state.Samples, state.SkippedSamples ?? 0);
+        (Steps, progress) = (state.Step, DataProgress.Of(state));
         skippedBefore = Steps - UpdateCount.Download(device, graph.Optimizer);
         if (state.PlanFingerprint != fingerprint)
         {

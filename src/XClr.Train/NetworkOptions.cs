@@ -50,11 +50,10 @@ public sealed record NetworkOptions
 
     /// <summary>These options, and where they say nothing what a bare file's metadata say, as <see cref="EncoderExport"/> writes them.</summary>
     /// <exception cref="CheckpointException">They say what cannot be.</exception>
-    internal NetworkOptions OrOf(string weights)
+    internal NetworkOptions OrOf(BackboneWeights weights)
     {
-        using var file = BackboneWeights.Open(weights);
         // Other programs' metadata may use the same names.
-        string? Said(string name) => file.Metadata.ContainsKey("preprocessing") ? file.Metadata.GetValueOrDefault(name) : null;
+        string? Said(string name) => weights.Metadata.ContainsKey("preprocessing") ? weights.Metadata.GetValueOrDefault(name) : null;
         try
         {
             var own = Parse(arch: null, Said("stem"), width: null, Said("image_size"), Said("mean"), Said("std"));
@@ -69,7 +68,7 @@ public sealed record NetworkOptions
         }
         catch (Exception e) when (e is UsageException or ArgumentException)
         {
-            throw new CheckpointException($"{weights}: its metadata are not as `export` writes them: {e.Message}");
+            throw new CheckpointException($"{weights.Path}: its metadata are not as `export` writes them: {e.Message}");
         }
     }
 

@@ -67,10 +67,11 @@ internal sealed class TrainSession : IDisposable
             Schedule = config.CreateSchedule(StepsPerEpoch);
             Folder = Keep(RunFolder.Open(config));
             RequireUnchanged(resumed?.Path);
-            skipLog = Keep(new SkipLog(Folder.SkippedFile, resumed is { State: var s } ? new StreamPosition(s.Epoch, s.DataPosition) : StreamPosition.Start));
             store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
             Plan = Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
+            Progress = new DataProgress(StreamPosition.Start, Samples);
             LoadState(resumed);
+            skipLog = Keep(new SkipLog(Folder.SkippedFile, Progress.Position));
         }
         catch
         {
@@ -95,10 +96,9 @@ internal sealed class TrainSession : IDisposable
 
     /// <summary>Where the run begins: 0, or the resumed checkpoint's step.</summary>
     public long Step { get; private set; }
-    public StreamPosition Position { get; private set; }
 
-    /// <summary>Samples that were left out before that position.</summary>
-    public long SkippedSamples { get; private set; }
+    /// <summary>Where the run begins in its data.</summary>
+    public DataProgress Progress { get; private set; }
     public CheckpointMetric? Best { get; private set; }
     public string? ResumedFrom { get; private set; }
 
@@ -126,9 +126,9 @@ internal sealed class TrainSession : IDisposable
         return new EvalMetrics(step, measured.Values);
     }
 
-    public string Save(long step, StreamPosition position, long skippedSamples, CheckpointMetric? best)
+    public string Save(long step, DataProgress progress, CheckpointMetric? best)
     {
-        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, new DataProgress(position, Samples, skippedSamples), best);
+        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, progress, best);
         SavedStep = step;
         return folder;
     }
@@ -229,8 +229,7 @@ internal sealed class TrainSession : IDisposable
         {
             throw new CheckpointException($"{e.Message} An earlier checkpoint goes on with --resume {store.Steps[earlier]}.", e);
         }
-        (Step, Position, ResumedFrom, SavedStep) = (state.Step, new StreamPosition(state.Epoch, state.DataPosition), path.StepFolder, state.Step);
-        SkippedSamples = state.SkippedSamples ?? 0;
+        (Step, Progress, ResumedFrom, SavedStep) = (state.Step, DataProgress.Of(state) with { Samples = Samples }, path.StepFolder, state.Step);
         SkippedBefore = Step - UpdateCount.Download(Device, Graph.Optimizer);
         // Not another run's, whose folder is not here. Before the first step none was saved.
         Best = state.BestMetric is { Step: > 0 } best && !store.Steps.ContainsKey(best.Step) ? null : state.BestMetric;

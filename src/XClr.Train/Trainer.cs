@@ -39,8 +39,8 @@ public sealed class Trainer
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Queue<GpuTicket> running = [];
     private readonly GpuTicket[] halfUsed = new GpuTicket[2];
-    private long step, skippedSamples;
-    private StreamPosition position;
+    private long step;
+    private DataProgress progress;
     private CheckpointMetric? best;
     private string? checkpoint;
     private double intervalStart, intervalWaited;
@@ -52,7 +52,7 @@ public sealed class Trainer
         this.config = config;
         this.reporter = reporter;
         this.metrics = metrics;
-        (step, position, skippedSamples, best) = (session.Step, session.Position, session.SkippedSamples, session.Best);
+        (step, progress, best) = (session.Step, session.Progress, session.Best);
         checkpoint = session.ResumedFrom;
     }
 
@@ -98,7 +98,7 @@ public sealed class Trainer
 
     private TrainStatus Steps(CancellationToken stop)
     {
-        using var loader = session.OpenLoader(position);
+        using var loader = session.OpenLoader(progress.Position);
         StartInterval(loader);
         while (step < session.TotalSteps && !stop.IsCancellationRequested && !(clock.Elapsed > config.MaxTime))
         {
@@ -164,7 +164,7 @@ public sealed class Trainer
         halfUsed[half] = session.Plan.Submit();
         running.Enqueue(halfUsed[half]);
         step++;
-        (position, skippedSamples) = (batch.Position, session.SkippedSamples + batch.Skipped);
+        progress = progress with { Position = batch.Position, Skipped = session.Progress.Skipped + batch.Skipped };
     }
 
     private void Drain()
@@ -191,7 +191,7 @@ public sealed class Trainer
         {
             Step = step,
             TotalSteps = session.TotalSteps,
-            Epoch = position.Epoch + position.Index / (double)session.Samples,
+            Epoch = progress.Position.Epoch + progress.Position.Index / (double)session.Samples,
             Loss = statistics[0],
             LearningRate = session.Schedule.Rate(step - 1),
             GradNorm = gradients.Norm,
@@ -204,7 +204,7 @@ public sealed class Trainer
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
             GpuMs = session.Plan.ReadTimings() is { Spans: [var whole] } ? (whole.End - whole.Start) * 1e-6 : null,
             DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
-            Skipped = skippedSamples,
+            Skipped = progress.Skipped,
             Reduced = batch.Reduced,
             Eta = TimeSpan.FromSeconds(Math.Min((session.TotalSteps - step) * seconds / steps, TimeSpan.MaxValue.TotalSeconds / 2)),
         };
@@ -326,7 +326,7 @@ public sealed class Trainer
         }
         try
         {
-            checkpoint = session.Save(step, position, skippedSamples, best);
+            checkpoint = session.Save(step, progress, best);
             reporter.Info($"saved {checkpoint}");
             return true;
         }

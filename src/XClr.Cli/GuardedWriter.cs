@@ -2,8 +2,10 @@ using System.Text;
 
 namespace XClr.Cli;
 
-/// <summary>Standard error for a program whose work matters more than its messages: what cannot be written (a full disk below a log, a terminal that has gone) is lost, and nothing ends.</summary>
-internal sealed class MessageWriter(TextWriter target) : TextWriter
+/// <summary>Standard output or error, with a word of its own where it cannot be written: a full disk below a log, a terminal that has gone.</summary>
+/// <param name="target">What is written to.</param>
+/// <param name="failed">Told why it could not be; what it does not throw is lost.</param>
+internal sealed class GuardedWriter(TextWriter target, Action<Exception> failed) : TextWriter
 {
     /// <inheritdoc/>
     public override Encoding Encoding => target.Encoding;
@@ -23,7 +25,7 @@ internal sealed class MessageWriter(TextWriter target) : TextWriter
     /// <inheritdoc/>
     public override void Flush() => Try(target.Flush);
 
-    private static void Try(Action write)
+    private void Try(Action write)
     {
         try
         {
@@ -31,7 +33,7 @@ internal sealed class MessageWriter(TextWriter target) : TextWriter
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // There is nobody to tell.
+            failed(e);
         }
     }
 }
