@@ -113,7 +113,7 @@ xclr_status xclr_encoder_describe(xclr_encoder encoder, xclr_encoder_info *info)
 
 /*
  * Embeds count images (any number; they run in batches): resized and cropped as `xclr eval` does it, running statistics. features receives count x F floats, projections count x P (L2-normalised; logits where the head is a
- * classifier). Either may be NULL. Equal to `xclr embed-images` to the bit for the same batch size and images of at most 16 x S x S pixels (S: the image size); larger ones are reduced first. Submits, and waits.
+ * classifier). Either may be NULL. Equal to `xclr embed-images` to the bit for the same batch size. Submits, and waits.
  */
 xclr_status xclr_embed(xclr_encoder encoder, const xclr_image *images, uint32_t count, float *features, float *projections);
 
@@ -134,7 +134,7 @@ typedef struct xclr_buffer_images {
 /*
  * Images that lie in VkImages of the host (usage SAMPLED), a VkImageView for each: VK_IMAGE_VIEW_TYPE_2D, colour aspect, one level, one layer (of an array image: a view for each layer). No sampler is needed: texels are
  * fetched by whole numbers, and count as the bytes that they hold. So formats are those without a transfer function; for an image of an sRGB format make a view of its UNORM one (VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT).
- * Alpha is not looked at. Any size from 1x1 on; large images are reduced first, as xclr_embed does it.
+ * Alpha is not looked at. Any size from 1x1 on; those of more than 16 x S x S pixels (S: the image size) are reduced first.
  */
 typedef struct xclr_image_views {
   uint32_t size;                    /* sizeof(xclr_image_views) */
@@ -153,7 +153,7 @@ typedef struct xclr_buffer_rows {
 /*
  * Records the embedding of images into command_buffer (a VkCommandBuffer of the shared device and queue family, being recorded, outside a render pass): count x F floats to features, count x P to projections (may be NULL).
  * Full memory barriers stand before and after, so the host needs none of its own. Submits nothing and waits for nothing. The encoder's memory is in use until the host's submit has ended: record again, or embed, only then;
- * for more than one in flight load more encoders. Equal to xclr_embed to the bit, but for images so large that xclr_embed reduces them first. XCLR_ERROR_ARGUMENT on a context with a device of its own, and where the images
+ * for more than one in flight load more encoders. Equal to xclr_embed to the bit. XCLR_ERROR_ARGUMENT on a context with a device of its own, and where the images
  * take more bytes than the encoder has room for (the message says how many; a larger batch has more).
  */
 xclr_status xclr_record_embed(xclr_encoder encoder, void *command_buffer, const xclr_buffer_images *images, const xclr_buffer_rows *features, const xclr_buffer_rows *projections);

@@ -1,5 +1,5 @@
 // Colour jitter in the drawn order and greyscale; then solarise and normalise, or, where the image goes on to the blur, back to x as it is:
-//   y = (solarise(grey(jitter(x))) - mean) / std
+//   y = (solarise(grey(jitter(x))) - mean) / std;  views without channels are left as they are
 // table [*], partial [N,ceil(S*S/2048)] (grey_fwd), x, y [N,S,S,4]. Dispatch: a group of 64 per 1024 pixels. Traffic: x and y once.
 #include "grid.glsl"
 #include "quad.glsl"
@@ -16,6 +16,7 @@ void main() {
   uint image = flat_group() / per_image, chunk = flat_group() % per_image;
   if (image >= n) return;
   Entry e = table[first + image];
+  if (e.channels == 0u) return;
   float mean_grey = 0.0;
   if (e.jitter != 0u && e.contrast != 1.0) {
     for (uint k = 0u; k < chunks; k++) mean_grey += partial[image * chunks + k];

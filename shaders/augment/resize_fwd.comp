@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : require
 // Crops a box of an 8-bit image and resamples it with an antialiased triangle or cubic (a = -0.5) filter:
 //   y[n,i,j] = sum_rc v_i(r) h_j(c) source[r,c] / 255,  filter widened by the scale where it shrinks, weights normalised inside the box.
-// ring: bytes as words; table [*] of views; y [N,S,S,4], values of 0 to 1 (cubic: a little beyond), padding 0.
+// ring: bytes as words; table [*] of views, of which those without channels are left as they are; y [N,S,S,4], values of 0 to 1 (cubic: a little beyond), padding 0.
 // Dispatch: per image ceil(ceil(S/8)*S/64) groups; an invocation makes 8 rows of one column, so that each horizontal sum is used for
 // all the rows that need it, without scratch memory. Traffic: the box (through caches), y once.
 #include "grid.glsl"
@@ -55,6 +55,7 @@ void main() {
   uint image = flat_group() / per_image, item = flat_group() % per_image * 64u + gl_LocalInvocationIndex;
   if (image >= n || item >= strips * size) return;
   Entry e = table[first + image];
+  if (e.channels == 0u) return;
   uint top = item / size * ROWS, column = item % size, rows = min(size - top, ROWS);
 
   float step = float(e.crop_w) / float(e.resize_w), scale = max(step, 1.0), support = TAPS * scale;

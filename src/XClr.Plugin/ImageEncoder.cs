@@ -51,25 +51,23 @@ internal sealed unsafe class ImageEncoder : IDisposable
         {
             throw new UsageException("projections is not NULL, and the checkpoint has no head; pass NULL.");
         }
-        for (uint first = 0; first < count; first += (uint)encoder.Rows)
+        var (featureRows, projectionRows) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth == 0 ? null : new RowMatrix(encoder.ProjectionWidth));
+        encoder.Encode(Images(count, read), featureRows, projectionRows);
+        Copy(featureRows, features);
+        Copy(projectionRows, projections);
+    }
+
+    private IEnumerable<Sample> Images(uint count, ImageReader read)
+    {
+        for (uint i = 0; i < count; i++)
         {
-            var n = (int)Math.Min((uint)encoder.Rows, count - first);
-            var samples = new List<Sample>();
-            try
+            var image = read(i, encoder.LargestImageBytes);
+            if (encoder.Refusal(image) is { } refusal)
             {
-                for (var i = 0; i < n; i++)
-                {
-                    samples.Add(Sample.Of($"{first + i}", "host", read(first + (uint)i, encoder.ImageBytes)));
-                }
-                var (featureRows, projectionRows) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth == 0 ? null : new RowMatrix(encoder.ProjectionWidth));
-                encoder.Encode(samples, featureRows, projectionRows);
-                Copy(featureRows, features, first);
-                Copy(projectionRows, projections, first);
+                image.Dispose();
+                throw new UsageException($"Image {i}: {refusal}.");
             }
-            finally
-            {
-                samples.ForEach(s => s.Dispose());
-            }
+            yield return Sample.Of($"{i}", "host", image);
         }
     }
 
@@ -127,11 +125,11 @@ internal sealed unsafe class ImageEncoder : IDisposable
         Require(rows.Projections is { Buffer: 0 } ? "is VK_NULL_HANDLE." : null, "projections.buffer");
     }
 
-    private static void Copy(RowMatrix? rows, float* to, uint first)
+    private static void Copy(RowMatrix? rows, float* to)
     {
         for (var i = 0; to is not null && i < rows!.Count; i++)
         {
-            rows[i].CopyTo(new Span<float>(to + (first + i) * rows.Width, rows.Width));
+            rows[i].CopyTo(new Span<float>(to + (long)i * rows.Width, rows.Width));
         }
     }
 

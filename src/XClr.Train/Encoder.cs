@@ -24,7 +24,8 @@ public sealed class Encoder : IDisposable
     private readonly GpuDevice device;
     private readonly Model model;
     private readonly EncoderGraph graph;
-    private readonly Plan plan;
+    // The sources' views, in parts; the network over all of them.
+    private readonly Plan views, network;
     private readonly int size;
     private readonly PackedBatch packed = new();
     private HostImageBindings? bindings;
@@ -42,16 +43,19 @@ public sealed class Encoder : IDisposable
         graph = new EncoderGraph(device.Caps, model, spec, rows);
         try
         {
-            plan = Plan.Build(device, device.Record(graph.Record));
+            views = Plan.Build(device, device.Record(graph.RecordViews));
+            network = Plan.Build(device, device.Record(graph.RecordNetwork));
+            // Rows that no image has come to are finite.
+            device.Transfer.Clear(graph.Views.View.Buffer);
         }
         catch (GpuException e) when (e is not DeviceLostException)
         {
-            graph.Dispose();
+            Dispose();
             throw new GpuException($"{rows} images of {spec.Size} pixels at a time: {e.Message} A smaller --batch-size needs less.", e);
         }
         catch
         {
-            graph.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -60,10 +64,14 @@ public sealed class Encoder : IDisposable
     internal static long ExtraBytes(DeviceCaps caps, Model model, AugmentSpec spec, int rows)
     {
         using var graph = new EncoderGraph(caps, model, spec, rows);
-        var gpu = new Recorder(caps);
-        graph.Record(gpu);
-        var layout = PlanLayout.Create(gpu.Dispatches, caps);
-        return layout.TransientPeakBytes + layout.Persistent.Where(b => b.Category != MemoryCategory.Parameters).Sum(b => b.Bytes);
+        PlanLayout Layout(Action<Recorder> record)
+        {
+            var gpu = new Recorder(caps);
+            record(gpu);
+            return PlanLayout.Create(gpu.Dispatches, caps);
+        }
+        return Layout(graph.RecordViews).TransientPeakBytes + Layout(graph.RecordNetwork).TransientPeakBytes
+            + Layout(graph.Record).Persistent.Where(b => b.Category != MemoryCategory.Parameters).Sum(b => b.Bytes);
     }
 
     /// <summary>Images per run.</summary>
@@ -78,11 +86,11 @@ public sealed class Encoder : IDisposable
     /// <summary>P, or a classifier's classes; 0 without a head.</summary>
     public int ProjectionWidth => graph.Projections is null ? 0 : model.Spec.ProjectionWidth;
 
-    /// <summary>Bytes of each decoded image where a run takes <see cref="Rows"/> images of any contents.</summary>
+    /// <summary>Bytes that each image of <see cref="HostViewImages"/> has room for.</summary>
     public int ImageBytes => graph.Sources.ImageBytes;
 
-    /// <summary>Bytes of the decoded images of one run in all, each rounded up to a multiple of 4.</summary>
-    public int BatchBytes => graph.Sources.BatchBytes;
+    /// <summary>Bytes that a decoded image may have, whatever <see cref="Rows"/> is.</summary>
+    public int LargestImageBytes => graph.Sources.LargestImageBytes;
 
     /// <summary>Null where an image can be encoded, else why not.</summary>
     public string? Refusal(DecodedImage image)
@@ -98,20 +106,62 @@ public sealed class Encoder : IDisposable
         }
     }
 
-    /// <summary>Encodes up to <see cref="Rows"/> images of <see cref="BatchBytes"/> in all, appending their features [n,F] and projections [n,P] (or logits; null without a head).</summary>
-    public void Encode(IReadOnlyList<Sample> samples, RowMatrix featureRows, RowMatrix? projectionRows)
+    /// <summary>
+    /// Encodes images, appending their features [n,F] and projections [n,P] (or logits; null without a head). They are copied and resized in as many parts as their bytes ask for, so that none is made smaller for what is beside it; every
+    /// run of the network but the last has <see cref="Rows"/> of them.
+    /// </summary>
+    /// <param name="samples">Of <see cref="LargestImageBytes"/> each at most, and such that <see cref="Refusal"/> is null; read as they are needed, and disposed of.</param>
+    /// <param name="featureRows">Takes the features.</param>
+    /// <param name="projectionRows">Takes the projections; null where there is no head.</param>
+    public void Encode(IEnumerable<Sample> samples, RowMatrix featureRows, RowMatrix? projectionRows)
     {
-        var bytes = samples.Sum(s => (long)PackedBatch.Aligned(s.Image.ByteCount));
-        if (samples.Count == 0 || samples.Count > Rows || bytes > BatchBytes)
+        var (part, bytes, resized) = (new List<Sample>(Rows), 0L, 0);
+        try
         {
-            throw new ArgumentException($"An encoder of {Rows} rows and {BatchBytes} bytes was given {samples.Count} images of {bytes}.");
+            foreach (var sample in samples)
+            {
+                var own = PackedBatch.Aligned(sample.Image.ByteCount);
+                if (bytes + own > graph.Sources.BatchBytes)
+                {
+                    Resize();
+                }
+                part.Add(sample);
+                bytes += own;
+                if (resized + part.Count == Rows)
+                {
+                    Run();
+                }
+            }
+            if (resized + part.Count > 0)
+            {
+                Run();
+            }
         }
-        graph.Sources.Upload(device, packed.Evaluation(samples, Rows, size), half: 0, halfFree: default);
-        plan.Run();
-        featureRows.Add(Download(graph.Features, samples.Count, FeatureWidth));
-        if (graph.Projections is { } projections)
+        finally
         {
-            projectionRows!.Add(Download(projections, samples.Count, ProjectionWidth));
+            part.ForEach(s => s.Dispose());
+        }
+
+        void Resize()
+        {
+            graph.Sources.Upload(device, packed.Evaluation(part, resized, Rows, size), half: 0, halfFree: default);
+            views.Run();
+            resized += part.Count;
+            part.ForEach(s => s.Dispose());
+            part.Clear();
+            bytes = 0;
+        }
+
+        void Run()
+        {
+            Resize();
+            network.Run();
+            featureRows.Add(Download(graph.Features, resized, FeatureWidth));
+            if (graph.Projections is { } projections)
+            {
+                projectionRows!.Add(Download(projections, resized, ProjectionWidth));
+            }
+            resized = 0;
         }
     }
 
@@ -134,7 +184,7 @@ public sealed class Encoder : IDisposable
     }
 
     /// <summary>
-    /// The same of images in VkImages, whose texels are read without a sampler. Larger images than <see cref="ImageBytes"/> are reduced as the decoder does it, so that the result is that of <see cref="Encode"/> to the bit.
+    /// The same of images in VkImages, whose texels are read without a sampler. Larger images than <see cref="ImageBytes"/> are reduced as the decoder does it, so that the result is that of <see cref="Encode"/> of such images to the bit.
     /// Recording again makes commands invalid that were recorded before.
     /// </summary>
     /// <exception cref="UsageException">There are more images than a run takes, or they have no pixels.</exception>
@@ -153,10 +203,13 @@ public sealed class Encoder : IDisposable
         RecordRun(commands, table, count, to);
     }
 
-    // Rows beyond the images repeat the first.
     private AugmentEntry[] Table(int count, int imageBytes, int width, int height, int pitch)
     {
-        var table = Enumerable.Range(0, Rows).Select(i => AugmentEntry.Evaluation((uint)((i < count ? i : 0) * imageBytes), width, height, 3, size) with { Stride = (uint)pitch }).ToArray();
+        var table = new AugmentEntry[Rows];
+        for (var i = 0; i < count; i++)
+        {
+            table[i] = AugmentEntry.Evaluation((uint)(i * imageBytes), width, height, 3, size) with { Stride = (uint)pitch };
+        }
         try
         {
             graph.Sources.Require(table);
@@ -179,7 +232,8 @@ public sealed class Encoder : IDisposable
     private void RecordRun(HostCommands commands, AugmentEntry[] table, int rows, HostRows to)
     {
         commands.Update<AugmentEntry>(graph.Sources.Table.View, table);
-        commands.Run(plan);
+        commands.Run(views);
+        commands.Run(network);
         CopyOut(commands, graph.Features, FeatureWidth, rows, to.Features);
         if (to.Projections is { } projections)
         {
@@ -195,7 +249,8 @@ public sealed class Encoder : IDisposable
 
     public void Dispose()
     {
-        plan.Dispose();
+        network?.Dispose();
+        views?.Dispose();
         bindings?.Dispose();
         graph.Dispose();
     }

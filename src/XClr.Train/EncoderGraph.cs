@@ -9,6 +9,8 @@ namespace XClr.Train;
 /// <summary>What an <see cref="Encoder"/> works on beside the model's own tensors, and how its pass is recorded; logical until a plan is built from it.</summary>
 internal sealed class EncoderGraph : IDisposable
 {
+    // 44 megapixels: few photographs have more.
+    private const long LargestPhotograph = 128 << 20;
     private readonly Model model;
     private readonly AugmentSpec images;
 
@@ -20,12 +22,16 @@ internal sealed class EncoderGraph : IDisposable
     {
         this.model = model;
         this.images = images with { Blur = false };
-        Sources = new SourceRing(caps, rows, views: 1, this.images, parts: 1);
+        Sources = new SourceRing(caps, rows, views: 1, this.images, parts: 1, (int)Math.Min(LargestPhotograph, caps.DeviceLocalBytes / 16));
+        Views = Tensor.Persistent("images", new Shape(rows, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Inputs);
         Features = Tensor.Persistent("features_out", new Shape(rows, ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
         Projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
     }
 
     public SourceRing Sources { get; }
+
+    /// <summary>The network's input [rows,S,S,4], normalised: rows stay until their sources are replaced.</summary>
+    public Tensor Views { get; }
 
     /// <summary>[rows,F], F padded.</summary>
     public Tensor Features { get; }
@@ -36,20 +42,32 @@ internal sealed class EncoderGraph : IDisposable
     /// <summary>Records the pass: sources, evaluation transform, network in inference mode.</summary>
     public void Record(Recorder gpu)
     {
-        var views = gpu.NewTensor("images", new Shape(Sources.Samples, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
+        RecordViews(gpu);
+        RecordNetwork(gpu);
+    }
+
+    /// <summary>Records the evaluation transform of the rows that the table names.</summary>
+    public void RecordViews(Recorder gpu)
+    {
         using (gpu.Phase(StepPhase.Augment))
         {
-            AugmentOp.Forward(gpu, Sources.Bytes, Sources.Table, views, images);
+            AugmentOp.Forward(gpu, Sources.Bytes, Sources.Table, Views, images);
         }
+    }
+
+    /// <summary>Records the network in inference mode.</summary>
+    public void RecordNetwork(Recorder gpu)
+    {
         using (gpu.Phase(StepPhase.Forward))
         {
-            model.Forward(gpu, views, Mode.Eval, Features, Projections);
+            model.Forward(gpu, Views, Mode.Eval, Features, Projections);
         }
     }
 
     public void Dispose()
     {
         Sources.Dispose();
+        Views.View.Buffer.Dispose();
         Features.View.Buffer.Dispose();
         Projections?.View.Buffer.Dispose();
     }

@@ -21,7 +21,8 @@ public sealed class SourceRing : IDisposable
     /// <param name="views">Views per image.</param>
     /// <param name="spec">What all views share.</param>
     /// <param name="parts">2, or 1 where no batch is copied while another is in use.</param>
-    public SourceRing(DeviceCaps caps, int samples, int views, AugmentSpec spec, int parts = 2)
+    /// <param name="leastBytes">A part has as many bytes at least, where the device can bind them.</param>
+    public SourceRing(DeviceCaps caps, int samples, int views, AugmentSpec spec, int parts = 2, int leastBytes = 0)
     {
         this.spec = spec;
         var most = Math.Min(caps.MaxStorageBufferRange / parts, Array.MaxLength);
@@ -34,7 +35,8 @@ public sealed class SourceRing : IDisposable
         }
         table = new AugmentEntry[samples * views];
         Samples = samples;
-        BatchBytes = ImageBytes * samples;
+        LargestImageBytes = Math.Max(ImageBytes, (int)Math.Min(leastBytes, most) / sizeof(uint) * sizeof(uint));
+        BatchBytes = Math.Max(ImageBytes * samples, LargestImageBytes);
         Bytes = Tensor.Persistent("source_ring", new Shape((int)((long)BatchBytes * parts / sizeof(uint))), MemoryCategory.Inputs, DType.UInt32);
         Table = Tensor.Persistent("augment_table", new Shape(samples * views, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);
     }
@@ -47,6 +49,9 @@ public sealed class SourceRing : IDisposable
 
     /// <summary>Bytes that one image may take where each has a place of the same size; larger ones are reduced by the decoder (<see cref="DecodeOptions.MaxBytes"/>).</summary>
     public int ImageBytes { get; }
+
+    /// <summary>Bytes that one image may take where a part holds as many as there is room for, whatever the batch is.</summary>
+    public int LargestImageBytes { get; }
 
     /// <summary>What a reduction means and what helps, for a warning.</summary>
     public string ReducedAdvice
@@ -131,14 +136,14 @@ public sealed class PackedBatch
         return this;
     }
 
-    /// <summary>Packs samples for evaluation: one central view each. Rows beyond the samples repeat the first, so that a partial batch fills the plan.</summary>
-    public PackedBatch Evaluation(IReadOnlyList<Sample> samples, int rows, int size)
+    /// <summary>Packs samples for evaluation: one central view each, in rows from <paramref name="firstRow"/> on. The views of the other rows are left as they are.</summary>
+    public PackedBatch Evaluation(IReadOnlyList<Sample> samples, int firstRow, int rows, int size)
     {
         Pack(samples, rows);
-        for (var row = 0; row < rows; row++)
+        Array.Clear(table);
+        for (var i = 0; i < samples.Count; i++)
         {
-            var i = row < samples.Count ? row : 0;
-            table[row] = AugmentEntry.Evaluation(offsets[i], samples[i].Image.Width, samples[i].Image.Height, 3, size);
+            table[firstRow + i] = AugmentEntry.Evaluation(offsets[i], samples[i].Image.Width, samples[i].Image.Height, 3, size);
         }
         return this;
     }

@@ -19,17 +19,14 @@ internal static class ProgramRun
         trainer.Save(run);
     }
 
-    /// <summary>Features and projections of each image in turn, as the program has them.</summary>
-    public static float[] Embed(string run, HostImages images)
+    /// <summary>Features and projections of each image in turn, as the program has them; reduced: of images with as many pixels as an image in a VkImage is read with.</summary>
+    public static float[] Embed(string run, HostImages images, bool reduced = false)
     {
         using var device = TestDevices.Open(TestDevices.Lavapipe);
         using var loaded = LoadedModel.Open(device, run, new NetworkOptions());
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, Batch);
         var (features, projections) = (new RowMatrix(encoder.FeatureWidth), new RowMatrix(encoder.ProjectionWidth));
-        foreach (var batch in images.Decoded().Select((image, i) => Sample.Of($"{i}", "test", ImageDecoder.FitInto(image, encoder.ImageBytes))).Chunk(Batch))
-        {
-            encoder.Encode(batch, features, projections);
-        }
+        encoder.Encode(images.Decoded().Select((image, i) => Sample.Of($"{i}", "test", reduced ? ImageDecoder.FitInto(image, encoder.ImageBytes) : image)), features, projections);
         return [.. Enumerable.Range(0, features.Count).SelectMany(i => features[i].ToArray().Concat(projections[i].ToArray()))];
     }
 }

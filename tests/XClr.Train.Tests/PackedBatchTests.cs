@@ -29,11 +29,13 @@ public class PackedBatchTests
     }
 
     [Fact]
-    public void Rows_of_an_evaluation_that_no_image_is_for_repeat_the_first()
+    public void Rows_of_an_evaluation_that_no_image_is_for_are_left_as_they_are()
     {
         using var image = DecodedImage.FromRows(10, 8, 3, _ => new byte[30], 0);
         using var other = DecodedImage.FromRows(6, 12, 3, _ => new byte[18], 0);
-        var batch = new PackedBatch().Evaluation([Sample.Of("a", "host", image), Sample.Of("b", "host", other)], rows: 4, size: 7);
-        Assert.Equal([AugmentEntry.Evaluation(0, 10, 8, 3, 7), AugmentEntry.Evaluation(240, 6, 12, 3, 7), batch.Table[0], batch.Table[0]], batch.Table.ToArray());
+        var batch = new PackedBatch();
+        batch.Evaluation([Sample.Of("a", "host", image), Sample.Of("b", "host", other)], firstRow: 0, rows: 4, size: 7);
+        batch.Evaluation([Sample.Of("c", "host", other), Sample.Of("d", "host", image)], firstRow: 1, rows: 4, size: 7);
+        Assert.Equal([default, AugmentEntry.Evaluation(0, 6, 12, 3, 7), AugmentEntry.Evaluation(216, 10, 8, 3, 7), default], batch.Table.ToArray());
     }
 }

@@ -5,7 +5,7 @@ namespace XClr.Nn.Ops;
 /// <summary>
 /// One row of the table that <see cref="AugmentOp"/> reads, one per view: where the source image lies in the byte ring, and what is done to it.
 /// 25 fields of 4 bytes, as the shaders lay them out. Flags are 0 or 1. The box is resized to ResizeW x ResizeH, and the S x S window at
-/// (WindowX, WindowY) of the result is the view; then come flip, jitter, greyscale, blur, solarise, normalise.
+/// (WindowX, WindowY) of the result is the view; then come flip, jitter, greyscale, blur, solarise, normalise. The view of a default row, all zeros, is left as it is.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4)]
 public readonly record struct AugmentEntry
@@ -134,12 +134,16 @@ public readonly record struct AugmentEntry
         };
     }
 
-    /// <summary>Throws unless a GPU can read this row safely: everything inside the image, the image inside the ring, values that make sense.</summary>
+    /// <summary>Throws unless a GPU can read this row safely: a default one, or everything inside the image, the image inside the ring, values that make sense.</summary>
     /// <param name="ringBytes">Size of the ring in bytes.</param>
     /// <param name="spec">What the views share.</param>
     /// <exception cref="ArgumentException">The message names the field, its value and what it must be.</exception>
     public void Require(long ringBytes, AugmentSpec spec)
     {
+        if (this == default)
+        {
+            return;
+        }
         var size = (uint)spec.Size;
         Require(Channels is 1 or 3, nameof(Channels), Channels, "1 or 3");
         Require(Width > 0 && Height > 0 && Stride >= (ulong)Width * Channels, nameof(Stride), Stride, $"at least width {Width} x channels {Channels}, both positive");

@@ -34,32 +34,27 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
     {
         var options = new SampleStreamOptions
         {
-            Shuffle = limit is not null, Workers = workers, Decode = new DecodeOptions { MaxBytes = encoder.BatchBytes }, Stop = stop, Prefetch = 2 * encoder.Rows,
+            Shuffle = limit is not null, Workers = workers, Decode = new DecodeOptions { MaxBytes = encoder.LargestImageBytes }, Stop = stop, Prefetch = 2 * encoder.Rows,
         };
         RequireMemory(dataset.Name, limit ?? dataset.Count, encoder.FeatureWidth + encoder.ProjectionWidth, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         using var stream = new SampleStream(dataset, options);
         var (keys, labels, captions, all) = (new List<string>(), new List<int?>(), new List<string?>(), new List<IReadOnlyList<string>>());
         var (features, heads) = (new RowMatrix(encoder.FeatureWidth), encoder.ProjectionWidth > 0 ? new RowMatrix(encoder.ProjectionWidth) : null);
-        foreach (var batch in Batches(stream, encoder, limit ?? int.MaxValue))
+        encoder.Encode(Usable(stream, encoder, limit ?? int.MaxValue).Select(sample =>
         {
-            stop.ThrowIfCancellationRequested();
-            encoder.Encode(batch, features, heads);
-            foreach (var sample in batch)
+            keys.Add(sample.Key);
+            labels.Add(sample.Label);
+            if (texts)
             {
-                keys.Add(sample.Key);
-                labels.Add(sample.Label);
-                if (texts)
-                {
-                    captions.Add(sample.Caption);
-                    all.Add(sample.Captions);
-                }
-                visit?.Invoke(sample);
-                sample.Dispose();
+                captions.Add(sample.Caption);
+                all.Add(sample.Captions);
             }
-        }
+            visit?.Invoke(sample);
+            return sample;
+        }), features, heads);
         if (stream.ReducedCount > 0)
         {
-            warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced to the {encoder.BatchBytes / 3} pixels that a batch of {encoder.Rows} has room for; a larger --batch-size has more.");
+            warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced to {encoder.LargestImageBytes / 3} pixels, the most that an evaluation takes on this device.");
         }
         if (stream.SkippedCount > 0)
         {
@@ -70,10 +65,9 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
             captions, all, stream.Skipped);
     }
 
-    // As many images at a time as the encoder takes, by their number and their bytes, so that none has to be made smaller for it.
-    private static IEnumerable<IReadOnlyList<Sample>> Batches(SampleStream stream, Encoder encoder, int limit)
+    private static IEnumerable<Sample> Usable(SampleStream stream, Encoder encoder, int limit)
     {
-        var (batch, bytes, taken) = (new List<Sample>(encoder.Rows), 0L, 0);
+        var taken = 0;
         while (taken < limit && stream.Next() is { } sample)
         {
             if (encoder.Refusal(sample.Image) is { } refusal)
@@ -82,19 +76,8 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
                 sample.Dispose();
                 continue;
             }
-            var own = PackedBatch.Aligned(sample.Image.ByteCount);
-            if (batch.Count == encoder.Rows || (batch.Count > 0 && bytes + own > encoder.BatchBytes))
-            {
-                yield return batch;
-                (batch, bytes) = (new List<Sample>(encoder.Rows), 0);
-            }
-            batch.Add(sample);
-            bytes += own;
             taken++;
-        }
-        if (batch.Count > 0)
-        {
-            yield return batch;
+            yield return sample;
         }
     }
 

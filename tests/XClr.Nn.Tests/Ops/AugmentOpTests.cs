@@ -1,5 +1,6 @@
 using System.Numerics;
 using XClr.Bench.Cases;
+using XClr.Gpu;
 using XClr.Nn.Ops;
 using XClr.TestKit;
 using XClr.TestKit.References;
@@ -98,6 +99,47 @@ public sealed class AugmentOpTests
             Assert.Equal(ring[3 + (2 + i / 9) * 17 + (1 + 2 - i / 3 % 3) * 3 + i % 3], rgb[i]);
         }
         Assert.All(Enumerable.Range(0, 9), p => Assert.Equal(0, y[p * 4 + 3]));
+    }
+
+    // Two tables over one tensor of views: what the second one has no row for stays as the first one left it.
+    [SkippableTheory]
+    [MemberData(nameof(Devices))]
+    public void The_view_of_a_default_row_is_left_as_it_is(string device)
+    {
+        var ring = new byte[4 * 4 * 3 + 5 * 5 * 3];
+        new Random(4).NextBytes(ring);
+        var spec = new AugmentSpec(4, ResizeFilter.Bicubic, AugmentSpec.ImageNetMean, AugmentSpec.ImageNetStd);
+        AugmentEntry[] entries = [AugmentEntry.Box(0, 4, 4, 3, (0, 0, 4, 4), 4), AugmentEntry.Box(48, 5, 5, 3, (0, 0, 5, 5), 4) with { Jitter = 1, Contrast = 0.5f }];
+        default(AugmentEntry).Require(0, spec);
+        var gpu = TestDevices.Get(device);
+        lock (TestDevices.Gate)
+        {
+            var source = Tensor.Persistent("ring", new Shape((ring.Length + 3) / 4), MemoryCategory.Inputs, DType.UInt32);
+            var table = Tensor.Persistent("table", new Shape(3, AugmentEntry.Words), MemoryCategory.Inputs, DType.UInt32);
+            var y = Tensor.Persistent("y", new Shape(3, 4, 4, 4), MemoryCategory.Outputs);
+            try
+            {
+                gpu.Transfer.Upload<byte>(source.View.Slice(0, ring.Length), ring);
+                gpu.Transfer.Clear(y.View.Buffer);
+                using var plan = Plan.Build(gpu, gpu.Record(r => AugmentOp.Forward(r, source, table, y, spec)));
+                float[] Views(params AugmentEntry[] rows)
+                {
+                    gpu.Transfer.Upload<AugmentEntry>(table, rows);
+                    plan.Run();
+                    return gpu.Transfer.Download(y.View, (int)y.Shape.Count);
+                }
+                var first = Views(entries[0], default, entries[1]);
+                Assert.All(first[64..128], v => Assert.Equal(0f, v));
+                Assert.Equal([.. first[..64], .. first[128..], .. first[128..]], Views(default, entries[1], default));
+                Assert.NotEqual(first[..64], first[128..]);
+            }
+            finally
+            {
+                source.View.Buffer.Dispose();
+                table.View.Buffer.Dispose();
+                y.View.Buffer.Dispose();
+            }
+        }
     }
 
     [Theory]
