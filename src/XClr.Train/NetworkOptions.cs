@@ -28,12 +28,12 @@ public sealed record NetworkOptions
     /// <summary>What the channels are divided by after that.</summary>
     public Vector3? Std { get; init; }
 
-    /// <summary>How images are resized; no option of the user's.</summary>
+    /// <summary>How images are resized.</summary>
     public ResizeFilter? Filter { get; init; }
 
-    /// <summary>Reads options from text, named and limited as those of `train` are; mean and std are three numbers with commas between. Null = not given.</summary>
+    /// <summary>Reads options from text, named and limited as those of `train` are; mean and std are three numbers with commas between, interpolation a filter's name. Null = not given.</summary>
     /// <exception cref="UsageException">A value is not accepted.</exception>
-    public static NetworkOptions Parse(string? arch, string? stem, string? width, string? imageSize, string? mean, string? std)
+    public static NetworkOptions Parse(string? arch, string? stem, string? width, string? imageSize, string? mean, string? std, string? interpolation)
     {
         var given = new (string Name, string? Text)[] { ("arch", arch), ("stem", stem), ("width", width), ("image-size", imageSize) };
         var config = TrainOptions.Apply(new TrainConfig(), [.. given.Where(g => g.Text is not null).Select(g => new KeyValuePair<string, string>(g.Name, g.Text!))], source: null);
@@ -45,6 +45,8 @@ public sealed record NetworkOptions
             ImageSize = imageSize is null ? null : config.ImageSize,
             Mean = Channels("mean", mean, static _ => true, "three numbers with commas between, such as 0.485,0.456,0.406"),
             Std = Channels("std", std, static v => v > 0, "three numbers above 0 with commas between, such as 0.229,0.224,0.225"),
+            Filter = interpolation is null ? null : OptionText.TryParseName<ResizeFilter>(interpolation, out var filter) ? filter
+                : throw new UsageException($"--interpolation '{interpolation}' is not accepted; allowed: {OptionText.NamesOf<ResizeFilter>()}."),
         };
     }
 
@@ -56,17 +58,17 @@ public sealed record NetworkOptions
         string? Said(string name) => weights.Metadata.ContainsKey("preprocessing") ? weights.Metadata.GetValueOrDefault(name) : null;
         try
         {
-            var own = Parse(arch: null, Said("stem"), width: null, Said("image_size"), Said("mean"), Said("std"));
+            var own = Parse(arch: null, Said("stem"), width: null, Said("image_size"), Said("mean"), Said("std"), Said("interpolation"));
             return this with
             {
                 Stem = Stem ?? own.Stem,
                 ImageSize = ImageSize ?? own.ImageSize,
                 Mean = Mean ?? own.Mean,
                 Std = Std ?? own.Std,
-                Filter = Said("interpolation") is { } filter ? Enum.Parse<ResizeFilter>(filter, ignoreCase: true) : null,
+                Filter = Filter ?? own.Filter,
             };
         }
-        catch (Exception e) when (e is UsageException or ArgumentException)
+        catch (UsageException e)
         {
             throw new CheckpointException($"{weights.Path}: its metadata are not as `export` writes them: {e.Message}");
         }
@@ -92,6 +94,7 @@ public sealed record NetworkOptions
         Agree("image-size", ImageSize, images.Size);
         Agree("mean", Mean, images.Mean);
         Agree("std", Std, images.Std);
+        Agree("interpolation", Filter, images.Filter);
     }
 
     private static string Text(object value) => value switch

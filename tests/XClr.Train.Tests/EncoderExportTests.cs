@@ -7,6 +7,7 @@ using XClr.Nn;
 using XClr.Nn.Export;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
+using XClr.Nn.Ops;
 using XClr.Nn.Weights;
 using XClr.TestKit;
 using Xunit;
@@ -65,12 +66,15 @@ public sealed class EncoderExportTests : IDisposable
     [Fact]
     public void Preprocessing_is_read_back_from_a_safetensors_files_metadata()
     {
-        var asked = SmallStem with { Mean = new(0.5f, 0.4f, 0.3f), Std = new(0.2f, 0.25f, 0.125f) };
+        var asked = SmallStem with { Mean = new(0.5f, 0.4f, 0.3f), Std = new(0.2f, 0.25f, 0.125f), Filter = ResizeFilter.Bicubic };
         EncoderExport.Run(Torch, asked, ExportFormat.Safetensors, PathOf("e.safetensors"));
         var (written, read) = (CheckpointInfo.Read(Torch, asked), CheckpointInfo.Read(PathOf("e.safetensors"), new NetworkOptions()));
         Assert.Equal((48, asked.Mean), (read.Images.Size, (System.Numerics.Vector3?)read.Images.Mean));
         Assert.Equal((written.Images, written.Spec.Stem), (read.Images, read.Spec.Stem));
-        Assert.Equal(64, CheckpointInfo.Read(PathOf("e.safetensors"), new NetworkOptions { ImageSize = 64 }).Images.Size);
+        Assert.Equal(ResizeFilter.Bicubic, read.Images.Filter);
+        var said = CheckpointInfo.Read(PathOf("e.safetensors"), NetworkOptions.Parse(null, null, null, imageSize: "64", null, null, interpolation: "bilinear")).Images;
+        Assert.Equal((64, ResizeFilter.Bilinear), (said.Size, said.Filter));
+        Assert.Contains("allowed: bilinear|bicubic", Assert.Throws<UsageException>(() => NetworkOptions.Parse(null, null, null, null, null, null, "lanczos")).Message, StringComparison.Ordinal);
         SafetensorsWriter.Write(PathOf("bad.safetensors"), [SafetensorsEntry.Float32("conv1.weight", [1], new[] { 1f })], new Dictionary<string, string> { ["preprocessing"] = "", ["mean"] = "grey" });
         var error = Assert.Throws<CheckpointException>(() => CheckpointInfo.Read(PathOf("bad.safetensors"), new NetworkOptions()));
         Assert.Contains("'grey'", error.Message, StringComparison.Ordinal);

@@ -51,10 +51,23 @@ done
 for n in $rows; do
   step "PyTorch, $n rows" "torch-$n.json" "$python" "$root/tests/device/torch_step.py" --image-size "$size" --rows "$n"
 done
+step "step of $main rows, bf16" "step-$main-bf16.json" "$xclr" bench step --image-size "$size" --rows "$main" --precision bf16 --repeats 10 --json
+for precision in bf16 fp32; do
+  step "PyTorch, $main rows, $precision" "torch-$main-$precision.json" "$python" "$root/tests/device/torch_step.py" --image-size "$size" --rows "$main" --precision "$precision" --modes eager
+done
 step profile profile.json env XCLR_CACHE="$out/cache" "$xclr" profile --loss simclr --image-size "$size" --batch-size $((main / 2)) --precision amp --steps 5 --measure-peaks --html "$out/profile.html" --csv "$out/profile.csv" --json
-if [ -f "$root/data/t10k-images-idx3-ubyte.gz" ]; then
-  step train train.log "$xclr" train --data "$root/data/t10k-images-idx3-ubyte.gz" --data-format idx --classes "$root/data/classes.txt" --caption-template "a photo of a {class}" --val-data "$root/data/t10k-images-idx3-ubyte.gz" \
-    --arch resnet50 --image-size 64 --batch-size "${XCLR_TRAIN_ROWS:-256}" --epochs 1000 --max-time "$train_time" --optimizer adamw --lr 1e-3 --lr-scaling none --precision amp --run-dir "$out/train"
+images=$root/data/t10k-images-idx3-ubyte.gz
+if [ -f "$images" ]; then
+  # One step that changes next to nothing: the running variances of batch norms whose statistics are of moments, beside those of stored outputs.
+  for least in 0 1G; do
+    step "statistics, amp, momentNormRows=$least" "statistics-$least.log" env XCLR_CAPS=momentNormRows=$least "$xclr" train --data "$images" --data-format idx --loss simclr --arch resnet50 --image-size "$size" --batch-size $((main / 2)) --steps 1 \
+      --optimizer sgd --lr 1e-9 --lr-scaling none --precision amp --run-dir "$out/statistics-$least"
+  done
+  step "statistics" statistics.json "$python" "$root/tests/device/running_variances.py" "$out"/statistics-0/checkpoints/*/model.safetensors "$out"/statistics-1G/checkpoints/*/model.safetensors
+  for precision in amp bf16; do
+    step "train, $precision" "train-$precision.log" "$xclr" train --data "$images" --data-format idx --classes "$root/data/classes.txt" --caption-template "a photo of a {class}" --val-data "$images" \
+      --arch resnet50 --image-size 64 --batch-size "${XCLR_TRAIN_ROWS:-256}" --epochs 1000 --max-time "$train_time" --optimizer adamw --lr 1e-3 --lr-scaling none --precision "$precision" --run-dir "$out/train-$precision"
+  done
 fi
 step matrices bench-matrix.json "$xclr" bench matrix --json
 for precision in amp fp32; do

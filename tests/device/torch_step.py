@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The training step that `xclr bench step` times, in this machine's PyTorch: ResNet-50 with SimCLR's projector and loss, forward, backward and an SGD update on noise.
 
-    torch_step.py --image-size 224 --rows 256 [--device cuda] [--repeats 10] [--modes eager compile]
+    torch_step.py --image-size 224 --rows 256 [--device cuda] [--precision amp] [--repeats 10] [--modes eager compile]
 
-Mixed precision on a GPU (autocast to fp16, gradient scaling), channels_last. Prints JSON: milliseconds of each run, eager and under torch.compile; a mode that fails has its error instead.
+On a GPU amp is autocast to fp16 with gradient scaling, bf16 autocast to bfloat16, and fp32 without TF32, as everywhere on a processor; channels_last. Prints JSON: milliseconds of each run, eager and under torch.compile; a mode that fails has its error instead.
 """
 import argparse
 import json
@@ -37,15 +37,16 @@ def loss_of(z, tau=0.1):
 def measure(options, compiled):
     torch.manual_seed(0)
     gpu = options.device == "cuda"
+    half = {"amp": torch.float16, "bf16": torch.bfloat16}.get(options.precision) if gpu else None
     network = Network().to(options.device, memory_format=torch.channels_last).train()
     step_network = torch.compile(network) if compiled else network
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
-    scaler = torch.amp.GradScaler("cuda") if gpu else None
+    scaler = torch.amp.GradScaler("cuda") if half == torch.float16 else None
     images = torch.randn(options.rows, 3, options.image_size, options.image_size, device=options.device).to(memory_format=torch.channels_last)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(options.device, dtype=torch.float16 if gpu else torch.bfloat16, enabled=gpu):
+        with torch.autocast(options.device, dtype=half or torch.bfloat16, enabled=half is not None):
             z = step_network(images)
         loss = loss_of(z)
         if scaler is None:
@@ -79,10 +80,13 @@ def main():
     parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--precision", default="amp", choices=["amp", "bf16", "fp32"])
     parser.add_argument("--modes", nargs="+", default=["eager", "compile"], choices=["eager", "compile"])
     options = parser.parse_args()
     torch.backends.cudnn.benchmark = True
-    result = {"torch": torch.__version__, "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu", "image_size": options.image_size, "rows": options.rows}
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    name = torch.cuda.get_device_name() if options.device == "cuda" else "cpu"
+    result = {"torch": torch.__version__, "device": name, "image_size": options.image_size, "rows": options.rows, "precision": options.precision if options.device == "cuda" else "fp32"}
     for name in options.modes:
         try:
             result[name] = measure(options, name == "compile")

@@ -14,6 +14,7 @@ public abstract class CheckpointCommand : DatasetCommand
     internal const string ImageSizeHelp = "Side of the images for a bare file of weights; unset: 224 [pixels].";
     internal const string MeanHelp = "What a bare file of weights wants subtracted from pixels of 0 to 1; unset: ImageNet's 0.485,0.456,0.406 [red,green,blue].";
     internal const string StdHelp = "What a bare file of weights wants them divided by after that; unset: ImageNet's 0.229,0.224,0.225 [red,green,blue].";
+    internal const string InterpolationHelp = "How images are resized for a bare file of weights; unset: bilinear: bilinear|bicubic.";
 
     [Option("checkpoint", Required = true, HelpText = CheckpointHelp)]
     public string Checkpoint { get; set; } = "";
@@ -45,9 +46,12 @@ public abstract class CheckpointCommand : DatasetCommand
     [Option("std", HelpText = StdHelp)]
     public string? Std { get; set; }
 
+    [Option("interpolation", HelpText = InterpolationHelp)]
+    public string? Interpolation { get; set; }
+
     /// <summary>What the options say of the network.</summary>
     /// <exception cref="UsageException">A value is not accepted.</exception>
-    protected NetworkOptions Network() => NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std);
+    protected NetworkOptions Network() => NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std, Interpolation);
 
     /// <summary>Checks --batch-size and --workers.</summary>
     protected void RequireNumbers()

@@ -34,12 +34,15 @@ public sealed class ExportCommand : Command
     [Option("std", HelpText = CheckpointCommand.StdHelp)]
     public string? Std { get; set; }
 
+    [Option("interpolation", HelpText = CheckpointCommand.InterpolationHelp)]
+    public string? Interpolation { get; set; }
+
     /// <inheritdoc/>
     public override int Run()
     {
         var format = ParseFormat();
         RequireOutput("--out", Out, FilesOf(Checkpoint));
-        var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std), format, Out);
+        var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std, Interpolation), format, Out);
         var (arch, features, bytes) = (info.Spec.Arch.LowerName(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
         if (Json)
         {
