@@ -12,20 +12,10 @@ public sealed record MatrixRate(CooperativeMatrixShape Shape, double GigaflopsPe
 /// </summary>
 public static class MatrixKernel
 {
-    /// <summary>How many matrices A and B a subgroup multiplies with one another.</summary>
-    public const int Rows = 2, Columns = 4;
-
-    private const int Invocations = 128, TimedGroups = 4096, Runs = 5, MaxSteps = 1 << 20;
+    private const int Rows = PeakKernels.MatrixRows, Columns = PeakKernels.MatrixColumns, Invocations = PeakKernels.MatrixInvocations, TimedGroups = 4096, Runs = 5, MaxSteps = 1 << 20;
 
     /// <summary>A timed run should take at least this long: longer than clocks' and submits' noise, shorter than any watchdog.</summary>
     private static readonly TimeSpan Enough = TimeSpan.FromMilliseconds(40);
-
-    private readonly record struct Params(uint Groups, uint Steps);
-
-    private static readonly Kernel<Params> OfHalf = new("bench/matrix_fwd_coopmat", reads: 2, writes: 2);
-    private static readonly Kernel<Params> OfBFloat16 = new("bench/matrix_fwd_coopmat_bf16", reads: 2, writes: 2);
-
-    internal static IEnumerable<string> KernelNames => [OfHalf.Name, OfBFloat16.Name];
 
     /// <summary>The shapes of a device that can be measured: fp16 or bf16 operands, sums in fp32.</summary>
     public static IReadOnlyList<CooperativeMatrixShape> Shapes(DeviceCaps caps) => [.. caps.HalfMatrixShapes, .. caps.BFloat16MatrixShapes];
@@ -38,7 +28,7 @@ public static class MatrixKernel
     /// <exception cref="GpuException">The device computes wrong products.</exception>
     public static IReadOnlyList<MatrixRate> MeasureAll(GpuDevice device) => [.. Shapes(device.Caps).Select(s => new MatrixRate(s, Rate(device, s)))];
 
-    /// <summary>Sum over i, j of steps * (a[i] * b[j]), once per subgroup. a: [Rows,M,K], b: [Columns,K,N], both rounded to the shape's type; result: [groups,subgroups,M,N].</summary>
+    /// <summary>Sum over i, j of steps * (a[i] * b[j]), once per subgroup. a: [R,M,K], b: [C,K,N] (<see cref="PeakKernels.MatrixRows"/>, <see cref="PeakKernels.MatrixColumns"/>), both rounded to the shape's type; result: [groups,subgroups,M,N].</summary>
     public static float[] Run(GpuDevice device, CooperativeMatrixShape shape, ReadOnlySpan<float> a, ReadOnlySpan<float> b, int groups, int steps)
     {
         using var work = new Work(device, shape, groups);
@@ -48,7 +38,7 @@ public static class MatrixKernel
         return work.Download();
     }
 
-    private static Kernel<Params> Specialised(CooperativeMatrixShape shape) => (IsBFloat16(shape) ? OfBFloat16 : OfHalf).With((uint)shape.M, (uint)shape.N, (uint)shape.K);
+    private static Kernel<PeakKernels.MatrixParams> Specialised(CooperativeMatrixShape shape) => (IsBFloat16(shape) ? PeakKernels.BFloat16Matrices : PeakKernels.HalfMatrices).With((uint)shape.M, (uint)shape.N, (uint)shape.K);
 
     private static bool IsBFloat16(CooperativeMatrixShape shape) => shape.A == "bfloat16";
 
@@ -77,7 +67,7 @@ public static class MatrixKernel
             steps = (int)Math.Min(MaxSteps, steps * Math.Clamp(1.2 * Enough.TotalSeconds / seconds, 2, 8));
         }
         var best = Math.Min(seconds, Enumerable.Range(1, Runs - 1).Min(_ => work.Seconds(steps, out var _)));
-        return (double)TimedGroups * subgroups * steps * Rows * Columns * 2 * shape.M * shape.N * shape.K / best / 1e9;
+        return (double)TimedGroups * steps * PeakKernels.MatrixFlopsPerStep(shape, subgroups) / best / 1e9;
     }
 
     // A driver that emulates matrices badly, or executes nothing, must not have its speed measured.
@@ -116,7 +106,7 @@ public static class MatrixKernel
 
         public Plan Build(int steps) => Plan.Build(
             device,
-            device.Record(gpu => gpu.Dispatch(Specialised(shape), groups, new Params((uint)groups, (uint)steps), [a, b], [c, subgroups], detail: $"{shape.M}x{shape.N}x{shape.K}")),
+            device.Record(gpu => gpu.Dispatch(Specialised(shape), groups, new PeakKernels.MatrixParams((uint)groups, (uint)steps), [a, b], [c, subgroups], detail: $"{shape.M}x{shape.N}x{shape.K}")),
             new PlanOptions { Timing = PlanTiming.Step });
 
         public float[] Download() => device.Transfer.Download(c, groups * Subgroups() * shape.M * shape.N);

@@ -5,7 +5,7 @@ namespace XClr.Bench;
 /// <summary>Measures a device's peaks by its own timestamps: the best of several runs, a second or two in all.</summary>
 public static class PeakBench
 {
-    private const int Runs = 8, Rounds = 8, MaxRounds = 1 << 20, FlopsPerRound = 384, Invocations = 1 << 16;
+    private const int Runs = 8, Rounds = 8, MaxRounds = 1 << 20, Invocations = 1 << 16;
     private const long CopyBytes = 256L << 20, SliceUnit = 4096;
 
     /// <summary>A timed run of multiply-adds should take at least this long.</summary>
@@ -13,14 +13,11 @@ public static class PeakBench
 
     private readonly record struct CopyParams(uint Count, uint Reps);
 
-    private readonly record struct FmaParams(uint Count, uint Rounds, float Scale, float Shift);
-
     private static readonly Kernel<CopyParams> Copy = new("bench/copy_peak", reads: 1, writes: 1);
     private static readonly Kernel<CopyParams> CopyWord = new("bench/copy_peak_word", reads: 1, writes: 1, texels: 1);
-    private static readonly Kernel<FmaParams> Fma = new("bench/fma_peak", reads: 0, writes: 1);
 
     /// <summary>Identifies the code that measures.</summary>
-    internal static string CodeHash => string.Join('-', new[] { Copy.Name, CopyWord.Name, Fma.Name }.Concat(MatrixKernel.KernelNames).Select(ShaderLibrary.Hash));
+    internal static string CodeHash => string.Join('-', new[] { Copy.Name, CopyWord.Name, PeakKernels.Fma.Name, PeakKernels.HalfMatrices.Name, PeakKernels.BFloat16Matrices.Name }.Select(ShaderLibrary.Hash));
 
     /// <summary>Measures the peaks now.</summary>
     /// <exception cref="GpuException">The device has no timestamps.</exception>
@@ -65,12 +62,12 @@ public static class PeakBench
         device.Place(sums);
         for (var rounds = Rounds; ; rounds = Math.Min(MaxRounds, rounds * 4))
         {
-            using var plan = Plan.Build(device, device.Record(gpu => gpu.Dispatch(Fma, Invocations / 64, new FmaParams(Invocations, (uint)rounds, 0.5f, 1), [], [sums])),
+            using var plan = Plan.Build(device, device.Record(gpu => gpu.Dispatch(PeakKernels.Fma, Invocations / 64, new PeakKernels.FmaParams(Invocations, (uint)rounds, 0.5f, 1), [], [sums])),
                 new PlanOptions { Timing = PlanTiming.Step });
             plan.Run();
             if (BestNs(device, plan) is var ns && (ns >= EnoughNs || rounds == MaxRounds))
             {
-                return (double)Invocations * FlopsPerRound * rounds / ns;
+                return (double)Invocations * PeakKernels.FmaFlopsPerRound * rounds / ns;
             }
         }
     }

@@ -85,6 +85,16 @@ public sealed record DeviceCaps
 
     /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence, and those of what shaders with matrices need besides: Vulkan's memory model, full subgroups, shuffles within them.</summary>
     public required bool CooperativeMatrix { get; init; }
+
+    /// <summary>False: matrices were tried, and are wrong or slower than multiply-adds (<see cref="MatrixTrial"/>); null: they were not tried.</summary>
+    public bool? MatricesPay { get; init; }
+
+    /// <summary>False takes the matrices of a device untried.</summary>
+    public bool TriesMatrices { get; init; } = true;
+
+    /// <summary>Whether kernels on matrices are chosen. Matrices work at one subgroup size of those that a device has (Intel's at the smallest), which a kernel must then be able to ask for.</summary>
+    public bool UsesMatrices => CooperativeMatrix && MatricesPay != false && (SubgroupSizeControl || MinSubgroupSize == MaxSubgroupSize);
+
     public required IReadOnlyList<CooperativeMatrixShape> CooperativeMatrixShapes { get; init; }
 
     /// <summary>The shapes that multiply fp16 into fp32; none where the device lacks the feature, fp16 or 16-bit storage.</summary>
@@ -108,6 +118,12 @@ public sealed record DeviceCaps
 
     /// <summary>The driver tells registers, spills and the like of a pipeline (VK_KHR_pipeline_executable_properties).</summary>
     public required bool PipelineStatistics { get; init; }
+
+    /// <summary>The figures of this device's compiler that were seen do not say what did not fit in registers.</summary>
+    public bool HidesSpills { get; init; }
+
+    /// <summary>Whether a kernel that does not fit in registers is known and passed over (<see cref="KernelsPassedOver"/>), so that larger tiles may be tried.</summary>
+    public bool TellsSpills => PipelineStatistics && !HidesSpills;
 
     /// <summary>Nanoseconds per timestamp tick; 0 where the queue has no timestamps.</summary>
     public required double TimestampPeriod { get; init; }
@@ -192,6 +208,7 @@ public sealed record DeviceCaps
         "shaderint64" => this with { ShaderInt64 = Off(key, text, ShaderInt64), CpuKernels = CpuKernels && Off(key, text, ShaderInt64), LaneRowKernels = LaneRowKernels && Off(key, text, ShaderInt64) },
         "bufferdeviceaddress" => this with { BufferDeviceAddress = Off(key, text, BufferDeviceAddress), LaneRowKernels = LaneRowKernels && Off(key, text, BufferDeviceAddress) },
         "subgroupsizecontrol" => this with { SubgroupSizeControl = Off(key, text, SubgroupSizeControl) },
+        "triesmatrices" => this with { TriesMatrices = Off(key, text, TriesMatrices) },
         "cooperativematrix" => this with { CooperativeMatrix = Off(key, text, CooperativeMatrix) },
         "bfloat16" => this with { BFloat16 = Off(key, text, BFloat16), BFloat16Matrices = BFloat16Matrices && Off(key, text, BFloat16) },
         "bfloat16matrices" => this with { BFloat16Matrices = Off(key, text, BFloat16Matrices) },

@@ -18,6 +18,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
     private readonly uint[] families;
     private readonly HashSet<Plan> plans = [];
     private readonly KernelFigures figures;
+    private readonly string? figuresFolder;
     private readonly bool requireSilence;
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(20);
     private bool disposed, hangs;
@@ -27,7 +28,8 @@ public sealed unsafe partial class GpuDevice : IDisposable
         this.instance = instance;
         this.physical = physical;
         requireSilence = foreign is null && options.Validation is null;
-        figures = KernelFigures.Open(caps, options.FiguresFolder);
+        figuresFolder = options.FiguresFolder;
+        figures = KernelFigures.Open(caps, figuresFolder);
         Shaders = options.Shaders;
         Caps = caps;
         ownsDevice = foreign is null;
@@ -52,7 +54,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>What the device can do. Grows by the kernels that are to be passed over, see <see cref="Record"/>, and takes other measured choices with <see cref="Take"/>.</summary>
+    /// <summary>What the device can do. Grows by what a plan's kernels show of it, see <see cref="Record"/>, and takes other measured choices with <see cref="Take"/>.</summary>
     public DeviceCaps Caps { get; private set; }
 
     /// <summary>Copies between host and device memory.</summary>
@@ -84,7 +86,8 @@ public sealed unsafe partial class GpuDevice : IDisposable
     }
 
     /// <summary>
-    /// Records with this device's caps, and again where the compiler shows that a kernel runs badly (<see cref="KernelFit.RunsWell"/>), so that ops take another tile where they have one. Memory that
+    /// Records with this device's caps, and again where its matrices turn out not to pay (<see cref="MatrixTrial"/>) or the compiler shows that a kernel runs badly (<see cref="KernelFit.RunsWell"/>), so that ops take another kernel or
+    /// tile where they have one. Memory that
     /// <paramref name="record"/> refers to must be made outside it.
     /// </summary>
     public Recorder Record(Action<Recorder> record)
@@ -93,14 +96,34 @@ public sealed unsafe partial class GpuDevice : IDisposable
         {
             var recorder = new Recorder(Caps);
             record(recorder);
-            if (!FindsPoorKernels(recorder))
+            if (!FindsPoorMatrices(recorder) && !FindsPoorKernels(recorder))
             {
                 return recorder;
             }
         }
     }
 
-    private bool FindsPoorKernels(Recorder recorder) => Ask(recorder.Dispatches.Select(d => d.Kernel)).Any(f => !f.RunsWell);
+    // Drivers for CPUs have matrices for tests alone.
+    private bool FindsPoorMatrices(Recorder recorder)
+    {
+        if (!Caps.TriesMatrices || Caps.MatricesPay is not null || Caps.Kind == GpuKind.Cpu || !recorder.Dispatches.Any(d => d.Kernel.OnMatrices))
+        {
+            return false;
+        }
+        var pays = MatrixTrial.Run(this);
+        Caps = Caps with { MatricesPay = pays, TriesMatrices = false };
+        if (pays is { } verdict && figuresFolder is not null)
+        {
+            MatrixTrial.Write(Caps, figuresFolder, verdict);
+        }
+        return pays == false;
+    }
+
+    private bool FindsPoorKernels(Recorder recorder)
+    {
+        var hid = Caps.HidesSpills;
+        return Ask(recorder.Dispatches.Select(d => d.Kernel)).Any(f => !f.RunsWell) || Caps.HidesSpills != hid;
+    }
 
     /// <summary>What is recorded from now on takes these measured choices.</summary>
     public void Take(Tuning tuning) => Caps = Caps with { Tuning = tuning };
@@ -127,7 +150,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
             figures.Add(statistics);
         }
         figures.Save();
-        Caps = Caps with { KernelsPassedOver = KeysOf(figures) };
+        Caps = Caps with { KernelsPassedOver = KeysOf(figures), HidesSpills = figures.HideSpills };
         return found.Select(s => s.Fit);
     }
 

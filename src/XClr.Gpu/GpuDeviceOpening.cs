@@ -33,16 +33,19 @@ public sealed unsafe partial class GpuDevice
         }
     }
 
-    /// <summary>A listed device's caps as <see cref="Open"/> would have them: lowered, with the kernels that its compiler is known to do badly, and with what was measured.</summary>
+    /// <summary>A listed device's caps as <see cref="Open"/> would have them: lowered, with what is known of its matrices and its compiler, and with what was measured.</summary>
     public static DeviceCaps Limit(DeviceCaps caps, DeviceOptions options)
     {
         var lowered = caps.Lower(options.LowerCaps ?? Environment.GetEnvironmentVariable(DeviceCaps.LoweringVariable));
-        return lowered with
+        var figures = KernelFigures.Open(caps, options.FiguresFolder);
+        lowered = lowered with
         {
             DeviceLocalBytes = Math.Min(lowered.DeviceLocalBytes, options.MemoryLimit ?? long.MaxValue),
-            KernelsPassedOver = KeysOf(KernelFigures.Open(caps, options.FiguresFolder)),
-            Tuning = (lowered.UsesTuning ? options.Tuning?.Invoke(lowered) : null) ?? Tuning.Read(lowered, options.FiguresFolder),
+            KernelsPassedOver = KeysOf(figures),
+            HidesSpills = figures.HideSpills,
+            MatricesPay = lowered.TriesMatrices ? MatrixTrial.Read(caps, options.FiguresFolder) : null,
         };
+        return lowered with { Tuning = (lowered.UsesTuning ? options.Tuning?.Invoke(lowered) : null) ?? Tuning.Read(lowered, options.FiguresFolder) };
     }
 
     /// <summary>Works on a host's handles. The host keeps owning them, and must not use the queue while a call of this engine runs.</summary>

@@ -18,6 +18,9 @@ internal sealed class KernelFigures
     /// <summary>The kernels to be passed over.</summary>
     public IEnumerable<KernelFit> PassedOver => fits.Values.Where(f => !f.RunsWell);
 
+    /// <summary>Whether there are figures, and none of them says what did not fit in registers.</summary>
+    public bool HideSpills => fits.Count > 0 && fits.Values.All(f => f.Spills is null);
+
     /// <param name="caps">The device.</param>
     /// <param name="folder">Folder of the pipeline cache; null: nothing is kept.</param>
     public static KernelFigures Open(DeviceCaps caps, string? folder)

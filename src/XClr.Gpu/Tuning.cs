@@ -33,7 +33,7 @@ public sealed record Tuning(IReadOnlyDictionary<string, string> Ways, DateTimeOf
 
     /// <summary>The file of a device: one for each kind of kernels that its caps, which may be lowered, lead to.</summary>
     public static string FileOf(DeviceCaps caps, string folder) =>
-        Path.Combine(folder, $"tuning-{caps.FileKey}{(caps.CpuKernels ? "-word" : "")}{(caps.LaneRowKernels ? "-lanerow" : "")}{(caps.CooperativeMatrix ? "-coopmat" : "")}.json");
+        Path.Combine(folder, $"tuning-{caps.FileKey}{(caps.CpuKernels ? "-word" : "")}{(caps.LaneRowKernels ? "-lanerow" : "")}{(caps.UsesMatrices ? "-coopmat" : "")}.json");
 
     /// <summary>What is kept for a device. folder: the pipeline cache's; null: nothing is kept.</summary>
     public static Tuning Read(DeviceCaps caps, string? folder)

@@ -9,7 +9,7 @@ namespace XClr.Nn.Tests;
 /// <summary>What C# declares of each kernel against what its SPIR-V says; every shader has exactly one owner, every owner a shader.</summary>
 public class ShaderContractTests
 {
-    private static readonly IReadOnlyList<(Kernel Kernel, string Owner)> Declared = [.. new[] { typeof(Tensor).Assembly, typeof(MatrixKernel).Assembly }.SelectMany(a => a.GetTypes())
+    private static readonly IReadOnlyList<(Kernel Kernel, string Owner)> Declared = [.. new[] { typeof(PeakKernels).Assembly, typeof(Tensor).Assembly, typeof(MatrixKernel).Assembly }.SelectMany(a => a.GetTypes())
         .Where(t => !t.ContainsGenericParameters).SelectMany(t => t.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public).SelectMany(f => KernelsOf(f).Select(k => (k, $"{t.Name}.{f.Name}"))))];
 
     private static IEnumerable<Kernel> KernelsOf(FieldInfo field) =>

@@ -42,7 +42,7 @@ public sealed class DevicesCommand : Command
                 caps.MinSubgroupSize == caps.MaxSubgroupSize ? $"{caps.SubgroupSize}" : $"{caps.MinSubgroupSize} to {caps.MaxSubgroupSize}",
                 caps.ShaderFloat16 ? "yes" : "no",
                 caps.BFloat16 ? "yes" : "no",
-                caps.CooperativeMatrix ? string.Join(' ', caps.CooperativeMatrixShapes.Select(s => $"{s.M}x{s.N}x{s.K}").Distinct()) : "no",
+                caps.CooperativeMatrix ? string.Join(' ', caps.CooperativeMatrixShapes.Select(s => $"{s.M}x{s.N}x{s.K}").Distinct()) + (caps.UsesMatrices ? "" : " (not used)") : "no",
                 caps.DeviceUuid.ToString());
         }
         Output.Results.Write(table);

@@ -232,7 +232,7 @@ internal static class Conv2dKernels
         {
             return wide ? (variants.Wide(storage).With(constants), WordRows, WideColumns) : (variants.Word(storage).With(constants), WordRows, TileColumns);
         }
-        foreach (var tile in (ReadOnlySpan<int>)(wide && caps.PipelineStatistics ? [WideColumns, TileColumns] : [TileColumns]))
+        foreach (var tile in (ReadOnlySpan<int>)(wide && caps.TellsSpills ? [WideColumns, TileColumns] : [TileColumns]))
         {
             var kernel = variants.Portable(storage).With([.. constants, Quads(tile)]);
             if (!caps.KernelsPassedOver.Contains(kernel.Key) && (rows is not { } m || MatrixTile.IsBusy(caps, CeilDiv(m, TileRows) * CeilDiv(columns, tile))))

@@ -16,6 +16,9 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// <summary>Share of the device that the workgroups of a product keep busy, the last round of them included, that is enough.</summary>
     private const double EnoughBusy = 0.8, EnoughBusyParts = 0.9;
 
+    /// <summary>Sums per lane that every compiler seen has registers for (Intel's for no more).</summary>
+    private const int CautiousSums = 32;
+
     /// <summary>Fewer leave a processor's schedulers without work.</summary>
     private const int LeastSubgroups = 4;
 
@@ -29,6 +32,8 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// <summary>Columns of a subgroup.</summary>
     public int SubgroupColumns => WN * Shape.N;
 
+    private int SumsPerLane => WM * WN * Shape.M * Shape.N / Lanes;
+
     /// <summary>" of 16x16x16, 2x2 subgroups, 32 deep": what its rows and columns do not say.</summary>
     public override string ToString() => $" of {Shape.M}x{Shape.N}x{Shape.K}, {SY}x{SX} subgroups, {Depth} deep";
 
@@ -38,7 +43,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// <summary>
     /// The kernel, and rows and columns of its tile, for a product of so many rows and columns; null where the device has no cooperative matrices of that storage, runs the kernels for CPU drivers, or its
     /// compiler does all tiles badly. The first tile (<see cref="Modelled"/>) that hardly pads further than the smallest and whose workgroups keep <see cref="EnoughBusy"/> of the device busy, else the one that keeps most of it; with
-    /// <paramref name="split"/> the sum is shared out too (<see cref="Parts"/>), so that any tile does. None whose subgroups have fewer than <paramref name="leastColumns"/>.
+    /// <paramref name="split"/> the sum is shared out too (<see cref="Parts"/>), so that any tile does. None whose subgroups have fewer than <paramref name="leastColumns"/>; on a card whose compiler does not say what spills, none that might.
     /// </summary>
     public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants, int leastColumns = 0) where T : unmanaged
     {
@@ -48,7 +53,8 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
         }
         (Kernel<T> Kernel, int Rows, int Columns)? best = null;
         var bestBusy = 0.0;
-        foreach (var tile in Modelled(caps, storage, split).Where(t => t.Suits(rows, columns) && t.SubgroupColumns >= leastColumns))
+        var mostSums = caps.TellsSpills || caps.Kind == GpuKind.Cpu ? int.MaxValue : CautiousSums;
+        foreach (var tile in Modelled(caps, storage, split).Where(t => t.Suits(rows, columns) && t.SubgroupColumns >= leastColumns && t.SumsPerLane <= mostSums))
         {
             var specialised = variants.Matrices(storage).With([.. tile.Constants, .. constants]);
             if (caps.KernelsPassedOver.Contains(specialised.Key))
@@ -117,7 +123,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     // Tiles of such sizes, with such sums per lane and depths of a step; each with the device's largest matrices that fit.
     private static IEnumerable<MatrixTile> Of(DeviceCaps caps, DType storage, (int Rows, int Columns)[] sizes, (int Sums, int Depth)[] shares)
     {
-        var shapes = storage switch { DType.Float16 => caps.HalfMatrixShapes, DType.BFloat16 => caps.BFloat16MatrixShapes, _ => [] };
+        var shapes = !caps.UsesMatrices ? [] : storage switch { DType.Float16 => caps.HalfMatrixShapes, DType.BFloat16 => caps.BFloat16MatrixShapes, _ => [] };
         CooperativeMatrixShape[] largestFirst = [.. shapes.OrderByDescending(s => s.M * s.N * s.K)];
         IEnumerable<MatrixTile> Shaped((int Rows, int Columns) size, (int Sums, int Depth) share)
         {

@@ -136,7 +136,7 @@ public sealed class MatrixConv2dTests
         var caps = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape with { N = 8 }, shape, shape with { A = "bfloat16", B = "bfloat16" }], ShaderCores = 100 };
         string Key(int m, int k, DType storage = DType.Float16, int c = 64) => Kernels(caps, new Conv2dCase(ConvPass.Forward, new(1, m, 1, c, k, 1, 1, 1, 0)).ToOpCase(caps).In(storage, "x", "w", "y")).Single().Key;
         Assert.Equal("conv/conv2d_fwd_bf16<0,0,0,2>", Key(128 * 200, 128, DType.BFloat16));
-        caps = caps with { BFloat16 = true, BFloat16Matrices = true };
+        caps = caps with { BFloat16 = true, BFloat16Matrices = true, PipelineStatistics = true };
         // 128 sums per lane; 200 workgroups run at a time.
         Assert.Equal("conv/conv2d_fwd_coopmat_bf16<16,16,16,128,2,2,4,4,32,0,0,0,31>", Key(128 * 200, 128, DType.BFloat16, 192));
         Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,128,2,2,4,4,32,0,0,0,31>", Key(128 * 200, 128, c: 192));
@@ -154,8 +154,26 @@ public sealed class MatrixConv2dTests
             caps = caps with { KernelsPassedOver = caps.KernelsPassedOver.Append(key).ToHashSet() };
         }
         Assert.Equal("conv/conv2d_fwd_f16<0,0,0,1>", Key(500, 64));
-        caps = caps with { KernelsPassedOver = new HashSet<string>(), ShaderFloat16 = false };
+        caps = caps with { KernelsPassedOver = new HashSet<string>(), ShaderFloat16 = false, PipelineStatistics = false };
         Assert.Equal("conv/conv2d_fwd_f16<0,0,0,2>", Key(128 * 200, 128));
+    }
+
+    /// <summary>A compiler that does not say what spills is given no tile that might, and matrices that do not pay, or whose subgroup size a kernel cannot ask for, are not used.</summary>
+    [Fact]
+    public void Matrices_are_used_with_care_where_little_is_known_of_them()
+    {
+        var shape = new CooperativeMatrixShape(16, 16, 16, "float16", "float16", "float32", "float32");
+        var told = PaperDevice.Caps with { CooperativeMatrix = true, CooperativeMatrixShapes = [shape], PipelineStatistics = true, ShaderCores = 100 };
+        string Key(DeviceCaps caps) => Kernels(caps, new Conv2dCase(ConvPass.Forward, new(1, 128 * 200, 1, 192, 128, 1, 1, 1, 0)).ToOpCase(caps).In(DType.Float16, "x", "w", "y")).Single().Key;
+        Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,128,2,2,4,4,32,0,0,0,31>", Key(told));
+        foreach (var silent in new[] { told with { PipelineStatistics = false }, told with { HidesSpills = true } })
+        {
+            Assert.Equal("conv/conv2d_fwd_coopmat<16,16,16,256,2,4,2,2,32,0,0,0,31>", Key(silent));
+        }
+        Assert.Equal("conv/conv2d_fwd_f16<0,0,0,4>", Key(told with { MatricesPay = false }));
+        var sizes = told with { MinSubgroupSize = 8 };
+        Assert.Equal("conv/conv2d_fwd_f16<0,0,0,4>", Key(sizes));
+        Assert.Contains(Suffix, Key(sizes with { SubgroupSizeControl = true }), StringComparison.Ordinal);
     }
 
     /// <summary>Operands are loaded from shared memory in words of eight values, so that matrices whose depth is no multiple of eight are of no use.</summary>

@@ -48,16 +48,16 @@ public class MatrixKernelTests
         // Of eight digits: exact in fp16 and bf16.
         float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(-255, 256) / 256f)];
         var (m, n, k) = (shape.M, shape.N, shape.K);
-        var (a, b) = (Values(MatrixKernel.Rows * m * k), Values(MatrixKernel.Columns * k * n));
+        var (a, b) = (Values(PeakKernels.MatrixRows * m * k), Values(PeakKernels.MatrixColumns * k * n));
         var found = MatrixKernel.Run(device, shape, a, b, groups, steps);
         Assert.Equal(0, found.Length % (groups * m * n));
         Assert.NotEmpty(found);
         for (var at = 0; at < found.Length; at++)
         {
             var (row, column, sum, size) = (at / n % m, at % n, 0.0, 0.0);
-            for (var i = 0; i < MatrixKernel.Rows; i++)
+            for (var i = 0; i < PeakKernels.MatrixRows; i++)
             {
-                for (var j = 0; j < MatrixKernel.Columns; j++)
+                for (var j = 0; j < PeakKernels.MatrixColumns; j++)
                 {
                     for (var inner = 0; inner < k; inner++)
                     {
