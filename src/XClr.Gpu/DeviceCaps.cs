@@ -58,7 +58,7 @@ public sealed record DeviceCaps
     public required long MaxTexelBufferBytes { get; init; }
     public required long MaxMemoryAllocationSize { get; init; }
 
-    /// <summary>Bytes of the largest device-local heap (of an integrated GPU: of the largest heap, all being the same memory) that this process could have when the caps were read (VK_EXT_memory_budget; without it, the whole heap).</summary>
+    /// <summary>Bytes of the largest device-local heap (of an integrated GPU: of the largest heap, all being the same memory) that this process could have when the caps were read (VK_EXT_memory_budget; without it, the whole heap), less a 32nd and at least 128 MiB on anything but a CPU: what the driver and this engine need beside tensors.</summary>
     public required long DeviceLocalBytes { get; init; }
     public required int MaxPushConstantsSize { get; init; }
     public required int MaxComputeSharedMemorySize { get; init; }

@@ -16,6 +16,9 @@ internal static class DeviceExtensions
     /// </summary>
     public const string PortabilitySubset = "VK_KHR_portability_subset";
 
+    /// <summary>Lets a kernel ask for a subgroup size, and for full subgroups.</summary>
+    public const string SubgroupSizes = "VK_EXT_subgroup_size_control";
+
     /// <summary>Extensions of the instance; debugUtils: the loader or a layer has them.</summary>
     public static List<string> OfInstance(IReadOnlySet<string> offered, bool debugUtils) =>
         [.. debugUtils ? [DebugUtils] : Array.Empty<string>(), .. offered.Contains(Portability) ? [Portability] : Array.Empty<string>()];
@@ -25,7 +28,8 @@ internal static class DeviceExtensions
     {
         (bool Wanted, string? Name)[] all =
         [
-            (caps.SubgroupSizeControl || caps.CooperativeMatrix, "VK_EXT_subgroup_size_control"),
+            // Part of Vulkan 1.3, whose drivers need not list it.
+            ((caps.SubgroupSizeControl || caps.CooperativeMatrix) && offered.Contains(SubgroupSizes), SubgroupSizes),
             (caps.CooperativeMatrix, "VK_KHR_cooperative_matrix"),
             (caps.BFloat16, BFloat16),
             (caps.PipelineStatistics, PipelineExecutables.Extension),

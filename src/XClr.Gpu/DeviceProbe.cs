@@ -53,7 +53,7 @@ internal static unsafe class DeviceProbe
         var properties = new PhysicalDeviceProperties2 { SType = StructureType.PhysicalDeviceProperties2, PNext = &v11 };
         var extensions = Extensions(vk, device);
         vk.GetPhysicalDeviceProperties(device, &properties.Properties);
-        var sizeControl = properties.Properties.ApiVersion >= Vk.Version13 || extensions.Contains("VK_EXT_subgroup_size_control");
+        var sizeControl = properties.Properties.ApiVersion >= Vk.Version13 || extensions.Contains(DeviceExtensions.SubgroupSizes);
         if (sizeControl)
         {
             v12.PNext = &sizes;
@@ -61,10 +61,12 @@ internal static unsafe class DeviceProbe
         vk.GetPhysicalDeviceProperties2(device, &properties);
         ref var basic = ref properties.Properties;
         ref var limits = ref basic.Limits;
-        var features = Features(vk, device, extensions);
+        var features = Features(vk, device, extensions, sizeControl);
         var queue = ComputeQueue(vk, device, queueFamily);
         var kind = basic.DeviceType switch
         {
+            // Another driver over Direct3D 12, for devices that have a driver of their own beside it.
+            _ when v12.DriverID == DriverId.MesaDozen => GpuKind.Other,
             PhysicalDeviceType.DiscreteGpu => GpuKind.Discrete,
             PhysicalDeviceType.IntegratedGpu => GpuKind.Integrated,
             PhysicalDeviceType.VirtualGpu => GpuKind.Virtual,
@@ -72,7 +74,9 @@ internal static unsafe class DeviceProbe
             _ => GpuKind.Other,
         };
         // With 512-bit vectors lavapipe (Mesa 26.2.6) says that it has cooperative matrices, and its compiler crashes on the first kernel that uses them.
-        var cooperative = features.Cooperative && !(kind == GpuKind.Cpu && v11.SubgroupSize > 8) && v11.SubgroupSupportedOperations.HasFlag(SubgroupFeatureFlags.ShuffleBit);
+        // AMD's own driver (26.3, Windows) ends the process when it is asked for an integrated GPU's shapes of matrices (AMDVLK's issue 422).
+        var crashes = (kind == GpuKind.Cpu && v11.SubgroupSize > 8) || (kind == GpuKind.Integrated && v12.DriverID is DriverId.AmdProprietary or DriverId.AmdOpenSource);
+        var cooperative = features.Cooperative && !crashes && v11.SubgroupSupportedOperations.HasFlag(SubgroupFeatureFlags.ShuffleBit);
         var driverInfo = SilkMarshal.PtrToString((nint)v12.DriverInfo) ?? "";
         var cpuKernels = kind == GpuKind.Cpu && features.Int64 && (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes >= limits.MaxStorageBufferRange;
         fixed (byte* name = basic.DeviceName)
@@ -155,14 +159,13 @@ internal static unsafe class DeviceProbe
         return [.. properties.Select(e => SilkMarshal.PtrToString((nint)e.ExtensionName)!)];
     }
 
-    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool BFloat16, bool BFloat16Matrices, bool Statistics) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions)
+    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool BFloat16, bool BFloat16Matrices, bool Statistics) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions, bool hasControl)
     {
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr };
         var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures };
         var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features };
         var v11 = new PhysicalDeviceVulkan11Features { SType = StructureType.PhysicalDeviceVulkan11Features, PNext = &v12 };
         var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &v11 };
-        var hasControl = extensions.Contains("VK_EXT_subgroup_size_control");
         if (hasControl)
         {
             v12.PNext = &control;
@@ -239,7 +242,9 @@ internal static unsafe class DeviceProbe
 
     private static Version VersionOf(uint packed) => new((int)(packed >> 22), (int)(packed >> 12 & 0x3ff), (int)(packed & 0xfff));
 
-    // Of the heap that holds the tensors; what other programs hold of it does not count where the driver tells.
+    private const long LeastHeadroom = 128L << 20, HeadroomShare = 32;
+
+    // Of the heap that holds the tensors; what other programs hold of it does not count where the driver tells, nor what pipelines, staging and the rounding of blocks take.
     private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, GpuKind kind, bool tellsBudget)
     {
         var budget = new PhysicalDeviceMemoryBudgetPropertiesEXT { SType = StructureType.PhysicalDeviceMemoryBudgetPropertiesExt };
@@ -247,7 +252,8 @@ internal static unsafe class DeviceProbe
         vk.GetPhysicalDeviceMemoryProperties2(device, &memory);
         var heap = MemoryAllocator.TensorHeap(memory.MemoryProperties, kind);
         var size = heap < 0 ? 0 : memory.MemoryProperties.MemoryHeaps[heap].Size;
-        return (long)(heap >= 0 && budget.HeapBudget[heap] > 0 ? Math.Min(size, budget.HeapBudget[heap]) : size);
+        var free = (long)(heap >= 0 && budget.HeapBudget[heap] > 0 ? Math.Min(size, budget.HeapBudget[heap]) : size);
+        return kind == GpuKind.Cpu ? free : Math.Max(0, free - Math.Max(LeastHeadroom, free / HeadroomShare));
     }
 
     private static QueueFamilyProperties[] QueueFamilies(Vk vk, PhysicalDevice device)

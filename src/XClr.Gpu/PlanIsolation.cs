@@ -18,17 +18,22 @@ public sealed unsafe partial class Plan
     public IReadOnlyList<double> Isolate(int dispatch, int repeats)
     {
         var slow = SlowDevice.Of(device.Caps);
-        var together = (int)Math.Clamp(slow.SubmitSeconds / slow.Seconds(Layout.Dispatches[dispatch]), 1, MostIsolated);
+        var submits = slow.Seconds(Layout.Dispatches[dispatch]) / slow.SubmitSeconds;
+        var parts = (int)Math.Clamp(Math.Ceiling(submits), 1, PartRange.Most(Grid(Layout.Dispatches[dispatch].Groups, device.Caps.MaxComputeWorkGroupCount)));
+        var together = (int)Math.Clamp(1 / submits, 1, MostIsolated);
         var timestamps = new TimestampQueries(device, 2 * together);
         var info = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = device.Compute.Family };
         device.Vk.CreateCommandPool(device.Handle, &info, null, out var pool).Check("vkCreateCommandPool");
         try
         {
-            var commands = RecordIsolated(pool, Layout.Dispatches[dispatch], together, timestamps);
+            CommandBuffer[] commands = [.. Enumerable.Range(0, parts).Select(part => RecordIsolated(pool, Layout.Dispatches[dispatch], new PartRange(part, part + 1, parts), together, timestamps))];
             var times = new List<double>();
             for (var run = 0; times.Count < repeats; run++)
             {
-                Wait(new GpuTicket(device.Compute.Submit(commands)));
+                foreach (var part in commands)
+                {
+                    Wait(new GpuTicket(device.Compute.Submit(part)));
+                }
                 var ticks = timestamps.Read() ?? throw new GpuException($"{device.Caps.Name} gave no timestamps for {Layout.Dispatches[dispatch].Label}.");
                 if (run > 0)
                 {
@@ -47,19 +52,23 @@ public sealed unsafe partial class Plan
         }
     }
 
-    private CommandBuffer RecordIsolated(CommandPool pool, Dispatch dispatch, int together, TimestampQueries timestamps)
+    // A dispatch that may take longer than a submit should is in parts, a submit each.
+    private CommandBuffer RecordIsolated(CommandPool pool, Dispatch dispatch, PartRange part, int together, TimestampQueries timestamps)
     {
         var allocate = new CommandBufferAllocateInfo { SType = StructureType.CommandBufferAllocateInfo, CommandPool = pool, CommandBufferCount = 1 };
         CommandBuffer commands;
         device.Vk.AllocateCommandBuffers(device.Handle, &allocate, &commands).Check("vkAllocateCommandBuffers");
         var begin = new CommandBufferBeginInfo { SType = StructureType.CommandBufferBeginInfo };
         device.Vk.BeginCommandBuffer(commands, &begin).Check("vkBeginCommandBuffer");
-        timestamps.Reset(commands);
+        if (part.From == 0)
+        {
+            timestamps.Reset(commands);
+        }
         Silk.NET.Vulkan.Pipeline bound = default;
         for (var i = 0; i < together; i++)
         {
             Barriers.Compute(device.Vk, commands);
-            bound = RecordDispatch(commands, dispatch, PartRange.Whole, bound, timestamps, 2 * i);
+            bound = RecordDispatch(commands, dispatch, part, bound, timestamps, 2 * i);
         }
         device.Vk.EndCommandBuffer(commands).Check("vkEndCommandBuffer");
         return commands;

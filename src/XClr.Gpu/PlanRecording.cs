@@ -162,11 +162,15 @@ public sealed unsafe partial class Plan
         return MemoryMarshal.AsBytes<ulong>(addresses);
     }
 
-    /// <summary>Lays a flat number of workgroups over three axes of at most <paramref name="limit"/> each; the product may exceed the number.</summary>
+    private const long LeastRows = 64;
+
+    /// <summary>
+    /// Lays a flat number of workgroups over three axes of at most <paramref name="limit"/> each; the product exceeds the number by less than the rows. What one axis cannot hold has <see cref="LeastRows"/> where the limit allows, so that it can be divided.
+    /// </summary>
     internal static (uint X, uint Y, uint Z) Grid(long groups, long limit)
     {
-        var x = Math.Min(groups, limit);
-        var rows = (groups + x - 1) / x;
+        var rows = groups <= limit ? 1 : Math.Max(Math.Min(LeastRows, limit), (groups + limit - 1) / limit);
+        var x = (groups + rows - 1) / rows;
         var y = Math.Min(rows, limit);
         var z = (rows + y - 1) / y;
         return z <= limit ? ((uint)x, (uint)y, (uint)z) : throw new GpuException($"{groups} workgroups exceed the device's limit of {limit} on each of three axes.");

@@ -14,6 +14,7 @@ public class PlanCutTests
     [InlineData(13, 64, 5)]
     [InlineData(64, 64, 64)]
     [InlineData(65, 64, 2)]
+    [InlineData(65, 64, 60)]
     [InlineData(1000, 64, 7)]
     [InlineData(100_000, 64, 9)]
     [InlineData(3, 64, 8)]

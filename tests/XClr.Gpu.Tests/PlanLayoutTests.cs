@@ -219,7 +219,9 @@ public class PlanLayoutTests
 
     [Theory]
     [InlineData(1, 65535, 1, 1, 1)]
-    [InlineData(65536, 65535, 65535, 2, 1)]
+    [InlineData(65535, 65535, 65535, 1, 1)]
+    [InlineData(65536, 65535, 1024, 64, 1)]
+    [InlineData(20_000_000, 65535, 65360, 306, 1)]
     [InlineData(5000, 64, 64, 64, 2)]
     public void Flat_grids_fit_the_axes(long groups, long limit, uint x, uint y, uint z) => Assert.Equal((x, y, z), Plan.Grid(groups, limit));
 

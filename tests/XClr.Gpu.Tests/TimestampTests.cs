@@ -133,6 +133,33 @@ public class TimestampTests
         }
     }
 
+    /// <summary>One that may take longer than a submit should (lavapipe: 10 s at 5 GFLOP/s) runs in parts, from the first one's start to the last one's end, and does its work.</summary>
+    [SkippableFact]
+    public void A_long_dispatch_is_repeated_in_parts()
+    {
+        var device = TestDevices.Get(TestDevices.Lavapipe);
+        lock (TestDevices.Gate)
+        {
+            using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
+            using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
+            uint[] values = [.. Enumerable.Range(0, 1 << 18).Select(i => (uint)i)];
+            device.Transfer.Upload<uint>(x, values);
+            var gpu = new Recorder(device.Caps);
+            gpu.Dispatch(Copy, 256, new FlatParams(1 << 16, 1), reads: [x], writes: [y], new DispatchCost(Flops: 1e12));
+            using var plan = Plan.Build(device, gpu);
+            device.Transfer.Clear(y);
+            var submitted = device.Compute.Submitted;
+            var times = plan.Isolate(0, repeats: 3);
+            // A run that is not timed and three that are, 20 parts each.
+            Assert.Equal(80ul, device.Compute.Submitted - submitted);
+            Assert.All(times, t => Assert.True(t > 0));
+            var found = new uint[values.Length];
+            device.Transfer.Download<uint>(y, found);
+            Assert.Equal(values, found);
+            TestDevices.RequireSilence(device);
+        }
+    }
+
     private static Recorder Chain(GpuDevice device, GpuBuffer x, GpuBuffer y, int dispatches)
     {
         device.Transfer.Upload<uint>(x, new uint[x.Bytes / 4]);
