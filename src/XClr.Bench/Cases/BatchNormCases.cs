@@ -79,8 +79,7 @@ public static class BatchNormCases
                 var (mean, invStd) = (gpu.NewTensor("mean", new Shape(c)), gpu.NewTensor("inv_std", new Shape(c)));
                 BatchNormOp.Forward(gpu, t["x"], state, mean, invStd, y, variant.Relu, variant.Residual ? t["residual"] : null);
                 var mask = !variant.Relu ? ReluMask.None : variant.Residual ? ReluMask.FromOutput : ReluMask.Recomputed;
-                BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], mask, y, t.GetValueOrDefault("dgamma"), t.GetValueOrDefault("dbeta"),
-                    accumulateParameters: true, variant.Residual ? t["dy"] : null);
+                BatchNormOp.Backward(gpu, t["dy"], new(t["x"], state, mean, invStd, mask, y), t["dx"], t.GetValueOrDefault("dgamma"), t.GetValueOrDefault("dbeta"), accumulateParameters: true, variant.Residual ? t["dy"] : null);
             });
     }
 
@@ -94,7 +93,7 @@ public static class BatchNormCases
             var (state, mean, invStd, onLoad) = (State(t, new()), Vector("mean"), Vector("inv_std"), new NormOnLoad(Vector("scale"), Vector("shift"), Relu: true));
             BatchNormOp.Statistics(gpu, t["x"], state, mean, invStd);
             BatchNormOp.ScaleShift(gpu, state, mean, invStd, onLoad.Scale, onLoad.Shift);
-            BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], ReluMask.OnLoad, dgamma: t["dgamma"], dbeta: t["dbeta"], onLoad: onLoad);
+            BatchNormOp.Backward(gpu, t["dy"], new(t["x"], state, mean, invStd, ReluMask.OnLoad, OnLoad: onLoad), t["dx"], t["dgamma"], t["dbeta"]);
         });
     }
 
@@ -106,7 +105,7 @@ public static class BatchNormCases
         {
             var state = State(t, new());
             BatchNormOp.Statistics(gpu, t["x"], state, t["mean"], t["inv_std"]);
-            BatchNormOp.Backward(gpu, t["dy"], t["x"], state, t["mean"], t["inv_std"], t["dy"], ReluMask.Recomputed);
+            BatchNormOp.Backward(gpu, t["dy"], new(t["x"], state, t["mean"], t["inv_std"], ReluMask.Recomputed), t["dy"]);
             BatchNormOp.Normalize(gpu, t["x"], state, t["mean"], t["inv_std"], t["x"], relu: true);
         });
     }
