@@ -87,14 +87,14 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Submits one part of a run; a run is all of them in their order, whatever else the queue does between them.</summary>
     public GpuTicket SubmitSegment(int index) => new(device.Compute.Submit(segments[order[index]], device.Copy, device.Transfer.LastUpload));
 
-    /// <summary>Records the commands anew in other segments, once the runs so far have ended. segmentStarts: where each begins, from dispatch 0 on, rising; a loop's ends are cut too. Results stay equal to the bit.</summary>
+    /// <summary>Records the commands anew in other segments, which are timed, once the runs so far have ended. segmentStarts: where each begins, from dispatch 0 on, rising; a loop's ends are cut too. Results stay equal to the bit.</summary>
     /// <exception cref="DeviceLostException">The runs do not end.</exception>
-    public void Cut(IReadOnlyList<PlanCut> segmentStarts, PlanTiming timing)
+    public void Cut(IReadOnlyList<PlanCut> segmentStarts)
     {
         starts = Layout.CutAtLoops(segmentStarts);
         order = Layout.OrderOf(starts);
         CompileDivided();
-        RecordAnew(timing);
+        RecordAnew(PlanTiming.Segments);
     }
 
     /// <summary>Waits for a submit of this device's plans.</summary>
