@@ -113,6 +113,9 @@ public sealed unsafe partial class Plan : IDisposable
     public PlanTimings? ReadTimings() =>
         queries?.Read() is { } ticks ? PlanTimings.Create(device.Caps.Timestamps, ticks, Timing == PlanTiming.Dispatches ? Layout.BarrierBefore : []) : null;
 
+    /// <summary>Nanoseconds that the last run took as one, where the plan times it so (<see cref="PlanTiming.Step"/>); null as <see cref="ReadTimings"/>.</summary>
+    public double? ReadStepNs() => ReadTimings() is { Spans: [var whole] } ? whole.End - whole.Start : null;
+
     /// <summary>Records the commands anew with other timestamps, once the runs so far have ended; memory, pipelines and bindings stay.</summary>
     /// <exception cref="DeviceLostException">They do not end.</exception>
     public void Retime(PlanTiming timing)

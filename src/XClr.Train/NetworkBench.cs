@@ -89,9 +89,9 @@ public static class NetworkBench
             wall.Add(clock.Elapsed.TotalMilliseconds);
             process.Refresh();
             cpu.Add((process.TotalProcessorTime - before).TotalMilliseconds);
-            if (plan.ReadTimings() is { Spans: [var whole] })
+            if (plan.ReadStepNs() is { } ns)
             {
-                busy.Add((whole.End - whole.Start) * 1e-6);
+                busy.Add(ns * 1e-6);
             }
         }
         var walls = Samples.Of(wall);

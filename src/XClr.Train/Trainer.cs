@@ -198,7 +198,7 @@ public sealed class Trainer
             TargetEntropy = loss.OwnTargets ? last.TargetEntropy : null,
             TargetOwnView = loss.OwnTargets ? last.TargetOwnView : null,
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
-            GpuMs = session.Plan.ReadTimings() is { Spans: [var whole] } ? (whole.End - whole.Start) * 1e-6 : null,
+            GpuMs = session.Plan.ReadStepNs() * 1e-6,
             DataWait = Math.Clamp((loader.Waited.TotalSeconds - interval.Waited) / seconds, 0, 1),
             Skipped = progress.Skipped,
             Reduced = batch.Reduced,
