@@ -105,7 +105,7 @@ public sealed class BenchCommand : Command
             Output.Json(new { target = Target, Arch, ImageSize, Rows, Precision, Repeats, result });
             return ExitCode.Success;
         }
-        string Number(double value, string format = "0.0") => value.ToString(format, CultureInfo.InvariantCulture);
+        string Number(double value) => value.ToString("0.0", CultureInfo.InvariantCulture);
         var table = Output.Table($"{Arch} {Target}, {ImageSize} pixels, {Rows} rows, {Precision}, median of {Repeats}", "value");
         table.Row("device", result.Device);
         table.Row("wall clock", $"{Number(result.WallMs)} ms ({Number(result.WallMinMs)} to {Number(result.WallMaxMs)})");
