@@ -10,7 +10,6 @@ namespace XClr.Train;
 internal sealed class EncoderGraph : IDisposable
 {
     private readonly Model model;
-    private readonly AugmentSpec images;
 
     /// <param name="caps">Device the pass is for.</param>
     /// <param name="model">Its running statistics are used.</param>
@@ -19,8 +18,7 @@ internal sealed class EncoderGraph : IDisposable
     public EncoderGraph(DeviceCaps caps, Model model, AugmentSpec images, int rows)
     {
         this.model = model;
-        this.images = images with { Blur = false };
-        Sources = new SourceRing(caps, rows, views: 1, this.images, parts: 1);
+        Sources = new SourceRing(caps, rows, views: 1, images with { Blur = false }, parts: 1);
         Features = Tensor.Persistent("features_out", new Shape(rows, ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
         Projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
     }
@@ -36,15 +34,9 @@ internal sealed class EncoderGraph : IDisposable
     /// <summary>Records the pass: sources, evaluation transform, network in inference mode.</summary>
     public void Record(Recorder gpu)
     {
-        var views = gpu.NewTensor("images", new Shape(Sources.Samples, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
-        using (gpu.Phase(StepPhase.Augment))
-        {
-            AugmentOp.Forward(gpu, Sources.Bytes, Sources.Table, views, images);
-        }
-        using (gpu.Phase(StepPhase.Forward))
-        {
-            model.Forward(gpu, views, Mode.Eval, Features, Projections);
-        }
+        var views = Sources.Augment(gpu, "images", Sources.Table);
+        using var phase = gpu.Phase(StepPhase.Forward);
+        model.Forward(gpu, views, Mode.Eval, Features, Projections);
     }
 
     public void Dispose()

@@ -44,7 +44,7 @@ public sealed class HostTrainer : IDisposable
             throw new UsageException(config.NeedsText ? $"loss {config.Loss} needs caption embeddings; text_width is 0." : $"loss {config.Loss} needs no caption embeddings; text_width is {textWidth}, not 0.");
         }
         schedule = config.CreateSchedule(1);
-        var objective = new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, ModelSpec.Stored(textWidth));
+        var objective = ObjectiveSpec.Of(config, ModelSpec.Stored(textWidth));
         graph = TrainGraph.Create(device, config, objective);
         try
         {
@@ -94,9 +94,8 @@ public sealed class HostTrainer : IDisposable
         }
         Require(images, embeddings, labels);
         var samples = images.Select((image, i) => Sample.Of($"{i}", "host", image, Draw(image, Steps * BatchSize + i))).ToList();
-        graph.Sources.Upload(device, packed.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
-        graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
-        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm).ToBytes());
+        var variables = new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm);
+        graph.Upload(device, packed.Views(samples, Views, config.ImageSize), labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth), variables, half: (int)(Steps % 2));
         begun = true;
     }
 

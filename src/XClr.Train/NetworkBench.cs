@@ -40,8 +40,7 @@ public static class NetworkBench
 
     private static BenchResult Step(GpuDevice device, BenchRequest request)
     {
-        var config = new TrainConfig { Arch = request.Arch, ImageSize = request.ImageSize, BatchSize = request.Rows / 2, Loss = LossKind.SimClr, Precision = request.Precision };
-        using var graph = TrainGraph.Create(device, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f));
+        using var graph = NetworkWorks.StepGraph(device, request.Arch, request.ImageSize, request.Rows, request.Precision);
         ModelInit.Fill(device, graph.Model, 0);
         graph.Initialize(device);
         var noise = new byte[request.ImageSize * request.ImageSize * 3];

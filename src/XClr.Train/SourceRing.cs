@@ -1,6 +1,7 @@
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
+using XClr.Nn.Models;
 using XClr.Nn.Ops;
 
 namespace XClr.Train;
@@ -79,6 +80,19 @@ public sealed class SourceRing : IDisposable
         }
         Require(table);
         device.Transfer.Upload<AugmentEntry>(Table, table);
+    }
+
+    /// <summary>Records the views that rows of <see cref="Table"/> describe. Result: [rows,S,S,4], normalised, the fourth channel zero.</summary>
+    /// <param name="gpu">Records.</param>
+    /// <param name="name">The result's.</param>
+    /// <param name="rows">The table, or rows of it.</param>
+    /// <param name="storage">The result's.</param>
+    public Tensor Augment(Recorder gpu, string name, Tensor rows, DType storage = DType.Float32)
+    {
+        var views = gpu.NewTensor(name, new Shape(rows.Shape[0], spec.Size, spec.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), type: storage);
+        using var phase = gpu.Phase(StepPhase.Augment);
+        AugmentOp.Forward(gpu, Bytes, rows, views, spec);
+        return views;
     }
 
     /// <summary>Throws where a row of a table is not safe to read.</summary>

@@ -1,7 +1,6 @@
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Layers;
-using XClr.Nn.Models;
 using XClr.Nn.Ops;
 
 namespace XClr.Train;
@@ -10,8 +9,8 @@ namespace XClr.Train;
 public static class TrainStep
 {
     /// <summary>Records the step on images from a ring: view 1 of all samples, then view 2.</summary>
-    public static void Record(Recorder gpu, StepParts step, SourceRing sources, AugmentSpec images) =>
-        Record(gpu, step, sources.Table, table => Augment(gpu, sources, table, images, step.Storage));
+    public static void Record(Recorder gpu, StepParts step, SourceRing sources) =>
+        Record(gpu, step, sources.Table, rows => sources.Augment(gpu, "views", rows, step.Storage));
 
     /// <summary>
     /// Records the step. inputs: a row for each of the 2N views, of which views makes the network's [.,S,S,4]; with micro-batches it is asked for one after another (<see cref="MicroBatchStep"/>).
@@ -29,14 +28,6 @@ public static class TrainStep
             Backward(gpu, step, dprojections);
         }
         Update(gpu, step);
-    }
-
-    private static Tensor Augment(Recorder gpu, SourceRing sources, Tensor table, AugmentSpec images, DType storage)
-    {
-        var views = gpu.NewTensor("views", new Shape(table.Shape[0], images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), type: storage);
-        using var phase = gpu.Phase(StepPhase.Augment);
-        AugmentOp.Forward(gpu, sources.Bytes, table, views, images);
-        return views;
     }
 
     private static Tensor Forward(Recorder gpu, StepParts step, Func<Tensor> views)

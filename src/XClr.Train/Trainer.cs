@@ -144,10 +144,8 @@ public sealed class Trainer
             session.Plan.Wait(running.Dequeue());
         }
         var half = (int)(step % 2);
-        session.Graph.Sources.Upload(session.Device, batch.Images, half, halfUsed[half]);
-        session.Graph.Objective.Upload(session.Device, batch.Labels, batch.Text);
         var variables = new StepVariables((float)session.Schedule.Rate(step), ClipNorm: (float)config.ClipNorm);
-        session.Device.Transfer.Upload<byte>(session.Graph.StepVariables, variables.ToBytes());
+        session.Graph.Upload(session.Device, batch.Images, batch.Labels, batch.Text, variables, half, halfUsed[half]);
         halfUsed[half] = session.Plan.Submit();
         running.Enqueue(halfUsed[half]);
         step++;
