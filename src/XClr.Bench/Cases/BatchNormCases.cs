@@ -19,8 +19,6 @@ public static class BatchNormCases
     private static readonly int[][] Small = [[2, 1, 1, 4], [3, 1, 1, 8], [1, 5, 7, 12], [127, 20], [2, 13, 3, 148], [5, 31, 31, 4], [5, 117, 117, 4]];
     private static readonly Variant[] Variants = [new(), new(Relu: true), new(Relu: true, Residual: true), new(Affine: false)];
 
-    public static IEnumerable<OpCase> All => [.. Forward, .. Inference, .. Backward];
-
     public static IEnumerable<OpCase> Forward => Shapes(Variants, TrainingForward);
 
     public static IEnumerable<OpCase> Inference => Shapes([new(Relu: true, Residual: true), new(Affine: false)], InferenceForward);
