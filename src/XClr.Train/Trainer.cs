@@ -165,7 +165,8 @@ public sealed class Trainer
     private void Log(BatchLoader loader, LoadedBatch batch)
     {
         Drain();
-        var m = Metrics(loader, batch, ReadResults());
+        var seconds = clock.Elapsed.TotalSeconds - interval.Start;
+        var m = Metrics(batch, ReadResults(), seconds, waited: loader.Waited.TotalSeconds - interval.Waited);
         if (interval.FirstStep == session.Step)
         {
             session.Warnings.ReportTargets(m);
@@ -176,9 +177,9 @@ public sealed class Trainer
         StartInterval(loader);
     }
 
-    private StepMetrics Metrics(BatchLoader loader, LoadedBatch batch, StepResults last)
+    // Of an interval of so many seconds, of which the loader was waited for.
+    private StepMetrics Metrics(LoadedBatch batch, StepResults last, double seconds, double waited)
     {
-        var seconds = clock.Elapsed.TotalSeconds - interval.Start;
         var steps = step - interval.FirstStep;
         var loss = config.Loss.Facts();
         return new StepMetrics
@@ -197,7 +198,7 @@ public sealed class Trainer
             TargetOwnView = loss.OwnTargets ? last.TargetOwnView : null,
             ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
             GpuMs = session.Plan.ReadStepNs() * 1e-6,
-            DataWait = Math.Clamp((loader.Waited.TotalSeconds - interval.Waited) / seconds, 0, 1),
+            DataWait = Math.Clamp(waited / seconds, 0, 1),
             Skipped = progress.Skipped,
             Reduced = batch.Reduced,
             Eta = TimeSpan.FromSeconds(Math.Min((session.TotalSteps - step) * seconds / steps, TimeSpan.MaxValue.TotalSeconds / 2)),
