@@ -21,6 +21,11 @@ public abstract class Command
         return value;
     }
 
+    /// <summary>Checks a whole number; null = not given.</summary>
+    /// <exception cref="UsageException">It is less.</exception>
+    protected static void RequireAtLeast(string option, long? value, int least) =>
+        Require(value is null || value >= least, $"{option} {value}: allowed: a whole number from {least} up.");
+
     /// <summary>Checks --rows of what is timed or tuned: a step has two views of each sample.</summary>
     /// <exception cref="UsageException">So many rows cannot be.</exception>
     protected static void RequireRows(BenchTarget target, int rows) =>

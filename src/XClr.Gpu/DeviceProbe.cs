@@ -63,16 +63,8 @@ internal static unsafe class DeviceProbe
         ref var limits = ref basic.Limits;
         var features = Features(vk, device, extensions, sizeControl);
         var queue = ComputeQueue(vk, device, queueFamily);
-        var kind = basic.DeviceType switch
-        {
-            // Another driver over Direct3D 12, for devices that have a driver of their own beside it.
-            _ when v12.DriverID == DriverId.MesaDozen => GpuKind.Other,
-            PhysicalDeviceType.DiscreteGpu => GpuKind.Discrete,
-            PhysicalDeviceType.IntegratedGpu => GpuKind.Integrated,
-            PhysicalDeviceType.VirtualGpu => GpuKind.Virtual,
-            PhysicalDeviceType.Cpu => GpuKind.Cpu,
-            _ => GpuKind.Other,
-        };
+        // Dozen is another driver, over Direct3D 12, for devices that have one of their own beside it.
+        var kind = v12.DriverID == DriverId.MesaDozen ? GpuKind.Other : KindOf(basic.DeviceType);
         // With 512-bit vectors lavapipe (Mesa 26.2.6) says that it has cooperative matrices, and its compiler crashes on the first kernel that uses them.
         // AMD's own driver (26.3, Windows) ends the process when it is asked for an integrated GPU's shapes of matrices (AMDVLK's issue 422).
         var crashes = (kind == GpuKind.Cpu && v11.SubgroupSize > 8) || (kind == GpuKind.Integrated && v12.DriverID is DriverId.AmdProprietary or DriverId.AmdOpenSource);
@@ -125,6 +117,15 @@ internal static unsafe class DeviceProbe
         }
     }
 
+    private static GpuKind KindOf(PhysicalDeviceType type) => type switch
+    {
+        PhysicalDeviceType.DiscreteGpu => GpuKind.Discrete,
+        PhysicalDeviceType.IntegratedGpu => GpuKind.Integrated,
+        PhysicalDeviceType.VirtualGpu => GpuKind.Virtual,
+        PhysicalDeviceType.Cpu => GpuKind.Cpu,
+        _ => GpuKind.Other,
+    };
+
     /// <summary>The family that runs compute (the given one, or the first; on most devices it also does graphics), and its timestamp bits.</summary>
     public static (uint Family, int Bits) ComputeQueue(Vk vk, PhysicalDevice device, uint? given = null)
     {
@@ -159,7 +160,10 @@ internal static unsafe class DeviceProbe
         return [.. properties.Select(e => SilkMarshal.PtrToString((nint)e.ExtensionName)!)];
     }
 
-    private static (bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool BFloat16, bool BFloat16Matrices, bool Statistics) Features(Vk vk, PhysicalDevice device, HashSet<string> extensions, bool hasControl)
+    // What DeviceCaps calls by longer names; Cooperative: also what such kernels need beside it, but shuffles.
+    private readonly record struct DeviceFeatures(bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool BFloat16, bool BFloat16Matrices, bool Statistics);
+
+    private static DeviceFeatures Features(Vk vk, PhysicalDevice device, HashSet<string> extensions, bool hasControl)
     {
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr };
         var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures };
@@ -188,10 +192,20 @@ internal static unsafe class DeviceProbe
             v12.PNext = &executables;
         }
         vk.GetPhysicalDeviceFeatures2(device, &features);
-        return v12.TimelineSemaphore
-            ? (v12.ShaderFloat16, v11.StorageBuffer16BitAccess, features.Features.ShaderInt64, v12.BufferDeviceAddress, hasControl && control.SubgroupSizeControl, cooperative.CooperativeMatrix && v12.VulkanMemoryModel && hasControl && control.ComputeFullSubgroups,
-                bfloat16.ShaderBFloat16Type, bfloat16.ShaderBFloat16CooperativeMatrix, executables.PipelineExecutableInfo)
-            : throw new GpuException("it lacks timeline semaphores, which Vulkan 1.2 requires");
+        if (!v12.TimelineSemaphore)
+        {
+            throw new GpuException("it lacks timeline semaphores, which Vulkan 1.2 requires");
+        }
+        return new DeviceFeatures(
+            Float16: v12.ShaderFloat16,
+            Storage16: v11.StorageBuffer16BitAccess,
+            Int64: features.Features.ShaderInt64,
+            Address: v12.BufferDeviceAddress,
+            SizeControl: hasControl && control.SubgroupSizeControl,
+            Cooperative: cooperative.CooperativeMatrix && v12.VulkanMemoryModel && hasControl && control.ComputeFullSubgroups,
+            BFloat16: bfloat16.ShaderBFloat16Type,
+            BFloat16Matrices: bfloat16.ShaderBFloat16CooperativeMatrix,
+            Statistics: executables.PipelineExecutableInfo);
     }
 
     private static IReadOnlyList<CooperativeMatrixShape> Shapes(GpuInstance instance, PhysicalDevice device)

@@ -9,16 +9,14 @@ namespace XClr.Gpu;
 public sealed unsafe partial class Plan : IDisposable
 {
     private const byte CanaryByte = 0xA5;
-    private static readonly TimeSpan DefaultLimit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan WaitLimit = TimeSpan.FromMinutes(10);
     private readonly GpuDevice device;
     private readonly PlanOptions options;
     private readonly List<ArenaBlock> blocks = [];
     private readonly Dictionary<GpuBuffer, ArenaSlice> transient = [];
-    private readonly List<Silk.NET.Vulkan.BufferView> texelViews = [];
     private CommandPool commandPool;
-    private DescriptorPool descriptorPool;
+    private PlanBindings? bindings;
     private TimestampQueries? queries;
-    private DescriptorSet[] sets = [];
     private CommandBuffer[] segments = [];
     private IReadOnlyList<PlanCut> starts;
     private IReadOnlyList<int> order;
@@ -56,7 +54,7 @@ public sealed unsafe partial class Plan : IDisposable
             device.Pipelines.Compile(layout.Dispatches.Select(d => d.Kernel));
             plan.CompileDivided();
             plan.Allocate();
-            plan.sets = plan.BindAll();
+            plan.bindings = new PlanBindings(device, layout.Dispatches, plan.PlaceOf);
             plan.Record();
             return plan;
         }
@@ -87,18 +85,18 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Submits one part of a run; a run is all of them in their order, whatever else the queue does between them.</summary>
     public GpuTicket SubmitSegment(int index) => new(device.Compute.Submit(segments[order[index]], device.Copy, device.Transfer.LastUpload));
 
-    /// <summary>Records the commands anew in other segments, once the runs so far have ended. segmentStarts: where each begins, from dispatch 0 on, rising; a loop's ends are cut too. Results stay equal to the bit.</summary>
+    /// <summary>Records the commands anew in other segments, which are timed, once the runs so far have ended. segmentStarts: where each begins, from dispatch 0 on, rising; a loop's ends are cut too. Results stay equal to the bit.</summary>
     /// <exception cref="DeviceLostException">The runs do not end.</exception>
-    public void Cut(IReadOnlyList<PlanCut> segmentStarts, PlanTiming timing)
+    public void Cut(IReadOnlyList<PlanCut> segmentStarts)
     {
         starts = Layout.CutAtLoops(segmentStarts);
         order = Layout.OrderOf(starts);
         CompileDivided();
-        RecordAnew(timing);
+        RecordAnew(PlanTiming.Segments);
     }
 
     /// <summary>Waits for a submit of this device's plans.</summary>
-    public void Wait(GpuTicket ticket, TimeSpan? limit = null) => device.Compute.Wait(ticket.Value, limit ?? DefaultLimit);
+    public void Wait(GpuTicket ticket) => device.Compute.Wait(ticket.Value, WaitLimit);
 
     /// <summary>What is submitted from here on waits for a value of a host's semaphore.</summary>
     public void Await(HostSemaphore semaphore) => device.Compute.Order(wait: semaphore, signal: null);
@@ -112,8 +110,11 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>
     /// Start and end of every dispatch or segment (in a loop: of its last time), or of the step, of the last run. Null where the device or the plan has no timestamps, or where they are not there within the limit.
     /// </summary>
-    public PlanTimings? ReadTimings(TimeSpan? limit = null) =>
-        queries?.Read(limit) is { } ticks ? PlanTimings.Create(device.Caps.Timestamps, ticks, Timing == PlanTiming.Dispatches ? Layout.BarrierBefore : []) : null;
+    public PlanTimings? ReadTimings() =>
+        queries?.Read() is { } ticks ? PlanTimings.Create(device.Caps.Timestamps, ticks, Timing == PlanTiming.Dispatches ? Layout.BarrierBefore : []) : null;
+
+    /// <summary>Nanoseconds that the last run took as one, where the plan times it so (<see cref="PlanTiming.Step"/>); null as <see cref="ReadTimings"/>.</summary>
+    public double? ReadStepNs() => ReadTimings() is { Spans: [var whole] } ? whole.End - whole.Start : null;
 
     /// <summary>Records the commands anew with other timestamps, once the runs so far have ended; memory, pipelines and bindings stay.</summary>
     /// <exception cref="DeviceLostException">They do not end.</exception>
@@ -127,7 +128,7 @@ public sealed unsafe partial class Plan : IDisposable
 
     private void RecordAnew(PlanTiming timing)
     {
-        device.Compute.Wait(device.Compute.Submitted, DefaultLimit);
+        device.Compute.Wait(device.Compute.Submitted, WaitLimit);
         device.Vk.DestroyCommandPool(device.Handle, commandPool, null);
         queries?.Dispose();
         (commandPool, queries, segments, Timing) = (default, null, [], timing);
@@ -176,75 +177,6 @@ public sealed unsafe partial class Plan : IDisposable
         }
     }
 
-    private DescriptorSet[] BindAll()
-    {
-        var count = Layout.Dispatches.Count;
-        var texels = (uint)Layout.Dispatches.Sum(d => d.Kernel.Texels);
-        var sizes = stackalloc[]
-        {
-            new DescriptorPoolSize(DescriptorType.StorageBuffer, (uint)Layout.Dispatches.Sum(d => d.Kernel.Bindings) - texels),
-            new DescriptorPoolSize(DescriptorType.UniformTexelBuffer, texels),
-        };
-        var poolInfo = new DescriptorPoolCreateInfo { SType = StructureType.DescriptorPoolCreateInfo, MaxSets = (uint)count, PoolSizeCount = texels == 0 ? 1u : 2u, PPoolSizes = sizes };
-        device.Vk.CreateDescriptorPool(device.Handle, &poolInfo, null, out descriptorPool).Check("vkCreateDescriptorPool");
-        var layouts = Layout.Dispatches.Select(d => device.Pipelines.Get(d.Kernel).SetLayout).ToArray();
-        var sets = new DescriptorSet[count];
-        fixed (DescriptorSetLayout* l = layouts)
-        fixed (DescriptorSet* s = sets)
-        {
-            var info = new DescriptorSetAllocateInfo { SType = StructureType.DescriptorSetAllocateInfo, DescriptorPool = descriptorPool, DescriptorSetCount = (uint)count, PSetLayouts = l };
-            device.Vk.AllocateDescriptorSets(device.Handle, &info, s).Check("vkAllocateDescriptorSets");
-        }
-        for (var i = 0; i < count; i++)
-        {
-            Bind(sets[i], Layout.Dispatches[i]);
-        }
-        return sets;
-    }
-
-    private void Bind(DescriptorSet set, Dispatch dispatch)
-    {
-        var views = dispatch.Views.AsSpan(dispatch.Kernel.Pointers);
-        var texels = stackalloc Silk.NET.Vulkan.BufferView[views.Length];
-        var buffers = stackalloc DescriptorBufferInfo[views.Length];
-        var writes = stackalloc WriteDescriptorSet[views.Length];
-        for (var i = 0; i < views.Length; i++)
-        {
-            var slice = PlaceOf(views[i]);
-            buffers[i] = new DescriptorBufferInfo(slice.Block.Handle, (ulong)(slice.Offset + views[i].Offset), (ulong)views[i].Bytes);
-            if (i < dispatch.Kernel.Texels)
-            {
-                texels[i] = CreateTexelView(buffers[i], views[i].Texel);
-            }
-            writes[i] = new WriteDescriptorSet
-            {
-                SType = StructureType.WriteDescriptorSet,
-                DstSet = set,
-                DstBinding = (uint)i,
-                DescriptorCount = 1,
-                DescriptorType = i < dispatch.Kernel.Texels ? DescriptorType.UniformTexelBuffer : DescriptorType.StorageBuffer,
-                PBufferInfo = buffers + i,
-                PTexelBufferView = texels + i,
-            };
-        }
-        device.Vk.UpdateDescriptorSets(device.Handle, (uint)views.Length, writes, 0, null);
-    }
-
-    private Silk.NET.Vulkan.BufferView CreateTexelView(DescriptorBufferInfo range, TexelType texel)
-    {
-        var info = new BufferViewCreateInfo
-        {
-            SType = StructureType.BufferViewCreateInfo,
-            Buffer = range.Buffer,
-            Format = texel switch { TexelType.Half => Format.R16G16B16A16Sfloat, TexelType.BFloat16 => Format.R32G32Uint, _ => Format.R32G32B32A32Sfloat },
-            Offset = range.Offset,
-            Range = range.Range,
-        };
-        device.Vk.CreateBufferView(device.Handle, &info, null, out var view).Check("vkCreateBufferView");
-        texelViews.Add(view);
-        return view;
-    }
-
     private ArenaSlice PlaceOf(BufferView view) => transient.TryGetValue(view.Buffer, out var slice) ? slice : view.Buffer.Placement!.Value;
 
     public void Dispose()
@@ -261,8 +193,7 @@ public sealed unsafe partial class Plan : IDisposable
         }
         queries?.Dispose();
         device.Vk.DestroyCommandPool(device.Handle, commandPool, null);
-        device.Vk.DestroyDescriptorPool(device.Handle, descriptorPool, null);
-        texelViews.ForEach(v => device.Vk.DestroyBufferView(device.Handle, v, null));
+        bindings?.Dispose();
         blocks.ForEach(b => b.Dispose());
     }
 }

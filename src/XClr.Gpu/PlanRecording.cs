@@ -122,7 +122,7 @@ public sealed unsafe partial class Plan
         {
             vk.CmdBindPipeline(commands, PipelineBindPoint.Compute, pipeline.Handle);
         }
-        vk.CmdBindDescriptorSets(commands, PipelineBindPoint.Compute, pipeline.Layout, 0, 1, in sets[dispatch.Index], 0, null);
+        vk.CmdBindDescriptorSets(commands, PipelineBindPoint.Compute, pipeline.Layout, 0, 1, in bindings![dispatch.Index], 0, null);
         ReadOnlySpan<byte> constants = [.. Pointers(dispatch), .. dispatch.PushConstants];
         fixed (byte* push = constants)
         {

@@ -7,7 +7,7 @@ namespace XClr.Gpu;
 internal sealed unsafe class TimestampQueries : IDisposable
 {
     /// <summary>How long a read waits unless told otherwise: timestamps are there when the work is, or never (drivers that execute nothing).</summary>
-    private static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
     private readonly GpuDevice device;
     private readonly QueryPool pool;
 
@@ -39,7 +39,7 @@ internal sealed unsafe class TimestampQueries : IDisposable
     public void WriteEnd(CommandBuffer commands, int index) => Write(commands, PipelineStageFlags.BottomOfPipeBit, index);
 
     /// <summary>All timestamps of the last run, as the device gives them; null where they are not there within the limit.</summary>
-    public ulong[]? Read(TimeSpan? limit = null)
+    public ulong[]? Read()
     {
         var ticks = new ulong[Count];
         var clock = Stopwatch.StartNew();
@@ -54,7 +54,7 @@ internal sealed unsafe class TimestampQueries : IDisposable
                 {
                     return ticks;
                 }
-                if (clock.Elapsed > (limit ?? DefaultLimit))
+                if (clock.Elapsed > Limit)
                 {
                     return null;
                 }

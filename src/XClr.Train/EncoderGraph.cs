@@ -12,7 +12,6 @@ internal sealed class EncoderGraph : IDisposable
     // 44 megapixels: few photographs have more.
     private const long LargestPhotograph = 128 << 20;
     private readonly Model model;
-    private readonly AugmentSpec images;
 
     /// <param name="caps">Device the pass is for.</param>
     /// <param name="model">Its running statistics are used.</param>
@@ -21,8 +20,7 @@ internal sealed class EncoderGraph : IDisposable
     public EncoderGraph(DeviceCaps caps, Model model, AugmentSpec images, int rows)
     {
         this.model = model;
-        this.images = images with { Blur = false };
-        Sources = new SourceRing(caps, rows, views: 1, this.images, parts: 1, (int)Math.Min(LargestPhotograph, caps.DeviceLocalBytes / 16));
+        Sources = new SourceRing(caps, rows, views: 1, images with { Blur = false }, parts: 1, (int)Math.Min(LargestPhotograph, caps.DeviceLocalBytes / 16));
         Views = Tensor.Persistent("images", new Shape(rows, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), MemoryCategory.Inputs);
         Features = Tensor.Persistent("features_out", new Shape(rows, ModelSpec.Stored(model.Spec.FeatureWidth)), MemoryCategory.Outputs);
         Projections = model.Spec.Head == HeadKind.None ? null : Tensor.Persistent("projections_out", new Shape(rows, ModelSpec.Stored(model.Spec.ProjectionWidth)), MemoryCategory.Outputs);
@@ -47,21 +45,13 @@ internal sealed class EncoderGraph : IDisposable
     }
 
     /// <summary>Records the evaluation transform of the rows that the table names.</summary>
-    public void RecordViews(Recorder gpu)
-    {
-        using (gpu.Phase(StepPhase.Augment))
-        {
-            AugmentOp.Forward(gpu, Sources.Bytes, Sources.Table, Views, images);
-        }
-    }
+    public void RecordViews(Recorder gpu) => Sources.Augment(gpu, Sources.Table, Views);
 
     /// <summary>Records the network in inference mode.</summary>
     public void RecordNetwork(Recorder gpu)
     {
-        using (gpu.Phase(StepPhase.Forward))
-        {
-            model.Forward(gpu, Views, Mode.Eval, Features, Projections);
-        }
+        using var phase = gpu.Phase(StepPhase.Forward);
+        model.Forward(gpu, Views, Mode.Eval, Features, Projections);
     }
 
     public void Dispose()

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
@@ -20,11 +19,9 @@ public sealed class HostTrainer : IDisposable
     private readonly TrainGraph graph;
     private readonly Plan plan;
     private readonly string fingerprint;
-    private readonly SliceTimes times;
+    private readonly PlanSlicer slicer;
     private readonly PackedBatch packed = new();
     private DataProgress progress;
-    private (double Budget, bool Measured)? cutFor;
-    private int next;
     private bool begun;
 
     // Steps before the loaded one that made no update, as mixed precision has them.
@@ -47,13 +44,13 @@ public sealed class HostTrainer : IDisposable
             throw new UsageException(config.NeedsText ? $"loss {config.Loss} needs caption embeddings; text_width is 0." : $"loss {config.Loss} needs no caption embeddings; text_width is {textWidth}, not 0.");
         }
         schedule = config.CreateSchedule(1);
-        var objective = new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, ModelSpec.Stored(textWidth));
+        var objective = ObjectiveSpec.Of(config, ModelSpec.Stored(textWidth));
         graph = TrainGraph.Create(device, config, objective);
         try
         {
             fingerprint = graph.Fingerprint();
             plan = graph.BuildPlan(device);
-            times = new SliceTimes(plan.Layout.Dispatches, device.Caps);
+            slicer = new PlanSlicer(plan, device.Caps);
             graph.Initialize(device);
             ModelInit.Fill(device, graph.Model, config.Seed);
         }
@@ -75,7 +72,7 @@ public sealed class HostTrainer : IDisposable
     public long Steps { get; private set; }
 
     /// <summary>Device times of the last step's slices, by its timestamps; empty after the step that measured, and where the device has no timestamps.</summary>
-    public IReadOnlyList<TimeSpan> SliceTimes { get; private set; } = [];
+    public IReadOnlyList<TimeSpan> SliceTimes => slicer.Times;
 
     /// <summary>One optimiser step. images: <see cref="BatchSize"/> of them, of <see cref="ImageBytes"/> each at most (<see cref="DecodeOptions.MaxBytes"/>); embeddings: [N,D], L2-normalised, or null; labels [N] or null. Returns the loss.</summary>
     /// <exception cref="UsageException">The batch lacks something, or has it in the wrong size.</exception>
@@ -97,10 +94,9 @@ public sealed class HostTrainer : IDisposable
         }
         Require(images, embeddings, labels);
         var samples = images.Select((image, i) => Sample.Of($"{i}", "host", image, Draw(image, Steps * BatchSize + i))).ToList();
-        graph.Sources.Upload(device, packed.Views(samples, Views, config.ImageSize), half: (int)(Steps % 2), halfFree: default);
-        graph.Objective.Upload(device, labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth));
-        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm).ToBytes());
-        (begun, next) = (true, 0);
+        var variables = new StepVariables((float)schedule.Rate(Steps), ClipNorm: (float)config.ClipNorm);
+        graph.Upload(device, packed.Views(samples, Views, config.ImageSize), labels, embeddings is null ? null : StateDict.Pad(embeddings, textWidth), variables, half: (int)(Steps % 2));
+        begun = true;
     }
 
     /// <summary>
@@ -117,54 +113,7 @@ public sealed class HostTrainer : IDisposable
         {
             throw new UsageException("No step has begun.");
         }
-        if (next == 0)
-        {
-            CutFor(budget.TotalNanoseconds);
-        }
-        if (wait is { } before)
-        {
-            plan.Await(before);
-        }
-        var clock = Stopwatch.StartNew();
-        var longest = TimeSpan.Zero;
-        do
-        {
-            var start = clock.Elapsed;
-            plan.Wait(plan.SubmitSegment(next++));
-            longest = clock.Elapsed - start > longest ? clock.Elapsed - start : longest;
-        }
-        while (!times.Measured && next < plan.SegmentCount && clock.Elapsed + longest <= budget);
-        if (signal is { } after)
-        {
-            plan.Signal(after);
-        }
-        if (next < plan.SegmentCount)
-        {
-            return null;
-        }
-        TakeTimes();
-        return End();
-    }
-
-    private void TakeTimes()
-    {
-        SliceTimes = [];
-        if (plan.ReadTimings() is { } read)
-        {
-            var nanoseconds = read.Spans.Select(s => s.End - s.Start).ToList();
-            SliceTimes = times.Measured ? [.. nanoseconds.Select(n => TimeSpan.FromMicroseconds(n / 1e3))] : [];
-            times.Take(plan.Starts, nanoseconds);
-        }
-    }
-
-    // Commands are recorded anew only where that makes a difference: it takes the host's time.
-    private void CutFor(double budget)
-    {
-        if (cutFor != (budget, times.Measured) || (times.Measured && !times.Serve(plan.Starts, budget)))
-        {
-            plan.Cut(times.Cut(budget), PlanTiming.Segments);
-            cutFor = (budget, times.Measured);
-        }
+        return slicer.Run(budget, wait, signal) ? End() : null;
     }
 
     private float End()

@@ -2,6 +2,14 @@ using XClr.Nn.Models;
 
 namespace XClr.Train;
 
+/// <summary>What the loss needs beside the images.</summary>
+public enum TargetKind
+{
+    None,
+    Labels,
+    Text,
+}
+
 /// <summary>What a loss needs and has, for whoever asks beside <see cref="Objective"/>, which records it.</summary>
 /// <param name="Title">What tables call it.</param>
 /// <param name="Target">What a batch must bring beside the images (X-CLR on classes with template captions: labels in place of text).</param>

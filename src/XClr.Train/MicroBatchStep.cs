@@ -17,36 +17,37 @@ internal static class MicroBatchStep
     /// </summary>
     public static void Record(Recorder gpu, StepParts step, MicroBatches micro, Func<Tensor> views)
     {
+        var projections = Forward(gpu, step, micro, views);
+        var dprojections = TrainStep.Loss(gpu, step, projections);
+        Backward(gpu, step.Model, micro, views, dprojections);
+    }
+
+    private static Tensor Forward(Recorder gpu, StepParts step, MicroBatches micro, Func<Tensor> views)
+    {
         var model = step.Model;
         var projections = step.Projections ?? gpu.NewTensor("projections", new Shape(2 * micro.Samples, ModelSpec.Stored(model.Spec.ProjectionWidth)));
-        using (gpu.Phase(StepPhase.Forward))
+        using var phase = gpu.Phase(StepPhase.Forward);
+        model.Begin(gpu, step.Storage, Mode.Train);
+        Loop(gpu, micro, () =>
         {
-            model.Begin(gpu, step.Storage, Mode.Train);
-            Loop(gpu, micro, () =>
+            var output = model.Pass(gpu, views(), Mode.Train);
+            micro.Put(gpu, output.Projections!, projections);
+            if (step.Features is { } features)
             {
-                var output = model.Pass(gpu, views(), Mode.Train);
-                micro.Put(gpu, output.Projections!, projections);
-                if (step.Features is { } features)
-                {
-                    micro.Put(gpu, output.Features, features);
-                }
-            });
-        }
-        Tensor gradient;
-        using (gpu.Phase(StepPhase.Loss))
+                micro.Put(gpu, output.Features, features);
+            }
+        });
+        return projections;
+    }
+
+    private static void Backward(Recorder gpu, Model model, MicroBatches micro, Func<Tensor> views, Tensor dprojections)
+    {
+        using var phase = gpu.Phase(StepPhase.Backward);
+        Loop(gpu, micro, () =>
         {
-            step.Scaler?.Begin(gpu, step.Variables);
-            ZeroOp.Forward(gpu, model.Parameters.Gradients);
-            gradient = step.Objective.Record(gpu, model, projections, step.Variables);
-        }
-        using (gpu.Phase(StepPhase.Backward))
-        {
-            Loop(gpu, micro, () =>
-            {
-                model.Pass(gpu, views(), Mode.Train, again: true);
-                model.Backward(gpu, micro.Take(gpu, gradient), accumulate: true);
-            });
-        }
+            model.Pass(gpu, views(), Mode.Train, again: true);
+            model.Backward(gpu, micro.Take(gpu, dprojections), accumulate: true);
+        });
     }
 
     private static void Loop(Recorder gpu, MicroBatches micro, Action body)

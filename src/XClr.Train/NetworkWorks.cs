@@ -11,9 +11,15 @@ public static class NetworkWorks
     /// <exception cref="GpuOutOfMemoryException">One of the step's tensors is more than a kernel can bind.</exception>
     public static IReadOnlyList<(ITunable Work, int Count)> OfStep(GpuDevice device, Arch arch, int imageSize, int rows, Precision precision)
     {
-        var config = new TrainConfig { Arch = arch, ImageSize = imageSize, BatchSize = rows / 2, Loss = LossKind.SimClr, Precision = precision };
-        using var graph = TrainGraph.Create(device, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f));
+        using var graph = StepGraph(device, arch, imageSize, rows, precision);
         return Counted(graph.Step);
+    }
+
+    /// <summary>The step that is benchmarked and tuned: SimCLR's, which needs no targets. rows: images through the backbone, even.</summary>
+    internal static TrainGraph StepGraph(GpuDevice device, Arch arch, int imageSize, int rows, Precision precision)
+    {
+        var config = new TrainConfig { Arch = arch, ImageSize = imageSize, BatchSize = rows / 2, Loss = LossKind.SimClr, Precision = precision };
+        return TrainGraph.Create(device, config, new ObjectiveSpec(LossKind.SimClr, config.BatchSize, 0.1f, 0.1f));
     }
 
     /// <summary>The same of a pass that embeds images, as evaluations and `embed-images` run it: float32, batch norm folded. rows: images of a pass.</summary>

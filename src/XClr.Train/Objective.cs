@@ -16,6 +16,9 @@ namespace XClr.Train;
 /// <param name="Classes">K, classes that the supervised loss tells apart; 0 = another loss.</param>
 public sealed record ObjectiveSpec(LossKind Loss, int Samples, float Tau, float TauS, int TextWidth = 0, float[]? ClassSimilarity = null, int Classes = 0)
 {
+    /// <summary>A configuration's, where the data say nothing of targets. textWidth: padded width of its caption embeddings, 0 where the loss needs none.</summary>
+    public static ObjectiveSpec Of(TrainConfig config, int textWidth) => new(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, textWidth);
+
     /// <summary>What a batch must bring.</summary>
     public TargetKind Target => ClassSimilarity is null ? Loss.Facts().Target : TargetKind.Labels;
 }

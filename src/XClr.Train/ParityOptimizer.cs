@@ -47,7 +47,7 @@ public static class ParityOptimizer
             for (var step = 0; step < rates.Count; step++)
             {
                 Upload(device, parameters, parameters.Gradients, gradients, $"{step}.");
-                device.Transfer.Upload<byte>(stepVariables, new StepVariables(rates[step], ClipNorm: request.ClipNorm).ToBytes());
+                new StepVariables(rates[step], ClipNorm: request.ClipNorm).Upload(device, stepVariables);
                 plan.Run();
             }
             SafetensorsWriter.Write(request.Out, Results(device, optimizer, shapes));

@@ -157,7 +157,7 @@ internal sealed class ParityStep : IDisposable
     public void Execute(float[] pixels)
     {
         device.Transfer.Upload<float>(images, pixels);
-        device.Transfer.Upload<byte>(stepVariables, new StepVariables(request.LearningRate, LossScale, request.ClipNorm).ToBytes());
+        new StepVariables(request.LearningRate, LossScale, request.ClipNorm).Upload(device, stepVariables);
         optimizer?.Initialize(device);
         using var plan = Plan.Build(device, device.Record(Record));
         plan.Run();

@@ -47,7 +47,7 @@ public sealed record PlanBuild(PlanReport Plan, double BuildSeconds, double Firs
     /// <summary>Puts one square image, RGB bytes [size,size,3], before every view of a step, and a small learning rate.</summary>
     internal static void UploadImages(GpuDevice device, TrainGraph graph, byte[] pixels, int size)
     {
-        device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f).ToBytes());
+        new StepVariables(0.01f).Upload(device, graph.StepVariables);
         device.Transfer.Upload<byte>(graph.Sources.Bytes.View.Slice(0, (pixels.Length + 3) / 4 * 4), pixels);
         var entry = AugmentEntry.Box(0, size, size, 3, (0, 0, size, size), size);
         device.Transfer.Upload<AugmentEntry>(graph.Sources.Table, Enumerable.Repeat(entry, 2 * graph.Sources.Samples).ToArray());

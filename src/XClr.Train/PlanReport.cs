@@ -50,6 +50,6 @@ public sealed record PlanReport(DeviceCaps Caps, int Rows, string Fingerprint, P
     {
         using var data = config.Data is null ? null : TrainSetup.Open(config, validation: false);
         using var captions = config.NeedsText ? CaptionSource.Open(config.TextEncoder, config.TextProvider, [data]) : null;
-        return data is null ? new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0) : TrainSetup.CreateObjective(config, data, captions);
+        return data is null ? ObjectiveSpec.Of(config, captions?.Width ?? 0) : TrainSetup.CreateObjective(config, data, captions);
     }
 }

@@ -66,7 +66,7 @@ public sealed class TrainGraph : IDisposable
         Sources = new SourceRing(caps, objective.Samples, views: 2, Images);
         MicroBatches = config.MicroBatch is > 0 and var size && size < objective.Samples ? new MicroBatches(objective.Samples, size) : null;
         var parts = new StepParts(Model, Objective, storage, StepVariables) { Optimizer = Optimizer, Scaler = Scaler, MicroBatches = MicroBatches };
-        Step = record(gpu => TrainStep.Record(gpu, parts, Sources, Images));
+        Step = record(gpu => TrainStep.Record(gpu, parts, Sources));
     }
 
     public DeviceCaps Caps { get; }
@@ -93,6 +93,21 @@ public sealed class TrainGraph : IDisposable
         Objective.Prepare(device);
         Optimizer.Initialize(device);
         Scaler?.Upload(device, Scaler.First);
+    }
+
+    /// <summary>Copies what a step works on to the device.</summary>
+    /// <param name="device">Device.</param>
+    /// <param name="images">The batch's sources, and the table of their views.</param>
+    /// <param name="labels">Class indices [N]; null where the loss needs none.</param>
+    /// <param name="text">Caption embeddings [N,D], D padded; null where the loss needs none.</param>
+    /// <param name="variables">The step's.</param>
+    /// <param name="half">Of the ring, for the sources.</param>
+    /// <param name="halfFree">When nothing reads that half any more.</param>
+    public void Upload(GpuDevice device, PackedBatch images, uint[]? labels, float[]? text, StepVariables variables, int half, GpuTicket halfFree = default)
+    {
+        Sources.Upload(device, images, half, halfFree);
+        Objective.Upload(device, labels, text);
+        variables.Upload(device, StepVariables);
     }
 
     /// <summary>

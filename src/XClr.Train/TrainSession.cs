@@ -11,13 +11,6 @@ namespace XClr.Train;
 /// <summary>What a run opens before its first step and closes after its last: folder, data, captions, device, graph, plan, state.</summary>
 internal sealed class TrainSession : IDisposable
 {
-    // Captions that say what all are like.
-    private const int CaptionSample = 1000;
-    private const double OwnViewWarning = 0.9;
-    private const double RepeatedWarning = 0.1;
-    // The largest first; each is warned of once.
-    private static readonly double[] SkippedShares = [0.5, 0.1, 0.01];
-    private const int FewestForShare = 1000;
     private readonly OpenedStack opened = new();
     private readonly TrainConfig config;
     private readonly ITrainReporter reporter;
@@ -27,15 +20,15 @@ internal sealed class TrainSession : IDisposable
     private readonly SkipLog skipLog;
     private readonly string fingerprint;
     private readonly ObjectiveSpec objective;
-    private double warnedOfShare;
 
-    private TrainSession(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
+    /// <summary>Opens everything; where something fails, what is open already is closed.</summary>
+    public TrainSession(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
     {
         this.config = config;
         this.reporter = reporter;
         try
         {
-            data = Keep(TrainSetup.Open(config, validation: false));
+            data = opened.Keep(TrainSetup.Open(config, validation: false));
             if (config.ValData is not null)
             {
                 // It is opened anew for each evaluation; what is wrong with it is found now, not then.
@@ -43,35 +36,31 @@ internal sealed class TrainSession : IDisposable
             }
             Samples = data.Count;
             stop.ThrowIfCancellationRequested();
-            captions = config.NeedsText ? Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider, [data], reporter.Warn)) : null;
+            captions = config.NeedsText ? opened.Keep(CaptionSource.Open(config.TextEncoder, config.TextProvider, [data], reporter.Warn)) : null;
             objective = TrainSetup.CreateObjective(config, data, captions);
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
-            ReportCaptions();
+            Warnings = new RunWarnings(config, reporter, Samples);
+            if (captions is not null)
+            {
+                Warnings.ReportCaptions(data, captions);
+            }
             stop.ThrowIfCancellationRequested();
             (CheckpointPath Path, CheckpointState State)? resumed = ResumedPath() is { } path ? (path, TrainCheckpoint.StateOf(path)) : null;
-            Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
+            Device = opened.Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
-            Graph = Keep(TrainGraph.Create(Device, config, objective));
-            if (config.Precision == Precision.Bf16 && Device.Caps.BFloat16MatrixShapes.Count > 0)
-            {
-                reporter.Warn("bf16: this program's kernels on matrices of bfloat16 passed their tests on one card (NVIDIA H200), and no network was trained with them by its authors; watch the loss, or use --precision amp");
-            }
-            ReportTuning(TuningUse.Of(Graph.Step));
-            if (Graph.MicroBatches is { } micro)
-            {
-                reporter.Info($"micro-batches: {micro.Count} of {micro.Size} samples a step");
-            }
+            Graph = opened.Keep(TrainGraph.Create(Device, config, objective));
+            ReportGraph();
             fingerprint = Graph.Fingerprint();
-            StepsPerEpoch = Math.Max(1, Samples / config.BatchSize);
-            TotalSteps = config.TotalSteps(StepsPerEpoch);
-            Schedule = config.CreateSchedule(StepsPerEpoch);
-            Folder = Keep(RunFolder.Open(config));
+            var stepsPerEpoch = Math.Max(1, Samples / config.BatchSize);
+            TotalSteps = config.TotalSteps(stepsPerEpoch);
+            Schedule = config.CreateSchedule(stepsPerEpoch);
+            Folder = opened.Keep(RunFolder.Open(config));
             RequireUnchanged(resumed?.Path);
             store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
-            Plan = Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
+            Plan = opened.Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
             Progress = new DataProgress(StreamPosition.Start, Samples);
             LoadState(resumed);
-            skipLog = Keep(new SkipLog(Folder.SkippedFile, Progress.Position));
+            skipLog = opened.Keep(new SkipLog(Folder.SkippedFile, Progress.Position));
         }
         catch
         {
@@ -88,14 +77,14 @@ internal sealed class TrainSession : IDisposable
 
     /// <summary>Raw samples per epoch.</summary>
     public long Samples { get; }
-    public long StepsPerEpoch { get; }
     public long TotalSteps { get; }
-
-    /// <summary>Steps before that one that made no update, as mixed precision has them.</summary>
-    public long SkippedBefore { get; private set; }
+    public RunWarnings Warnings { get; }
 
     /// <summary>Where the run begins: 0, or the resumed checkpoint's step.</summary>
     public long Step { get; private set; }
+
+    /// <summary>Steps before that one that made no update, as mixed precision has them.</summary>
+    public long SkippedBefore { get; private set; }
 
     /// <summary>Where the run begins in its data.</summary>
     public DataProgress Progress { get; private set; }
@@ -104,8 +93,6 @@ internal sealed class TrainSession : IDisposable
 
     /// <summary>Step of the checkpoint saved last; -1 before the first.</summary>
     public long SavedStep { get; private set; } = -1;
-
-    public static TrainSession Open(TrainConfig config, ITrainReporter reporter, CancellationToken stop) => new(config, reporter, stop);
 
     public BatchLoader OpenLoader(StreamPosition start)
     {
@@ -133,43 +120,10 @@ internal sealed class TrainSession : IDisposable
         return folder;
     }
 
-    /// <summary>What the first batches' targets say about the temperature.</summary>
-    public void WarnAboutTargets(StepMetrics first)
-    {
-        if (config.Loss == LossKind.Xclr && first.TargetOwnView is { } own)
-        {
-            reporter.Info($"target_own_view: {own:0.000}, the mean share of the target on the sample's own other view");
-            if (own > OwnViewWarning)
-            {
-                reporter.Warn($"target_own_view is {own:0.000}: X-CLR is nearly SimCLR here, captions hardly count; raise --tau-s (now {config.TauS}).");
-            }
-        }
-    }
-
-    /// <summary>What the first batch's captions say about CLIP's loss, to which a repeated caption is a false negative.</summary>
-    public void ReportRepeats(LoadedBatch first)
-    {
-        if (config.Loss != LossKind.Clip || first.RepeatedCaptions is not { } share)
-        {
-            return;
-        }
-        reporter.Info($"repeated captions: {share:P1}, the share of the first batch's samples whose caption another one has");
-        if (share > RepeatedWarning)
-        {
-            reporter.Warn($"{share:P1} of the first batch's samples share their caption with another one (warned of above {RepeatedWarning:P0}): CLIP's loss pushes their images apart all the same (false negatives); --loss xclr gives equal captions a similarity of 1, a smaller --batch-size has fewer of them.");
-        }
-    }
-
     /// <summary>Warns of what no longer works while the run goes on, of samples that are left out where they are many, and of images that do not fit their slots. used: samples that were trained on by this process.</summary>
     public void WarnAboutTrouble(LoadedBatch latest, long used)
     {
-        // Of a few samples any share is chance.
-        var share = latest.Skipped + used < Math.Min(FewestForShare, Samples) ? 0 : latest.Skipped / (double)(latest.Skipped + used);
-        if (SkippedShares.FirstOrDefault(s => share >= s && s > warnedOfShare) is > 0 and var passed)
-        {
-            warnedOfShare = passed;
-            reporter.Warn($"{latest.Skipped} of {latest.Skipped + used} samples could not be used so far ({share:P0}) and were left out; {Folder.SkippedFile} has the cause of each, --max-bad-fraction ends a run with too many.");
-        }
+        Warnings.ReportLeftOut(latest.Skipped, used, Folder.SkippedFile);
         foreach (var failure in new[] { skipLog.Failure, captions?.StoreFailure }.OfType<string>())
         {
             reporter.Warn(failure);
@@ -248,8 +202,13 @@ internal sealed class TrainSession : IDisposable
         }
     }
 
-    private void ReportTuning(TuningUse tuning)
+    private void ReportGraph()
     {
+        if (config.Precision == Precision.Bf16 && Device.Caps.BFloat16MatrixShapes.Count > 0)
+        {
+            reporter.Warn("bf16: this program's kernels on matrices of bfloat16 passed their tests on one card (NVIDIA H200), and no network was trained with them by its authors; watch the loss, or use --precision amp");
+        }
+        var tuning = TuningUse.Of(Graph.Step);
         if (tuning.Problem is { } problem)
         {
             reporter.Warn($"{problem}.");
@@ -258,22 +217,9 @@ internal sealed class TrainSession : IDisposable
         {
             reporter.Info($"choices: {tuning}");
         }
-    }
-
-    private void ReportCaptions()
-    {
-        if (captions is null)
+        if (Graph.MicroBatches is { } micro)
         {
-            return;
-        }
-        var sample = TrainSetup.FirstCaptions(data, CaptionSample).ToList();
-        var mean = Rows.MeanOffDiagonalCosine(captions.Embed(sample), captions.Width);
-        reporter.Info($"captions: {captions.Dimension} numbers each ({config.TextEncoder}), mean cosine of different samples {mean:0.000}");
-        if (mean is < 0.01 or > 0.9)
-        {
-            reporter.Warn($"the mean cosine of different captions is {mean:0.000}: they are {(mean > 0.5 ? "nearly all alike" : "nearly all unrelated")} to this text encoder, so they say little about the images.");
+            reporter.Info($"micro-batches: {micro.Count} of {micro.Size} samples a step");
         }
     }
-
-    private T Keep<T>(T item) where T : IDisposable => opened.Keep(item);
 }

@@ -104,7 +104,7 @@ public static class TrainSetup
         RequireSuits(config, data);
         var facts = config.Loss.Facts();
         var similarity = facts.TextTemperature && config.CaptionTemplate is { } template && data.Classes is { } classes && IsLabelled(data) ? captions!.ClassSimilarity(classes, template) : null;
-        return new ObjectiveSpec(config.Loss, config.BatchSize, (float)config.Tau, (float)config.TauS, captions?.Width ?? 0, similarity, facts.Head == HeadKind.Classifier ? data.Classes!.Count : 0);
+        return ObjectiveSpec.Of(config, captions?.Width ?? 0) with { ClassSimilarity = similarity, Classes = facts.Head == HeadKind.Classifier ? data.Classes!.Count : 0 };
     }
 
     /// <summary>Refuses data that lack what the loss needs: labels, classes' names, captions.</summary>

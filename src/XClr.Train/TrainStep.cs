@@ -1,17 +1,16 @@
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Layers;
-using XClr.Nn.Models;
 using XClr.Nn.Ops;
 
 namespace XClr.Train;
 
-/// <summary>One whole training step, from bytes to updated weights.</summary>
+/// <summary>One whole training step: bytes to views, views to projections, their loss, its gradients, and updated weights.</summary>
 public static class TrainStep
 {
     /// <summary>Records the step on images from a ring: view 1 of all samples, then view 2.</summary>
-    public static void Record(Recorder gpu, StepParts step, SourceRing sources, AugmentSpec images) =>
-        Record(gpu, step, sources.Table, table => Views(gpu, sources, table, images, step.Storage));
+    public static void Record(Recorder gpu, StepParts step, SourceRing sources) =>
+        Record(gpu, step, sources.Table, rows => sources.Augment(gpu, "views", rows, step.Storage));
 
     /// <summary>
     /// Records the step. inputs: a row for each of the 2N views, of which views makes the network's [.,S,S,4]; with micro-batches it is asked for one after another (<see cref="MicroBatchStep"/>).
@@ -24,45 +23,47 @@ public static class TrainStep
         }
         else
         {
-            RecordWhole(gpu, step, () => views(inputs));
+            var projections = Forward(gpu, step, () => views(inputs));
+            var dprojections = Loss(gpu, step, projections);
+            Backward(gpu, step, dprojections);
         }
-        using (gpu.Phase(StepPhase.Optimizer))
-        {
-            if (step.Optimizer is { } optimizer)
-            {
-                optimizer.Record(gpu, step.Variables);
-                step.Model.Commit(gpu, optimizer.Result);
-                step.Scaler?.Update(gpu, optimizer.Result);
-            }
-        }
+        Update(gpu, step);
     }
 
-    private static void RecordWhole(Recorder gpu, StepParts step, Func<Tensor> views)
+    private static Tensor Forward(Recorder gpu, StepParts step, Func<Tensor> views)
     {
-        ModelOutput output;
-        using (gpu.Phase(StepPhase.Forward))
-        {
-            output = step.Model.Forward(gpu, views(), Mode.Train, step.Features, step.Projections);
-        }
-        Tensor gradient;
-        using (gpu.Phase(StepPhase.Loss))
-        {
-            step.Scaler?.Begin(gpu, step.Variables);
-            gradient = step.Objective.Record(gpu, step.Model, output.Projections!, step.Variables);
-        }
-        using (gpu.Phase(StepPhase.Backward))
-        {
-            step.Model.Backward(gpu, gradient);
-        }
+        using var phase = gpu.Phase(StepPhase.Forward);
+        return step.Model.Forward(gpu, views(), Mode.Train, step.Features, step.Projections).Projections!;
     }
 
-    private static Tensor Views(Recorder gpu, SourceRing sources, Tensor table, AugmentSpec images, DType storage)
+    /// <summary>The loss of the projections [2N,P] of all samples; the result is their gradient.</summary>
+    internal static Tensor Loss(Recorder gpu, StepParts step, Tensor projections)
     {
-        var views = gpu.NewTensor("views", new Shape(table.Shape[0], images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)), type: storage);
-        using (gpu.Phase(StepPhase.Augment))
+        using var phase = gpu.Phase(StepPhase.Loss);
+        step.Scaler?.Begin(gpu, step.Variables);
+        if (step.MicroBatches is not null)
         {
-            AugmentOp.Forward(gpu, sources.Bytes, table, views, images);
+            // Each micro-batch adds to the gradients; those of CLIP's text side are the loss's own, and are written here.
+            ZeroOp.Forward(gpu, step.Model.Parameters.Gradients);
         }
-        return views;
+        return step.Objective.Record(gpu, step.Model, projections, step.Variables);
+    }
+
+    private static void Backward(Recorder gpu, StepParts step, Tensor dprojections)
+    {
+        using var phase = gpu.Phase(StepPhase.Backward);
+        step.Model.Backward(gpu, dprojections);
+    }
+
+    private static void Update(Recorder gpu, StepParts step)
+    {
+        if (step.Optimizer is not { } optimizer)
+        {
+            return;
+        }
+        using var phase = gpu.Phase(StepPhase.Optimizer);
+        optimizer.Record(gpu, step.Variables);
+        step.Model.Commit(gpu, optimizer.Result);
+        step.Scaler?.Update(gpu, optimizer.Result);
     }
 }

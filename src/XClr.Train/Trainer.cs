@@ -9,26 +9,6 @@ using XClr.Train.Evaluation;
 
 namespace XClr.Train;
 
-/// <summary>How a run ended.</summary>
-public enum TrainStatus
-{
-    Completed,
-    Interrupted,
-    TimeUp,
-}
-
-/// <summary>What a run leaves behind.</summary>
-/// <param name="Status">How it ended.</param>
-/// <param name="Step">Optimiser steps taken in all.</param>
-/// <param name="Before">Evaluation before the first step; null without validation data or in a resumed run.</param>
-/// <param name="After">Evaluation after the last step; null without validation data or where the run was stopped.</param>
-/// <param name="RunFolder">The run's folder.</param>
-/// <param name="Checkpoint">The latest checkpoint's folder.</param>
-/// <param name="ResumeArguments">Command-line arguments that go on with the run.</param>
-/// <param name="Warnings">What the reporter was warned of, in order, each once.</param>
-public sealed record TrainOutcome(
-    TrainStatus Status, long Step, EvalMetrics? Before, EvalMetrics? After, string RunFolder, string? Checkpoint, string ResumeArguments, IReadOnlyList<string> Warnings);
-
 /// <summary>Trains from a configuration: data, steps, logs, checkpoints, evaluations, until the budget or a stop.</summary>
 public sealed class Trainer
 {
@@ -43,8 +23,7 @@ public sealed class Trainer
     private DataProgress progress;
     private CheckpointMetric? best;
     private string? checkpoint;
-    private double intervalStart, intervalWaited;
-    private long intervalFirstStep;
+    private LogInterval interval;
 
     private Trainer(TrainSession session, TrainConfig config, WarningLog reporter, RunLog metrics)
     {
@@ -62,7 +41,7 @@ public sealed class Trainer
     {
         config = config.Validated();
         var warnings = new WarningLog(reporter);
-        using var session = TrainSession.Open(config, warnings, stop);
+        using var session = new TrainSession(config, warnings, stop);
         try
         {
             using var metrics = RunLog.Open(session.Folder, session.ResumedFrom is null ? null : session.Step, warnings.Warn);
@@ -102,28 +81,14 @@ public sealed class Trainer
         StartInterval(loader);
         while (step < session.TotalSteps && !stop.IsCancellationRequested && !(clock.Elapsed > config.MaxTime))
         {
-            LoadedBatch batch;
-            try
-            {
-                batch = loader.Next(stop);
-            }
-            catch (OperationCanceledException)
+            using var batch = Next(loader, stop);
+            if (batch is null)
             {
                 continue;
             }
-            catch (Exception e) when (step > session.Step && IsOfTheData(e))
-            {
-                // They may be back later; the steps so far are not to be lost.
-                if (session.SavedStep == step || Save())
-                {
-                    reporter.Warn($"the data failed after step {step}, which is saved; once they are there again: {OptionText.Command} {session.Folder.ResumeArguments}");
-                }
-                throw;
-            }
-            using var held = batch;
             if (step == session.Step)
             {
-                session.ReportRepeats(batch);
+                session.Warnings.ReportRepeats(batch);
             }
             Submit(batch);
             if (step % config.LogEvery == 0 || step == session.TotalSteps)
@@ -149,6 +114,28 @@ public sealed class Trainer
         return step >= session.TotalSteps ? TrainStatus.Completed : stop.IsCancellationRequested ? TrainStatus.Interrupted : TrainStatus.TimeUp;
     }
 
+    // Null where the run was stopped meanwhile.
+    private LoadedBatch? Next(BatchLoader loader, CancellationToken stop)
+    {
+        try
+        {
+            return loader.Next(stop);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        catch (Exception e) when (step > session.Step && IsOfTheData(e))
+        {
+            // They may be back later; the steps so far are not to be lost.
+            if (session.SavedStep == step || Save())
+            {
+                reporter.Warn($"the data failed after step {step}, which is saved; once they are there again: {OptionText.Command} {session.Folder.ResumeArguments}");
+            }
+            throw;
+        }
+    }
+
     private void Submit(LoadedBatch batch)
     {
         // At most two steps are in flight: one runs while the next one's data are copied.
@@ -157,10 +144,8 @@ public sealed class Trainer
             session.Plan.Wait(running.Dequeue());
         }
         var half = (int)(step % 2);
-        session.Graph.Sources.Upload(session.Device, batch.Images, half, halfUsed[half]);
-        session.Graph.Objective.Upload(session.Device, batch.Labels, batch.Text);
         var variables = new StepVariables((float)session.Schedule.Rate(step), ClipNorm: (float)config.ClipNorm);
-        session.Device.Transfer.Upload<byte>(session.Graph.StepVariables, variables.ToBytes());
+        session.Graph.Upload(session.Device, batch.Images, batch.Labels, batch.Text, variables, half, halfUsed[half]);
         halfUsed[half] = session.Plan.Submit();
         running.Enqueue(halfUsed[half]);
         step++;
@@ -175,42 +160,16 @@ public sealed class Trainer
         }
     }
 
-    private void StartInterval(BatchLoader loader) => (intervalStart, intervalWaited, intervalFirstStep) = (clock.Elapsed.TotalSeconds, loader.Waited.TotalSeconds, step);
+    private void StartInterval(BatchLoader loader) => interval = new(clock.Elapsed.TotalSeconds, loader.Waited.TotalSeconds, step);
 
     private void Log(BatchLoader loader, LoadedBatch batch)
     {
         Drain();
-        var seconds = clock.Elapsed.TotalSeconds - intervalStart;
-        var steps = step - intervalFirstStep;
-        var statistics = session.Device.Transfer.Download(session.Graph.Objective.Statistics, 4);
-        var gradients = GradientReport.Download(session.Device, session.Graph.Optimizer);
-        var scale = session.Graph.Scaler?.Download(session.Device);
-        RequireFinite(statistics[0], gradients, scale);
-        var loss = config.Loss.Facts();
-        var m = new StepMetrics
+        var seconds = clock.Elapsed.TotalSeconds - interval.Start;
+        var m = Metrics(batch, ReadResults(), seconds, waited: loader.Waited.TotalSeconds - interval.Waited);
+        if (interval.FirstStep == session.Step)
         {
-            Step = step,
-            TotalSteps = session.TotalSteps,
-            Epoch = progress.Position.Epoch + progress.Position.Index / (double)session.Samples,
-            Loss = statistics[0],
-            LearningRate = session.Schedule.Rate(step - 1),
-            GradNorm = gradients.Norm,
-            LossScale = scale?.Scale,
-            SkippedSteps = scale?.Skipped,
-            Top1 = session.Graph.Objective.Correct is { } correct ? session.Device.Transfer.Download(correct, 1)[0] / (2 * config.BatchSize) : null,
-            EmbeddingStd = loss.Head == HeadKind.Classifier ? null : statistics[3],
-            TargetEntropy = loss.OwnTargets ? statistics[1] : null,
-            TargetOwnView = loss.OwnTargets ? statistics[2] : null,
-            ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
-            GpuMs = session.Plan.ReadTimings() is { Spans: [var whole] } ? (whole.End - whole.Start) * 1e-6 : null,
-            DataWait = Math.Clamp((loader.Waited.TotalSeconds - intervalWaited) / seconds, 0, 1),
-            Skipped = progress.Skipped,
-            Reduced = batch.Reduced,
-            Eta = TimeSpan.FromSeconds(Math.Min((session.TotalSteps - step) * seconds / steps, TimeSpan.MaxValue.TotalSeconds / 2)),
-        };
-        if (intervalFirstStep == session.Step)
-        {
-            session.WarnAboutTargets(m);
+            session.Warnings.ReportTargets(m);
         }
         session.WarnAboutTrouble(batch, (step - session.Step) * config.BatchSize);
         metrics.Write(m);
@@ -218,43 +177,39 @@ public sealed class Trainer
         StartInterval(loader);
     }
 
-    private void RequireFinite(float loss, GradientReport gradients, LossScale? scale)
+    // Of an interval of so many seconds, of which the loader was waited for.
+    private StepMetrics Metrics(LoadedBatch batch, StepResults last, double seconds, double waited)
     {
-        if (scale is { } s)
+        var steps = step - interval.FirstStep;
+        var loss = config.Loss.Facts();
+        return new StepMetrics
         {
-            RequireUsable(s);
-            return;
-        }
-        var what = (float.IsFinite(loss), gradients.FirstNonFinite) switch
-        {
-            (true, _) => gradients.Problem,
-            (false, null) => $"the loss ({loss}) is not finite",
-            (false, var name) => $"the loss ({loss}) and the gradient of {name} are not finite",
+            Step = step,
+            TotalSteps = session.TotalSteps,
+            Epoch = progress.Position.Epoch + progress.Position.Index / (double)session.Samples,
+            Loss = last.Loss,
+            LearningRate = session.Schedule.Rate(step - 1),
+            GradNorm = last.Gradients.Norm,
+            LossScale = last.Scale?.Scale,
+            SkippedSteps = last.Scale?.Skipped,
+            Top1 = session.Graph.Objective.Correct is { } correct ? session.Device.Transfer.Download(correct, 1)[0] / (2 * config.BatchSize) : null,
+            EmbeddingStd = loss.Head == HeadKind.Classifier ? null : last.EmbeddingStd,
+            TargetEntropy = loss.OwnTargets ? last.TargetEntropy : null,
+            TargetOwnView = loss.OwnTargets ? last.TargetOwnView : null,
+            ImagesPerSecond = 2 * config.BatchSize * steps / seconds,
+            GpuMs = session.Plan.ReadStepNs() * 1e-6,
+            DataWait = Math.Clamp(waited / seconds, 0, 1),
+            Skipped = progress.Skipped,
+            Reduced = batch.Reduced,
+            Eta = TimeSpan.FromSeconds(Math.Min((session.TotalSteps - step) * seconds / steps, TimeSpan.MaxValue.TotalSeconds / 2)),
         };
-        if (what is not null)
-        {
-            throw Diverged($"Step {step}: {what} (looked at every {config.LogEvery} steps).");
-        }
-        RequireNoSkippedUpdate();
     }
 
-    // The device skips an update whose gradient or norm is not finite; a later step's report no longer shows it, the count of updates does.
-    private void RequireNoSkippedUpdate()
+    // After all steps so far. Throws where the run has diverged.
+    private StepResults ReadResults()
     {
-        var updates = UpdateCount.Download(session.Device, session.Graph.Optimizer);
-        if (updates + session.SkippedBefore != step)
-        {
-            throw Diverged($"{step - session.SkippedBefore - updates} of the steps {intervalFirstStep + 1} to {step} had a gradient, or a norm of all gradients, that is not finite (--log-every 1 names the step and the tensor).");
-        }
-    }
-
-    // Mixed precision skips a step now and then while the scale finds its size; a scale that keeps falling means gradients that are not finite at any scale.
-    private void RequireUsable(LossScale scale)
-    {
-        if (scale.Problem is { } problem)
-        {
-            throw Diverged($"Step {step}: {problem}");
-        }
+        var last = StepResults.Download(session.Device, session.Graph, step);
+        return last.Divergence(interval.FirstStep, session.SkippedBefore, config.LogEvery) is { } problem ? throw Diverged(problem) : last;
     }
 
     private DivergedException Diverged(string what) => new(
@@ -322,7 +277,7 @@ public sealed class Trainer
         Drain();
         if (step > session.Step)
         {
-            RequireFinite(session.Device.Transfer.Download(session.Graph.Objective.Statistics, 1)[0], GradientReport.Download(session.Device, session.Graph.Optimizer), session.Graph.Scaler?.Download(session.Device));
+            ReadResults();
         }
         try
         {
@@ -336,4 +291,10 @@ public sealed class Trainer
             return false;
         }
     }
+
+    /// <summary>Where a log interval began.</summary>
+    /// <param name="Start">Seconds of the run.</param>
+    /// <param name="Waited">Seconds that the loader had been waited for.</param>
+    /// <param name="FirstStep">Steps taken before.</param>
+    private readonly record struct LogInterval(double Start, double Waited, long FirstStep);
 }

@@ -150,7 +150,7 @@ public class PlanCutTests
         gpu.Dispatch(Copy, (Quads + 255) / 256, new FlatParams(Quads, 1), [x], [y]);
         gpu.Dispatch(Copy, (Quads + 255) / 256, new FlatParams(Quads, 1), [y], [z]);
         using var plan = Plan.Build(device, gpu);
-        plan.Cut([.. Enumerable.Range(0, parts).Select(p => new PlanCut(0, p, parts)), .. Enumerable.Range(1, parts - 1).Select(p => new PlanCut(1, p, parts))], PlanTiming.Segments);
+        plan.Cut([.. Enumerable.Range(0, parts).Select(p => new PlanCut(0, p, parts)), .. Enumerable.Range(1, parts - 1).Select(p => new PlanCut(1, p, parts))]);
         Assert.Equal(2 * parts - 1, plan.SegmentCount);
         plan.Run();
         Assert.Equal(2 * parts - 1, plan.ReadTimings()!.Spans.Count);

@@ -39,18 +39,6 @@ public static class AugmentCases
         Evaluation("augment_fwd 3v 13px bilinear evaluation", 13, ResizeFilter.Bilinear, [(15, 15, 3), (200, 63, 3), (7, 5, 1)]),
     ];
 
-    /// <summary>Batches as training makes them; "28 grey" is Fashion-MNIST.</summary>
-    public static IEnumerable<AugmentCase> Batches =>
-    [
-        Training("augment_fwd 64v 64px bicubic from 100", 64, (100, 100, 3)),
-        Training("augment_fwd 64v 32px bicubic from 28 grey", 32, (28, 28, 1)),
-        Training("augment_fwd 64v 64px bicubic from 28 grey", 64, (28, 28, 1)),
-        Training("augment_fwd 64v 32px bicubic from 500x375", 32, (500, 375, 3)),
-        Training("augment_fwd 64v 224px bicubic from 500x375", 224, (500, 375, 3)),
-    ];
-
-    public static IEnumerable<OpCase> All => Views.Concat(Batches).Select(c => c.ToOpCase());
-
     /// <summary>Views with everything drawn at random: box, factors, order, flags; each step is on in about half of the views.</summary>
     public static AugmentCase Random(string name, int size, ResizeFilter filter, int views, int largest, int seed)
     {
@@ -77,22 +65,10 @@ public static class AugmentCases
         return new AugmentCase(name, spec, ring.Bytes, table);
     }
 
-    private static AugmentCase Training(string name, int size, (int W, int H, int C) image)
+    // Any box at all, down to one pixel.
+    private static AugmentEntry Draw(Random random, AugmentEntry whole)
     {
-        var random = new Random(7);
-        var ring = new Ring(random);
-        var spec = new AugmentSpec(size, ResizeFilter.Bicubic, AugmentSpec.ImageNetMean, AugmentSpec.ImageNetStd);
-        var sources = Enumerable.Range(0, 32).Select(_ => ring.Image(image.W, image.H, image.C, padding: 0, size)).ToArray();
-        var table = Enumerable.Range(0, 64).Select(i => Draw(random, sources[i % 32], areaMin: 0.08)).ToArray();
-        return new AugmentCase(name, spec, ring.Bytes, table);
-    }
-
-    // areaMin 0: any box at all, down to one pixel.
-    private static AugmentEntry Draw(Random random, AugmentEntry whole, double areaMin = 0)
-    {
-        var side = Math.Sqrt(areaMin + (1 - areaMin) * random.NextDouble());
-        var w = areaMin == 0 ? random.Next(1, (int)whole.Width + 1) : (int)Math.Ceiling(whole.Width * side);
-        var h = areaMin == 0 ? random.Next(1, (int)whole.Height + 1) : (int)Math.Ceiling(whole.Height * side);
+        var (w, h) = (random.Next(1, (int)whole.Width + 1), random.Next(1, (int)whole.Height + 1));
         uint[] order = [0, 1, 2, 3];
         random.Shuffle(order);
         return whole with

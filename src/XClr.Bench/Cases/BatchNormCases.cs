@@ -19,8 +19,6 @@ public static class BatchNormCases
     private static readonly int[][] Small = [[2, 1, 1, 4], [3, 1, 1, 8], [1, 5, 7, 12], [127, 20], [2, 13, 3, 148], [5, 31, 31, 4], [5, 117, 117, 4]];
     private static readonly Variant[] Variants = [new(), new(Relu: true), new(Relu: true, Residual: true), new(Affine: false)];
 
-    public static IEnumerable<OpCase> All => [.. Forward, .. Inference, .. Backward];
-
     public static IEnumerable<OpCase> Forward => Shapes(Variants, TrainingForward);
 
     public static IEnumerable<OpCase> Inference => Shapes([new(Relu: true, Residual: true), new(Affine: false)], InferenceForward);
@@ -79,8 +77,7 @@ public static class BatchNormCases
                 var (mean, invStd) = (gpu.NewTensor("mean", new Shape(c)), gpu.NewTensor("inv_std", new Shape(c)));
                 BatchNormOp.Forward(gpu, t["x"], state, mean, invStd, y, variant.Relu, variant.Residual ? t["residual"] : null);
                 var mask = !variant.Relu ? ReluMask.None : variant.Residual ? ReluMask.FromOutput : ReluMask.Recomputed;
-                BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], mask, y, t.GetValueOrDefault("dgamma"), t.GetValueOrDefault("dbeta"),
-                    accumulateParameters: true, variant.Residual ? t["dy"] : null);
+                BatchNormOp.Backward(gpu, t["dy"], new(t["x"], state, mean, invStd, mask, y), t["dx"], t.GetValueOrDefault("dgamma"), t.GetValueOrDefault("dbeta"), accumulateParameters: true, variant.Residual ? t["dy"] : null);
             });
     }
 
@@ -94,7 +91,7 @@ public static class BatchNormCases
             var (state, mean, invStd, onLoad) = (State(t, new()), Vector("mean"), Vector("inv_std"), new NormOnLoad(Vector("scale"), Vector("shift"), Relu: true));
             BatchNormOp.Statistics(gpu, t["x"], state, mean, invStd);
             BatchNormOp.ScaleShift(gpu, state, mean, invStd, onLoad.Scale, onLoad.Shift);
-            BatchNormOp.Backward(gpu, t["dy"], t["x"], state, mean, invStd, t["dx"], ReluMask.OnLoad, dgamma: t["dgamma"], dbeta: t["dbeta"], onLoad: onLoad);
+            BatchNormOp.Backward(gpu, t["dy"], new(t["x"], state, mean, invStd, ReluMask.OnLoad, OnLoad: onLoad), t["dx"], t["dgamma"], t["dbeta"]);
         });
     }
 
@@ -106,7 +103,7 @@ public static class BatchNormCases
         {
             var state = State(t, new());
             BatchNormOp.Statistics(gpu, t["x"], state, t["mean"], t["inv_std"]);
-            BatchNormOp.Backward(gpu, t["dy"], t["x"], state, t["mean"], t["inv_std"], t["dy"], ReluMask.Recomputed);
+            BatchNormOp.Backward(gpu, t["dy"], new(t["x"], state, t["mean"], t["inv_std"], ReluMask.Recomputed), t["dy"]);
             BatchNormOp.Normalize(gpu, t["x"], state, t["mean"], t["inv_std"], t["x"], relu: true);
         });
     }

@@ -38,13 +38,9 @@ public sealed record ClipCase(int N, int P, float LossScale = 1)
     }
 }
 
-/// <summary>CLIP's loss at ragged sizes for tests, and at the sizes of real training for benchmarks.</summary>
+/// <summary>CLIP's loss at ragged sizes.</summary>
 public static class ClipCases
 {
     /// <summary>One to a few samples, odd counts, more than one tile; the last is cut into windows where a binding holds 1 MiB.</summary>
     public static IEnumerable<ClipCase> Small => [new(1, 4), new(2, 12), new(3, 128), new(65, 36, LossScale: 8), new(127, 68), new(263, 1024)];
-
-    public static IEnumerable<ClipCase> Batches => [new(32, 512), new(256, 512)];
-
-    public static IEnumerable<OpCase> All => Small.Concat(Batches).Select(c => c.ToOpCase());
 }

@@ -78,7 +78,7 @@ public sealed record ContrastiveCase(ContrastiveKind Kind, int N, int P, int D =
     }
 }
 
-/// <summary>The contrastive loss at ragged sizes for tests, and at the sizes of real training for benchmarks.</summary>
+/// <summary>The contrastive loss at ragged sizes.</summary>
 public static class ContrastiveCases
 {
     /// <summary>
@@ -100,9 +100,4 @@ public static class ContrastiveCases
         new(ContrastiveKind.ClassSimilarity, 5, 16, Classes: 3),
         new(ContrastiveKind.ClassSimilarity, 70, 32, Classes: 13),
     ];
-
-    /// <summary>2N = 64, 512, 8192 rows as training makes them.</summary>
-    public static IEnumerable<ContrastiveCase> Batches => new[] { 32, 256, 4096 }.Select(n => new ContrastiveCase(ContrastiveKind.Text, n, 128, 384));
-
-    public static IEnumerable<OpCase> All => Small.Concat(Batches).Select(c => c.ToOpCase());
 }

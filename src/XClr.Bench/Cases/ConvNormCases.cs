@@ -48,8 +48,7 @@ public sealed record ConvNormCase(ConvGeometry Geometry, ReluMask Mask, int AddE
             BatchNormOp.BackwardFromSums(gpu, t["dx"], norm, sums, t["dnorm"], t["dgamma"], t["dbeta"]);
             return;
         }
-        BatchNormOp.Backward(gpu, t["dx"], norm.X, state, norm.Mean, norm.InvStd, t["dnorm"], Mask, norm.Y, t["dgamma"], t["dbeta"],
-            dresidual: Mask == ReluMask.FromOutput ? t["dx"] : null, onLoad: onLoad);
+        BatchNormOp.Backward(gpu, t["dx"], norm, t["dnorm"], t["dgamma"], t["dbeta"], dresidual: Mask == ReluMask.FromOutput ? t["dx"] : null);
     }
 }
 

@@ -43,7 +43,7 @@ public static class MaxPoolCases
                 var (state, mean, invStd, onLoad) = (new BatchNormState(t["gamma"], t["beta"], t["running_mean"], t["running_var"]), New("mean"), New("inv_std"), new NormOnLoad(New("scale"), New("shift"), Relu: true));
                 BatchNormOp.Statistics(gpu, t["x"], state, mean, invStd);
                 BatchNormOp.ScaleShift(gpu, state, mean, invStd, onLoad.Scale, onLoad.Shift);
-                var argmax = MaxPoolOp.NewArgmax(gpu, "argmax", pooled);
+                var argmax = MaxPoolOp.NewArgmax(gpu, pooled);
                 MaxPoolOp.Forward(gpu, t["x"], window, gpu.NewTensor("y", pooled, type: t["x"].Type), argmax, onLoad);
                 var norm = new NormPass(t["x"], state, mean, invStd, ReluMask.OnLoad, OnLoad: onLoad);
                 MaxPoolOp.Backward(gpu, t["dy"], argmax, window, norm, t["dx"], t["dgamma"], t["dbeta"], accumulateParameters: true);

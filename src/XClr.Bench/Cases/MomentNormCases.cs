@@ -62,7 +62,7 @@ public sealed record MomentNormCase(ConvGeometry Geometry, ResidualKind Kind, bo
         Conv2dOp.Forward(gpu, x, w, z, g, epilogue: epilogue);
         BatchNormOp.Statistics(gpu, z, state, mean, invStd, epilogue.ToStatistics(gpu.Caps));
         BatchNormOp.Normalize(gpu, z, state, mean, invStd, y, relu: true, t["residual"], residualOnLoad, BatchNormOp.Signs(gpu, y));
-        BatchNormOp.Backward(gpu, dy, z, state, mean, invStd, dz, ReluMask.FromOutput, y, t["dgamma"], t["dbeta"], Accumulate, dresidual: dy);
+        BatchNormOp.Backward(gpu, dy, new(z, state, mean, invStd, ReluMask.FromOutput, y), dz, t["dgamma"], t["dbeta"], Accumulate, dresidual: dy);
         Conv2dOp.Backward(gpu, x, dz, w, t["dx"], t["dw"], g, accumulateWeight: Accumulate, norm: below);
     }
 }

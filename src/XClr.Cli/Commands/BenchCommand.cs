@@ -59,15 +59,15 @@ public sealed class BenchCommand : Command
             return ShaderLoop.Run(ShaderDir, Watch, Matrix);
         }
         var precision = Name<Precision>("--precision", Precision);
-        Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
-        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        RequireAtLeast("--image-size", ImageSize, 1);
+        RequireAtLeast("--repeats", Repeats, 1);
         if (Target.Equals("loader", StringComparison.OrdinalIgnoreCase))
         {
             return Loader();
         }
         if (Target.ToLowerInvariant() is "gemm" or "conv" or "loss")
         {
-            Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
+            RequireAtLeast("--rows", Rows, 1);
             return ShaderLoop.Run(ShaderDir, Watch, shaders => Ops(new OpBenchTables.Request(Target.ToLowerInvariant(), ImageSize, Rows, precision, Repeats), shaders));
         }
         var target = Name<BenchTarget>("bench", Target, "|gemm|conv|loss|matrix|loader");
@@ -105,7 +105,7 @@ public sealed class BenchCommand : Command
             Output.Json(new { target = Target, Arch, ImageSize, Rows, Precision, Repeats, result });
             return ExitCode.Success;
         }
-        string Number(double value, string format = "0.0") => value.ToString(format, CultureInfo.InvariantCulture);
+        string Number(double value) => value.ToString("0.0", CultureInfo.InvariantCulture);
         var table = Output.Table($"{Arch} {Target}, {ImageSize} pixels, {Rows} rows, {Precision}, median of {Repeats}", "value");
         table.Row("device", result.Device);
         table.Row("wall clock", $"{Number(result.WallMs)} ms ({Number(result.WallMinMs)} to {Number(result.WallMaxMs)})");
@@ -122,9 +122,9 @@ public sealed class BenchCommand : Command
     private int Loader()
     {
         Require(Data is not null, "bench loader needs --data: photographs in any form that `train --data` takes.");
-        Require(Rows >= 1, $"--rows {Rows}: allowed: a whole number from 1 up.");
-        Require(Workers is null or >= 1, $"--workers {Workers}: allowed: a whole number from 1 up.");
-        Require(Limit >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
+        RequireAtLeast("--rows", Rows, 1);
+        RequireAtLeast("--workers", Workers, 1);
+        RequireAtLeast("--limit", Limit, 1);
         return LoaderBenchTable.Run(Data!, ImageSize, Workers ?? Environment.ProcessorCount, Rows, Repeats, Limit, Json);
     }
 

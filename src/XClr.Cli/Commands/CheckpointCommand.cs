@@ -56,7 +56,7 @@ public abstract class CheckpointCommand : DatasetCommand
     /// <summary>Checks --batch-size and --workers.</summary>
     protected void RequireNumbers()
     {
-        Require(BatchSize >= 1, $"--batch-size {BatchSize}: allowed: a whole number from 1 up.");
-        Require(Workers >= 0, $"--workers {Workers}: allowed: a whole number from 0 up.");
+        RequireAtLeast("--batch-size", BatchSize, 1);
+        RequireAtLeast("--workers", Workers, 0);
     }
 }

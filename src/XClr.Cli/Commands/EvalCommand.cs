@@ -45,8 +45,8 @@ public sealed class EvalCommand : CheckpointCommand
     public override int Run()
     {
         RequireNumbers();
-        Require(Limit is null or >= 1, $"--limit {Limit}: allowed: a whole number from 1 up.");
-        Require(ProbeEpochs >= 1, $"--probe-epochs {ProbeEpochs}: allowed: a whole number from 1 up.");
+        RequireAtLeast("--limit", Limit, 1);
+        RequireAtLeast("--probe-epochs", ProbeEpochs, 1);
         var protocol = ParseProtocol(Protocol);
         Require((protocol & EvalProtocol.Supervised) == 0 || Data is not null, $"--protocol {Protocol} needs --data, the labelled training images; or pass --protocol fidelity.");
         var options = new EvalOptions(Subset.Parse(Fraction), PromptTemplate.Read(Templates), ProbeEpochs);

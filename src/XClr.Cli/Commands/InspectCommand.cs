@@ -46,8 +46,8 @@ public sealed class InspectCommand : DatasetCommand
     /// <inheritdoc/>
     public override int Run()
     {
-        Require(Limit >= 0, $"--limit {Limit}: allowed: a whole number from 0 up.");
-        Require(First >= 0, $"--first {First}: allowed: a whole number from 0 up.");
+        RequireAtLeast("--limit", Limit, 0);
+        RequireAtLeast("--first", First, 0);
         if (Views is null)
         {
             RequireUnused("of --views, which is not given.", new[] { ("--recipe", Recipe), ("--config", Config), ("--augment", Augment), ("--image-size", ImageSize), ("--seed", Seed), ("--device", Device) }.Select(o => (o.Item1, o.Item2 is not null)));

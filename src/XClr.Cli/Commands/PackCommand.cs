@@ -98,10 +98,10 @@ public sealed class PackCommand : DatasetCommand
         }
         Require(!RetryFailed || FromUrls is not null, "--retry-failed fetches rows of --from-urls again, which is not given.");
         Require(Columns is null || FromUrls is not null, "--columns says what the columns of --from-urls are, which is not given.");
-        Require(ShortSide >= 0, $"--short-side {ShortSide}: allowed: a whole number from 0 up.");
+        RequireAtLeast("--short-side", ShortSide, 0);
         Require(Quality is >= 1 and <= 100, $"--quality {Quality}: allowed: 1 to 100.");
         Require(ShardSize is >= 1 and <= PackOptions.LargestShard, $"--shard-size {ShardSize}: allowed: 1 to {PackOptions.LargestShard}.");
-        Require(Workers >= 0, $"--workers {Workers}: allowed: a whole number from 0 up.");
+        RequireAtLeast("--workers", Workers, 0);
         Require(Connections is >= 1 and <= 4096, $"--connections {Connections}: allowed: 1 to 4096.");
         Require(Timeout is > 0 and <= 3600, string.Create(CultureInfo.InvariantCulture, $"--timeout {Timeout}: allowed: above 0, at most 3600."));
         Require(MaxBytes is >= 1 and <= 1 << 30, $"--max-bytes {MaxBytes}: allowed: 1 to {1 << 30}.");

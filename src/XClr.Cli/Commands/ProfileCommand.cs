@@ -99,8 +99,8 @@ public class ProfileCommand : OptionTableCommand
     {
         var mode = Name<ProfileMode>("--mode", Mode);
         var given = Given;
-        Require(Steps >= 1, $"--steps {Steps}: allowed: a whole number from 1 up.");
-        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        RequireAtLeast("--steps", Steps, 1);
+        RequireAtLeast("--repeats", Repeats, 1);
         Require(ProfilePrinter.Views.Contains(View), $"--view {View}: allowed: {string.Join(", ", ProfilePrinter.Views)}.");
         Require(double.IsFinite(Tolerance) && Tolerance >= 0, $"--tolerance {Tolerance}: allowed: a number from 0 up.");
         Require(mode == ProfileMode.Train || given.All(g => g.Key != "data"), "--data belongs to --mode train: --mode infer runs on noise.");

@@ -41,10 +41,10 @@ public sealed class TuneCommand : Command
     public override int Run()
     {
         var (target, arch, precision) = (Name<BenchTarget>("tune", Target), Name<Arch>("--arch", Arch), Name<Precision>("--precision", Precision));
-        Require(ImageSize >= 1, $"--image-size {ImageSize}: allowed: a whole number from 1 up.");
+        RequireAtLeast("--image-size", ImageSize, 1);
         RequireRows(target, Rows);
         Require(target == BenchTarget.Step || precision == Train.Precision.Fp32, $"--precision {Precision}: images are embedded in fp32; leave it out, or tune a step.");
-        Require(Repeats >= 1, $"--repeats {Repeats}: allowed: a whole number from 1 up.");
+        RequireAtLeast("--repeats", Repeats, 1);
         using var signals = new StopSignals(Console.Error.WriteLine, "what is being measured is finished, and what was measured is kept");
         using var device = TrainSetup.OpenDevice(Device);
         if (device.Caps.Tuning.Problem is { } problem)

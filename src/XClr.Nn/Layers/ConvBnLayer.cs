@@ -98,15 +98,15 @@ internal sealed class ConvBnLayer(ConvBnSpec spec, WorkingSet working)
     public Tensor BackwardNorm(Recorder gpu, LayerGradient dy, bool residual = false)
     {
         using var layer = gpu.Layer(spec.Conv);
-        var (values, norm) = (dy.Values, Pass);
+        var values = dy.Values;
         var dx = residual ? gpu.NewTensor("dconv", values.Shape, type: values.Type) : values;
         var (dgamma, dbeta) = NormGradients;
         if (dy.Sums is { } sums)
         {
-            BatchNormOp.BackwardFromSums(gpu, values, norm, sums, dx, dgamma, dbeta, working.AddsGradients);
+            BatchNormOp.BackwardFromSums(gpu, values, Pass, sums, dx, dgamma, dbeta, working.AddsGradients);
             return dx;
         }
-        BatchNormOp.Backward(gpu, values, norm.X, norm.State, norm.Mean, norm.InvStd, dx, norm.Mask, norm.Y, dgamma, dbeta, working.AddsGradients, dresidual: residual ? values : null, onLoad: norm.OnLoad);
+        BatchNormOp.Backward(gpu, values, Pass, dx, dgamma, dbeta, working.AddsGradients, dresidual: residual ? values : null);
         return dx;
     }
 

@@ -14,7 +14,8 @@ internal sealed class Projector(ModelSpec spec, WorkingSet working)
 
     private readonly ParameterSet parameters = working.Parameters;
     private readonly bool mlp = spec.Head == HeadKind.Mlp;
-    private Tensor? features, hidden, activated, output, hiddenMean, hiddenInvStd, outputMean, outputInvStd;
+    private Tensor? features, activated;
+    private NormPass? hiddenPass, outputPass;
 
     public static IEnumerable<ParameterSpec> Parameters(ModelSpec spec) => spec.Head == HeadKind.Mlp
         ? [
@@ -47,13 +48,12 @@ internal sealed class Projector(ModelSpec spec, WorkingSet working)
         {
             return first;
         }
-        hidden = first;
-        activated = gpu.NewTensor("projector.2", hidden.Shape);
-        output = gpu.NewTensor("projector.3", new Shape(m, ModelSpec.Stored(spec.ProjectionWidth)));
-        var normalized = gpu.NewTensor("projector.4", output.Shape);
-        (hiddenMean, hiddenInvStd) = Norm(gpu, hidden, HiddenNorm, activated, mode, relu: true);
-        LinearOp.Forward(gpu, activated, parameters.Value(SecondWeight), bias: null, output);
-        (outputMean, outputInvStd) = Norm(gpu, output, OutputNorm, normalized, mode, relu: false);
+        activated = gpu.NewTensor("projector.2", first.Shape);
+        var second = gpu.NewTensor("projector.3", new Shape(m, ModelSpec.Stored(spec.ProjectionWidth)));
+        var normalized = gpu.NewTensor("projector.4", second.Shape);
+        hiddenPass = Norm(gpu, first, HiddenNorm, activated, mode, relu: true);
+        LinearOp.Forward(gpu, activated, parameters.Value(SecondWeight), bias: null, second);
+        outputPass = Norm(gpu, second, OutputNorm, normalized, mode, relu: false);
         return normalized;
     }
 
@@ -63,12 +63,11 @@ internal sealed class Projector(ModelSpec spec, WorkingSet working)
         using var layer = gpu.Layer("projector");
         if (mlp)
         {
-            BatchNormOp.Backward(gpu, dy, output!, OutputNorm, outputMean!, outputInvStd!, dy, ReluMask.None);
+            BatchNormOp.Backward(gpu, dy, outputPass!, dy);
             LinearOp.BackwardWeight(gpu, activated!, dy, parameters.Gradient(SecondWeight), working.AddsGradients);
-            var dhidden = gpu.NewTensor("dhidden", hidden!.Shape);
+            var dhidden = gpu.NewTensor("dhidden", hiddenPass!.X.Shape);
             LinearOp.BackwardData(gpu, dy, parameters.Value(SecondWeight), dhidden);
-            BatchNormOp.Backward(gpu, dhidden, hidden, HiddenNorm, hiddenMean!, hiddenInvStd!, dhidden, ReluMask.Recomputed, null,
-                parameters.Gradient("projector.1.weight"), parameters.Gradient("projector.1.bias"), working.AddsGradients);
+            BatchNormOp.Backward(gpu, dhidden, hiddenPass, dhidden, parameters.Gradient("projector.1.weight"), parameters.Gradient("projector.1.bias"), working.AddsGradients);
             dy = dhidden;
         }
         LinearOp.BackwardWeight(gpu, features!, dy, parameters.Gradient(FirstWeight), working.AddsGradients);
@@ -77,16 +76,17 @@ internal sealed class Projector(ModelSpec spec, WorkingSet working)
         return dfeatures;
     }
 
-    private static (Tensor? Mean, Tensor? InvStd) Norm(Recorder gpu, Tensor x, BatchNormState state, Tensor y, Mode mode, bool relu)
+    // What backward needs; null in inference.
+    private static NormPass? Norm(Recorder gpu, Tensor x, BatchNormState state, Tensor y, Mode mode, bool relu)
     {
         if (mode == Mode.Eval)
         {
             BatchNormOp.Infer(gpu, x, state, y, relu);
-            return (null, null);
+            return null;
         }
         var mean = gpu.NewTensor("mean", new Shape(x.Shape[1]));
         var invStd = gpu.NewTensor("inv_std", new Shape(x.Shape[1]));
         BatchNormOp.Forward(gpu, x, state, mean, invStd, y, relu);
-        return (mean, invStd);
+        return new NormPass(x, state, mean, invStd, relu ? ReluMask.Recomputed : ReluMask.None);
     }
 }

@@ -119,7 +119,7 @@ public static class ClipLoss
         var (rowTile, lanes) = gpu.Caps.CpuKernels ? (WordTile, 8) : (Tile, 16);
         var mostRows = RowWindow.MostRows(gpu.Caps, pass.X, all.Local, Tile);
         var mostCols = RowWindow.MostRows(gpu.Caps, pass.Y, all.Total, Tile);
-        var splits = gpu.Caps.CpuKernels ? 1 : RowWindow.Splits(OpMath.CeilDiv(Math.Min(all.Local, mostRows), rowTile), OpMath.CeilDiv(Math.Min(all.Total, mostCols), Tile), wanted: 512);
+        var splits = RowWindow.Splits(gpu.Caps, OpMath.CeilDiv(Math.Min(all.Local, mostRows), rowTile), OpMath.CeilDiv(Math.Min(all.Total, mostCols), Tile));
         var parts = splits * lanes;
         mostRows = (int)Math.Min(mostRows, gpu.Caps.MaxStorageBufferRange / (parts * 16L) / Tile * Tile);
         foreach (var (row, rows) in RowWindow.Runs(all.Local, mostRows))

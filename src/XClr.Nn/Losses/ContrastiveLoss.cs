@@ -87,9 +87,9 @@ public static class ContrastiveLoss
         Shape.Require([4], stats);
         var (rowTile, lanes) = gpu.Caps.CpuKernels ? (WordTile, 8) : (Tile, 16);
         var terms = gpu.NewTensor("contrastive_terms", new Shape(z.Local, 4), MemoryCategory.Workspace);
-        var mostCols = MostSamples(gpu.Caps, z.Columns, targets, z.Total, Tile);
-        var mostRows = MostSamples(gpu.Caps, z.Rows, targets, z.Local, Tile);
-        var splits = gpu.Caps.CpuKernels ? 1 : RowWindow.Splits(OpMath.CeilDiv(Math.Min(z.Local, mostRows), rowTile), OpMath.CeilDiv(Math.Min(z.Total, mostCols), Tile), wanted: 512);
+        var mostCols = MostSamples(gpu.Caps, z.Columns, targets, z.Total);
+        var mostRows = MostSamples(gpu.Caps, z.Rows, targets, z.Local);
+        var splits = RowWindow.Splits(gpu.Caps, OpMath.CeilDiv(Math.Min(z.Local, mostRows), rowTile), OpMath.CeilDiv(Math.Min(z.Total, mostCols), Tile));
         var parts = splits * lanes;
         mostRows = (int)Math.Min(mostRows, gpu.Caps.MaxStorageBufferRange / (parts * 32L) / Tile * Tile);
         foreach (var (row, rows) in RowWindow.Runs(z.Local, mostRows))
@@ -116,9 +116,9 @@ public static class ContrastiveLoss
         Shape.Require([z.Total, StateWidth], allStates);
         Shape.Require(z.Rows.Shape.Dims, dz);
         var rowTile = gpu.Caps.CpuKernels ? WordTile : Tile;
-        var mostCols = Math.Min(MostSamples(gpu.Caps, z.Columns, targets, z.Total, Tile), SlabSamples);
+        var mostCols = Math.Min(MostSamples(gpu.Caps, z.Columns, targets, z.Total), SlabSamples);
         var pitch = (int)OpMath.CeilDiv(Math.Min(mostCols, z.Total), Tile) * Tile;
-        var mostRows = (int)Math.Min(MostSamples(gpu.Caps, z.Rows, targets, z.Local, Tile), gpu.Caps.MaxStorageBufferRange / (pitch * 16L) / Tile * Tile);
+        var mostRows = (int)Math.Min(MostSamples(gpu.Caps, z.Rows, targets, z.Local), gpu.Caps.MaxStorageBufferRange / (pitch * 16L) / Tile * Tile);
         foreach (var (row, rows) in RowWindow.Runs(z.Local, mostRows))
         {
             foreach (var (col, cols) in RowWindow.Runs(z.Total, mostCols))
@@ -163,10 +163,10 @@ public static class ContrastiveLoss
         }
     }
 
-    private static int MostSamples(DeviceCaps caps, Tensor z, ContrastiveTargets targets, int samples, int tile)
+    private static int MostSamples(DeviceCaps caps, Tensor z, ContrastiveTargets targets, int samples)
     {
-        var most = RowWindow.MostRows(caps, z, samples, tile);
-        return targets.TextTensor is { } text ? Math.Min(most, RowWindow.MostRows(caps, text, samples, tile)) : most;
+        var most = RowWindow.MostRows(caps, z, samples, Tile);
+        return targets.TextTensor is { } text ? Math.Min(most, RowWindow.MostRows(caps, text, samples, Tile)) : most;
     }
 
     private static TileParams TileOf(DeviceCaps caps, ContrastiveRows z, ContrastiveTargets targets, float tau, (int Start, int Count) row, (int Start, int Count) col, out BufferView[] reads)

@@ -9,6 +9,8 @@ namespace XClr.Nn.Losses;
 /// </summary>
 internal readonly record struct RowWindow(BufferView View, uint At)
 {
+    private const int GroupsInFlight = 512;
+
     /// <summary>The largest number of rows of a tensor, of those asked for, that one window can hold. Row sizes are multiples of 16 bytes.</summary>
     /// <exception cref="ShapeException">Not even one tile of rows fits.</exception>
     public static int MostRows(DeviceCaps caps, Tensor tensor, int rows, int tile)
@@ -44,7 +46,7 @@ internal readonly record struct RowWindow(BufferView View, uint At)
         }
     }
 
-    /// <summary>How many workgroups share the columns of one row tile so that about <paramref name="wanted"/> are in flight.</summary>
-    public static int Splits(long rowTiles, long columnTiles, int wanted) =>
-        (int)Math.Clamp(OpMath.CeilDiv(wanted, rowTiles), 1, Math.Min(columnTiles, 16));
+    /// <summary>How many workgroups share the columns of one row tile so that a GPU has enough of them in flight; one on a CPU.</summary>
+    public static int Splits(DeviceCaps caps, long rowTiles, long columnTiles) =>
+        caps.CpuKernels ? 1 : (int)Math.Clamp(OpMath.CeilDiv(GroupsInFlight, rowTiles), 1, Math.Min(columnTiles, 16));
 }

@@ -161,7 +161,7 @@ public sealed class Model : IDisposable
     {
         using var layer = gpu.Layer("maxpool");
         var y = gpu.NewTensor("y", PoolWindow.Pooled(x.Values.Shape), type: x.Values.Type);
-        argmax = mode == Mode.Train ? MaxPoolOp.NewArgmax(gpu, "argmax", y.Shape) : null;
+        argmax = mode == Mode.Train ? MaxPoolOp.NewArgmax(gpu, y.Shape) : null;
         MaxPoolOp.Forward(gpu, x.Values, PoolWindow, y, argmax, x.OnLoad);
         return y;
     }

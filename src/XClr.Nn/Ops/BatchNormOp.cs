@@ -40,17 +40,16 @@ public static class BatchNormOp
     private const float SpreadIsInvStd = -1;
 
     /// <summary>
-    /// Training forward: batch statistics (from x, or from <paramref name="partials"/> where the op that produced x left them), running statistics, then
-    /// <see cref="Normalize"/>. Writes mean, invStd: [C], which the backward pass needs, and y. y may be x or the residual, which <paramref name="residualOnLoad"/> normalises where it is loaded.
+    /// Training forward: batch and running statistics (<see cref="Statistics"/>), then <see cref="Normalize"/>. Writes mean, invStd: [C], which the backward pass needs, and y. y may be x or the residual, which <paramref name="residualOnLoad"/> normalises where it is loaded.
     /// </summary>
     /// <exception cref="ShapeException">Only one value per channel: the variance of a batch needs two.</exception>
-    public static void Forward(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, RowStatistics? partials = null, NormOnLoad? residualOnLoad = null)
+    public static void Forward(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, NormOnLoad? residualOnLoad = null)
     {
-        Statistics(gpu, x, state, mean, invStd, partials);
+        Statistics(gpu, x, state, mean, invStd);
         Normalize(gpu, x, state, mean, invStd, y, relu, residual, residualOnLoad);
     }
 
-    /// <summary>Batch statistics mean, invStd: [C] of x, or of the row blocks in <paramref name="partials"/>; moves the running statistics.</summary>
+    /// <summary>Batch statistics mean, invStd: [C] of x, or of the row blocks in <paramref name="partials"/>, where the op that produced x left them; moves the running statistics.</summary>
     /// <exception cref="ShapeException">Only one value per channel: the variance of a batch needs two.</exception>
     public static void Statistics(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, RowStatistics? partials = null)
     {
@@ -161,22 +160,18 @@ public static class BatchNormOp
     }
 
     /// <summary>
-    /// Training backward. dy: gradient of y; x, mean, invStd as in the forward pass; y: its output where <paramref name="mask"/> is FromOutput; <paramref name="onLoad"/>: what was applied where it is OnLoad.
-    /// Writes dx (may be dy); dgamma, dbeta: [C] (null where not wanted), set or, with <paramref name="accumulateParameters"/>, added to.
+    /// Training backward. dy: gradient of y, shaped as <paramref name="norm"/>'s X. Writes dx (may be dy); dgamma, dbeta: [C] (null where not wanted), set or, with <paramref name="accumulateParameters"/>, added to.
     /// With <paramref name="dresidual"/> (may be dy) the residual's gradient, dy where the ReLU was open, is written in the first pass over memory, which spares the second one the mask; a mask that is FromOutput needs it.
     /// </summary>
-    public static void Backward(Recorder gpu, Tensor dy, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor dx, ReluMask mask, Tensor? y = null,
-        Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null, NormOnLoad? onLoad = null)
+    /// <exception cref="ShapeException">Shapes do not fit, or the mask does not suit what is given.</exception>
+    public static void Backward(Recorder gpu, Tensor dy, NormPass norm, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null)
     {
-        var (m, c) = RowWork.Require2D(x);
-        RequireVectors(c, state, mean, invStd);
-        RequireBackward(x, [dy, dx, y ?? x, dresidual ?? x], mask, y, onLoad, dresidual);
-        onLoad?.Require(c);
-        var pass = new BackwardPass(state, mean, invStd, RowWork.Flat(x), mask == ReluMask.FromOutput ? RowWork.Flat(y!) : RowWork.Flat(x), c, onLoad);
-        var partials = ReduceBlocks(gpu, pass, RowWork.Flat(dy), mask, dresidual is null ? null : RowWork.Flat(dresidual));
+        RequireBackward(norm, dresidual, [dy, dx, norm.Y ?? norm.X, dresidual ?? norm.X]);
+        norm = Flat(norm);
+        var partials = ReduceBlocks(gpu, norm, RowWork.Flat(dy), dresidual is null ? null : RowWork.Flat(dresidual));
         var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
         // What was written to the residual is masked already.
-        WriteDx(gpu, pass, RowWork.Flat(dresidual ?? dy), dresidual is null ? mask : ReluMask.None, sums, RowWork.Flat(dx));
+        WriteDx(gpu, dresidual is null ? norm : norm with { Mask = ReluMask.None }, RowWork.Flat(dresidual ?? dy), sums, RowWork.Flat(dx));
     }
 
     /// <summary>
@@ -185,13 +180,11 @@ public static class BatchNormOp
     /// </summary>
     public static void BackwardFromSums(Recorder gpu, Tensor dy, NormPass norm, Tensor partials, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false)
     {
-        var (_, c) = RowWork.Require2D(norm.X);
-        RequireVectors(c, norm.State, norm.Mean, norm.InvStd);
-        RequireBackward(norm.X, [dy, dx], ReluMask.None, null, null, null);
-        Shape.Require([-1, 2, c], partials);
+        norm = norm with { Mask = ReluMask.None, Y = null, OnLoad = null };
+        RequireBackward(norm, null, [dy, dx]);
+        Shape.Require([-1, 2, norm.X.Shape.Dims[^1]], partials);
         var sums = SumBlocks(gpu, partials, dgamma, dbeta, accumulateParameters);
-        var x = RowWork.Flat(norm.X);
-        WriteDx(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, x, x, c, null), RowWork.Flat(dy), ReluMask.None, sums, RowWork.Flat(dx));
+        WriteDx(gpu, Flat(norm), RowWork.Flat(dy), sums, RowWork.Flat(dx));
     }
 
     /// <summary>Masks dy [...,C], in place, by the sign of a normalisation's output whose input was not stored. Result [blocks,2,C]: in the first of each two rows the sums of dy over blocks of rows.</summary>
@@ -200,34 +193,32 @@ public static class BatchNormOp
     /// <param name="norm">FromSignsAlone, X: the output.</param>
     public static Tensor MaskGradient(Recorder gpu, Tensor dy, NormPass norm)
     {
-        var (_, c) = RowWork.Require2D(norm.X);
+        RowWork.Require2D(norm.X);
         Shape.Require(norm.X.Shape.Dims, dy);
-        var (values, y) = (RowWork.Flat(dy), RowWork.Flat(norm.X));
-        return ReduceBlocks(gpu, new BackwardPass(norm.State, norm.Mean, norm.InvStd, y, y, c, null), values, ReluMask.FromOutput, values);
+        var values = RowWork.Flat(dy);
+        return ReduceBlocks(gpu, Flat(norm with { Mask = ReluMask.FromOutput, Y = norm.X }), values, values);
     }
 
-    private sealed record BackwardPass(BatchNormState State, Tensor Mean, Tensor InvStd, Tensor X, Tensor Y, int C, NormOnLoad? OnLoad)
-    {
-        public uint Quads => (uint)C / 4;
-        public Tensor Gamma => OnLoad?.Scale ?? State.Gamma ?? Mean;
-        public Tensor Beta => OnLoad?.Shift ?? State.Beta ?? Mean;
-        public uint Affine => State.Gamma is null && OnLoad is null ? 0u : 1u;
-    }
+    // Its tensors as [M,C].
+    private static NormPass Flat(NormPass norm) => norm with { X = RowWork.Flat(norm.X), Y = norm.Y is { } y ? RowWork.Flat(y) : null };
 
-    private static Tensor ReduceBlocks(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor? dresidual)
+    // All as [M,C], as those of WriteDx.
+    private static Tensor ReduceBlocks(Recorder gpu, NormPass norm, Tensor dy, Tensor? dresidual)
     {
-        var m = p.X.Shape[0];
-        var rowsPerBlock = RowWork.RowsPerBlock(gpu, m, p.Quads);
-        var partials = gpu.NewTensor($"{p.X.Name}.gradient_sums", new Shape((int)CeilDiv(m, rowsPerBlock), 2, p.C), MemoryCategory.Workspace);
-        var kernel = (dresidual is null ? Reduce : Residual).For(gpu, RowWork.Storage(dy, p.X, p.Y, dresidual ?? dy));
-        var streams = 2 + (mask == ReluMask.FromOutput ? 1 : 0) + (dresidual is null ? 0 : 1);
-        foreach (var (start, count) in RowWork.Runs(gpu, rowsPerBlock, p.X, p.Y, dy, dresidual ?? dy))
+        var (x, sign) = (norm.X, norm.SignSource);
+        var (m, c) = x.Shape.As2D();
+        var quads = (uint)c / 4;
+        var rowsPerBlock = RowWork.RowsPerBlock(gpu, m, quads);
+        var partials = gpu.NewTensor($"{x.Name}.gradient_sums", new Shape((int)CeilDiv(m, rowsPerBlock), 2, c), MemoryCategory.Workspace);
+        var kernel = (dresidual is null ? Reduce : Residual).For(gpu, RowWork.Storage(dy, x, sign, dresidual ?? dy));
+        var streams = 2 + (norm.Mask == ReluMask.FromOutput ? 1 : 0) + (dresidual is null ? 0 : 1);
+        foreach (var (start, count) in RowWork.Runs(gpu, rowsPerBlock, x, sign, dy, dresidual ?? dy))
         {
             BufferView[] writes = dresidual is null ? [partials] : [partials, dresidual.Rows(start, count)];
-            gpu.Dispatch(kernel.With((uint)mask), RowWork.Groups(gpu, count, p.Quads, rowsPerBlock),
-                new((uint)count, p.Quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), p.Affine),
-                reads: [dy.Rows(start, count), p.X.Rows(start, count), p.Y.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd], writes,
-                new DispatchCost(6.0 * count * p.C, (long)streams * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
+            gpu.Dispatch(kernel.With((uint)norm.Mask), RowWork.Groups(gpu, count, quads, rowsPerBlock),
+                new((uint)count, quads, (uint)rowsPerBlock, (uint)(start / rowsPerBlock), Affine(norm)),
+                reads: [dy.Rows(start, count), x.Rows(start, count), sign.Rows(start, count), norm.Gamma, norm.Beta, norm.Mean, norm.InvStd], writes,
+                new DispatchCost(6.0 * count * c, (long)streams * count * c * Tensor.SizeOf(dy.Type)), $"{count}x{c}");
         }
         return partials;
     }
@@ -258,25 +249,31 @@ public static class BatchNormOp
     private static Tensor Merged(Recorder gpu, Tensor partials) =>
         gpu.NewTensor($"{partials.Name}.merged", new Shape((int)CeilDiv(partials.Shape[0], PerMerged), 2, partials.Shape[2]), MemoryCategory.Workspace);
 
-    private static void WriteDx(Recorder gpu, BackwardPass p, Tensor dy, ReluMask mask, Tensor sums, Tensor dx)
+    private static void WriteDx(Recorder gpu, NormPass norm, Tensor dy, Tensor sums, Tensor dx)
     {
-        var kernel = Bwd.For(gpu, RowWork.Storage(dy, p.X, dx)).With((uint)mask);
-        foreach (var (start, count) in gpu.RowRuns(p.X, dy, dx))
+        var x = norm.X;
+        var (m, c) = x.Shape.As2D();
+        var quads = (uint)c / 4;
+        var kernel = Bwd.For(gpu, RowWork.Storage(dy, x, dx)).With((uint)norm.Mask);
+        foreach (var (start, count) in gpu.RowRuns(x, dy, dx))
         {
-            var rows = RowWork.RowsPerLane(gpu, count, p.Quads);
-            gpu.Dispatch(kernel, RowWork.Groups(gpu, count, p.Quads, rows), new((uint)count, p.Quads, rows, p.Affine, 1f / p.X.Shape[0]),
-                reads: [dy.Rows(start, count), p.X.Rows(start, count), p.Gamma, p.Beta, p.Mean, p.InvStd, sums], writes: [dx.Rows(start, count)],
-                new DispatchCost(7.0 * count * p.C, 3L * count * p.C * Tensor.SizeOf(dy.Type)), $"{count}x{p.C}");
+            var rows = RowWork.RowsPerLane(gpu, count, quads);
+            gpu.Dispatch(kernel, RowWork.Groups(gpu, count, quads, rows), new((uint)count, quads, rows, Affine(norm), 1f / m),
+                reads: [dy.Rows(start, count), x.Rows(start, count), norm.Gamma, norm.Beta, norm.Mean, norm.InvStd, sums], writes: [dx.Rows(start, count)],
+                new DispatchCost(7.0 * count * c, 3L * count * c * Tensor.SizeOf(dy.Type)), $"{count}x{c}");
         }
     }
 
-    private static void RequireBackward(Tensor x, ReadOnlySpan<Tensor> images, ReluMask mask, Tensor? y, NormOnLoad? onLoad, Tensor? dresidual)
+    private static void RequireBackward(NormPass norm, Tensor? dresidual, ReadOnlySpan<Tensor> images)
     {
+        var (x, mask) = (norm.X, norm.Mask);
+        var (_, c) = RowWork.Require2D(x);
+        RequireVectors(c, norm.State, norm.Mean, norm.InvStd);
         foreach (var image in images)
         {
             Shape.Require(x.Shape.Dims, image);
         }
-        if (mask == ReluMask.FromOutput && (y is null || dresidual is null))
+        if (mask == ReluMask.FromOutput && (norm.Y is null || dresidual is null))
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from the output needs y, and dresidual for what it leaves of dy.");
         }
@@ -284,7 +281,7 @@ public static class BatchNormOp
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask from signs is for data gradients.");
         }
-        if (mask == ReluMask.OnLoad != onLoad is not null)
+        if (mask == ReluMask.OnLoad != norm.OnLoad is not null)
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': a mask as it was applied on load needs scale and shift, and no other mask takes them.");
         }
@@ -292,9 +289,12 @@ public static class BatchNormOp
         {
             throw new ShapeException($"Batch normalisation of '{x.Name}': with a residual the ReLU's sign comes from the output, not from x alone.");
         }
+        norm.OnLoad?.Require(c);
     }
 
     private static uint Affine(BatchNormState state) => state.Gamma is null ? 0u : 1u;
+
+    private static uint Affine(NormPass norm) => norm.OnLoad is null ? Affine(norm.State) : 1u;
 
     private static void RequireVectors(int c, BatchNormState state, Tensor mean, Tensor spread)
     {

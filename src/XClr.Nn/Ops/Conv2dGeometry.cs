@@ -20,9 +20,6 @@ public readonly record struct ConvGeometry(int N, int H, int W, int C, int K, in
     /// <summary>s where only pixels of x whose row and column are multiples of s are read, as by a 1x1 convolution of stride s without padding; else 1.</summary>
     public int ReachedEvery => R == 1 && S == 1 && Pad == 0 ? Stride : 1;
 
-    /// <summary>Floating-point operations of any of the three directions.</summary>
-    public double Flops => 2.0 * M * K * R * S * C;
-
     public Shape X => new(N, H, W, C);
     public Shape Weights => new(R, S, C, K);
     public Shape Y => new(N, OH, OW, K);

@@ -28,8 +28,14 @@ internal static class Conv2dKernels
     public readonly record struct RowParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Y0, int X0, int R, int S,
         int OutH, int OutW, int OutStride, int OutY, int OutX, int FirstBlock)
     {
-        /// <summary>Rows: pixels of the grid.</summary>
+        /// <summary>Rows of the product: pixels of the grid.</summary>
         public long M => (long)N * P * Q;
+
+        /// <summary>Columns of the product.</summary>
+        public long Columns => 4L * K4;
+
+        /// <summary>Floating-point operations of the product.</summary>
+        public double Flops => 2.0 * M * R * S * C4 * K4 * 16;
     }
 
     /// <summary>Fields of shaders/conv/conv2d_bwd_weight_params.glsl.</summary>
@@ -54,7 +60,7 @@ internal static class Conv2dKernels
         Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate ? 1 : 0, way, detail);
 
     /// <summary>The kernel for a forward convolution with a residual sum in it, and its tile; null where this device has none, or the compiler does all badly.</summary>
-    public static (Kernel<RowParams> Kernel, int Rows, int Columns)? ChooseResidual(DeviceCaps caps, DType storage, ConvGeometry g, ResidualKind kind, ConvWay? way)
+    public static TiledKernel<RowParams>? ChooseResidual(DeviceCaps caps, DType storage, ConvGeometry g, ResidualKind kind, ConvWay? way)
     {
         if (!caps.StorageBuffer16Bit || g.K % ColumnsPerWord != 0)
         {
@@ -67,10 +73,10 @@ internal static class Conv2dKernels
     }
 
     /// <summary>One dispatch of it over a run of images: normalised, with the residual added, and rectified; signs: [...,K/32] words.</summary>
-    public static void ForwardResidual(Recorder gpu, (Kernel<RowParams> Kernel, int Rows, int Columns) chosen, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, in RowParams p, NormOnStore norm, NormOnLoad? residualNorm, string detail) =>
-        gpu.Dispatch(chosen.Kernel, CeilDiv(p.M, chosen.Rows) * CeilDiv(4L * p.K4, chosen.Columns), p,
+    public static void ForwardResidual(Recorder gpu, TiledKernel<RowParams> chosen, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, in RowParams p, NormOnStore norm, NormOnLoad? residualNorm, string detail) =>
+        gpu.Dispatch(chosen.Kernel, chosen.Groups(p.M, p.Columns), p,
             reads: [x, w, norm.Scale, norm.Shift, residual, residualNorm?.Scale ?? norm.Scale, residualNorm?.Shift ?? norm.Shift], writes: [y, signs],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(RowWork.Storage(x, w, y, residual)), addEvery: 1) + p.M * p.K4 / 2), detail);
+            new DispatchCost(p.Flops, RowBytes(p, Tensor.SizeOf(RowWork.Storage(x, w, y, residual)), addEvery: 1) + p.M * p.K4 / 2), detail);
 
     // NORM of shaders/conv/conv2d_params.glsl.
     private static uint ResidualNorm(ResidualKind kind) => kind == ResidualKind.Normalised ? 5u : 4u;
@@ -88,13 +94,13 @@ internal static class Conv2dKernels
     {
         uint[] slots = [(uint)norm.Mask, (uint)addEvery];
         var storage = NormStorage(norm, dy, taps, dx);
-        var (kernel, rows, columns) = ChooseRows(gpu.Caps, BwdDataNorm, storage, p, slots, way);
+        var chosen = ChooseRows(gpu.Caps, BwdDataNorm, storage, p, slots, way);
         var bytes = RowBytes(p, Tensor.SizeOf(storage), addEvery) + NormBytes(p, norm, storage);
-        gpu.Dispatch(kernel, CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns), p, reads: [dy, taps, .. NormSlots(norm)], writes: [dx, partials], new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, bytes), detail);
+        gpu.Dispatch(chosen.Kernel, chosen.Groups(p.M, p.Columns), p, reads: [dy, taps, .. NormSlots(norm)], writes: [dx, partials], new DispatchCost(p.Flops, bytes), detail);
     }
 
     /// <summary>The kernel for <see cref="Conv2dOp.BackwardDataMoments"/>, and its tile; null where this device has none, or the compiler does all badly.</summary>
-    public static (Kernel<RowParams> Kernel, int Rows, int Columns)? ChooseMoments(DeviceCaps caps, DType storage, ConvGeometry g, ReluMask mask, ConvWay? way)
+    public static TiledKernel<RowParams>? ChooseMoments(DeviceCaps caps, DType storage, ConvGeometry g, ReluMask mask, ConvWay? way)
     {
         if (g is not { R: 1, S: 1, Stride: 1, Pad: 0 } || g.K % MomentsOutputs != 0 || g.C % MomentsInputs != 0)
         {
@@ -108,29 +114,25 @@ internal static class Conv2dKernels
     private const int MomentsOutputs = 64, MomentsInputs = 32;
 
     /// <summary>One dispatch of it over a run of images.</summary>
-    public static void BackwardDataMoments(Recorder gpu, (Kernel<RowParams> Kernel, int Rows, int Columns) chosen, Tensor dy, Tensor x, Tensor weights, Tensor offset, Tensor dx, in RowParams p, NormPass norm, Tensor partials, string detail)
+    public static void BackwardDataMoments(Recorder gpu, TiledKernel<RowParams> chosen, Tensor dy, Tensor x, Tensor weights, Tensor offset, Tensor dx, in RowParams p, NormPass norm, Tensor partials, string detail)
     {
         var storage = NormStorage(norm, dy, weights, dx, x);
         var size = Tensor.SizeOf(storage);
         var bytes = RowBytes(p, size, addEvery: 0) + size * (p.M + 4 * p.K4) * p.K4 * 4 + NormBytes(p, norm, storage);
-        gpu.Dispatch(chosen.Kernel, CeilDiv(p.M, chosen.Rows) * CeilDiv(4L * p.K4, chosen.Columns), p, reads: [dy, weights, .. NormSlots(norm), x, offset], writes: [dx, partials],
+        gpu.Dispatch(chosen.Kernel, chosen.Groups(p.M, p.Columns), p, reads: [dy, weights, .. NormSlots(norm), x, offset], writes: [dx, partials],
             new DispatchCost(2.0 * p.M * (p.C4 + p.K4) * p.K4 * 16, bytes), detail);
     }
 
-    private static bool IsBySigns(NormPass norm) => norm.Mask is ReluMask.FromSigns or ReluMask.FromSignsAlone;
-
-    private static Tensor MaskOf(NormPass norm) => IsBySigns(norm) || norm.Mask == ReluMask.FromOutput ? norm.Y! : norm.X;
-
     // Slots 2 to 7 of the kernels with NORM_SUMS.
-    private static BufferView[] NormSlots(NormPass norm) => [norm.X, MaskOf(norm), norm.Gamma, norm.Beta, norm.Mean, norm.InvStd];
+    private static BufferView[] NormSlots(NormPass norm) => [norm.X, norm.SignSource, norm.Gamma, norm.Beta, norm.Mean, norm.InvStd];
 
-    private static DType NormStorage(NormPass norm, params ReadOnlySpan<Tensor> others) => RowWork.Storage([.. others, norm.X, IsBySigns(norm) ? norm.X : MaskOf(norm)]);
+    private static DType NormStorage(NormPass norm, params ReadOnlySpan<Tensor> others) => RowWork.Storage([.. others, norm.X, norm.HasSigns ? norm.X : norm.SignSource]);
 
     // What is read of the normalisation below and its ReLU, and the sums.
     private static long NormBytes(in RowParams p, NormPass norm, DType storage)
     {
         var all = Tensor.SizeOf(storage) * p.M * p.K4 * 4;
-        return (norm.Mask == ReluMask.FromSignsAlone ? 0 : all) + (IsBySigns(norm) ? p.M * p.K4 / 2 : norm.Mask == ReluMask.FromOutput ? all : 0) + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
+        return (norm.Mask == ReluMask.FromSignsAlone ? 0 : all) + (norm.HasSigns ? p.M * p.K4 / 2 : norm.Mask == ReluMask.FromOutput ? all : 0) + CeilDiv(p.M, TileRows) * 8L * 4 * p.K4;
     }
 
     /// <summary>Whether the convolutions of such activations have kernels with one row per lane, which write no statistics.</summary>
@@ -149,15 +151,16 @@ internal static class Conv2dKernels
     {
         uint[] slots = [ChannelNorm.KindOf(norm), (uint)addEvery, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
-        var (kernel, rows, columns) = IsLaneRows(gpu.Caps, storage, way) ? LaneRow(laneRow, 4 * p.K4, [.. slots[..2], p.C4 % LaneDepth == 0 ? (uint)LaneDepth : 1u]) : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
-        var groups = CeilDiv(p.M, rows) * CeilDiv(4L * p.K4, columns);
+        var chosen = IsLaneRows(gpu.Caps, storage, way)
+            ? LaneRow(laneRow, 4 * p.K4, [.. slots[..2], p.C4 % LaneDepth == 0 ? (uint)LaneDepth : 1u])
+            : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
-        gpu.Dispatch(kernel, groups, p, reads: [.. PointersFirst(kernel, x, w), norm?.Scale ?? RowWork.Unused(w), norm?.Shift ?? RowWork.Unused(w)], writes: writes[..kernel.Writes],
-            new DispatchCost(2.0 * p.M * p.R * p.S * p.C4 * p.K4 * 16, RowBytes(p, Tensor.SizeOf(storage), addEvery) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
+        gpu.Dispatch(chosen.Kernel, chosen.Groups(p.M, p.Columns), p, reads: [.. PointersFirst(chosen.Kernel, x, w), norm?.Scale ?? RowWork.Unused(w), norm?.Shift ?? RowWork.Unused(w)], writes: writes[..chosen.Kernel.Writes],
+            new DispatchCost(p.Flops, RowBytes(p, Tensor.SizeOf(storage), addEvery) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
     }
 
-    private static (Kernel<RowParams> Kernel, int Rows, int Columns) ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
+    private static TiledKernel<RowParams> ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
         ? Of(measured, variants, storage, slots, MatrixShape(p))
         : MatrixTile.Choose(caps, variants, storage, p.M, 4 * p.K4, split: false, [.. slots, MatrixShape(p)]) ?? Choose(caps, storage, p.M, 4 * p.K4, variants, slots);
 
@@ -180,10 +183,10 @@ internal static class Conv2dKernels
     /// <summary>One dispatch of a weight gradient over a run of images: <paramref name="p"/>.Parts partial sums.</summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor parts, ConvGeometry g, in WeightParams p, NormOnLoad? prologue, ConvWay? way, string detail)
     {
-        var (kernel, rows, columns) = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), g, prologue, way);
+        var chosen = ChooseWeight(gpu.Caps, RowWork.Storage(x, dy), g, prologue, way);
         // Kernels for CPU drivers have no prologue.
-        BufferView[] reads = [.. PointersFirst(kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)];
-        gpu.Dispatch(kernel, WeightGroups(g, rows, columns) * p.Parts, p, reads[..kernel.Reads], writes: [parts],
+        BufferView[] reads = [.. PointersFirst(chosen.Kernel, x, dy), prologue?.Scale ?? RowWork.Unused(x), prologue?.Shift ?? RowWork.Unused(x)];
+        gpu.Dispatch(chosen.Kernel, WeightGroups(g, chosen) * p.Parts, p, reads[..chosen.Kernel.Reads], writes: [parts],
             new DispatchCost(2.0 * p.N * p.P * p.Q * p.R * p.S * p.C4 * p.K4 * 16, WeightBytes(p, Tensor.SizeOf(x.Type))), detail);
     }
 
@@ -193,13 +196,13 @@ internal static class Conv2dKernels
     /// <summary>Workgroups of one part of a weight gradient of [taps,C,K], and whether they are of matrices.</summary>
     public static (long Groups, bool AreMatrices) WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
-        var (kernel, rows, columns) = ChooseWeight(caps, storage, g, prologue, way);
-        return (WeightGroups(g, rows, columns), kernel.Name == BwdWeight.Matrices(storage).Name);
+        var chosen = ChooseWeight(caps, storage, g, prologue, way);
+        return (WeightGroups(g, chosen), chosen.Kernel.Name == BwdWeight.Matrices(storage).Name);
     }
 
-    private static long WeightGroups(ConvGeometry g, int rows, int columns) => CeilDiv(g.R * g.S * g.C, rows) * CeilDiv(g.K, columns);
+    private static long WeightGroups(ConvGeometry g, TiledKernel<WeightParams> chosen) => chosen.Groups(g.R * g.S * g.C, g.K);
 
-    private static (Kernel<WeightParams> Kernel, int Rows, int Columns) ChooseWeight(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
+    private static TiledKernel<WeightParams> ChooseWeight(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
         var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }, isInOrder: false));
         if (IsLaneRows(caps, storage, way))
@@ -213,7 +216,7 @@ internal static class Conv2dKernels
     }
 
     // The kernel of a measured way, other than with one row per lane.
-    private static (Kernel<T> Kernel, int Rows, int Columns) Of<T>(ConvWay way, KernelVariants<T> variants, DType storage, uint[] slots, uint shape) where T : unmanaged => (way switch
+    private static TiledKernel<T> Of<T>(ConvWay way, KernelVariants<T> variants, DType storage, uint[] slots, uint shape) where T : unmanaged => new(way switch
     {
         { Tile: { } tile } => variants.Matrices(storage).With([.. tile.Constants, .. slots, shape]),
         { Variant: ConvVariant.Word, Columns: WideColumns } => variants.Wide(storage).With(slots),
@@ -225,29 +228,29 @@ internal static class Conv2dKernels
     /// The kernel for a matrix of so many rows (null: of a sum that is shared out, so that any tile does) and columns, and the rows and columns of its tile. A wide tile reads the rows half as often, but must not pad the columns further
     /// than the others; outside of CPU drivers it is taken only where the compiler's figures are known. A tile that its compiler does badly, or whose workgroups leave the device idle, is not taken while a narrower one is left.
     /// </summary>
-    private static (Kernel<T> Kernel, int Rows, int Columns) Choose<T>(DeviceCaps caps, DType storage, long? rows, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
+    private static TiledKernel<T> Choose<T>(DeviceCaps caps, DType storage, long? rows, int columns, KernelVariants<T> variants, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         var wide = SuitsWide(columns);
         if (caps.CpuKernels)
         {
-            return wide ? (variants.Wide(storage).With(constants), WordRows, WideColumns) : (variants.Word(storage).With(constants), WordRows, TileColumns);
+            return wide ? new(variants.Wide(storage).With(constants), WordRows, WideColumns) : new(variants.Word(storage).With(constants), WordRows, TileColumns);
         }
         foreach (var tile in (ReadOnlySpan<int>)(wide && caps.TellsSpills ? [WideColumns, TileColumns] : [TileColumns]))
         {
             var kernel = variants.Portable(storage).With([.. constants, Quads(tile)]);
             if (!caps.KernelsPassedOver.Contains(kernel.Key) && (rows is not { } m || MatrixTile.IsBusy(caps, CeilDiv(m, TileRows) * CeilDiv(columns, tile))))
             {
-                return (kernel, TileRows, tile);
+                return new(kernel, TileRows, tile);
             }
         }
-        return (variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), TileRows, NarrowColumns);
+        return new(variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), TileRows, NarrowColumns);
     }
 
     // COLUMNS4 comes behind the other constants.
-    private static (Kernel<T> Kernel, int Rows, int Columns) LaneRow<T>(Kernel<T> kernel, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
+    private static TiledKernel<T> LaneRow<T>(Kernel<T> kernel, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
     {
         var tile = LaneTile(columns);
-        return (kernel.With([.. constants, (uint)tile / 4]), LaneRows, tile);
+        return new(kernel.With([.. constants, (uint)tile / 4]), LaneRows, tile);
     }
 
     // What a lane reads for itself, and what is the same in all lanes: given by pointer, which come first, or bound second.

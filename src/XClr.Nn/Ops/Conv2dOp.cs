@@ -123,7 +123,7 @@ public static class Conv2dOp
         var kernel = Conv2dKernels.ChooseMoments(gpu.Caps, dx.Type, g, norm.Mask, way) ?? throw new ShapeException($"Convolution {g} of {dx.Type}: {gpu.Caps.Name} has no kernel whose data gradient has a second input.");
         var runs = gpu.RowRuns(dy, x, dx, norm.X, norm.Y ?? norm.X).ToList();
         // Of stride 1, all pixels are one class.
-        var all = ResidueClasses(g, skipEmpty: true).Single();
+        var all = ResidueClass.Of(g, skipEmpty: true).Single();
         var partials = GradientSums(gpu, dx, runs.Sum(r => all.Blocks(r.Count)));
         var block = 0L;
         using var disjoint = gpu.Disjoint();
@@ -161,7 +161,7 @@ public static class Conv2dOp
     private static bool IsLeft(int addEvery, NormPass? norm) => addEvery == 1 && norm is null;
 
     private static List<(ResidueClass Class, Tensor Taps)> Taps(Recorder gpu, Tensor w, ConvGeometry g, bool skipEmpty) =>
-        [.. ResidueClasses(g, skipEmpty).Select(c => (c, c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride)))];
+        [.. ResidueClass.Of(g, skipEmpty).Select(c => (c, c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride)))];
 
     private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, int addEvery, NormPass? norm)
     {
@@ -192,47 +192,6 @@ public static class Conv2dOp
     }
 
     private static Tensor GradientSums(Recorder gpu, Tensor dx, long blocks) => gpu.NewTensor($"{dx.Name}.gradient_sums", new Shape((int)blocks, 2, dx.Shape.Dims[^1]), MemoryCategory.Workspace);
-
-    // Pixels h = stride*p + Y, w = stride*q + X: taps r = (Y + pad) mod stride, + stride, ... reach them, from row p + (Y + pad - r) / stride of dy; mirrored, that is a
-    // convolution of dy with stride 1.
-    private readonly record struct ResidueClass(int Y, int X, int Rows, int Columns, int TapsR, int FirstR, int TapsS, int FirstS)
-    {
-        // R = 0 says that there are no taps: kernels divide by S.
-        public Conv2dKernels.RowParams Params(ConvGeometry g, int images, int block) => new(images, Rows, Columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
-            TapsR == 0 ? 0 : (Y + g.Pad - FirstR) / g.Stride, TapsR == 0 ? 0 : (X + g.Pad - FirstS) / g.Stride, TapsR, Math.Max(1, TapsS), g.H, g.W, g.Stride, Y, X, block);
-
-        // Blocks of rows, each with its sums for the normalisation below.
-        public long Blocks(int images) => CeilDiv((long)images * Rows * Columns, Conv2dKernels.TileRows);
-
-        // Where the stride is a multiple of it, all pixels of a class are added to or none.
-        public int AddEvery(ConvGeometry g, int every) => every <= 1 || g.Stride % every != 0 ? every : Y % every == 0 && X % every == 0 ? 1 : 0;
-    }
-
-    // Without those that no tap reaches where they need not be written.
-    private static IEnumerable<ResidueClass> ResidueClasses(ConvGeometry g, bool skipEmpty)
-    {
-        for (var y = 0; y < Math.Min(g.Stride, g.H); y++)
-        {
-            for (var x = 0; x < Math.Min(g.Stride, g.W); x++)
-            {
-                var (tapsR, firstR) = ClassTaps(g.R, y + g.Pad, g.Stride);
-                var (tapsS, firstS) = ClassTaps(g.S, x + g.Pad, g.Stride);
-                var isEmpty = tapsR * tapsS == 0;
-                if (!isEmpty || !skipEmpty)
-                {
-                    yield return new(y, x, (int)CeilDiv(g.H - y, g.Stride), (int)CeilDiv(g.W - x, g.Stride), isEmpty ? 0 : tapsR, firstR, isEmpty ? 0 : tapsS, firstS);
-                }
-            }
-        }
-    }
-
-    // Taps r < size with r = offset mod stride: how many, and the last of them, which comes first in the mirrored order.
-    private static (int Count, int Last) ClassTaps(int size, int offset, int stride)
-    {
-        var first = offset % stride;
-        var count = first < size ? (size - 1 - first) / stride + 1 : 0;
-        return (count, first + (count - 1) * stride);
-    }
 
     /// <summary>
     /// dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], with <paramref name="prologue"/> applied to x as it is

@@ -36,16 +36,16 @@ public static class LinearOp
         Conv2dOp.Forward(gpu, Pixels(x), Taps(w), Pixels(y), g, accumulate: bias is not null);
     }
 
-    /// <summary>dx = dy w^T, added to dx with <paramref name="accumulate"/>.</summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, bool accumulate = false)
+    /// <summary>dx = dy w^T.</summary>
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx)
     {
         var g = Geometry(dx, w, dy);
         if (SharesDepth(gpu, dx, g.K))
         {
-            BackwardWeight(gpu, Transposed(gpu, dy), Transposed(gpu, w), dx, accumulate);
+            BackwardWeight(gpu, Transposed(gpu, dy), Transposed(gpu, w), dx);
             return;
         }
-        Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), g, accumulate ? 1 : 0);
+        Conv2dOp.BackwardData(gpu, Pixels(dy), Taps(w), Pixels(dx), g);
     }
 
     /// <summary>dw = x^T dy, added to dw with <paramref name="accumulate"/>.</summary>

@@ -45,13 +45,13 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
     /// compiler does all tiles badly. The first tile (<see cref="Modelled"/>) that hardly pads further than the smallest and whose workgroups keep <see cref="EnoughBusy"/> of the device busy, else the one that keeps most of it; with
     /// <paramref name="split"/> the sum is shared out too (<see cref="Parts"/>), so that any tile does. None whose subgroups have fewer than <paramref name="leastColumns"/>; on a card whose compiler does not say what spills, none that might.
     /// </summary>
-    public static (Kernel<T> Kernel, int Rows, int Columns)? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants, int leastColumns = 0) where T : unmanaged
+    public static TiledKernel<T>? Choose<T>(DeviceCaps caps, KernelVariants<T> variants, DType storage, long rows, long columns, bool split, ReadOnlySpan<uint> constants, int leastColumns = 0) where T : unmanaged
     {
         if (caps.CpuKernels)
         {
             return null;
         }
-        (Kernel<T> Kernel, int Rows, int Columns)? best = null;
+        TiledKernel<T>? best = null;
         var bestBusy = 0.0;
         var mostSums = caps.TellsSpills || caps.Kind == GpuKind.Cpu ? int.MaxValue : CautiousSums;
         foreach (var tile in Modelled(caps, storage, split).Where(t => t.Suits(rows, columns) && t.SubgroupColumns >= leastColumns && t.SumsPerLane <= mostSums))
@@ -65,7 +65,7 @@ internal readonly record struct MatrixTile(CooperativeMatrixShape Shape, int Lan
             // Of one size the first that the compiler does well.
             if (busy > bestBusy)
             {
-                (best, bestBusy) = ((specialised, tile.Rows, tile.Columns), busy);
+                (best, bestBusy) = (new(specialised, tile.Rows, tile.Columns), busy);
             }
             if (busy >= EnoughBusy)
             {

@@ -34,16 +34,16 @@ public static class MaxPoolOp
     private static readonly KernelVariants<BwdParams> Bwd = new("pool/maxpool_bwd", reads: 8, writes: 1, texels: 8);
 
     /// <summary>A tensor for the positions of the maxima of y [N,P,Q,C].</summary>
-    public static Tensor NewArgmax(Recorder gpu, string name, Shape y)
+    public static Tensor NewArgmax(Recorder gpu, Shape y)
     {
         var (n, p, q, c) = y.AsNhwc();
-        return gpu.NewTensor(name, new Shape(n, p, q, c / 4), MemoryCategory.Activations, DType.UInt32);
+        return gpu.NewTensor("argmax", new Shape(n, p, q, c / 4), MemoryCategory.Activations, DType.UInt32);
     }
 
     /// <summary>y = maxima over the windows of x, which <paramref name="onLoad"/> normalises first. Without a backward pass argmax may be null.</summary>
     public static void Forward(Recorder gpu, Tensor x, PoolWindow window, Tensor y, Tensor? argmax = null, NormOnLoad? onLoad = null)
     {
-        argmax ??= NewArgmax(gpu, "argmax", y.Shape);
+        argmax ??= NewArgmax(gpu, y.Shape);
         RequirePooled(x, window, y, argmax);
         onLoad?.Require(x.Shape[3]);
         var kernel = Fwd.For(gpu, RowWork.Storage(x, y)).With([.. Geometry(x, y, window), (uint)window.R, ChannelNorm.KindOf(onLoad)]);

@@ -24,6 +24,9 @@ public readonly record struct StepVariables(float LearningRate, float LossScale 
     /// <summary>The persistent tensor [4] that holds a StepVariables on the device.</summary>
     public static Tensor NewTensor() => Tensor.Persistent("step_variables", new Shape(Words), MemoryCategory.Inputs, DType.UInt32);
 
-    /// <summary>The bytes to upload.</summary>
+    /// <summary>Copies it to the device; to: made by <see cref="NewTensor"/>.</summary>
+    public void Upload(GpuDevice device, Tensor to) => device.Transfer.Upload<byte>(to, ToBytes());
+
+    /// <summary>The bytes that the device reads.</summary>
     public byte[] ToBytes() => MemoryMarshal.AsBytes(new ReadOnlySpan<StepVariables>(in this)).ToArray();
 }

@@ -80,7 +80,7 @@ internal sealed class AugmentedProbe : IDisposable
             using var batch = loader.Next(stop);
             sources.Upload(device, batch.Images, (int)(step % 2), halfFree: default);
             device.Transfer.Upload<uint>(labels, batch.Labels);
-            device.Transfer.Upload<byte>(variables, new StepVariables((float)schedule.Rate(step)).ToBytes());
+            new StepVariables((float)schedule.Rate(step)).Upload(device, variables);
             plan.Run();
             if ((step + 1) % perEpoch == 0)
             {
@@ -93,11 +93,7 @@ internal sealed class AugmentedProbe : IDisposable
 
     private void Record(Recorder gpu)
     {
-        var views = gpu.NewTensor("images", new Shape(rows, images.Size, images.Size, ModelSpec.Stored(ResNetBlueprint.ImageChannels)));
-        using (gpu.Phase(StepPhase.Augment))
-        {
-            AugmentOp.Forward(gpu, sources.Bytes, sources.Table, views, images);
-        }
+        var views = sources.Augment(gpu, "images", sources.Table);
         using (gpu.Phase(StepPhase.Forward))
         {
             var features = model.Forward(gpu, views, Mode.Eval).Features;

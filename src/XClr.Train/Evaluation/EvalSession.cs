@@ -113,7 +113,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
             var rows = subset.Of(bank.Keys, labels);
             if (asked.HasFlag(EvalProtocol.Knn))
             {
-                var (part, own) = rows.Length == bank.Count ? (bank.Features, labels) : (LinearProbe.Choose(bank.Features, rows), [.. rows.Select(r => labels[r])]);
+                var (part, own) = rows.Length == bank.Count ? (bank.Features, labels) : (bank.Features.Choose(rows), [.. rows.Select(r => labels[r])]);
                 var votes = KnnClassifier.Votes(device, part, own, Classes(labels), queries.Features, stop: stop);
                 Add(EvalNames.KnnTop1, new ProtocolResult("knn") { Fraction = subset.Name, TrainingImages = rows.Length }, votes, areProbabilities: true, subset);
             }
@@ -234,7 +234,7 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
     private void Add(string name, ProtocolResult result, RowMatrix scores, bool areProbabilities, Subset subset)
     {
         var counted = key!.Counted;
-        var judged = counted.Count == queries.Count ? Classification.Of(scores, key, areProbabilities) : Classification.Of(LinearProbe.Choose(scores, counted), key.Choose(counted), areProbabilities);
+        var judged = counted.Count == queries.Count ? Classification.Of(scores, key, areProbabilities) : Classification.Of(scores.Choose(counted), key.Choose(counted), areProbabilities);
         var suffix = subset.IsAll ? "" : "@" + subset.Name;
         protocols.Add(result with { Top1Name = name + suffix, Classification = judged });
         values[name + suffix] = judged.Top1;

@@ -24,7 +24,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
     {
         int[] rows = [.. Enumerable.Range(0, Captions.Count).Where(i => Captions[i] is not null)];
         T[] Of<T>(IReadOnlyList<T> all) => [.. rows.Select(r => all[r])];
-        RowMatrix? Rows(RowMatrix? all) => all is null ? null : LinearProbe.Choose(all, rows);
+        RowMatrix? Rows(RowMatrix? all) => all?.Choose(rows);
         return rows.Length == Count ? this
             : this with { Keys = Of(Keys), Features = Rows(Features)!, Projections = Rows(Projections), Logits = Rows(Logits), Labels = Labels is null ? null : Of(Labels), Captions = Of(Captions), AllCaptions = Of(AllCaptions) };
     }

@@ -16,7 +16,7 @@ internal static class Lbfgs
     private const double Noise = 1e-7;
 
     /// <summary>Where it ended. Converged: the gradient's largest entry is within the tolerance, or the values stand still.</summary>
-    public sealed record Outcome(double[] Point, double Value, int Iterations, bool Converged);
+    public sealed record Outcome(double[] Point, int Iterations, bool Converged);
 
     /// <summary>A point's value and gradient.</summary>
     public delegate (double Value, double[] Gradient) Function(double[] point);
@@ -37,7 +37,7 @@ internal static class Lbfgs
             var still = earlier.Count > Patience && earlier.Dequeue() - at.Value <= Still * Math.Abs(at.Value);
             if (still || Math.Abs(TensorPrimitives.MaxMagnitude<double>(at.Gradient)) <= tolerance)
             {
-                return new Outcome(at.Point, at.Value, iteration, Converged: true);
+                return new Outcome(at.Point, iteration, Converged: true);
             }
             var next = iteration == most ? null : Search(function, at, Direction(at.Gradient, pairs), pairs.Count == 0);
             if (next is null && pairs.Count > 0 && iteration < most)
@@ -48,7 +48,7 @@ internal static class Lbfgs
             }
             if (next is null)
             {
-                return new Outcome(at.Point, at.Value, iteration, Converged: false);
+                return new Outcome(at.Point, iteration, Converged: false);
             }
             Remember(pairs, at, next);
             at = next;

@@ -27,7 +27,7 @@ public static class LinearProbe
         var (best, bestHits, start) = (Penalties[Penalties.Count / 2], -1, (double[]?)null);
         if (held.Length > 0)
         {
-            var heldRows = Choose(x, held);
+            var heldRows = x.Choose(held);
             foreach (var (fit, point) in Path(device, x, fitted, labels, classes, stop))
             {
                 var logits = fit.Map.Apply(device, heldRows, stop);
@@ -78,16 +78,5 @@ public static class LinearProbe
         var biases = ModelSpec.Stored(classes);
         var single = Array.ConvertAll(end.Point, v => (float)v);
         return (new ProbeFit(new AffineMap(standardizer, single[..^biases], single[^biases..], classes), penalty, end.Iterations, end.Converged), end.Point);
-    }
-
-    /// <summary>A copy of some rows.</summary>
-    internal static RowMatrix Choose(RowMatrix rows, IEnumerable<int> chosen)
-    {
-        var copy = new RowMatrix(rows.Width);
-        foreach (var i in chosen)
-        {
-            copy.Add(rows[i]);
-        }
-        return copy;
     }
 }

@@ -33,7 +33,7 @@ public sealed record RidgeMap(AffineMap Map, double Lambda, double HeldOutCosine
         new Random(0).Shuffle(order);
         var (held, fitted) = (order[..(order.Length / 5)], order[(order.Length / 5)..]);
         var sums = SumsOf(device, x, t, fitted, standardizer);
-        var (heldX, heldT) = (LinearProbe.Choose(x, held), LinearProbe.Choose(t, held));
+        var (heldX, heldT) = (x.Choose(held), t.Choose(held));
         var (best, bestCosine) = (Lambdas[0], double.NegativeInfinity);
         foreach (var lambda in Lambdas)
         {

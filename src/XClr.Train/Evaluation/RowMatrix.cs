@@ -63,6 +63,17 @@ public sealed class RowMatrix
         }
     }
 
+    /// <summary>A copy of some rows, in the order given.</summary>
+    public RowMatrix Choose(IEnumerable<int> rows)
+    {
+        var copy = new RowMatrix(Width);
+        foreach (var row in rows)
+        {
+            copy.Add(this[row]);
+        }
+        return copy;
+    }
+
     /// <summary>A copy of the first rows, at most <paramref name="rows"/>, in one array.</summary>
     public float[] First(int rows)
     {

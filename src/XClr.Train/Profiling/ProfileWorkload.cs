@@ -73,9 +73,8 @@ internal sealed class TrainWorkload : IProfileWorkload
         host.Measure(HostTimeline.Upload, () =>
         {
             var half = (int)(step % 2);
-            graph.Sources.Upload(device, batch?.Images ?? noise.Images, half, halfUsed[half]);
-            graph.Objective.Upload(device, batch is null ? noise.Labels : batch.Labels, batch is null ? noise.Text : batch.Text);
-            device.Transfer.Upload<byte>(graph.StepVariables, new StepVariables(0.01f, ClipNorm: (float)config.ClipNorm).ToBytes());
+            var (images, labels, text) = batch is null ? noise : (batch.Images, batch.Labels, batch.Text);
+            graph.Upload(device, images, labels, text, new StepVariables(0.01f, ClipNorm: (float)config.ClipNorm), half, halfUsed[half]);
         });
         step++;
     }

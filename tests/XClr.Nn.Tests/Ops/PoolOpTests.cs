@@ -91,7 +91,7 @@ public class PoolOpTests
             Tensor New(Shape shape) => gpu.NewTensor("t", shape);
             var state = new BatchNormState(null, null, New(new Shape(4)), New(new Shape(4)));
             var norm = new NormPass(New(image), state, New(new Shape(4)), New(new Shape(4)), ReluMask.Recomputed);
-            MaxPoolOp.Backward(gpu, New(pooled), MaxPoolOp.NewArgmax(gpu, "argmax", pooled), MaxPoolCases.Stem, norm, New(image));
+            MaxPoolOp.Backward(gpu, New(pooled), MaxPoolOp.NewArgmax(gpu, pooled), MaxPoolCases.Stem, norm, New(image));
         })).Message, StringComparison.Ordinal);
     }
 
