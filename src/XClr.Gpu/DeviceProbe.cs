@@ -92,7 +92,7 @@ internal static unsafe class DeviceProbe
                 MaxTexelBufferBytes = (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes,
                 MinStorageBufferOffsetAlignment = (long)Math.Max(limits.MinStorageBufferOffsetAlignment, limits.MinTexelBufferOffsetAlignment),
                 MaxMemoryAllocationSize = (long)Math.Min(v11.MaxMemoryAllocationSize, long.MaxValue),
-                DeviceLocalBytes = DeviceLocalBytes(vk, device, kind, extensions.Contains("VK_EXT_memory_budget")),
+                DeviceLocalBytes = DeviceLocalBytes(vk, device, kind, extensions),
                 MaxPushConstantsSize = (int)limits.MaxPushConstantsSize,
                 MaxComputeSharedMemorySize = (int)limits.MaxComputeSharedMemorySize,
                 MaxComputeWorkGroupInvocations = (int)limits.MaxComputeWorkGroupInvocations,
@@ -259,15 +259,21 @@ internal static unsafe class DeviceProbe
     private const long LeastHeadroom = 128L << 20, HeadroomShare = 32;
 
     // Of the heap that holds the tensors; what other programs hold of it does not count where the driver tells, nor what pipelines, staging and the rounding of blocks take.
-    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, GpuKind kind, bool tellsBudget)
+    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, GpuKind kind, HashSet<string> extensions)
+    {
+        var (size, budget, _) = TensorMemory(vk, device, kind, extensions);
+        var free = budget > 0 ? Math.Min(size, budget) : size;
+        return kind == GpuKind.Cpu ? free : Math.Max(0, free - Math.Max(LeastHeadroom, free / HeadroomShare));
+    }
+
+    /// <summary>Bytes of the heap that holds the tensors, how many of them this process may have as things are, and has; 0 where the driver does not say (VK_EXT_memory_budget).</summary>
+    public static (long Size, long Budget, long Usage) TensorMemory(Vk vk, PhysicalDevice device, GpuKind kind, HashSet<string> extensions)
     {
         var budget = new PhysicalDeviceMemoryBudgetPropertiesEXT { SType = StructureType.PhysicalDeviceMemoryBudgetPropertiesExt };
-        var memory = new PhysicalDeviceMemoryProperties2 { SType = StructureType.PhysicalDeviceMemoryProperties2, PNext = tellsBudget ? &budget : null };
+        var memory = new PhysicalDeviceMemoryProperties2 { SType = StructureType.PhysicalDeviceMemoryProperties2, PNext = extensions.Contains("VK_EXT_memory_budget") ? &budget : null };
         vk.GetPhysicalDeviceMemoryProperties2(device, &memory);
         var heap = MemoryAllocator.TensorHeap(memory.MemoryProperties, kind);
-        var size = heap < 0 ? 0 : memory.MemoryProperties.MemoryHeaps[heap].Size;
-        var free = (long)(heap >= 0 && budget.HeapBudget[heap] > 0 ? Math.Min(size, budget.HeapBudget[heap]) : size);
-        return kind == GpuKind.Cpu ? free : Math.Max(0, free - Math.Max(LeastHeadroom, free / HeadroomShare));
+        return heap < 0 ? default : ((long)memory.MemoryProperties.MemoryHeaps[heap].Size, (long)budget.HeapBudget[heap], (long)budget.HeapUsage[heap]);
     }
 
     private static QueueFamilyProperties[] QueueFamilies(Vk vk, PhysicalDevice device)

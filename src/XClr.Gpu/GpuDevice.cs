@@ -207,6 +207,13 @@ public sealed unsafe partial class GpuDevice : IDisposable
         }
     }
 
+    /// <summary>Whether this process holds more of the tensors' memory than the driver has for it now: some of it then lies in the host's, and every step waits for the bus. False where the driver does not say.</summary>
+    public bool ExceedsMemory()
+    {
+        var (_, budget, usage) = DeviceProbe.TensorMemory(Vk, physical, Caps.Kind, DeviceProbe.Extensions(Vk, physical));
+        return budget > 0 && usage > budget;
+    }
+
     /// <inheritdoc cref="MemoryAllocator.Probe"/>
     public (long Held, long Further) ProbeMemory(long most) => Memory.Probe(most);
 

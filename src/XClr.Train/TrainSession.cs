@@ -120,13 +120,17 @@ internal sealed class TrainSession : IDisposable
         return folder;
     }
 
-    /// <summary>Warns of what no longer works while the run goes on, of samples that are left out where they are many, and of images that do not fit their slots. used: samples that were trained on by this process.</summary>
+    /// <summary>Warns of what no longer works while the run goes on, of memory that is not there, of samples that are left out where they are many, and of images that do not fit their slots. used: samples that were trained on by this process.</summary>
     public void WarnAboutTrouble(LoadedBatch latest, long used)
     {
         Warnings.ReportLeftOut(latest.Skipped, used, Folder.SkippedFile);
         foreach (var failure in new[] { skipLog.Failure, captions?.StoreFailure }.OfType<string>())
         {
             reporter.Warn(failure);
+        }
+        if (Device.ExceedsMemory())
+        {
+            reporter.Warn($"{Device.Caps.Name} has less memory free than this run holds, so that a part of it lies in the host's and steps are slow; close other programs that use the device, or give --micro-batch auto or a smaller --batch-size.");
         }
         if (latest.Reduced > 0)
         {
