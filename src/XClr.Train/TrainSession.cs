@@ -29,17 +29,18 @@ internal sealed class TrainSession : IDisposable
     private readonly ObjectiveSpec objective;
     private double warnedOfShare;
 
-    private TrainSession(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
+    private TrainSession(TrainConfig config, ITrainReporter reporter, TimeLimit limit)
     {
+        var stop = limit.Token;
         this.config = config;
         this.reporter = reporter;
         try
         {
-            data = Keep(TrainSetup.Open(config, validation: false));
+            data = Keep(TrainSetup.Open(config, validation: false, stop, reporter.Info));
             if (config.ValData is not null)
             {
                 // It is opened anew for each evaluation; what is wrong with it is found now, not then.
-                TrainSetup.OpenValidation(config, data).Dispose();
+                TrainSetup.OpenValidation(config, data, stop, reporter.Info).Dispose();
             }
             Samples = data.Count;
             stop.ThrowIfCancellationRequested();
@@ -48,6 +49,7 @@ internal sealed class TrainSession : IDisposable
             reporter.Info($"{data.Name}: {Samples} samples ({data.Format})");
             ReportCaptions();
             stop.ThrowIfCancellationRequested();
+            limit.Pause();
             (CheckpointPath Path, CheckpointState State)? resumed = ResumedPath() is { } path ? (path, TrainCheckpoint.StateOf(path)) : null;
             Device = Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
@@ -105,7 +107,9 @@ internal sealed class TrainSession : IDisposable
     /// <summary>Step of the checkpoint saved last; -1 before the first.</summary>
     public long SavedStep { get; private set; } = -1;
 
-    public static TrainSession Open(TrainConfig config, ITrainReporter reporter, CancellationToken stop) => new(config, reporter, stop);
+    /// <summary>Opens all of it. The limit ends the opening of the data; then it is paused.</summary>
+    /// <exception cref="OperationCanceledException">It did.</exception>
+    public static TrainSession Open(TrainConfig config, ITrainReporter reporter, TimeLimit limit) => new(config, reporter, limit);
 
     public BatchLoader OpenLoader(StreamPosition start)
     {
@@ -115,7 +119,7 @@ internal sealed class TrainSession : IDisposable
 
     public EvalMetrics Evaluate(long step, CancellationToken stop)
     {
-        using var validation = TrainSetup.OpenValidation(config, data);
+        using var validation = TrainSetup.OpenValidation(config, data, stop, reporter.Info);
         var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining, reporter.Warn);
         var measured = Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.InTraining, stop, Graph.EvaluationRows);
         // Fidelity may be missing in a run without captions; without k-NN no checkpoint is the best.

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using XClr.Data.Readers;
 using Xunit;
 
@@ -55,6 +57,34 @@ public sealed class ShardDownloadTests : IDisposable
         using var data = Open(server.Root + path);
         Assert.Equal(["00000", "00001", "00002", "00003", "00004"], Keys(data));
         Assert.Equal(2, server.Requests[path]);
+    }
+
+    private void WaitFor(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(30)), string.Join('\n', server.Requests));
+
+    [Theory]
+    [InlineData("/held/1.tar")]
+    [InlineData("/stall-head/1.tar")]
+    public async Task Counting_that_waits_for_a_server_says_so_and_ends_where_it_is_asked_to(string waiting)
+    {
+        Serve("/a/0.tar", 0);
+        Serve("/held/1.tar", 5);
+        using var stop = new CancellationTokenSource();
+        var lines = new ConcurrentQueue<string>();
+        var specification = $"{server.Root}/a/0.tar::{server.Root}{waiting}";
+        using (var data = DatasetFactory.Open(specification, options: new() { ShardCache = Cache, Stop = stop.Token, Note = lines.Enqueue, NoteEvery = TimeSpan.FromMilliseconds(20) }))
+        {
+            var counting = Task.Run(() => data.Count);
+            // Of the second one, the shard is waited for, or the statistics already.
+            WaitFor(() => server.Requests.Keys.Any(k => k.Contains(waiting.Split('.')[0], StringComparison.Ordinal)) && lines.Contains($"counting '{specification}': 1 of 2 shards, 5 samples"));
+            var clock = Stopwatch.StartNew();
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => counting);
+            Assert.ThrowsAny<OperationCanceledException>(() => data.Read(ReadOrder.Sequential).Count());
+            Assert.InRange(clock.Elapsed.TotalSeconds, 0, 15);
+        }
+        // What was counted and fetched stays, what was not whole goes.
+        Assert.Equal(5, new ShardCounts(Cache).Find($"{server.Root}/a/0.tar"));
+        Assert.Equal(new[] { "counts.tsv", ShardDownloads.FileOf($"{server.Root}/a/0.tar") }.Order(), Directory.GetFiles(Cache).Select(f => Path.GetFileName(f)).Order());
     }
 
     [Fact]

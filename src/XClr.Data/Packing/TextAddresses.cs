@@ -16,13 +16,13 @@ internal sealed class TextAddresses : IAddressRows
     private readonly char? separator;
     private readonly int address, caption;
 
-    public TextAddresses(string path, IReadOnlyList<string>? columns)
+    public TextAddresses(string path, IReadOnlyList<string>? columns, DatasetOptions options)
     {
         separator = Path.GetExtension(path).ToLowerInvariant() switch { ".csv" => ',', ".jsonl" or ".ndjson" => null, _ => '\t' };
         file = FileRead.OpenTable(path);
         try
         {
-            index = TableIndex.Build(file, quoted: separator == ',');
+            index = TableIndex.Build(file, quoted: separator == ',', path, options);
             if (index.Count == 0)
             {
                 throw new DataException($"The list of addresses '{path}' ({RandomAccess.GetLength(file)} bytes) has no rows.");

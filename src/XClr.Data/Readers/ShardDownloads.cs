@@ -96,11 +96,13 @@ internal sealed class ShardDownloads : IDisposable
     public void Forget(string address) => File.Delete(Path.Combine(folder, FileOf(address)));
 
     /// <summary>A small file beside a shard, such as its statistics; null where there is none.</summary>
-    public byte[]? TryReadSmall(string address)
+    /// <exception cref="OperationCanceledException">The waiting was ended.</exception>
+    public byte[]? TryReadSmall(string address, CancellationToken stop)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(stall);
         try
         {
-            using var limit = new CancellationTokenSource(stall);
             using var response = client.Send(new HttpRequestMessage(HttpMethod.Get, address), HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.StatusCode != HttpStatusCode.OK || response.Content.Headers.ContentLength > MaxSmall)
             {
@@ -110,7 +112,7 @@ internal sealed class ShardDownloads : IDisposable
             var bytes = new byte[MaxSmall];
             return bytes[..body.ReadAtLeastAsync(bytes, MaxSmall, throwOnEndOfStream: false, limit.Token).AsTask().GetAwaiter().GetResult()];
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {
             return null;
         }
