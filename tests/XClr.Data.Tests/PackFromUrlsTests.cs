@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipes;
 using System.Text.Json;
 using Parquet.Schema;
@@ -67,6 +68,32 @@ public class PackFromUrlsTests
         Assert.Contains(" bytes", Fetch(server, "/good/1.jpg"));
         Assert.Contains("timeout: not there after 0.3 s", Fetch(server, path, Quick with { Timeout = TimeSpan.FromSeconds(0.3) }));
         Assert.Equal(2, server.Requests[path]);
+    }
+
+    [Fact]
+    public void A_server_that_asks_to_be_left_alone_is()
+    {
+        using var server = new HostileServer { RetryAfter = "1" };
+        Assert.Contains(" bytes", Fetch(server, "/flaky/1"));
+        Assert.InRange(Stopwatch.GetElapsedTime(server.Log.First().Timestamp, server.Log.Last().Timestamp).TotalSeconds, 0.99, 30);
+    }
+
+    [Fact]
+    public void Retry_after_is_seconds_or_a_date_and_heeded_to_a_minute()
+    {
+        static TimeSpan? Asked(string? written)
+        {
+            using var response = new HttpResponseMessage();
+            response.Headers.TryAddWithoutValidation("Retry-After", written);
+            return RetryWait.Asked(response);
+        }
+
+        Assert.Null(Asked(null));
+        Assert.Null(Asked("soon"));
+        Assert.Equal(TimeSpan.FromSeconds(7), Asked("7"));
+        Assert.InRange(Asked(DateTimeOffset.UtcNow.AddSeconds(30).ToString("R"))!.Value.TotalSeconds, 20, 30);
+        var (second, minute) = (TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+        Assert.Equal([second, second, 7 * second, minute, 2 * minute], new[] { RetryWait.Of(second, null), RetryWait.Of(second, -second), RetryWait.Of(second, 7 * second), RetryWait.Of(second, 2 * minute), RetryWait.Of(2 * minute, 3 * minute) });
     }
 
     [Fact]
