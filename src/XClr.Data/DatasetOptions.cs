@@ -30,6 +30,15 @@ public sealed record DatasetOptions
     /// <exception cref="DataException">The variable is no number above 0.</exception>
     public long ShardCacheBytes { get; init; } = CacheBytes(Environment.GetEnvironmentVariable(CacheVariable));
 
+    /// <summary>Ends, by an <see cref="OperationCanceledException"/>, the opening and counting of the set and its waiting for a server.</summary>
+    public CancellationToken Stop { get; init; }
+
+    /// <summary>Is told in a line how far opening and counting are where they take long, on a thread of its own; null: nobody.</summary>
+    public Action<string>? Note { get; init; }
+
+    /// <summary>How often <see cref="Note"/> is told.</summary>
+    public TimeSpan NoteEvery { get; init; } = TimeSpan.FromSeconds(5);
+
     internal ClassList? LoadClasses() => ClassesFile is null ? null : ClassList.Load(ClassesFile);
 
     internal static long CacheBytes(string? gigabytes) => string.IsNullOrEmpty(gigabytes) ? 20_000_000_000

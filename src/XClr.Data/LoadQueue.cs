@@ -10,6 +10,9 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
 {
     private readonly object gate = new();
 
+    // One for each job in todo, and one once there will be no more, which goes from worker to worker: a sample wakes the one that loads it, not all.
+    private readonly SemaphoreSlim work = new(0);
+
     // All of this is guarded by the gate.
     private readonly Queue<LoadJob> ordered = new();
     private readonly Queue<LoadJob> todo = new();
@@ -36,6 +39,7 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
             if (!job.Done)
             {
                 todo.Enqueue(job);
+                work.Release();
             }
             Monitor.PulseAll(gate);
             return true;
@@ -59,19 +63,22 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
         {
             ended = true;
             Monitor.PulseAll(gate);
+            work.Release();
         }
     }
 
     /// <summary>The next sample to load; null: there will be none.</summary>
     public LoadJob? TakeWork()
     {
+        work.Wait();
         lock (gate)
         {
-            while (!stopped && todo.Count == 0 && !ended)
+            if (!stopped && todo.TryDequeue(out var job))
             {
-                Monitor.Wait(gate);
+                return job;
             }
-            return stopped ? null : todo.TryDequeue(out var job) ? job : null;
+            work.Release();
+            return null;
         }
     }
 
@@ -137,6 +144,7 @@ internal sealed class LoadQueue(int capacity, long capacityBytes)
         {
             stopped = true;
             Monitor.PulseAll(gate);
+            work.Release();
         }
     }
 

@@ -9,7 +9,11 @@ namespace XClr.Train;
 /// <param name="Config">Data, data format, classes, device and workers are read of it; Data must be set.</param>
 /// <param name="Out">The .safetensors to write: `features` [N,F], `projections` [N,P] or a classifier's `logits` [N,K]; keys beside it (<see cref="KeysFile"/>).</param>
 /// <param name="BatchSize">Images per run of the network.</param>
-public sealed record EmbedRequest(string Checkpoint, NetworkOptions Network, TrainConfig Config, string Out, int BatchSize = 64);
+public sealed record EmbedRequest(string Checkpoint, NetworkOptions Network, TrainConfig Config, string Out, int BatchSize = 64)
+{
+    /// <summary>Is told how far the opening of the data is where it takes long.</summary>
+    public Action<string> Note { get; init; } = static _ => { };
+}
 
 /// <summary>The `embed-images` verb's work.</summary>
 public static class ImageEmbedder
@@ -17,7 +21,7 @@ public static class ImageEmbedder
     /// <summary>Embeds and writes; returns what was embedded. <paramref name="warn"/> is told what the user should know.</summary>
     public static FeatureSet Run(EmbedRequest request, Action<string> warn, CancellationToken stop)
     {
-        using var data = TrainSetup.Open(request.Config, validation: false);
+        using var data = TrainSetup.Open(request.Config, validation: false, stop, request.Note);
         using var device = TrainSetup.OpenDevice(request.Config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);

@@ -21,18 +21,20 @@ internal sealed class TrainSession : IDisposable
     private readonly string fingerprint;
     private readonly ObjectiveSpec objective;
 
-    /// <summary>Opens everything; where something fails, what is open already is closed.</summary>
-    public TrainSession(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
+    /// <summary>Opens everything; where something fails, what is open already is closed. The limit ends the opening of the data; then it is paused.</summary>
+    /// <exception cref="OperationCanceledException">It did.</exception>
+    public TrainSession(TrainConfig config, ITrainReporter reporter, TimeLimit limit)
     {
+        var stop = limit.Token;
         this.config = config;
         this.reporter = reporter;
         try
         {
-            data = opened.Keep(TrainSetup.Open(config, validation: false));
+            data = opened.Keep(TrainSetup.Open(config, validation: false, stop, reporter.Info));
             if (config.ValData is not null)
             {
                 // It is opened anew for each evaluation; what is wrong with it is found now, not then.
-                TrainSetup.OpenValidation(config, data).Dispose();
+                TrainSetup.OpenValidation(config, data, stop, reporter.Info).Dispose();
             }
             Samples = data.Count;
             stop.ThrowIfCancellationRequested();
@@ -45,6 +47,7 @@ internal sealed class TrainSession : IDisposable
                 Warnings.ReportCaptions(data, captions);
             }
             stop.ThrowIfCancellationRequested();
+            limit.Pause();
             (CheckpointPath Path, CheckpointState State)? resumed = ResumedPath() is { } path ? (path, TrainCheckpoint.StateOf(path)) : null;
             Device = opened.Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
@@ -102,7 +105,7 @@ internal sealed class TrainSession : IDisposable
 
     public EvalMetrics Evaluate(long step, CancellationToken stop)
     {
-        using var validation = TrainSetup.OpenValidation(config, data);
+        using var validation = TrainSetup.OpenValidation(config, data, stop, reporter.Info);
         var request = new EvalData(data, validation, config.TextEncoder, config.TextProvider, TrainSetup.Workers(config, busyCores: 1), EvalLimits.InTraining, reporter.Warn);
         var measured = Evaluator.Measure(Device, Graph.Model, Graph.Images, request, EvalProtocol.InTraining, stop, Graph.EvaluationRows);
         // Fidelity may be missing in a run without captions; without k-NN no checkpoint is the best.

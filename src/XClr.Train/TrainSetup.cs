@@ -75,9 +75,9 @@ public static class TrainSetup
 
     /// <summary>Opens the validation data, with the same caption template, and with the labels of the training data (null: with its own).</summary>
     /// <exception cref="DataException">It has a class that the training data lack.</exception>
-    public static IImageDataset OpenValidation(TrainConfig config, IImageDataset? training)
+    public static IImageDataset OpenValidation(TrainConfig config, IImageDataset? training, CancellationToken stop = default, Action<string>? note = null)
     {
-        var validation = Open(config, validation: true);
+        var validation = Open(config, validation: true, stop, note);
         try
         {
             return training is null ? validation : ClassMatch.To(training, validation);
@@ -89,11 +89,11 @@ public static class TrainSetup
         }
     }
 
-    /// <summary>Opens the training data, or the validation data with the same class list and caption template but its own labels.</summary>
-    public static IImageDataset Open(TrainConfig config, bool validation)
+    /// <summary>Opens the training data, or the validation data with the same class list and caption template but its own labels. stop: ends opening, counting and waiting for servers; note: is told of what takes long.</summary>
+    public static IImageDataset Open(TrainConfig config, bool validation, CancellationToken stop = default, Action<string>? note = null)
     {
         var path = (validation ? config.ValData : config.Data) ?? throw new UsageException(validation ? "--val-data is missing." : "--data is missing.");
-        var options = new DatasetOptions { ClassesFile = config.Classes, CaptionTemplate = config.CaptionTemplate };
+        var options = new DatasetOptions { ClassesFile = config.Classes, CaptionTemplate = config.CaptionTemplate, Stop = stop, Note = note };
         return DatasetFactory.Open(path, config.DataFormat.LowerName(), options);
     }
 

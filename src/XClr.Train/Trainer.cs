@@ -14,6 +14,7 @@ public sealed class Trainer
 {
     private readonly TrainSession session;
     private readonly TrainConfig config;
+    private readonly TimeLimit limit;
     private readonly WarningLog reporter;
     private readonly RunLog metrics;
     private readonly Stopwatch clock = Stopwatch.StartNew();
@@ -25,10 +26,11 @@ public sealed class Trainer
     private string? checkpoint;
     private LogInterval interval;
 
-    private Trainer(TrainSession session, TrainConfig config, WarningLog reporter, RunLog metrics)
+    private Trainer(TrainSession session, TrainConfig config, TimeLimit limit, WarningLog reporter, RunLog metrics)
     {
         this.session = session;
         this.config = config;
+        this.limit = limit;
         this.reporter = reporter;
         this.metrics = metrics;
         (step, progress, best) = (session.Step, session.Progress, session.Best);
@@ -37,15 +39,17 @@ public sealed class Trainer
 
     /// <summary>Runs until the budget is used, <paramref name="stop"/> is set or --max-time is over; in each case the state is saved.</summary>
     /// <exception cref="DivergedException">The loss or a gradient is not finite; the last good checkpoint stays.</exception>
+    /// <exception cref="OperationCanceledException">It was to stop while the data were opened: there was no state yet, or it is as it was.</exception>
     public static TrainOutcome Run(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
     {
         config = config.Validated();
         var warnings = new WarningLog(reporter);
-        using var session = new TrainSession(config, warnings, stop);
+        using var limit = new TimeLimit(config.MaxTime, stop);
+        using var session = Open(config, warnings, limit);
         try
         {
             using var metrics = RunLog.Open(session.Folder, session.ResumedFrom is null ? null : session.Step, warnings.Warn);
-            return new Trainer(session, config, warnings, metrics).Run(stop);
+            return new Trainer(session, config, limit, warnings, metrics).Run();
         }
         catch
         {
@@ -54,8 +58,26 @@ public sealed class Trainer
         }
     }
 
-    private TrainOutcome Run(CancellationToken stop)
+    private static TrainSession Open(TrainConfig config, WarningLog reporter, TimeLimit limit)
     {
+        try
+        {
+            return new TrainSession(config, reporter, limit);
+        }
+        catch (OperationCanceledException) when (limit.IsOver)
+        {
+            reporter.Warn("--max-time was over before the data were open, so that nothing was trained; what was fetched and counted of them is kept.");
+            throw;
+        }
+    }
+
+    // How it ended, where it was to stop.
+    private TrainStatus Stopped => limit.IsOver ? TrainStatus.TimeUp : TrainStatus.Interrupted;
+
+    private TrainOutcome Run()
+    {
+        limit.Continue();
+        var stop = limit.Token;
         var before = step == 0 ? Evaluate(stop) : null;
         if (step >= session.TotalSteps)
         {
@@ -72,14 +94,14 @@ public sealed class Trainer
         {
             throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: {OptionText.Command} {session.Folder.ResumeArguments}");
         }
-        return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments, reporter.Warnings);
+        return new TrainOutcome(stop.IsCancellationRequested ? Stopped : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments, reporter.Warnings);
     }
 
     private TrainStatus Steps(CancellationToken stop)
     {
         using var loader = session.OpenLoader(progress.Position);
         StartInterval(loader);
-        while (step < session.TotalSteps && !stop.IsCancellationRequested && !(clock.Elapsed > config.MaxTime))
+        while (step < session.TotalSteps && !stop.IsCancellationRequested)
         {
             using var batch = Next(loader, stop);
             if (batch is null)
@@ -111,7 +133,7 @@ public sealed class Trainer
         {
             Save();
         }
-        return step >= session.TotalSteps ? TrainStatus.Completed : stop.IsCancellationRequested ? TrainStatus.Interrupted : TrainStatus.TimeUp;
+        return step >= session.TotalSteps ? TrainStatus.Completed : Stopped;
     }
 
     // Null where the run was stopped meanwhile.

@@ -80,6 +80,16 @@ public sealed class PackTests : IDisposable
     }
 
     [Fact]
+    public void A_name_of_a_column_that_a_list_lacks_is_refused_before_anything_is_packed()
+    {
+        var list = folder.File("list.tsv", "a dog\thttp://127.0.0.1:1/1.jpg\t0.3\n");
+        var refused = CliProcess.Run("pack", "--from-urls", list, "--columns", "url,caption", "--out", folder.File("out")).Expect(3).Errors;
+        Assert.Contains($"'{list}' has 3 columns, not the 2 of url, caption: a dog\thttp://127.0.0.1:1/1.jpg\t0.3. --columns names all columns in the file's order", refused);
+        Assert.Contains("none of the columns photo, alt, score is named url", CliProcess.Run("pack", "--from-urls", list, "--columns", "photo,alt,score", "--out", folder.File("out")).Expect(3).Errors);
+        Assert.False(Directory.Exists(folder.File("out")));
+    }
+
+    [Fact]
     public void A_list_that_is_a_pipe_is_refused_with_its_name()
     {
         var result = CliProcess.Run("bash", ["-c", "exec \"$0\" pack --from-urls <(printf 'a dog\\thttp://127.0.0.1:1/1.jpg\\n') --out \"$1\"", CliProcess.Program, folder.File("piped")]).Expect(3);

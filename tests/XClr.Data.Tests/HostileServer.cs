@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -25,8 +26,17 @@ internal sealed class HostileServer : IDisposable
     public ConcurrentDictionary<string, int> Requests { get; } = new();
 
     /// <summary>Files by path, given whole, or from the byte that a range asks for. Paths under /cut/ end in the middle the first time, those under /cut-always/ every time;
-    /// those under /reset/ the first time with a reset.</summary>
+    /// those under /reset/ the first time with a reset. Of a range under /elsewhere/ it gives the first time another part, under /bare/ no word of which part it gives, under /short/ half of it; /held/ waits for <see cref="Held"/>.</summary>
     public ConcurrentDictionary<string, byte[]> Files { get; } = new();
+
+    /// <summary>What files under /held/ wait for.</summary>
+    public TaskCompletionSource Held { get; } = new();
+
+    /// <summary>Retry-After of 503, as written; null: none.</summary>
+    public string? RetryAfter { get; set; }
+
+    /// <summary>When requests for a path began, in order.</summary>
+    public ConcurrentQueue<(string Path, long Timestamp)> Log { get; } = new();
 
     /// <summary>Whether /dark is without an answer.</summary>
     public bool Dark { get; set; }
@@ -61,6 +71,7 @@ internal sealed class HostileServer : IDisposable
             {
                 from = header.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase) ? int.Parse(header[13..].TrimEnd('-')) : from;
             }
+            Log.Enqueue((path, Stopwatch.GetTimestamp()));
             var count = Requests.AddOrUpdate(path, 1, (_, n) => n + 1);
             lock (Requests)
             {
@@ -86,12 +97,23 @@ internal sealed class HostileServer : IDisposable
         }
     }
 
-    private static async Task GiveAsync(NetworkStream stream, string path, byte[] file, int from, int count)
+    private async Task GiveAsync(NetworkStream stream, string path, byte[] file, int from, int count)
     {
-        var cut = path.StartsWith("/cut-always/", StringComparison.Ordinal) || ((path.StartsWith("/cut/", StringComparison.Ordinal) || path.StartsWith("/reset/", StringComparison.Ordinal)) && count == 1);
-        var head = from == 0 ? $"HTTP/1.1 200 OK\r\n" : $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{file.Length - 1}/{file.Length}\r\n";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{head}Content-Length: {file.Length - from}\r\nConnection: close\r\n\r\n"));
-        await stream.WriteAsync(file.AsMemory(from, (file.Length - from) / (cut ? 2 : 1)));
+        var kind = path.Split('/')[1];
+        if (kind == "held")
+        {
+            await Held.Task.WaitAsync(stop.Token);
+        }
+        var cut = kind == "cut-always" || (kind is "cut" or "reset" or "elsewhere" or "bare" or "short" && count == 1);
+        if (kind == "elsewhere" && count == 2)
+        {
+            from /= 2;
+        }
+        var end = kind == "short" && count == 2 ? (from + file.Length) / 2 : file.Length;
+        var range = kind == "bare" ? "" : $"Content-Range: bytes {from}-{end - 1}/{file.Length}\r\n";
+        var head = from == 0 ? $"HTTP/1.1 200 OK\r\n" : $"HTTP/1.1 206 Partial Content\r\n{range}";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{head}Content-Length: {end - from}\r\nConnection: close\r\n\r\n"));
+        await stream.WriteAsync(file.AsMemory(from, (end - from) / (cut ? 2 : 1)));
     }
 
     // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /odd-address/N, /dark (nothing while Dark is set), /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.
@@ -152,7 +174,7 @@ internal sealed class HostileServer : IDisposable
                     await stream.WriteAsync(new byte[1 << 16]);
                 }
             case "flaky" when count <= number:
-                await SendAsync(stream, "503 Service Unavailable", [], "text/plain", 0);
+                await SendAsync(stream, "503 Service Unavailable" + (RetryAfter is null ? "" : $"\r\nRetry-After: {RetryAfter}"), [], "text/plain", 0);
                 break;
             case "octets":
                 await SendAsync(stream, "200 OK", image, "application/octet-stream", null);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipes;
 using System.Text.Json;
 using Parquet.Schema;
@@ -63,8 +64,36 @@ public class PackFromUrlsTests
     public void A_stall_ends_after_the_time_limit(string path)
     {
         using var server = new HostileServer();
+        // What is compiled for the first request would take some of the time.
+        Assert.Contains(" bytes", Fetch(server, "/good/1.jpg"));
         Assert.Contains("timeout: not there after 0.3 s", Fetch(server, path, Quick with { Timeout = TimeSpan.FromSeconds(0.3) }));
         Assert.Equal(2, server.Requests[path]);
+    }
+
+    [Fact]
+    public void A_server_that_asks_to_be_left_alone_is()
+    {
+        using var server = new HostileServer { RetryAfter = "1" };
+        Assert.Contains(" bytes", Fetch(server, "/flaky/1"));
+        Assert.InRange(Stopwatch.GetElapsedTime(server.Log.First().Timestamp, server.Log.Last().Timestamp).TotalSeconds, 0.99, 30);
+    }
+
+    [Fact]
+    public void Retry_after_is_seconds_or_a_date_and_heeded_to_a_minute()
+    {
+        static TimeSpan? Asked(string? written)
+        {
+            using var response = new HttpResponseMessage();
+            response.Headers.TryAddWithoutValidation("Retry-After", written);
+            return RetryWait.Asked(response);
+        }
+
+        Assert.Null(Asked(null));
+        Assert.Null(Asked("soon"));
+        Assert.Equal(TimeSpan.FromSeconds(7), Asked("7"));
+        Assert.InRange(Asked(DateTimeOffset.UtcNow.AddSeconds(30).ToString("R"))!.Value.TotalSeconds, 20, 30);
+        var (second, minute) = (TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+        Assert.Equal([second, second, 7 * second, minute, 2 * minute], new[] { RetryWait.Of(second, null), RetryWait.Of(second, -second), RetryWait.Of(second, 7 * second), RetryWait.Of(second, 2 * minute), RetryWait.Of(2 * minute, 3 * minute) });
     }
 
     [Fact]
@@ -217,7 +246,7 @@ public class PackFromUrlsTests
         using var named = new AddressTable(path, ["a", "caption", "url", "b"]);
         Assert.Equal("a dog 0", named.Read().First().Address?.Replace('\n', ' '));
         string Error(params string[] columns) => Assert.Throws<DataException>(() => new AddressTable(path, columns)).Message;
-        Assert.Contains("has 4 columns, not the 2 of url, caption", Error("url", "caption"));
+        Assert.Contains("has 4 columns, not the 2 of url, caption: id, URL, TEXT, similarity. --columns names all columns", Error("url", "caption"));
         Assert.Contains("named url", Error("a", "b", "c", "d"));
         Assert.Contains("column id holds no text", Error("url", "a", "b", "c"));
         var damaged = File.ReadAllBytes(path);
@@ -235,7 +264,18 @@ public class PackFromUrlsTests
         Assert.Contains("--columns url,caption", Assert.Throws<DataException>(() => new AddressTable(path)).Message);
         using var table = new AddressTable(path, ["id", "url", "page", "caption"]);
         Assert.Equal(("https://x.org/1.jpg", "a dog"), (table.Read().Single().Address, table.Read().Single().Sample.Caption));
-        Assert.Contains("named url", Assert.Throws<DataException>(() => new AddressTable(path, ["a", "b", "c", "d"])).Message);
+        string Error(string file, params string[] columns) => Assert.Throws<DataException>(() => new AddressTable(file, columns)).Message;
+        // Before any row is packed: the file, what was asked for, and what there is.
+        Assert.Contains($"'{path}': none of the columns a, b, c, d is named url", Error(path, "a", "b", "c", "d"));
+        Assert.Contains("it has 1\thttps://x.org/1.jpg\thttps://x.org/page\ta dog. --columns names all columns in the file's order", Error(path, "a", "b", "c", "d"));
+        Assert.Contains($"'{path}' has 4 columns, not the 2 of url, caption: 1\thttps://x.org/1.jpg\thttps://x.org/page\ta dog", Error(path, "url", "caption"));
+        var objects = folder.File("t.jsonl", "{\"url\": \"https://x.org/1.jpg\"}\n");
+        Assert.Contains($"--columns link,caption: the rows of '{objects}' are JSON objects", Error(objects, "link", "caption"));
+        var others = folder.File("u.jsonl", "{\"address\": \"https://x.org/1.jpg\"}\n[]\n");
+        Assert.Contains($"'{others}': none of its first 2 rows is a JSON object with a url or image_url or link; the first is {{\"address\"", Assert.Throws<DataException>(() => new AddressTable(others)).Message);
+        // One row in a hundred may be of another length.
+        using var odd = new AddressTable(folder.File("odd.tsv", "broken\na dog\thttps://x.org/1.jpg\n"), ["caption", "url"]);
+        Assert.Equal([null, "https://x.org/1.jpg"], odd.Read().Select(r => r.Address));
         Assert.Contains("no rows", Assert.Throws<DataException>(() => new AddressTable(folder.File("e.tsv", ""))).Message);
         Assert.Contains("does not exist", Assert.Throws<DataException>(() => new AddressTable(folder + "/none.tsv")).Message);
     }

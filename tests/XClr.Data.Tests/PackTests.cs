@@ -192,6 +192,30 @@ public class PackTests
         Assert.Equal(2, Pack(table, folder + "/out").Resumed);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("{\"count\": 3}")]
+    [InlineData(null)]
+    public void A_shard_whose_statistics_are_damaged_is_named_with_the_remedy(string? damaged)
+    {
+        using var folder = new TempFolder();
+        var table = Table(folder);
+        Pack(table, folder + "/out");
+        var (stats, tar) = (folder + "/out/00000_stats.json", folder + "/out/00000.tar");
+        File.Delete(stats);
+        if (damaged is not null)
+        {
+            File.WriteAllText(stats, damaged);
+        }
+        var said = Assert.Throws<DataException>(() => Pack(table, folder + "/out")).Message;
+        Assert.StartsWith($"'{stats}' cannot be read (", said);
+        Assert.EndsWith($"); delete '{tar}' to have this shard packed again.", said);
+        File.Delete(tar);
+        Assert.Equal(2, Pack(table, folder + "/out").Resumed);
+    }
+
     [Fact]
     public void Labels_and_classes_are_packed()
     {

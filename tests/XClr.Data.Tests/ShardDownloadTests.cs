@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using XClr.Data.Readers;
 using Xunit;
 
@@ -55,6 +57,203 @@ public sealed class ShardDownloadTests : IDisposable
         using var data = Open(server.Root + path);
         Assert.Equal(["00000", "00001", "00002", "00003", "00004"], Keys(data));
         Assert.Equal(2, server.Requests[path]);
+    }
+
+    private ShardDownloads Downloads(long maxBytes = 1 << 30) => new(Cache, maxBytes, backOff: TimeSpan.FromMilliseconds(1), stall: TimeSpan.FromSeconds(0.3));
+
+    private static byte[] Bytes(FileStream shard)
+    {
+        using (shard)
+        {
+            var bytes = new byte[shard.Length];
+            shard.ReadExactly(bytes);
+            return bytes;
+        }
+    }
+
+    private void WaitFor(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(30)), string.Join('\n', server.Requests));
+
+    private bool NothingOnItsWay => Directory.GetFiles(Cache, "*.part").Length == 0;
+
+    /// <summary>Appended, the bytes of another part would be a shard of the right length that nobody wrote.</summary>
+    [Theory]
+    [InlineData("/elsewhere/0.tar")]
+    [InlineData("/bare/0.tar")]
+    [InlineData("/short/0.tar")]
+    public void A_part_that_is_not_the_one_that_was_asked_for_makes_no_shard(string path)
+    {
+        Serve(path, 0);
+        using var downloads = Downloads();
+        Assert.Equal(server.Files[path], Bytes(downloads.Open(server.Root + path)));
+        Assert.Equal(3, server.Requests[path]);
+    }
+
+    [Fact]
+    public void A_server_that_asks_to_be_left_alone_is()
+    {
+        server.RetryAfter = "1";
+        using var downloads = Downloads();
+        downloads.Open($"{server.Root}/flaky/1.tar").Dispose();
+        Assert.InRange(Stopwatch.GetElapsedTime(server.Log.First().Timestamp, server.Log.Last().Timestamp).TotalSeconds, 0.99, 30);
+    }
+
+    [Fact]
+    public void What_was_opened_longest_ago_goes_first()
+    {
+        for (var i = 0; i < 4; i++)
+        {
+            Serve($"/a/{i}.tar", 5 * i);
+        }
+        string Address(int i) => $"{server.Root}/a/{i}.tar";
+        string FileOf(int i) => Path.Combine(Cache, ShardDownloads.FileOf(Address(i)));
+        using var downloads = Downloads(3 * server.Files["/a/0.tar"].Length);
+        for (var i = 0; i < 3; i++)
+        {
+            downloads.Open(Address(i)).Dispose();
+            // All in the past, the first one longest ago.
+            File.SetLastAccessTimeUtc(FileOf(i), DateTime.UtcNow.AddHours(i - 5));
+        }
+        downloads.Open(Address(0)).Dispose();
+        downloads.Open(Address(3)).Dispose();
+        Assert.Equal([true, false, true, true], Enumerable.Range(0, 4).Select(i => File.Exists(FileOf(i))));
+    }
+
+    [Fact]
+    public void What_was_fetched_and_not_opened_yet_goes_last()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            Serve($"/a/{i}.tar", 5 * i);
+        }
+        string Address(int i) => $"{server.Root}/a/{i}.tar";
+        using var downloads = Downloads(2 * server.Files["/a/0.tar"].Length);
+        downloads.Begin(Address(0));
+        WaitFor(() => Directory.Exists(Cache) && Directory.GetFiles(Cache, "*.shard").Length == 1);
+        File.SetLastAccessTimeUtc(Path.Combine(Cache, ShardDownloads.FileOf(Address(0))), DateTime.UtcNow.AddHours(-5));
+        foreach (var i in new[] { 1, 2, 0 })
+        {
+            downloads.Open(Address(i)).Dispose();
+        }
+        Assert.All(server.Requests, r => Assert.Equal(1, r.Value));
+    }
+
+    [Fact]
+    public void A_failure_that_nobody_waited_for_is_not_told_later()
+    {
+        var address = server.Root + "/stall-head/0.tar";
+        using var downloads = Downloads();
+        using (var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(50)))
+        {
+            Assert.ThrowsAny<OperationCanceledException>(() => downloads.Open(address, soon.Token));
+        }
+        WaitFor(() => server.Requests.GetValueOrDefault("/stall-head/0.tar") == 5 && NothingOnItsWay);
+        Serve("/stall-head/0.tar", 0);
+        Assert.Equal(server.Files["/stall-head/0.tar"], Bytes(downloads.Open(address)));
+        downloads.Begin(server.Root + "/404/1.tar");
+        WaitFor(() => server.Requests.ContainsKey("/404/1.tar") && NothingOnItsWay);
+        Serve("/404/1.tar", 0);
+        Assert.Equal(server.Files["/404/1.tar"], Bytes(downloads.Open(server.Root + "/404/1.tar")));
+    }
+
+    /// <summary>As training and held-out data in one process, or processes in containers, where each has the number 1.</summary>
+    [Fact]
+    public void A_shard_may_be_fetched_twice_at_once()
+    {
+        Serve("/held/0.tar", 0);
+        using var one = Downloads();
+        using var two = Downloads();
+        one.Begin(server.Root + "/held/0.tar");
+        two.Begin(server.Root + "/held/0.tar");
+        WaitFor(() => server.Requests.GetValueOrDefault("/held/0.tar") == 2);
+        server.Held.SetResult();
+        foreach (var downloads in new[] { one, two })
+        {
+            Assert.Equal(server.Files["/held/0.tar"], Bytes(downloads.Open(server.Root + "/held/0.tar")));
+        }
+        Assert.Equal(2, server.Requests["/held/0.tar"]);
+        Assert.True(NothingOnItsWay);
+    }
+
+    [Fact]
+    public void A_folder_that_is_deleted_meanwhile_is_made_anew()
+    {
+        Serve("/a/0.tar", 0);
+        using var downloads = Downloads();
+        downloads.Begin(server.Root + "/a/0.tar");
+        WaitFor(() => Directory.Exists(Cache) && Directory.GetFiles(Cache, "*.shard").Length == 1);
+        Directory.Delete(Cache, recursive: true);
+        Assert.Equal(server.Files["/a/0.tar"], Bytes(downloads.Open(server.Root + "/a/0.tar")));
+    }
+
+    /// <summary>Such as another user's in a folder with the sticky bit; here the file system refuses root, too.</summary>
+    [SkippableFact]
+    public void A_folder_full_of_files_that_cannot_be_deleted_is_refused_with_the_remedy()
+    {
+        Serve("/a/0.tar", 0);
+        var size = server.Files["/a/0.tar"].Length;
+        var foreign = folder.File("cache/1.shard", new byte[size]);
+        Skip.IfNot(Chattr("+i", foreign), "chattr cannot protect a file here");
+        try
+        {
+            using var downloads = Downloads(size + 100);
+            var refused = Assert.Throws<IOException>(() => downloads.Open(server.Root + "/a/0.tar")).Message;
+            Assert.Contains($"a shard of {size} bytes has no room in the cache '{Cache}': other users' files take {size} of its {size + 100} bytes (XCLR_SHARD_CACHE_GB)", refused);
+            Assert.Contains("XCLR_CACHE", refused);
+            Assert.Equal([foreign], Directory.GetFiles(Cache));
+        }
+        finally
+        {
+            Chattr("-i", foreign);
+        }
+
+        static bool Chattr(string change, string file)
+        {
+            try
+            {
+                using var process = Process.Start(new ProcessStartInfo("chattr", [change, file]) { RedirectStandardError = true })!;
+                process.WaitForExit();
+                return process.ExitCode == 0;
+            }
+            catch (System.ComponentModel.Win32Exception)
+            {
+                return false;
+            }
+        }
+    }
+
+    [Fact]
+    public void A_larger_shard_than_the_limit_leaves_nothing_behind()
+    {
+        Serve("/a/0.tar", 0);
+        using var downloads = Downloads(server.Files["/a/0.tar"].Length - 1);
+        Assert.Contains("XCLR_SHARD_CACHE_GB", Assert.Throws<IOException>(() => downloads.Open(server.Root + "/a/0.tar")).Message);
+        Assert.Empty(Directory.GetFiles(Cache));
+    }
+
+    [Theory]
+    [InlineData("/held/1.tar")]
+    [InlineData("/stall-head/1.tar")]
+    public async Task Counting_that_waits_for_a_server_says_so_and_ends_where_it_is_asked_to(string waiting)
+    {
+        Serve("/a/0.tar", 0);
+        Serve("/held/1.tar", 5);
+        using var stop = new CancellationTokenSource();
+        var lines = new ConcurrentQueue<string>();
+        var specification = $"{server.Root}/a/0.tar::{server.Root}{waiting}";
+        using (var data = DatasetFactory.Open(specification, options: new() { ShardCache = Cache, Stop = stop.Token, Note = lines.Enqueue, NoteEvery = TimeSpan.FromMilliseconds(20) }))
+        {
+            var counting = Task.Run(() => data.Count);
+            // Of the second one, the shard is waited for, or the statistics already.
+            WaitFor(() => server.Requests.Keys.Any(k => k.Contains(waiting.Split('.')[0], StringComparison.Ordinal)) && lines.Contains($"counting '{specification}': 1 of 2 shards, 5 samples"));
+            var clock = Stopwatch.StartNew();
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => counting);
+            Assert.ThrowsAny<OperationCanceledException>(() => data.Read(ReadOrder.Sequential).Count());
+            Assert.InRange(clock.Elapsed.TotalSeconds, 0, 15);
+        }
+        // What was counted and fetched stays, what was not whole goes.
+        Assert.Equal(5, new ShardCounts(Cache).Find($"{server.Root}/a/0.tar"));
+        Assert.Equal(new[] { "counts.tsv", ShardDownloads.FileOf($"{server.Root}/a/0.tar") }.Order(), Directory.GetFiles(Cache).Select(f => Path.GetFileName(f)).Order());
     }
 
     [Fact]

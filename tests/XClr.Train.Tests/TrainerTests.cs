@@ -1,8 +1,12 @@
+using System.Diagnostics;
 using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using XClr.Data;
 using XClr.Nn;
 using XClr.Nn.Models;
+using XClr.TestKit;
 using Xunit;
 
 namespace XClr.Train.Tests;
@@ -141,6 +145,79 @@ public sealed class TrainerTests : IDisposable
         Trainer.Run(asked with { Resume = "auto" }, new Recording(), CancellationToken.None);
         var evaluations = MetricsLog.Read(Path.Combine(folder, "run", "metrics.jsonl")).Where(l => l.TryGetProperty("eval", out _)).Select(l => l.GetProperty("step").GetInt64());
         Assert.Equal([0, 5, 8], evaluations);
+    }
+
+    [Fact]
+    public void A_run_whose_time_is_over_is_saved_and_goes_on()
+    {
+        using var guard = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var asked = config with { RunDir = Path.Combine(folder, "run"), ValData = null, Steps = 1_000_000, LogEvery = 1_000_000, SaveEvery = 1_000_000, MaxTime = TimeSpan.FromSeconds(2) };
+        var outcome = Trainer.Run(asked, new Recording(), guard.Token);
+        Assert.Equal(TrainStatus.TimeUp, outcome.Status);
+        Assert.Null(outcome.After);
+        Assert.Equal(outcome.Step, CheckpointState.Read(CheckpointPath.Resolve(asked.RunDir).State!).Step);
+        var rest = Trainer.Run(asked with { Steps = outcome.Step + 2, MaxTime = TimeSpan.FromHours(10_000), Resume = "auto" }, new Recording(), guard.Token);
+        Assert.Equal((TrainStatus.Completed, outcome.Step + 2), (rest.Status, rest.Step));
+    }
+
+    /// <summary>The time of what is opened beside the data, such as the device, does not count: a run that goes on again and again gets on.</summary>
+    [Fact]
+    public void A_time_limit_counts_but_for_its_pauses()
+    {
+        using var stop = new CancellationTokenSource();
+        using var limit = new TimeLimit(TimeSpan.FromSeconds(1), stop.Token);
+        limit.Pause();
+        Thread.Sleep(TimeSpan.FromSeconds(1.5));
+        Assert.False(limit.Token.IsCancellationRequested || limit.IsOver);
+        limit.Continue();
+        Assert.True(limit.Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
+        Assert.True(limit.IsOver);
+        stop.Cancel();
+        Assert.False(limit.IsOver);
+        using var none = new TimeLimit(null, stop.Token);
+        Assert.True(none.Token.IsCancellationRequested && !none.IsOver);
+    }
+
+    /// <summary>While the data are counted, and while the first batch is waited for.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Waiting_for_a_server_ends_with_the_time(bool counted)
+    {
+        using var server = new StallingServer();
+        var cache = Environment.GetEnvironmentVariable("XCLR_CACHE");
+        Environment.SetEnvironmentVariable("XCLR_CACHE", Path.Combine(folder, "cache"));
+        try
+        {
+            if (counted)
+            {
+                var hashes = Enumerable.Range(0, 2).Select(i => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{server.Root}/{i}.tar")))[..32]);
+                Directory.CreateDirectory(Path.Combine(folder, "cache", "shards"));
+                File.WriteAllLines(Path.Combine(folder, "cache", "shards", "counts.tsv"), hashes.Select(h => $"8\t-\t{h}.shard"));
+            }
+            var reporter = new Recording();
+            // A loss without captions, which would be read first.
+            var asked = config with { RunDir = Path.Combine(folder, "run"), Data = server.Root + "/{0..1}.tar", ValData = null, Loss = LossKind.SimClr, Classes = null, CaptionTemplate = null, BatchSize = 4, MaxTime = TimeSpan.FromSeconds(2) };
+            var clock = Stopwatch.StartNew();
+            if (counted)
+            {
+                var outcome = Trainer.Run(asked, reporter, CancellationToken.None);
+                Assert.Equal((TrainStatus.TimeUp, 0L), (outcome.Status, outcome.Step));
+                Assert.NotNull(outcome.Checkpoint);
+            }
+            else
+            {
+                Assert.ThrowsAny<OperationCanceledException>(() => Trainer.Run(asked, reporter, CancellationToken.None));
+                Assert.Contains("--max-time was over before the data were open", Assert.Single(reporter.Warnings), StringComparison.Ordinal);
+                Assert.False(Directory.Exists(asked.RunDir));
+            }
+            // It would wait for 30 s, five times.
+            Assert.InRange(clock.Elapsed.TotalSeconds, 0, 60);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("XCLR_CACHE", cache);
+        }
     }
 
     [Fact]

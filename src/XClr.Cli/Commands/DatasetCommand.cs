@@ -16,8 +16,8 @@ public abstract class DatasetCommand : Command
     [Option("caption-template", HelpText = "Caption of a labelled image, such as 'a photo of a {class}' [text with {class}].")]
     public string? CaptionTemplate { get; set; }
 
-    /// <summary>--classes and --caption-template.</summary>
-    protected DatasetOptions DatasetOptions => new() { ClassesFile = Classes, CaptionTemplate = CaptionTemplate };
+    /// <summary>--classes and --caption-template; on standard error, how far opening and counting are. <paramref name="stop"/> ends them, and the waiting for a server.</summary>
+    protected DatasetOptions DatasetOptions(CancellationToken stop) => new() { ClassesFile = Classes, CaptionTemplate = CaptionTemplate, Stop = stop, Note = Console.Error.WriteLine };
 
     /// <summary>--data-format in the terms of a configuration.</summary>
     /// <exception cref="UsageException">There is no such format.</exception>
@@ -25,6 +25,6 @@ public abstract class DatasetCommand : Command
 
     /// <summary>Opens the set.</summary>
     /// <exception cref="DataException">There is none.</exception>
-    protected IImageDataset OpenDataset(string path) =>
-        DatasetFactory.Open(path, ParseFormat().LowerName(), DatasetOptions);
+    protected IImageDataset OpenDataset(string path, CancellationToken stop) =>
+        DatasetFactory.Open(path, ParseFormat().LowerName(), DatasetOptions(stop));
 }

@@ -61,17 +61,20 @@ internal sealed record DatasetReport
     /// <summary>A sample.</summary>
     public sealed record Row(string Key, int Width, int Height, int? Label, string? Caption);
 
-    /// <summary>Decodes <paramref name="limit"/> samples (0: all) in the set's own order.</summary>
+    /// <summary>Decodes <paramref name="limit"/> samples (0: all) in the set's own order; a line on standard error tells now and then how far it is.</summary>
     /// <exception cref="DataException">The set is empty, or none of its samples is good.</exception>
-    public static DatasetReport Create(IImageDataset dataset, long limit, int first, string textEncoder)
+    /// <exception cref="OperationCanceledException"><paramref name="stop"/> is set.</exception>
+    public static DatasetReport Create(IImageDataset dataset, long limit, int first, string textEncoder, CancellationToken stop)
     {
+        var progress = new ProgressLine("samples");
         var (widths, heights, rows) = (new List<int>(), new List<int>(), new List<Row>());
         var (captions, labels) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<int>());
         long withCaption = 0, withLabel = 0;
-        using var stream = new SampleStream(dataset, new SampleStreamOptions { Shuffle = false });
+        using var stream = new SampleStream(dataset, new SampleStreamOptions { Shuffle = false, Stop = stop });
         while ((limit == 0 || stream.Position is { Epoch: 0 } p && p.Index < limit) && stream.Next() is { } sample)
         {
             using var owned = sample;
+            progress.Report(stream.Position.Index, limit == 0 ? null : limit, stream.Position.Index, $"  {stream.SkippedCount} bad");
             widths.Add(sample.Image.OriginalWidth);
             heights.Add(sample.Image.OriginalHeight);
             if (sample.Caption is { } caption && ++withCaption > 0)

@@ -19,7 +19,7 @@ public sealed class EmbedImagesCommand : CheckpointCommand
         RequireOutput("--out", Out, ("--data", Data), ("--checkpoint", Checkpoint));
         var config = new TrainConfig { Data = Data, DataFormat = ParseFormat(), Classes = Classes, CaptionTemplate = CaptionTemplate, Workers = Workers, Device = Device };
         using var signals = new StopSignals(Console.Error.WriteLine);
-        var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize), Output.Warn, signals.Token);
+        var set = ImageEmbedder.Run(new EmbedRequest(Checkpoint, Network(), config, Out, BatchSize) { Note = Console.Error.WriteLine }, Output.Warn, signals.Token);
         var skipped = set.Skipped.Values.Sum();
         var (features, projections, logits) = (set.Features.Width, set.Projections?.Width ?? 0, set.Logits?.Width ?? 0);
         if (Json)

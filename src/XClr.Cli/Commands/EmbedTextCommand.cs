@@ -31,7 +31,7 @@ public sealed class EmbedTextCommand : DatasetCommand
         RequireOutput("--out", Out, ("--captions", Captions));
         using var signals = new StopSignals(Console.Error.WriteLine, "nothing is written, the captions embedded so far are kept in the cache");
         var time = Stopwatch.StartNew();
-        var (captions, keys, left) = ReadCaptions();
+        var (captions, keys, left) = ReadCaptions(signals.Token);
         using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
         cache.Store.Reserve(captions.Count);
         var d = cache.Dimension;
@@ -54,7 +54,7 @@ public sealed class EmbedTextCommand : DatasetCommand
     }
 
     // Keys: of the samples of a data set.
-    private (IReadOnlyList<string> Captions, IReadOnlyList<string> Keys, long Left) ReadCaptions()
+    private (IReadOnlyList<string> Captions, IReadOnlyList<string> Keys, long Left) ReadCaptions(CancellationToken stop)
     {
         if (CaptionFile.Is(Captions))
         {
@@ -62,11 +62,12 @@ public sealed class EmbedTextCommand : DatasetCommand
             var lines = CaptionFile.Read(Captions);
             return lines.Any(l => l.Length > 0) ? (lines, [], 0) : throw new DataException($"'{Captions}' has no captions.");
         }
-        using var dataset = OpenDataset(Captions);
+        using var dataset = OpenDataset(Captions, stop);
         var (found, keys) = (new List<string>(), new List<string>());
         long left = 0;
         foreach (var sample in dataset.Read(ReadOrder.Sequential))
         {
+            stop.ThrowIfCancellationRequested();
             if (sample.Caption is { } caption)
             {
                 found.Add(caption);

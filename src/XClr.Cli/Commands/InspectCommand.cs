@@ -60,9 +60,10 @@ public sealed class InspectCommand : DatasetCommand
             CheckpointReport.Create(CheckpointPath.Resolve(Path)).Print(Json);
             return ExitCode.Success;
         }
-        using var dataset = OpenDataset(Path);
+        using var signals = new StopSignals(Console.Error.WriteLine, "nothing is shown; what was fetched and counted is kept");
+        using var dataset = OpenDataset(Path, signals.Token);
         var config = Views is null ? null : ViewConfig();
-        DatasetReport.Create(dataset, Limit, First, TextEncoder).Print(Json);
+        DatasetReport.Create(dataset, Limit, First, TextEncoder, signals.Token).Print(Json);
         if (Views is not null)
         {
             using var device = TrainSetup.OpenDevice(Device);

@@ -111,13 +111,13 @@ public sealed class PackCommand : DatasetCommand
 
     private PackResult PackDataset(PackOptions options, CancellationToken stop)
     {
-        using var dataset = OpenDataset(Source!);
-        return Pack(new ShardPacker(new DatasetSource(dataset, DatasetOptions), options), stop);
+        using var dataset = OpenDataset(Source!, stop);
+        return Pack(new ShardPacker(new DatasetSource(dataset, DatasetOptions(stop)), options), stop);
     }
 
     private PackResult PackAddresses(PackOptions options, CancellationToken stop)
     {
-        using var table = new AddressTable(FromUrls!, Columns?.Split(','));
+        using var table = new AddressTable(FromUrls!, Columns?.Split(','), DatasetOptions(stop));
         if (table.Columns is { } columns)
         {
             Console.Error.WriteLine($"{table.Name}: {table.Total} rows, columns {string.Join(", ", columns)}");

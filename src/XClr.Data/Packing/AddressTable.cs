@@ -25,15 +25,16 @@ public sealed class AddressTable : IPackSource, IDisposable
 
     /// <param name="path">A .csv, a .jsonl or .ndjson, a .parquet, or any other file as TSV.</param>
     /// <param name="columns">The columns in their order, one named `url` and usually one `caption`; null: recognised. Not for JSONL.</param>
-    /// <exception cref="DataException">No file, a pipe, no rows, or no column of addresses.</exception>
-    public AddressTable(string path, IReadOnlyList<string>? columns = null)
+    /// <param name="options">What ends the reading of a long list, and who is told of it; the rest is not used.</param>
+    /// <exception cref="DataException">No file, a pipe, no rows, no column of addresses, or columns that are not the file's.</exception>
+    public AddressTable(string path, IReadOnlyList<string>? columns = null, DatasetOptions? options = null)
     {
         Name = path;
         if (!File.Exists(path))
         {
             throw new DataException($"The list of addresses '{path}' does not exist.");
         }
-        rows = ShardList.IsShard(path, ShardKind.Parquet) ? new ParquetAddresses(path, columns) : new TextAddresses(path, columns);
+        rows = ShardList.IsShard(path, ShardKind.Parquet) ? new ParquetAddresses(path, columns) : new TextAddresses(path, columns, options ?? new());
     }
 
     /// <inheritdoc/>

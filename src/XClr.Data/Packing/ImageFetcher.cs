@@ -8,9 +8,6 @@ public sealed class ImageFetcher : IDisposable
 {
     private const string UserAgent = "xclr-pack/0.1";
 
-    // The longest that a server's Retry-After holds a row up.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
-
     private readonly FetchOptions options;
     private readonly HttpClient client;
     private readonly SemaphoreSlim connections;
@@ -54,7 +51,7 @@ public sealed class ImageFetcher : IDisposable
             {
                 room.Release();
                 var backOff = options.BackOff * Math.Pow(2, attempt) * (1 + Random.Shared.NextDouble() / 2);
-                wait = e.RetryAfter is { } asked && asked > backOff ? asked < LongestWait ? asked : LongestWait : backOff;
+                wait = RetryWait.Of(backOff, e.RetryAfter);
             }
             catch
             {
@@ -140,7 +137,7 @@ public sealed class ImageFetcher : IDisposable
         {
             throw new FetchException("http-status", $"status {status}", mayPass: status is 408 or 429 or >= 500)
             {
-                RetryAfter = response.Headers.RetryAfter?.Delta,
+                RetryAfter = RetryWait.Asked(response),
             };
         }
         // Servers that do not know better say octet-stream; the bytes will tell.

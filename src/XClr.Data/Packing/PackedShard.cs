@@ -28,7 +28,7 @@ internal sealed class PackedShard(string folder, int number)
     public string Tar => name + ".tar";
 
     /// <summary>Whether an earlier run finished it, from these rows, or, where an older version wrote no hash of them, from as many.</summary>
-    public bool IsDone(IReadOnlyList<PackItem> items) => File.Exists(Tar) && Count([]).Rows == items.Count && (ReadHash() is not { } hash || hash == Hash(items));
+    public bool IsDone(IReadOnlyList<PackItem> items) => File.Exists(Tar) && (FromStats(HashIn) is { } hash ? hash == Hash(items) : Count([]).Rows == items.Count);
 
     /// <summary>Whether rows of it, which is done, failed as in an outage.</summary>
     public bool HasUnreached()
@@ -121,24 +121,29 @@ internal sealed class PackedShard(string folder, int number)
     /// <exception cref="DataException">The file of counts is gone or damaged.</exception>
     public (long Rows, long Good) Count(Dictionary<string, long> failed)
     {
+        var statuses = FromStats(Readers.ShardSidecars.ReadStats);
+        foreach (var (cause, rows) in statuses.Where(s => s.Key != "success"))
+        {
+            failed[cause] = failed.GetValueOrDefault(cause) + rows;
+        }
+        return (statuses.Values.Sum(), statuses.GetValueOrDefault("success"));
+    }
+
+    private T FromStats<T>(Func<string, T> read)
+    {
         try
         {
-            var statuses = Readers.ShardSidecars.ReadStats(Stats);
-            foreach (var (cause, rows) in statuses.Where(s => s.Key != "success"))
-            {
-                failed[cause] = failed.GetValueOrDefault(cause) + rows;
-            }
-            return (statuses.Values.Sum(), statuses.GetValueOrDefault("success"));
+            return read(Stats);
         }
-        catch (Exception e) when (e is IOException or InvalidDataException)
+        catch (Exception e) when (e is IOException or InvalidDataException or JsonException or InvalidOperationException)
         {
             throw new DataException($"'{Stats}' cannot be read ({e.Message.TrimEnd('.')}); delete '{Tar}' to have this shard packed again.", e);
         }
     }
 
-    private string? ReadHash()
+    private static string? HashIn(string stats)
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Stats));
+        using var json = JsonDocument.Parse(File.ReadAllBytes(stats));
         return json.RootElement.TryGetProperty(RowsHash, out var hash) ? hash.ToString() : null;
     }
 

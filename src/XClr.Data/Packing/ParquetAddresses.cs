@@ -19,11 +19,9 @@ internal sealed class ParquetAddresses : IAddressRows
         {
             var fields = file.Reader.Schema.Fields;
             Columns = columns ?? [.. fields.Select(f => f.Name)];
-            if (Columns.Count != fields.Count)
-            {
-                throw new DataException($"'{path}' has {fields.Count} columns, not the {Columns.Count} of {string.Join(", ", Columns)}: {string.Join(", ", fields.Select(f => f.Name))}.");
-            }
-            var address = ColumnNames.RequireAddress(Columns, path);
+            var own = string.Join(", ", fields.Select(f => f.Name));
+            ColumnNames.RequireAll(Columns, fields.Count, path, own);
+            var address = ColumnNames.RequireAddress(Columns, path, own);
             this.address = Text(address) ?? throw new DataException($"'{path}': the column {fields[address].Name} holds no text.");
             this.caption = ColumnNames.Find(Columns, ColumnNames.Caption) is >= 0 and var caption ? Text(caption) : null;
             Count = file.Reader.Metadata?.NumRows ?? 0;

@@ -9,28 +9,31 @@ internal sealed class TextAddresses : IAddressRows
 {
     /// <summary>Rows that are looked at to tell the columns apart.</summary>
     private const int Examined = 100;
+    private const int MostShown = 200;
 
     private readonly SafeFileHandle file;
     private readonly TableIndex index;
     private readonly char? separator;
     private readonly int address, caption;
 
-    public TextAddresses(string path, IReadOnlyList<string>? columns)
+    public TextAddresses(string path, IReadOnlyList<string>? columns, DatasetOptions options)
     {
         separator = Path.GetExtension(path).ToLowerInvariant() switch { ".csv" => ',', ".jsonl" or ".ndjson" => null, _ => '\t' };
         file = FileRead.OpenTable(path);
         try
         {
-            index = TableIndex.Build(file, quoted: separator == ',');
+            index = TableIndex.Build(file, quoted: separator == ',', path, options);
             if (index.Count == 0)
             {
                 throw new DataException($"The list of addresses '{path}' ({RandomAccess.GetLength(file)} bytes) has no rows.");
             }
             if (separator is not null)
             {
-                (Columns, address, caption) = columns is null
-                    ? Recognise(path)
-                    : (columns, ColumnNames.RequireAddress(columns, path), ColumnNames.Find(columns, ColumnNames.Caption));
+                (Columns, address, caption) = columns is null ? Recognise(path) : Named(columns, path);
+            }
+            else
+            {
+                RequireObjects(columns, path);
             }
         }
         catch
@@ -60,6 +63,38 @@ internal sealed class TextAddresses : IAddressRows
         : null;
 
     private List<string>? Fields(byte[] row) => DelimitedTable.Split(Encoding.UTF8.GetString(row), separator!.Value);
+
+    // The first row's bytes as they are, cut where they are many.
+    private string First()
+    {
+        var text = Encoding.UTF8.GetString(index.Read(file, 0));
+        return text.Length <= MostShown ? text : text[..MostShown] + "...";
+    }
+
+    // Some rows may be broken, but not all of the first ones.
+    private void RequireObjects(IReadOnlyList<string>? columns, string path)
+    {
+        if (columns is not null)
+        {
+            throw new DataException($"--columns {string.Join(',', columns)}: the rows of '{path}' are JSON objects, which name what they hold themselves: {First()}. Leave --columns out.");
+        }
+        var examined = Math.Min(Examined, index.Count);
+        if (Enumerable.Range(0, examined).All(i => JsonTable.Address(index.Read(file, i))?.Address is null))
+        {
+            throw new DataException($"'{path}': none of its first {examined} rows is a JSON object with a {string.Join(" or ", ColumnNames.Address)}; the first is {First()}");
+        }
+    }
+
+    // The same.
+    private (IReadOnlyList<string> Columns, int Address, int Caption) Named(IReadOnlyList<string> columns, string path)
+    {
+        List<int> counts = [.. Enumerable.Range(0, Math.Min(Examined, index.Count)).Select(i => Fields(index.Read(file, i))?.Count ?? 0)];
+        if (!counts.Contains(columns.Count))
+        {
+            ColumnNames.RequireAll(columns, counts[0], path, First());
+        }
+        return (columns, ColumnNames.RequireAddress(columns, path, First()), ColumnNames.Find(columns, ColumnNames.Caption));
+    }
 
     // By a header's names, or else by which of two columns holds addresses in most rows.
     private (IReadOnlyList<string> Columns, int Address, int Caption) Recognise(string path)

@@ -30,6 +30,8 @@ internal static class ColumnNames
     public static readonly string[] Label = ["label", "class", "cls", "category"];
     public static readonly string[] Address = ["url", "image_url", "link"];
 
+    private const string AllColumns = "--columns names all columns in the file's order, such as url,caption.";
+
     /// <summary>The index of the first of <paramref name="wanted"/> among <paramref name="columns"/>; -1 where none is.</summary>
     public static int Find(IReadOnlyList<string> columns, string[] wanted)
     {
@@ -46,11 +48,21 @@ internal static class ColumnNames
         return -1;
     }
 
-    /// <summary>The index of the column of addresses.</summary>
+    /// <summary>The index of the column of addresses. <paramref name="own"/>: what the table has, for the message.</summary>
     /// <exception cref="DataException">There is none.</exception>
-    public static int RequireAddress(IReadOnlyList<string> columns, string table) => Find(columns, Address) is >= 0 and var found
+    public static int RequireAddress(IReadOnlyList<string> columns, string table, string own) => Find(columns, Address) is >= 0 and var found
         ? found
-        : throw new DataException($"'{table}': none of the columns {string.Join(", ", columns)} is named {string.Join(" or ", Address)}.");
+        : throw new DataException($"'{table}': none of the columns {string.Join(", ", columns)} is named {string.Join(" or ", Address)}; it has {own}. {AllColumns}");
+
+    /// <summary>Refuses names for more or fewer columns than a table has.</summary>
+    /// <exception cref="DataException">They are.</exception>
+    public static void RequireAll(IReadOnlyList<string> columns, int count, string table, string own)
+    {
+        if (columns.Count != count)
+        {
+            throw new DataException($"'{table}' has {count} columns, not the {columns.Count} of {string.Join(", ", columns)}: {own}. {AllColumns}");
+        }
+    }
 
     /// <summary>The error for a table of web addresses, with the command that fetches them.</summary>
     public static DataException Addresses(string table, string where) =>

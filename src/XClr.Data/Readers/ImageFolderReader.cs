@@ -16,7 +16,7 @@ public sealed class ImageFolderReader : IndexedDataset
     private readonly LabelCaptions complete;
 
     /// <param name="root">The folder.</param>
-    /// <param name="options">Split (a subfolder), classes, caption template.</param>
+    /// <param name="options">Split (a subfolder), classes, caption template, what ends the listing and who is told of it.</param>
     /// <exception cref="DataException">No class folders, no images, a folder that the classes file does not know, or a link to a folder around it.</exception>
     public ImageFolderReader(string root, DatasetOptions? options = null)
     {
@@ -27,15 +27,18 @@ public sealed class ImageFolderReader : IndexedDataset
         var list = options.LoadClasses();
         Classes = list?.Names ?? [.. folders];
         var (files, labels) = (new List<string>(), new List<int>());
+        var (done, images) = (0, 0);
+        using var walk = new DatasetWalk(options, () => $"listing '{root}': {done} of {folders.Count} class folders, {images} images");
         for (var i = 0; i < folders.Count; i++)
         {
             var label = list is null ? i : list.Find(folders[i]) ?? throw new DataException(
                 $"The folder '{Path.Combine(this.root, folders[i])}' is no class of '{list.Path}' ({list.Names.Count} classes, first '{list.Names[0]}').");
-            foreach (var file in ImagesBelow(this.root, folders[i]))
+            foreach (var file in ImagesBelow(this.root, folders[i]).Select(Found).Order(StringComparer.Ordinal))
             {
                 files.Add(Path.GetRelativePath(this.root, file));
                 labels.Add(label);
             }
+            done++;
         }
         (this.files, this.labels) = ([.. files], [.. labels]);
         if (this.files.Length == 0)
@@ -43,6 +46,13 @@ public sealed class ImageFolderReader : IndexedDataset
             throw new DataException($"'{this.root}' has {folders.Count} class folders and no images ({string.Join(" ", Suffixes)}) in them.");
         }
         complete = new(root, Classes, options.CaptionTemplate);
+
+        string Found(string file)
+        {
+            walk.Step();
+            images++;
+            return file;
+        }
     }
 
     /// <inheritdoc/>
@@ -91,7 +101,7 @@ public sealed class ImageFolderReader : IndexedDataset
     {
         var folder = Path.Combine(root, name);
         RequireNoLoop(root, folder);
-        var images = new FileSystemEnumerable<string>(folder, (ref file) => file.ToSpecifiedFullPath(), new() { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false })
+        return new FileSystemEnumerable<string>(folder, (ref file) => file.ToSpecifiedFullPath(), new() { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false })
         {
             ShouldIncludePredicate = (ref file) => !file.IsDirectory && IsImage(file.FileName.ToString()),
             ShouldRecursePredicate = (ref below) =>
@@ -100,7 +110,6 @@ public sealed class ImageFolderReader : IndexedDataset
                 return true;
             },
         };
-        return images.Order(StringComparer.Ordinal);
     }
 
     // Links to folders are followed, but not to one that the walk from the root is in: it would come back for ever.

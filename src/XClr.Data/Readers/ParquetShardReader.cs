@@ -13,15 +13,16 @@ public sealed class ParquetShardReader : IImageDataset
     private readonly IReadOnlyList<string> files;
     private readonly ClassList? classList;
     private readonly LabelCaptions labels;
+    private readonly DatasetOptions options;
     private readonly ObjectPool<RawSample> samples = RawSample.NewPool();
     private long? count;
 
     /// <param name="specification">Files, see <see cref="ShardList.Expand"/>.</param>
-    /// <param name="options">Classes (otherwise those that Hugging Face's metadata name) and caption template.</param>
+    /// <param name="options">Classes (otherwise those that Hugging Face's metadata name), caption template, what ends counting and who is told of it.</param>
     /// <exception cref="DataException">No files, none that can be read, or no column of image bytes.</exception>
     public ParquetShardReader(string specification, DatasetOptions? options = null)
     {
-        options ??= new();
+        this.options = options ??= new();
         Name = specification;
         files = ShardList.Expand(specification, ShardKind.Parquet);
         classList = options.LoadClasses();
@@ -43,7 +44,7 @@ public sealed class ParquetShardReader : IImageDataset
     {
         get
         {
-            count ??= files.Sum(CountRows);
+            count ??= CountAll();
             return count > 0 ? count.Value : throw new DataException($"'{Name}' holds no rows: {files.Count} Parquet file(s), first {files[0]}.");
         }
     }
@@ -95,6 +96,19 @@ public sealed class ParquetShardReader : IImageDataset
         {
             return null;
         }
+    }
+
+    private long CountAll()
+    {
+        var (done, rows) = (0, 0L);
+        using var walk = new DatasetWalk(options, () => $"counting '{Name}': {done} of {files.Count} files, {rows} rows");
+        foreach (var path in files)
+        {
+            walk.Step();
+            rows += CountRows(path);
+            done++;
+        }
+        return rows;
     }
 
     private long CountRows(string path)

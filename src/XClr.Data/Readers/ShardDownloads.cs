@@ -7,7 +7,7 @@ namespace XClr.Data.Readers;
 
 /// <summary>
 /// Shards behind http and https addresses, fetched whole into a folder of bounded size: what was used longest ago is deleted first, what is still to be read last. A file appears there under its final
-/// name once it is whole. Thread safe; several processes may share a folder.
+/// name once it is whole. Thread safe; several of them, of any process, may share a folder, where both may fetch the same shard: the first one that is whole stays.
 /// </summary>
 internal sealed class ShardDownloads : IDisposable
 {
@@ -25,6 +25,8 @@ internal sealed class ShardDownloads : IDisposable
     };
 
     private readonly Lock gate = new();
+
+    // On their way, or here and not opened yet. What failed is not among them: only who waited for it is told.
     private readonly Dictionary<string, Task<string>> running = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stop = new();
 
@@ -59,7 +61,7 @@ internal sealed class ShardDownloads : IDisposable
                 {
                     return OpenFetched(address, stop);
                 }
-                catch (FileNotFoundException) when (attempt < Retries)
+                catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && attempt < Retries)
                 {
                     // Its room was needed before it was opened (by another process, or since the folder holds no two such shards): it is fetched anew.
                 }
@@ -84,7 +86,8 @@ internal sealed class ShardDownloads : IDisposable
         {
             lock (gate)
             {
-                if (fetched.IsCompleted)
+                // Another one may have opened it before, and a third one have it fetched anew.
+                if (fetched.IsCompleted && running.GetValueOrDefault(address) == fetched)
                 {
                     running.Remove(address);
                 }
@@ -96,11 +99,13 @@ internal sealed class ShardDownloads : IDisposable
     public void Forget(string address) => File.Delete(Path.Combine(folder, FileOf(address)));
 
     /// <summary>A small file beside a shard, such as its statistics; null where there is none.</summary>
-    public byte[]? TryReadSmall(string address)
+    /// <exception cref="OperationCanceledException">The waiting was ended.</exception>
+    public byte[]? TryReadSmall(string address, CancellationToken stop)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(stall);
         try
         {
-            using var limit = new CancellationTokenSource(stall);
             using var response = client.Send(new HttpRequestMessage(HttpMethod.Get, address), HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (response.StatusCode != HttpStatusCode.OK || response.Content.Headers.ContentLength > MaxSmall)
             {
@@ -110,7 +115,7 @@ internal sealed class ShardDownloads : IDisposable
             var bytes = new byte[MaxSmall];
             return bytes[..body.ReadAtLeastAsync(bytes, MaxSmall, throwOnEndOfStream: false, limit.Token).AsTask().GetAwaiter().GetResult()];
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or UriFormatException)
+        catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {
             return null;
         }
@@ -150,38 +155,67 @@ internal sealed class ShardDownloads : IDisposable
 
     private async Task<string> FetchAsync(string address, string path)
     {
-        Directory.CreateDirectory(folder);
-        var part = $"{path}.{Environment.ProcessId}.part";
         try
         {
-            for (var attempt = 0; ; attempt++)
+            Directory.CreateDirectory(folder);
+            // A name of its own: numbers of processes repeat on machines, and in containers, that share the folder.
+            var part = $"{path}.{Guid.NewGuid():N}.part";
+            try
             {
-                try
-                {
-                    await AppendAsync(address, part).ConfigureAwait(false);
-                    break;
-                }
-                catch (Exception e) when (MayPass(e) && attempt < Retries && !stop.IsCancellationRequested)
-                {
-                    await Task.Delay(backOff * Math.Pow(2, attempt), stop.Token).ConfigureAwait(false);
-                }
+                await FetchPartAsync(address, part).ConfigureAwait(false);
+                Keep(part, path);
             }
+            finally
+            {
+                File.Delete(part);
+            }
+            return path;
+        }
+        catch
+        {
             lock (gate)
+            {
+                running.Remove(address);
+            }
+            throw;
+        }
+    }
+
+    private async Task FetchPartAsync(string address, string part)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            TimeSpan wait;
+            try
+            {
+                await AppendAsync(address, part).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (MayPass(e) && attempt < Retries && !stop.IsCancellationRequested)
+            {
+                wait = RetryWait.Of(backOff * Math.Pow(2, attempt), (e as StatusException)?.RetryAfter);
+            }
+            await Task.Delay(wait, stop.Token).ConfigureAwait(false);
+        }
+    }
+
+    private void Keep(string part, string path)
+    {
+        lock (gate)
+        {
+            // Another process may have been faster.
+            if (!File.Exists(path))
             {
                 MakeRoom(new FileInfo(part).Length);
                 File.Move(part, path, overwrite: true);
             }
-            return path;
-        }
-        finally
-        {
-            File.Delete(part);
         }
     }
 
     private bool MayPass(Exception e) => e switch
     {
-        HttpRequestException { StatusCode: { } status } => (int)status is 408 or 416 or 429 or >= 500, // 416: all of it was there, and is not any more.
+        // 206: not the part that was asked for; 416: all of it was there, and is not any more. Both are begun anew.
+        HttpRequestException { StatusCode: { } status } => (int)status is 206 or 408 or 416 or 429 or >= 500,
         HttpRequestException => true,
         OperationCanceledException => !stop.IsCancellationRequested,
         _ => false,
@@ -205,10 +239,11 @@ internal sealed class ShardDownloads : IDisposable
             file.SetLength(0);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                throw new HttpRequestException($"status {(int)response.StatusCode}", null, response.StatusCode);
+                throw new StatusException(response);
             }
         }
-        RequireFits(file.Length + (response.Content.Headers.ContentLength ?? 0));
+        var whole = goesOn ? response.Content.Headers.ContentRange!.Length : null;
+        RequireFits(whole ?? file.Length + (response.Content.Headers.ContentLength ?? 0));
         file.Seek(0, SeekOrigin.End);
         await using var body = await response.Content.ReadAsStreamAsync(quiet.Token).ConfigureAwait(false);
         var block = new byte[1 << 17];
@@ -217,6 +252,10 @@ internal sealed class ShardDownloads : IDisposable
             RequireFits(file.Length + count);
             await file.WriteAsync(block.AsMemory(0, count), stop.Token).ConfigureAwait(false);
             quiet.CancelAfter(stall);
+        }
+        if (whole is { } length && file.Length != length)
+        {
+            throw new HttpRequestException($"{file.Length} of {length} bytes came");
         }
     }
 
@@ -246,7 +285,8 @@ internal sealed class ShardDownloads : IDisposable
     {
         DeleteAbandoned();
         var awaited = running.Keys.Select(FileOf).ToHashSet(StringComparer.Ordinal);
-        var files = new DirectoryInfo(folder).GetFiles("*.shard").OrderBy(f => awaited.Contains(f.Name)).ThenBy(f => f.LastAccessTimeUtc).ToList();
+        // Another process may delete them at the same time; length and time are those of when a file was looked at first.
+        var files = new DirectoryInfo(folder).GetFiles("*.shard").Where(f => f.Exists).OrderBy(f => awaited.Contains(f.Name)).ThenBy(f => f.LastAccessTimeUtc).ToList();
         var held = files.Sum(f => f.Length);
         foreach (var file in files)
         {
@@ -256,6 +296,10 @@ internal sealed class ShardDownloads : IDisposable
             }
             var bytes = file.Length;
             held -= UnlessForeign(file.Delete) ? bytes : 0;
+        }
+        if (held + wanted > maxBytes)
+        {
+            throw new IOException($"a shard of {wanted} bytes has no room in the cache '{folder}': other users' files take {held} of its {maxBytes} bytes (XCLR_SHARD_CACHE_GB), and cannot be deleted. Name another folder by XCLR_CACHE.");
         }
     }
 
@@ -280,5 +324,11 @@ internal sealed class ShardDownloads : IDisposable
         {
             return false;
         }
+    }
+
+    private sealed class StatusException(HttpResponseMessage response) : HttpRequestException($"status {(int)response.StatusCode}", null, response.StatusCode)
+    {
+        /// <summary>How long the server asks to be left alone; null: it does not say.</summary>
+        public TimeSpan? RetryAfter { get; } = RetryWait.Asked(response);
     }
 }

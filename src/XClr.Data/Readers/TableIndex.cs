@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
 namespace XClr.Data.Readers;
@@ -6,6 +7,7 @@ namespace XClr.Data.Readers;
 internal sealed class TableIndex
 {
     private const int MaxRow = 1 << 20;
+    private const double Mega = 1e6;
 
     private readonly List<long> starts = [];
     private readonly List<int> lengths = [];
@@ -14,14 +16,16 @@ internal sealed class TableIndex
     /// <summary>Rows, blank ones not counted.</summary>
     public int Count => starts.Count - first;
 
-    /// <summary>Scans a file once. A row longer than 1 MiB (a quote that never closes) is cut at its first line end.</summary>
-    public static TableIndex Build(SafeFileHandle file, bool quoted)
+    /// <summary>Scans the file <paramref name="name"/> once. A row longer than 1 MiB (a quote that never closes) is cut at its first line end. <paramref name="options"/>: what ends the scan, and who is told of it.</summary>
+    public static TableIndex Build(SafeFileHandle file, bool quoted, string name, DatasetOptions options)
     {
         var index = new TableIndex();
         var buffer = new byte[2 * MaxRow];
-        var (held, start) = (0, 0L);
+        var (held, start, length) = (0, 0L, RandomAccess.GetLength(file));
+        using var walk = new DatasetWalk(options, () => string.Create(CultureInfo.InvariantCulture, $"reading '{name}': {start / Mega:0} of {length / Mega:0} MB, {index.Count} rows"));
         while (true)
         {
+            walk.Step();
             held += FileRead.Fill(file, buffer.AsSpan(held), start + held);
             if (held == 0)
             {
@@ -36,9 +40,9 @@ internal sealed class TableIndex
             while (used < held && (whole || held - used > MaxRow))
             {
                 var row = buffer.AsSpan(used, Math.Min(MaxRow, held - used));
-                var length = RowLength(row, quoted, isLast: whole && used + row.Length == held);
-                index.Add(start + used, row[..length]);
-                used += length;
+                var rowLength = RowLength(row, quoted, isLast: whole && used + row.Length == held);
+                index.Add(start + used, row[..rowLength]);
+                used += rowLength;
             }
             buffer.AsSpan(used, held - used).CopyTo(buffer);
             (held, start) = (held - used, start + used);

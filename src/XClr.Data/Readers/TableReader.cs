@@ -20,7 +20,7 @@ public sealed class TableReader : IndexedDataset
 
     /// <param name="path">The table.</param>
     /// <param name="format">`csv`, `tsv` or `jsonl`.</param>
-    /// <param name="options">Classes, caption template.</param>
+    /// <param name="options">Classes, caption template, what ends the reading of the table and who is told of it.</param>
     /// <exception cref="DataException">No rows, no path column, paths that are web addresses, or a pipe.</exception>
     public TableReader(string path, string format, DatasetOptions? options = null)
     {
@@ -34,7 +34,7 @@ public sealed class TableReader : IndexedDataset
         file = FileRead.OpenTable(path);
         try
         {
-            index = TableIndex.Build(file, quoted: format == "csv");
+            index = TableIndex.Build(file, quoted: format == "csv", path, options);
             this.format = Open(format);
             if (index.Count == 0)
             {
@@ -42,7 +42,7 @@ public sealed class TableReader : IndexedDataset
             }
             RequireLocalPaths();
             classList = options.LoadClasses();
-            labels = classList is null ? NamedLabels() : null;
+            labels = classList is null ? NamedLabels(options) : null;
             Classes = classList?.Names ?? labels?.Keys.Order(StringComparer.Ordinal).ToList();
             complete = new(path, Classes, options.CaptionTemplate);
         }
@@ -120,16 +120,19 @@ public sealed class TableReader : IndexedDataset
     }
 
     // Labels that are not all numbers are class names: the classes are the distinct ones, in ordinal order.
-    private Dictionary<string, int>? NamedLabels()
+    private Dictionary<string, int>? NamedLabels(DatasetOptions options)
     {
         if (!format.HasLabels)
         {
             return null;
         }
         var names = new SortedSet<string>(StringComparer.Ordinal);
-        for (var i = 0; i < index.Count; i++)
+        var row = 0;
+        using var walk = new DatasetWalk(options, () => $"reading the labels of '{Name}': {row} of {index.Count} rows");
+        for (; row < index.Count; row++)
         {
-            if (format.Label(index.Read(file, i)) is { } label && names.Add(label) && names.Count > MaxLabels)
+            walk.Step();
+            if (format.Label(index.Read(file, row)) is { } label && names.Add(label) && names.Count > MaxLabels)
             {
                 throw new DataException($"The label column of '{Name}' has more than {MaxLabels} different values; is it one?");
             }

@@ -15,21 +15,20 @@ public sealed class WebDatasetReader : IImageDataset
     private readonly ShardHandles handles = new();
     private readonly ObjectPool<WebSampleBuilder> builders;
     private readonly Lazy<ShardDownloads> downloads;
-    private readonly string cache;
+    private readonly DatasetOptions options;
     private long? count;
 
     /// <param name="specification">Shards, see <see cref="ShardList.Expand"/>.</param>
-    /// <param name="options">Classes and caption template.</param>
+    /// <param name="options">Classes, caption template, cache, what ends the waiting, who is told of counting.</param>
     /// <exception cref="DataException">No shards, or one that is missing.</exception>
     public WebDatasetReader(string specification, DatasetOptions? options = null)
     {
-        options ??= new();
+        this.options = options ??= new();
         Name = specification;
         shards = ShardList.Expand(specification);
         var samples = RawSample.NewPool();
         var classes = options.LoadClasses();
         builders = new(_ => new(handles, samples, classes));
-        cache = options.ShardCache;
         downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
         Classes = classes?.Names;
         labels = new(specification, Classes, options.CaptionTemplate);
@@ -64,13 +63,11 @@ public sealed class WebDatasetReader : IImageDataset
     /// <inheritdoc/>
     public IEnumerable<RawSample> Read(ReadOrder order)
     {
-        return ShardOrder.Read(Name, shards, order, s => ReadShard(s, withText: true, order.Stop), s =>
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(order.Stop, options.Stop);
+        foreach (var sample in ShardOrder.Read(Name, shards, order, s => ReadShard(s, withText: true, stop.Token), Begin))
         {
-            if (ShardDownloads.IsAddress(s))
-            {
-                Downloads.Begin(s);
-            }
-        });
+            yield return sample;
+        }
     }
 
     /// <inheritdoc/>
@@ -85,12 +82,28 @@ public sealed class WebDatasetReader : IImageDataset
 
     private ShardDownloads Downloads => downloads.Value;
 
+    private void Begin(string shard)
+    {
+        if (ShardDownloads.IsAddress(shard))
+        {
+            Downloads.Begin(shard);
+        }
+    }
+
+    // What was counted before the end is kept for the next time.
     private long CountAll()
     {
-        var counts = new ShardCounts(cache);
+        var counts = new ShardCounts(options.ShardCache);
+        var (done, samples) = (0, 0L);
+        using var walk = new DatasetWalk(options, () => $"counting '{Name}': {done} of {shards.Count} shards, {samples} samples");
         try
         {
-            return shards.Sum(s => CountOf(s, counts));
+            foreach (var shard in shards)
+            {
+                samples += CountOf(shard, counts, walk);
+                done++;
+            }
+            return samples;
         }
         finally
         {
@@ -99,8 +112,9 @@ public sealed class WebDatasetReader : IImageDataset
     }
 
     // A shard is walked over, and fetched where it is not here, only where neither an earlier run nor its statistics tell.
-    private long CountOf(string shard, ShardCounts counts)
+    private long CountOf(string shard, ShardCounts counts, DatasetWalk walk)
     {
+        walk.Step();
         if (counts.Find(shard) is { } known)
         {
             return known;
@@ -112,8 +126,9 @@ public sealed class WebDatasetReader : IImageDataset
             return said;
         }
         var (count, whole) = (0L, true);
-        foreach (var sample in ReadShard(shard, withText: false, CancellationToken.None))
+        foreach (var sample in ReadShard(shard, withText: false, options.Stop))
         {
+            walk.Step();
             count++;
             whole &= sample.Fault is not (SampleFault.BrokenShard or SampleFault.Unreadable);
         }
@@ -131,7 +146,7 @@ public sealed class WebDatasetReader : IImageDataset
             return null;
         }
         return ShardDownloads.IsAddress(shard)
-            ? Downloads.TryReadSmall(stem + "_stats.json") is { } stats ? ShardSidecars.TrySuccesses(stats) : null
+            ? Downloads.TryReadSmall(stem + "_stats.json", options.Stop) is { } stats ? ShardSidecars.TrySuccesses(stats) : null
             : File.Exists(shard) ? ShardSidecars.TrySuccesses(stem + "_stats.json") : null;
     }
 

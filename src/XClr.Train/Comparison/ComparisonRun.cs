@@ -45,7 +45,7 @@ public static class ComparisonRun
     /// <summary>Runs all cells; <paramref name="done"/> is told of each with the table so far. Ends early, with the cells so far, where <paramref name="stop"/> is set or a training was cut off by --max-time.</summary>
     public static ComparisonTable Run(ComparisonRequest request, ITrainReporter reporter, Action<ComparisonCell, ComparisonTable> done, CancellationToken stop)
     {
-        RequireSuits(request);
+        RequireSuits(request, reporter, stop);
         var results = new List<CellResult>();
         foreach (var cell in request.Cells)
         {
@@ -71,14 +71,14 @@ public static class ComparisonRun
     }
 
     // What the last loss lacks is found before the first one is trained.
-    private static void RequireSuits(ComparisonRequest request)
+    private static void RequireSuits(ComparisonRequest request, ITrainReporter reporter, CancellationToken stop)
     {
         var cells = request.Cells.Where(c => c.Loss is not null && !File.Exists(request.FileOf(c))).DistinctBy(c => c.Loss).ToList();
         if (cells.Count == 0)
         {
             return;
         }
-        using var data = TrainSetup.Open(request.Config, validation: false);
+        using var data = TrainSetup.Open(request.Config, validation: false, stop, reporter.Info);
         foreach (var cell in cells)
         {
             TrainSetup.RequireSuits(request.ConfigOf(cell), data);
@@ -111,8 +111,8 @@ public static class ComparisonRun
 
     private static (EvalResults Results, string Device) Measure(ComparisonRequest request, ComparisonCell cell, TrainConfig config, ITrainReporter reporter, CancellationToken stop)
     {
-        using var bank = TrainSetup.Open(config, validation: false);
-        using var validation = TrainSetup.OpenValidation(config, bank);
+        using var bank = TrainSetup.Open(config, validation: false, stop, reporter.Info);
+        using var validation = TrainSetup.OpenValidation(config, bank, stop, reporter.Info);
         using var device = TrainSetup.OpenDevice(config.Device);
         using var loaded = cell.Loss is null ? null : LoadedModel.Open(device, request.RunOf(cell), new NetworkOptions());
         using var untrained = loaded is null ? new Model(TrainSetup.Network(config, textWidth: 0, classes: 0)) : null;

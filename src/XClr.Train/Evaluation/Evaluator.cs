@@ -64,8 +64,8 @@ public static class Evaluator
     {
         var config = request.Config;
         var answers = request.Answers is null ? null : AnswerFile.Read(request.Answers);
-        using var bank = config.Data is null ? null : ClassPart.Of(TrainSetup.Open(config, validation: false), request.ClassPart);
-        using var validation = OpenValidation(request, bank, answers);
+        using var bank = config.Data is null ? null : ClassPart.Of(TrainSetup.Open(config, validation: false, stop, request.Note), request.ClassPart);
+        using var validation = OpenValidation(request, bank, answers, stop);
         using var device = TrainSetup.OpenDevice(config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
         var encoder = request.TextEncoder ?? loaded.Trained?.TextEncoder ?? config.TextEncoder;
@@ -84,13 +84,13 @@ public static class Evaluator
     }
 
     // Classes of its own are not looked for among those of the training set, nor in its list of names.
-    private static IImageDataset OpenValidation(EvalRequest request, IImageDataset? bank, AnswerFile? answers)
+    private static IImageDataset OpenValidation(EvalRequest request, IImageDataset? bank, AnswerFile? answers, CancellationToken stop)
     {
         if (answers is { OwnClasses: true })
         {
-            return TrainSetup.Open(request.Config with { Classes = null }, validation: true);
+            return TrainSetup.Open(request.Config with { Classes = null }, validation: true, stop, request.Note);
         }
-        return request.ClassPart == NamePart.Whole ? TrainSetup.OpenValidation(request.Config, bank) : Matched(bank, ClassPart.Of(TrainSetup.Open(request.Config, validation: true), request.ClassPart));
+        return request.ClassPart == NamePart.Whole ? TrainSetup.OpenValidation(request.Config, bank, stop, request.Note) : Matched(bank, ClassPart.Of(TrainSetup.Open(request.Config, validation: true, stop, request.Note), request.ClassPart));
     }
 
     private static IImageDataset Matched(IImageDataset? bank, IImageDataset validation) => bank is null ? validation : ClassMatch.To(bank, validation);

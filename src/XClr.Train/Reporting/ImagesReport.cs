@@ -24,7 +24,7 @@ public sealed record ImagesReport(IReadOnlyList<ReportImage> Images, double Expl
     /// <summary>Runs a run's network on its held-out data.</summary>
     public static ImagesReport Create(string folder, TrainConfig config, int images, Action<string> warn, CancellationToken stop)
     {
-        using var validation = TrainSetup.OpenValidation(config, training: null);
+        using var validation = TrainSetup.OpenValidation(config, training: null, stop);
         using var device = TrainSetup.OpenDevice(config.Device);
         using var loaded = LoadedModel.Open(device, folder, new NetworkOptions());
         var pictures = new List<string>();
