@@ -31,7 +31,7 @@ public abstract class Command
     protected static void RequireRows(BenchTarget target, int rows) =>
         Require(rows >= 1 && (target == BenchTarget.Forward || (rows >= 4 && rows % 2 == 0)), $"--rows {rows}: allowed: a whole number from 1 up; for a step an even one from 4 up.");
 
-    /// <summary>Checks that the folder of a file to be written exists, that the file is no folder, and none that is read: before the work, which may take long.</summary>
+    /// <summary>Checks that the folder of a file to be written exists and can be written to, that the file is no folder, and none that is read: before the work, which may take long.</summary>
     /// <exception cref="UsageException">It does not, or it is.</exception>
     protected static void RequireOutput(string option, string? file, params IEnumerable<(string Option, string? File)> inputs)
     {
@@ -40,6 +40,22 @@ public abstract class Command
         foreach (var (input, read) in inputs.Where(i => file is not null && i.File is not null && Path.GetFullPath(i.File) == Path.GetFullPath(file)))
         {
             throw new UsageException($"{option} {file}: is what {input} reads; name another file.");
+        }
+        if (file is not null)
+        {
+            RequireWritable(option, file);
+        }
+    }
+
+    private static void RequireWritable(string option, string file)
+    {
+        try
+        {
+            new FileStream($"{file}.{Environment.ProcessId}.tmp", FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{option} {file}: cannot be written: {e.Message}");
         }
     }
 

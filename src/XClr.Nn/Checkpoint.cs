@@ -2,10 +2,10 @@ namespace XClr.Nn;
 
 /// <summary>
 /// The tensors of one checkpoint. Model: the backbone under torchvision's names, KCRS, unpadded. Head: projector, CLIP heads or fc, null for
-/// none. Optimizer: its state, null where nothing can be resumed.
+/// none. Optimizer: its state, null where nothing can be resumed. Metadata: of the model's file, for who reads it without the rest.
 /// </summary>
 public sealed record CheckpointTensors(
-    IEnumerable<SafetensorsEntry> Model, IEnumerable<SafetensorsEntry>? Head, IEnumerable<SafetensorsEntry>? Optimizer);
+    IEnumerable<SafetensorsEntry> Model, IEnumerable<SafetensorsEntry>? Head, IEnumerable<SafetensorsEntry>? Optimizer, IReadOnlyDictionary<string, string>? Metadata = null);
 
 /// <summary>
 /// The checkpoints of one run: RUN/checkpoints/step-00001234/{model,head,optimizer}.safetensors and state.json, and `latest`, a text file
@@ -69,7 +69,7 @@ public sealed class CheckpointStore
 
     private static void WriteFiles(string folder, byte[] state, CheckpointTensors tensors)
     {
-        SafetensorsWriter.WriteSynced(Path.Combine(folder, CheckpointPath.ModelFile), tensors.Model, PyTorchFormat);
+        SafetensorsWriter.WriteSynced(Path.Combine(folder, CheckpointPath.ModelFile), tensors.Model, tensors.Metadata ?? PyTorchFormat);
         if (tensors.Head is not null)
         {
             SafetensorsWriter.WriteSynced(Path.Combine(folder, CheckpointPath.HeadFile), tensors.Head, PyTorchFormat);

@@ -3,6 +3,7 @@ using System.Numerics;
 using XClr.Nn;
 using XClr.Nn.Export;
 using XClr.Nn.Models;
+using XClr.Nn.Ops;
 using XClr.Nn.Weights;
 
 namespace XClr.Train;
@@ -32,7 +33,7 @@ public static class EncoderExport
         using var model = new Model(info.Spec with { Head = HeadKind.None });
         using var file = BackboneWeights.Open(info.Path.Model);
         var weights = ModelFile.Read(model, Model.IsBackbone, [file]);
-        var metadata = Metadata(info);
+        var metadata = Metadata(info.Spec, info.Images);
         switch (format)
         {
             case ExportFormat.Onnx:
@@ -49,27 +50,28 @@ public static class EncoderExport
         return info;
     }
 
-    // What a reader needs to make images as the network expects them, in words and numbers.
-    private static Dictionary<string, string> Metadata(CheckpointInfo info) => new()
+    /// <summary>What a reader needs to make images as the network expects them, in words and numbers (<see cref="NetworkOptions.OrOf"/>).</summary>
+    internal static Dictionary<string, string> Metadata(ModelSpec spec, AugmentSpec images) => new()
     {
         ["format"] = "pt", // safetensors' readers ask for it
-        ["arch"] = info.Spec.Arch.LowerName(),
-        ["stem"] = info.Spec.Stem.LowerName(),
-        ["width"] = info.Spec.Width.ToString(CultureInfo.InvariantCulture),
-        ["features"] = info.Spec.FeatureWidth.ToString(CultureInfo.InvariantCulture),
-        ["image_size"] = info.Images.Size.ToString(CultureInfo.InvariantCulture),
-        ["mean"] = Numbers(info.Images.Mean),
-        ["std"] = Numbers(info.Images.Std),
-        ["interpolation"] = info.Images.Filter.LowerName(),
+        ["arch"] = spec.Arch.LowerName(),
+        ["stem"] = spec.Stem.LowerName(),
+        ["width"] = spec.Width.ToString(CultureInfo.InvariantCulture),
+        ["features"] = spec.FeatureWidth.ToString(CultureInfo.InvariantCulture),
+        ["image_size"] = images.Size.ToString(CultureInfo.InvariantCulture),
+        ["mean"] = Numbers(images.Mean),
+        ["std"] = Numbers(images.Std),
+        ["interpolation"] = images.Filter.LowerName(),
         ["preprocessing"] = "RGB; short side to floor(image_size / 0.875), antialiased; centre crop of image_size; (value / 255 - mean) / std per channel; [N,3,H,W]",
     };
 
-    // An .npz has no metadata: the numbers are arrays of their own.
+    // An .npz has no metadata: the numbers are arrays of their own, the filter 0 for bilinear and 1 for bicubic.
     private static IEnumerable<NamedArray> Preprocessing(CheckpointInfo info) =>
     [
         new("preprocessing.image_size", [], [info.Images.Size]),
         new("preprocessing.mean", [3], [info.Images.Mean.X, info.Images.Mean.Y, info.Images.Mean.Z]),
         new("preprocessing.std", [3], [info.Images.Std.X, info.Images.Std.Y, info.Images.Std.Z]),
+        new("preprocessing.bicubic", [], [info.Images.Filter == ResizeFilter.Bicubic ? 1 : 0]),
     ];
 
     private static string Numbers(Vector3 v) => string.Create(CultureInfo.InvariantCulture, $"{v.X},{v.Y},{v.Z}");

@@ -13,6 +13,7 @@ public sealed class RunFolder : IDisposable
 {
     private const string LockName = "lock";
     private const string OwnerName = "lock.owner";
+    private const string RunDirOption = "--run-dir";
 
     // What .NET gives for a file that another process has locked: errno on Unix, Windows' code there.
     private const int EAgain = 11, EAgainOnMac = 35, SharingViolation = unchecked((int)0x80070020);
@@ -52,10 +53,10 @@ public sealed class RunFolder : IDisposable
         return folder;
     }
 
-    /// <summary>Makes the folder where there is none, and takes its lock, whatever it holds.</summary>
+    /// <summary>Makes the folder where there is none, and takes its lock, whatever it holds. option: what the user names it by.</summary>
     /// <exception cref="UsageException">Another process holds it.</exception>
     /// <exception cref="IOException">It cannot be made or written.</exception>
-    public static RunFolder Take(string path)
+    public static RunFolder Take(string path, string option = RunDirOption)
     {
         path = System.IO.Path.GetFullPath(path);
         try
@@ -64,9 +65,9 @@ public sealed class RunFolder : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"The run's folder cannot be made: {e.Message} Name one that you may write by --run-dir.", e);
+            throw new IOException($"The folder of {option} cannot be made: {e.Message} Name one that you may write to.", e);
         }
-        return new RunFolder(path, Lock(path));
+        return new RunFolder(path, Lock(path, option));
     }
 
     /// <summary>
@@ -95,7 +96,7 @@ public sealed class RunFolder : IDisposable
     {
         try
         {
-            Lock(path).Dispose();
+            Lock(path, RunDirOption).Dispose();
             return true;
         }
         catch (UsageException)
@@ -137,7 +138,7 @@ public sealed class RunFolder : IDisposable
         return path;
     }
 
-    private static FileStream Lock(string path)
+    private static FileStream Lock(string path, string option)
     {
         var owner = System.IO.Path.Combine(path, OwnerName);
         FileStream handle;
@@ -149,7 +150,7 @@ public sealed class RunFolder : IDisposable
         catch (IOException e) when (e.HResult is EAgain or EAgainOnMac or SharingViolation)
         {
             var who = File.Exists(owner) ? $" ({File.ReadAllText(owner).Trim()})" : "";
-            throw new UsageException($"--run-dir {path}: another process{who} is writing there; wait for its end, or name another folder.");
+            throw new UsageException($"{option} {path}: another process{who} is writing there; wait for its end, or name another folder.");
         }
         File.WriteAllText(owner, $"process {Environment.ProcessId} on {Environment.MachineName}\n", Encoding.UTF8);
         return handle;

@@ -38,7 +38,7 @@ internal static class TrainCheckpoint
             Device = graph.Caps.FullName,
         };
         return store.Save(state, new CheckpointTensors(
-            ModelFile.BackboneEntries(device, graph.Model, batches), ModelFile.HeadEntries(device, graph.Model, batches), OptimizerEntries(device, graph)));
+            ModelFile.BackboneEntries(device, graph.Model, batches), ModelFile.HeadEntries(device, graph.Model, batches), OptimizerEntries(device, graph), EncoderExport.Metadata(graph.Model.Spec, graph.Images)));
     }
 
     /// <summary>The state that a run goes on from.</summary>

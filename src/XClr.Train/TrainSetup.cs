@@ -114,6 +114,7 @@ public static class TrainSetup
         var (loss, facts) = (config.Loss.LowerName(), config.Loss.Facts());
         if (facts.Target == TargetKind.Labels && !IsLabelled(data))
         {
+            RequireReadable(data);
             throw new DataException($"'{data.Name}' has no labels, which --loss {loss} needs; use a folder per class, a table with a label column, shards with .cls members or IDX files, or --loss simclr.");
         }
         if (facts.Head == HeadKind.Classifier && data.Classes is null)
@@ -122,12 +123,23 @@ public static class TrainSetup
         }
         if (facts.Target == TargetKind.Text && !FirstCaptions(data, 2).Skip(1).Any())
         {
+            RequireReadable(data);
             throw new DataException($"'{data.Name}' has no captions, which --loss {loss} needs; name --caption-template for a labelled set, or use --loss simclr.");
         }
     }
 
     /// <summary>Captions of the data's first samples, so many at most.</summary>
     public static IEnumerable<string> FirstCaptions(IImageDataset data, int count) => data.Read(ReadOrder.Sequential).Take(CaptionSearch).Where(s => s.Caption is not null).Take(count).Select(s => s.Caption!);
+
+    // Data of which nothing can be read lack neither labels nor captions.
+    private static void RequireReadable(IImageDataset data)
+    {
+        var first = data.Read(ReadOrder.Sequential).Take(LabelSample).ToList();
+        if (first.Count > 0 && first.All(s => s.Fault is not null))
+        {
+            throw new DataException($"'{data.Name}': none of its first {first.Count} samples can be read; {first[0].Source}: {first[0].FaultDetail}");
+        }
+    }
 
     private static bool IsLabelled(IImageDataset data) => data.Read(ReadOrder.Sequential).Take(LabelSample).Any(s => s.Label is not null);
 }

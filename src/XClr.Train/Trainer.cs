@@ -24,6 +24,7 @@ public sealed class Trainer
     private DataProgress progress;
     private CheckpointMetric? best;
     private string? checkpoint;
+    private bool saveIsDue;
     private LogInterval interval;
 
     private Trainer(TrainSession session, TrainConfig config, TimeLimit limit, WarningLog reporter, RunLog metrics)
@@ -122,9 +123,10 @@ public sealed class Trainer
                 EvaluateOnTheWay(stop);
                 StartInterval(loader);
             }
-            if (step % config.SaveEvery == 0 && step < session.TotalSteps && session.SavedStep != step)
+            saveIsDue |= step % config.SaveEvery == 0 && step < session.TotalSteps;
+            if (saveIsDue && (session.SavedStep == step || (MakesUpdates() && Save())))
             {
-                Save();
+                saveIsDue = false;
             }
         }
         // Before the loader ends, whose reader may be waiting for a server.
@@ -143,7 +145,7 @@ public sealed class Trainer
         {
             return loader.Next(stop);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return null;
         }
@@ -237,6 +239,13 @@ public sealed class Trainer
     private DivergedException Diverged(string what) => new(
         $"{what} Lower --lr, lengthen --warmup-epochs or set --clip-norm. " + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
 
+    // In mixed precision a step whose gradient is not finite makes none. One alone is the loss scale finding its size; the first of many is where a run diverges, and a checkpoint made there would push a good one out.
+    private bool MakesUpdates()
+    {
+        Drain();
+        return ReadResults().Scale is not { SkippedInRow: > 0 };
+    }
+
     // The held-out set may be out of reach for a while; the steps so far are not to be lost by it.
     private void EvaluateOnTheWay(CancellationToken stop)
     {
@@ -309,7 +318,7 @@ public sealed class Trainer
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            reporter.Warn($"step {step} could not be saved: {e.Message} {(checkpoint is null ? "There is no older checkpoint" : "The older checkpoints are intact")}; the run goes on.");
+            reporter.Warn($"step {step} could not be saved: {e.Message.TrimEnd('.')}. {(checkpoint is null ? "There is no older checkpoint" : "The older checkpoints are intact")}; the run goes on.");
             return false;
         }
     }

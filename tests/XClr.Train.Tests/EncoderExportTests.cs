@@ -108,6 +108,7 @@ public sealed class EncoderExportTests : IDisposable
             Assert.Equal(values, Npy(arrays, tensor.Name, $"({string.Concat(tensor.Shape.Select(d => $"{d},"))})"));
         }
         Assert.Equal([48f], Npy(arrays, "preprocessing.image_size", "()"));
+        Assert.Equal([0f], Npy(arrays, "preprocessing.bicubic", "()"));
     }
 
     private static float[] Run(InferenceSession session, float[] images, int[] shape)

@@ -125,6 +125,9 @@ internal sealed record DatasetReport
         return (near, [.. source.Beside.Current.Select(f => new PackedEmbeddings(f.Path, f.Captions, Stale: false)), .. stale]);
     }
 
+    // Causes of failed downloads that are named.
+    private const int Causes = 5;
+
     /// <summary>Prints it to standard output.</summary>
     public void Print(bool json)
     {
@@ -134,7 +137,8 @@ internal sealed record DatasetReport
             return;
         }
         static string NotFetched(ShardSidecars s) => $"{s.Rows - s.Successes} of {s.Rows} rows, as files beside {s.Shards} shard(s) say"
-            + (s.Failed.Count == 0 ? "" : $": {string.Join(", ", s.Failed.OrderByDescending(f => f.Value).Take(5).Select(f => $"{f.Value} {f.Key}"))}");
+            + (s.Failed.Count == 0 ? "" : $": {string.Join(", ", s.Failed.OrderByDescending(f => f.Value).Take(Causes).Select(f => $"{f.Value} {f.Key}"))}")
+            + (s.Failed.Count <= Causes ? "" : $", {s.Failed.OrderByDescending(f => f.Value).Skip(Causes).Sum(f => f.Value)} for other reasons");
         static string Text(Range? r) => r is null ? "unknown" : $"{r.Min} to {r.Max}, median {r.Median}";
         Output.WriteFacts(
         [

@@ -10,8 +10,8 @@ namespace XClr.Cli.Commands;
 [Verb("embed-text", HelpText = "Embed captions with a frozen encoder: writes 'embeddings', float32 [N,D], in the order of the captions.")]
 public sealed class EmbedTextCommand : DatasetCommand
 {
-    /// <summary>Captions held at a time between encoder and file.</summary>
-    private const int Chunk = 4096;
+    /// <summary>Captions held at a time between encoder and file; a stop is heeded between two of them.</summary>
+    private const int Chunk = 256;
 
     [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "A built-in encoder, or a sentence-transformer directory with an ONNX model [name or path].")]
     public string TextEncoder { get; set; } = CaptionEmbedder.Default;
@@ -95,5 +95,6 @@ public sealed class EmbedTextCommand : DatasetCommand
             done += chunk.Length;
             progress.Report(done, captions.Count, done, $"  {cache.Reused} known");
         }
+        stop.ThrowIfCancellationRequested();
     }
 }

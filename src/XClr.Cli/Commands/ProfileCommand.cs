@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using CommandLine;
 using XClr.Bench;
 using XClr.Cli.Profiling;
 using XClr.Data;
+using XClr.Gpu;
 using XClr.Text;
 using XClr.Train;
 using XClr.Train.Profiling;
@@ -148,7 +150,7 @@ public class ProfileCommand : OptionTableCommand
         }
         if (Html is not null)
         {
-            File.WriteAllText(Html, ProfilePage.Create(report));
+            CacheFile.Replace(Path.GetFullPath(Html), Encoding.UTF8.GetBytes(ProfilePage.Create(report)));
         }
     }
 }

@@ -41,7 +41,7 @@ public sealed class ReportCommand : Command
         }
         else
         {
-            Console.Out.WriteLine($"{file}: {report.Runs.Count} runs");
+            Console.Out.WriteLine($"{file}: {report.Runs.Count} run{(report.Runs.Count == 1 ? "" : "s")}");
         }
         return ExitCode.Success;
     }

@@ -15,7 +15,17 @@ public static class PngFile
         {
             // Not into the file itself: what fails in a callback of Skia's ends the process.
             using var png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
-            File.WriteAllBytes(path, png.AsSpan());
+            // A picture that was there stays until this one is whole.
+            var temporary = $"{path}.{Environment.ProcessId}.tmp";
+            try
+            {
+                File.WriteAllBytes(temporary, png.AsSpan());
+                File.Move(temporary, path, overwrite: true);
+            }
+            finally
+            {
+                File.Delete(temporary);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

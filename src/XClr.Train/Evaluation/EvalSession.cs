@@ -82,6 +82,10 @@ internal sealed class EvalSession(GpuDevice device, Model model, EvalData data, 
             unmeasured.Add($"the classifier was not measured: it has {logits.Width} classes, and '{data.Validation.Name}' {own.Count} of its own; its training set as --data, or all of its classes as --classes, say which is which.");
             return;
         }
+        if (data.TrainedClasses is null)
+        {
+            data.Warn($"'{data.Validation.Name}' has labels without names: they are taken for the numbers of the classifier's {logits.Width} classes; --classes names what they are.");
+        }
         values[EvalNames.HeadTop1] = key.Counted.Average(i => key.Accepts(i, TensorPrimitives.IndexOfMax(logits[i])) ? 1.0 : 0);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using XClr.Gpu;
 
 namespace XClr.Train.Profiling;
@@ -72,6 +73,10 @@ public sealed record ProfileSubject(string Mode, string Arch, string Stem, doubl
         var (c, train) = (request.Config, request.Mode == ProfileMode.Train);
         return new ProfileSubject(request.Mode.LowerName(), c.Arch.LowerName(), c.Stem.LowerName(), c.Width, c.ImageSize, train ? 2 * c.BatchSize : c.BatchSize, c.Precision.LowerName(), train ? c.Loss.LowerName() : "", train ? c.Optimizer.LowerName() : "", c.Data ?? "");
     }
+
+    /// <summary>In the words of the options.</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Mode}, {Arch} (stem {Stem}, width {Width}), {ImageSize} px, {Rows} rows, {Precision}{(Loss.Length > 0 ? $", {Loss}, {Optimizer}" : "")}, {(Data.Length > 0 ? Data : "noise")}");
 }
 
 /// <summary>A profile in tables. `xclr profile --json` prints it; --baseline reads it.</summary>
