@@ -47,6 +47,9 @@ public sealed class BatchLoader : IDisposable
         thread.Start();
     }
 
+    /// <summary>Samples that a stream should decode ahead for batches of a size: two of them, and no fewer than keep many threads busy.</summary>
+    public static int PrefetchFor(int batchSize) => Math.Max(128, 2 * batchSize);
+
     /// <summary>Time that <see cref="Next"/> has waited.</summary>
     public TimeSpan Waited { get; private set; }
 

@@ -119,7 +119,7 @@ public sealed class LoaderBench
             OutputSize = request.ImageSize,
             Workers = request.Workers,
             Decode = new DecodeOptions { MaxBytes = SourceRing.WantedBytes(request.ImageSize) },
-            Prefetch = Math.Max(128, 2 * request.BatchSize),
+            Prefetch = BatchLoader.PrefetchFor(request.BatchSize),
         };
         var batch = Math.Min(request.BatchSize, files.Count);
         using var loader = new BatchLoader(request.Data, options, batch, TargetKind.None, captions: null);

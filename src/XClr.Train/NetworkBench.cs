@@ -3,7 +3,6 @@ using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
-using XClr.Nn.Ops;
 
 namespace XClr.Train;
 

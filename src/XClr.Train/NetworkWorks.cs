@@ -1,6 +1,5 @@
 using XClr.Gpu;
 using XClr.Nn.Models;
-using XClr.Nn.Ops;
 
 namespace XClr.Train;
 

@@ -1,5 +1,4 @@
 using XClr.Nn;
-using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Nn.Optim;

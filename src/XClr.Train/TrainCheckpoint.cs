@@ -1,5 +1,4 @@
 using System.Globalization;
-using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;

@@ -31,7 +31,7 @@ public sealed class TrainGraph : IDisposable
     /// <inheritdoc cref="Create(DeviceCaps, TrainConfig, ObjectiveSpec)" path="/exception"/>
     public static TrainGraph Create(GpuDevice device, TrainConfig config, ObjectiveSpec objective) => Create(device.Caps, device.Record, config, objective);
 
-    private static Func<Action<Recorder>, Recorder> RecordOnce(DeviceCaps caps) => record =>
+    internal static Func<Action<Recorder>, Recorder> RecordOnce(DeviceCaps caps) => record =>
     {
         var gpu = new Recorder(caps);
         record(gpu);
@@ -41,18 +41,19 @@ public sealed class TrainGraph : IDisposable
     private static TrainGraph Create(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective)
     {
         _ = config.Precision.Storage(caps);
-        config = config with { MicroBatch = config.MicroBatch ?? LargestMicroBatch(caps, config, objective) ?? 1 };
+        config = config with { MicroBatch = config.MicroBatch ?? BatchFit.LargestMicroBatch(caps, config, objective) ?? 1 };
         try
         {
             return new TrainGraph(caps, record, config, objective);
         }
-        catch (Exception e) when (e is GpuException or ShapeException && FitsAtMost(caps, config, objective) is { } most)
+        catch (Exception e) when (e is GpuException or ShapeException && BatchFit.Instead(caps, config, objective) is { } instead)
         {
-            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} {char.ToUpperInvariant(most[0])}{most[1..]}.", 0);
+            throw new GpuOutOfMemoryException($"{BatchFit.Asked(config)}: {e.Message} {char.ToUpperInvariant(instead[0])}{instead[1..]}.", 0);
         }
     }
 
-    private TrainGraph(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective)
+    /// <summary>The graph of a configuration whose micro-batch is not `auto`; record: makes a recorder and records with it.</summary>
+    internal TrainGraph(DeviceCaps caps, Func<Action<Recorder>, Recorder> record, TrainConfig config, ObjectiveSpec objective)
     {
         this.config = config;
         this.objective = objective;
@@ -139,7 +140,7 @@ public sealed class TrainGraph : IDisposable
             // What else changes before the next start.
             further -= further / 16;
             var left = Caps with { DeviceLocalBytes = held + further, MaxMemoryAllocationSize = Math.Min(Caps.MaxMemoryAllocationSize, Math.Max(held, further)) };
-            throw new GpuOutOfMemoryException($"{Asked(config)}: {e.Message} End other programs that use the device, or: {Remedy(left)}.", e.RequestedBytes);
+            throw new GpuOutOfMemoryException($"{BatchFit.Asked(config)}: {e.Message} End other programs that use the device, or: {Remedy(left)}.", e.RequestedBytes);
         }
     }
 
@@ -152,56 +153,17 @@ public sealed class TrainGraph : IDisposable
         }
         var evaluations = EvaluationBytes == 0 ? "" : $" and {EvaluationBytes >> 20} MiB more for its evaluations";
         throw new GpuOutOfMemoryException(
-            $"{Asked(config)} needs {layout.TotalBytes >> 20} MiB{evaluations}, {layout.Largest.Bytes >> 20} of them in one piece; {Caps.Name} has {Caps.DeviceLocalBytes >> 20} MiB, at most {Caps.MaxMemoryAllocationSize >> 20} in one piece; {Remedy(Caps)}.",
+            $"{BatchFit.Asked(config)} needs {layout.TotalBytes >> 20} MiB{evaluations}, {layout.Largest.Bytes >> 20} of them in one piece; {Caps.Name} has {Caps.DeviceLocalBytes >> 20} MiB, at most {Caps.MaxMemoryAllocationSize >> 20} in one piece; {Remedy(Caps)}.",
             layout.TotalBytes);
     }
 
+    /// <summary>Whether the device can hold the step, and the run's evaluations beside it.</summary>
+    internal bool Fits => PlanLayout.Create(Step.Dispatches, Caps).Fits(Caps, EvaluationBytes);
+
+    private string Remedy(DeviceCaps caps) => BatchFit.Instead(caps, config, objective) ?? "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
+
     // What an evaluation takes beside the step's memory, which stays while it runs.
     private long EvaluationBytes => config.ValData is null ? 0 : evaluationBytes ??= Evaluator.ExtraBytes(Caps, Model, Images, EvaluationRows);
-
-    private static string Asked(TrainConfig config) =>
-        $"--batch-size {config.BatchSize}{(config.MicroBatch is > 0 and var size && size < config.BatchSize ? $" in --micro-batch {size}" : "")} at {config.ImageSize} pixels";
-
-    private string Remedy(DeviceCaps caps) => FitsAtMost(caps, config, objective) ?? "not even two samples fit: lower --image-size or --width, or use a smaller --arch";
-
-    // What to ask for instead: the whole batch in smaller parts, or the largest batch that is held at once; null where there is neither.
-    private static string? FitsAtMost(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
-    {
-        var micro = LargestMicroBatch(caps, config, objective) is { } part ? $"--micro-batch {part} trains the whole batch" : null;
-        var batch = LargestBatch(caps, config, objective) is > 1 and var largest ? $"the largest --batch-size that fits is {largest}" : null;
-        return batch is not null && micro is not null ? $"{micro}; {batch}" : batch ?? micro;
-    }
-
-    // The largest divisor of the batch such that the device can hold the step in micro-batches of that size, the batch itself included; null where there is none.
-    private static int? LargestMicroBatch(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective) =>
-        Enumerable.Range(1, config.BatchSize).Where(k => config.BatchSize % k == 0).Select(k => (int?)(config.BatchSize / k))
-            .FirstOrDefault(size => Fits(caps, config with { MicroBatch = size }, objective));
-
-    // The largest batch below the one asked for whose step, at once, the device can hold; 0 where there is none. Where a stage begins to keep no outputs of its last convolutions (MomentNormOp) a larger batch takes a little less
-    // memory than a smaller one: next to such a batch a larger one than is found may fit.
-    private static int LargestBatch(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
-    {
-        var (fits, fails) = (0, config.BatchSize);
-        while (fails - fits > 1)
-        {
-            var middle = (fits + fails) / 2;
-            (fits, fails) = Fits(caps, config with { BatchSize = middle, MicroBatch = 0 }, objective with { Samples = middle }) ? (middle, fails) : (fits, middle);
-        }
-        return fits;
-    }
-
-    private static bool Fits(DeviceCaps caps, TrainConfig config, ObjectiveSpec objective)
-    {
-        try
-        {
-            using var graph = new TrainGraph(caps, RecordOnce(caps), config, objective);
-            return PlanLayout.Create(graph.Step.Dispatches, caps).Fits(caps, graph.EvaluationBytes);
-        }
-        catch (Exception e) when (e is GpuException or ShapeException)
-        {
-            return false;
-        }
-    }
 
     public void Dispose()
     {

@@ -51,7 +51,7 @@ public static class TrainSetup
         Augment = config.AugmentStrengths,
         OutputSize = config.ImageSize,
         Decode = new DecodeOptions { MaxBytes = imageBytes },
-        Prefetch = Math.Max(128, 2 * config.BatchSize),
+        Prefetch = BatchLoader.PrefetchFor(config.BatchSize),
         MaxBadFraction = config.MaxBadFraction,
     };
 

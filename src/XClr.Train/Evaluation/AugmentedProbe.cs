@@ -70,7 +70,7 @@ internal sealed class AugmentedProbe : IDisposable
         var schedule = new Schedule(ScheduleKind.Cosine, RatePer256 * rows / 256, steps);
         var stream = new SampleStreamOptions
         {
-            Workers = data.Workers, Views = 1, OutputSize = images.Size, Decode = new DecodeOptions { MaxBytes = sources.ImageBytes }, Prefetch = Math.Max(128, 2 * rows),
+            Workers = data.Workers, Views = 1, OutputSize = images.Size, Decode = new DecodeOptions { MaxBytes = sources.ImageBytes }, Prefetch = BatchLoader.PrefetchFor(rows),
             Augment = AugmentSettings.Preset("simclr") with { JitterP = 0, GreyP = 0, BlurP = 0 },
         };
         using var loader = new BatchLoader(training, stream, rows, TargetKind.Labels, captions: null);

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using XClr.Nn;
 using XClr.Train.Comparison;
-using XClr.Train.Evaluation;
 
 namespace XClr.Train.Reporting;
 
