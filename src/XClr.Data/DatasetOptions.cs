@@ -33,10 +33,10 @@ public sealed record DatasetOptions
     /// <summary>Ends, by an <see cref="OperationCanceledException"/>, the opening and counting of the set and its waiting for a server.</summary>
     public CancellationToken Stop { get; init; }
 
-    /// <summary>Is told in a line how far opening and counting are where they take long, on a thread of its own; null: nobody.</summary>
+    /// <summary>Is told in a line how far opening and counting are where they take long, and of shards whose fetching fails at first, on threads of their own; null: nobody.</summary>
     public Action<string>? Note { get; init; }
 
-    /// <summary>How often <see cref="Note"/> is told.</summary>
+    /// <summary>How often <see cref="Note"/> is told of opening and counting.</summary>
     public TimeSpan NoteEvery { get; init; } = TimeSpan.FromSeconds(5);
 
     internal ClassList? LoadClasses() => ClassesFile is null ? null : ClassList.Load(ClassesFile);

@@ -18,6 +18,7 @@ public sealed class SampleStream : IDisposable
     private readonly CancellationTokenSource reading;
     private readonly List<Thread> threads = [];
     private readonly Dictionary<SampleFault, long> skipped = [], skippedInEpoch = [];
+    private readonly HashSet<string> lostShards = new(StringComparer.Ordinal);
 
     private long goodInEpoch, badInEpoch, good;
     private bool disposed;
@@ -60,6 +61,9 @@ public sealed class SampleStream : IDisposable
 
     /// <summary>Number of skipped samples.</summary>
     public long SkippedCount => skipped.Values.Sum();
+
+    /// <summary>Shards of which samples are missing because they could not be read (to their end), up to <see cref="Position"/>: their names, each once, and why. A new list where one is added.</summary>
+    public IReadOnlyList<string> LostShards { get; private set; } = [];
 
     /// <summary>Threads that still run; 0 after <see cref="Dispose"/>.</summary>
     internal int RunningThreads => threads.Count(t => t.IsAlive);
@@ -216,7 +220,12 @@ public sealed class SampleStream : IDisposable
 
     private void Skip(LoadJob job)
     {
-        CountBad(job.Raw!.Key, job.Raw.Source, job.Fault!.Cause, job.Fault.Detail, job.Epoch, job.Index);
+        // Of a reader such a fault is a shard's.
+        if (job.Raw!.Fault is SampleFault.BrokenShard or SampleFault.Unreadable && lostShards.Add(job.Raw.Source))
+        {
+            LostShards = [.. LostShards, $"{job.Raw.Source}: {job.Fault!.Detail.TrimEnd('.')}"];
+        }
+        CountBad(job.Raw.Key, job.Raw.Source, job.Fault!.Cause, job.Fault.Detail, job.Epoch, job.Index);
         job.Raw.Recycle();
     }
 

@@ -118,7 +118,7 @@ public sealed class BatchLoader : IDisposable
         {
             batch.Labels![i] = (uint)samples[i].Label!.Value;
         }
-        (batch.Position, batch.Skipped, batch.Reduced) = (stream.Position, stream.SkippedCount, stream.ReducedCount);
+        (batch.Position, batch.Skipped, batch.Reduced, batch.LostShards) = (stream.Position, stream.SkippedCount, stream.ReducedCount, stream.LostShards);
         batch.RepeatedCaptions = captions?.RepeatedShare(samples);
         DropSamples();
         return batch.Lend();

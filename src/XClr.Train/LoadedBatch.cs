@@ -30,6 +30,9 @@ public sealed class LoadedBatch : IDisposable
     /// <summary>Samples skipped so far.</summary>
     public long Skipped { get; internal set; }
 
+    /// <inheritdoc cref="SampleStream.LostShards"/>
+    public IReadOnlyList<string> LostShards { get; internal set; } = [];
+
     /// <summary>Images so far that were made smaller to fit their slot (<see cref="SourceRing.ImageBytes"/>).</summary>
     public long Reduced { get; internal set; }
 

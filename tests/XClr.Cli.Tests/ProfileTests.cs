@@ -82,8 +82,8 @@ public sealed class ProfileTests
         File.WriteAllText(file, old.ToJsonString());
         var faster = CliProcess.Run([.. Tiny, "--baseline", file, "--json"]).Expect(0).Json.GetProperty("comparison");
         Assert.Equal("faster", faster.GetProperty("rows")[0].GetProperty("verdict").GetString());
-        Assert.Contains("ImageSize = 16", CliProcess.Run([.. Tiny.Select(t => t == "16" ? "24" : t), "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
-        Assert.Contains("Precision = fp32", CliProcess.Run([.. Tiny, "--precision", "amp", "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
+        Assert.Contains(", 16 px, ", CliProcess.Run([.. Tiny.Select(t => t == "16" ? "24" : t), "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
+        Assert.Contains(", fp32, ", CliProcess.Run([.. Tiny, "--precision", "amp", "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
         old["schema"] = "xclr-profile-0";
         File.WriteAllText(file, old.ToJsonString());
         Assert.Contains("xclr-profile-0", CliProcess.Run([.. Tiny, "--baseline", file]).Expect(3).Errors, StringComparison.Ordinal);

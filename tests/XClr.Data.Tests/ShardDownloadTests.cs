@@ -350,6 +350,15 @@ public sealed class ShardDownloadTests : IDisposable
     }
 
     [Fact]
+    public void A_shard_whose_server_is_tried_again_is_told_of_once()
+    {
+        var notes = new List<string>();
+        using var downloads = new ShardDownloads(Cache, 1 << 20, backOff: TimeSpan.FromMilliseconds(1), note: notes.Add);
+        Assert.Throws<IOException>(() => downloads.Open("http://127.0.0.1:1/a.tar"));
+        Assert.Matches("^http://127.0.0.1:1/a.tar: .*; it is tried 4 times more$", Assert.Single(notes));
+    }
+
+    [Fact]
     public void A_shard_that_cannot_be_fetched_is_reported_and_passed_over()
     {
         for (var i = 0; i < 3; i++)
@@ -361,6 +370,7 @@ public sealed class ShardDownloadTests : IDisposable
         using var stream = new SampleStream(data, new() { Shuffle = false });
         Assert.Equal(10, stream.ReadAll().Count(s => { s.Dispose(); return true; }));
         Assert.Equal(1, stream.Skipped[SampleFault.Unreadable]);
+        Assert.Matches("^http.*/404/1.tar: .*status 404", Assert.Single(stream.LostShards));
         using var none = Open($"{server.Root}/404/{{1..3}}.tar");
         var refused = Assert.Throws<DataException>(() => Keys(none)).Message;
         Assert.Contains("3 of 3 shards", refused);

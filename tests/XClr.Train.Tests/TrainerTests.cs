@@ -347,7 +347,7 @@ public sealed class TrainerTests : IDisposable
         var run = Path.Combine(folder, "diverging");
         Trainer.Run(config with { RunDir = run, ValData = null, Precision = precision, Steps = 5, WarmupEpochs = 0 }, new Recording(), CancellationToken.None);
         var error = Assert.Throws<DivergedException>(() =>
-            Trainer.Run(config with { RunDir = run, ValData = null, Precision = precision, Steps = 60, WarmupEpochs = 0, Lr = 1e30, SaveEvery = 3, Resume = "auto" }, new Recording(), CancellationToken.None));
+            Trainer.Run(config with { RunDir = run, ValData = null, Precision = precision, Steps = 60, WarmupEpochs = 0, Lr = 1e30, SaveEvery = 4, Resume = "auto" }, new Recording(), CancellationToken.None));
         Assert.Contains("step-00000005", error.Message, StringComparison.Ordinal);
         Assert.Matches("(loss|gradient)", error.Message);
         Assert.Equal([Path.Combine(run, "checkpoints", "step-00000005")], Directory.GetDirectories(Path.Combine(run, "checkpoints")));

@@ -19,6 +19,7 @@ internal sealed class ShardDownloads : IDisposable
     private readonly string folder;
     private readonly long maxBytes;
     private readonly TimeSpan backOff, stall;
+    private readonly Action<string>? note;
     private readonly HttpClient client = new(new SocketsHttpHandler { UseCookies = false, MaxAutomaticRedirections = 5, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = TimeSpan.FromSeconds(20) })
     {
         Timeout = Timeout.InfiniteTimeSpan,
@@ -34,9 +35,10 @@ internal sealed class ShardDownloads : IDisposable
     /// <param name="maxBytes">What they may take together; a single larger shard is refused.</param>
     /// <param name="backOff">Wait before the first retry; it doubles each time.</param>
     /// <param name="stall">The longest that a server may send nothing.</param>
-    public ShardDownloads(string folder, long maxBytes, TimeSpan? backOff = null, TimeSpan? stall = null)
+    /// <param name="note">Is told of a shard that is tried again; null: nobody.</param>
+    public ShardDownloads(string folder, long maxBytes, TimeSpan? backOff = null, TimeSpan? stall = null, Action<string>? note = null)
     {
-        (this.folder, this.maxBytes) = (folder, maxBytes);
+        (this.folder, this.maxBytes, this.note) = (folder, maxBytes, note);
         (this.backOff, this.stall) = (backOff ?? TimeSpan.FromSeconds(1), stall ?? TimeSpan.FromSeconds(30));
         client.DefaultRequestHeaders.UserAgent.ParseAdd("xclr/0.1");
     }
@@ -194,6 +196,10 @@ internal sealed class ShardDownloads : IDisposable
             catch (Exception e) when (MayPass(e) && attempt < Retries && !stop.IsCancellationRequested)
             {
                 wait = RetryWait.Of(backOff * Math.Pow(2, attempt), (e as StatusException)?.RetryAfter);
+                if (attempt == 0)
+                {
+                    note?.Invoke($"{address}: {e.Message.TrimEnd('.')}; it is tried {Retries} times more");
+                }
             }
             await Task.Delay(wait, stop.Token).ConfigureAwait(false);
         }

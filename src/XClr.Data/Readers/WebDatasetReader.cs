@@ -29,7 +29,7 @@ public sealed class WebDatasetReader : IImageDataset
         var samples = RawSample.NewPool();
         var classes = options.LoadClasses();
         builders = new(_ => new(handles, samples, classes));
-        downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes));
+        downloads = new(() => new ShardDownloads(options.ShardCache, options.ShardCacheBytes, note: options.Note));
         Classes = classes?.Names;
         labels = new(specification, Classes, options.CaptionTemplate);
     }

@@ -56,6 +56,10 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
         {
             warn($"'{dataset.Name}': {stream.ReducedCount} of {keys.Count} images were reduced to {encoder.LargestImageBytes / 3} pixels, the most that an evaluation takes on this device.");
         }
+        foreach (var shard in stream.LostShards)
+        {
+            warn($"'{dataset.Name}': a shard's samples are missing, {shard}.");
+        }
         if (stream.SkippedCount > 0)
         {
             warn($"'{dataset.Name}': {stream.SkippedCount} of {keys.Count + stream.SkippedCount} images could not be used and are left out: {SampleFaults.Describe(stream.Skipped)}; `inspect` names them.");

@@ -59,7 +59,7 @@ public class ProfileComparisonTests
         ProfileComparison.RequireComparable(before, before.Subject, "old.json");
         var error = Assert.Throws<UsageException>(() => ProfileComparison.RequireComparable(before with { Subject = before.Subject with { Rows = 64 } }, before.Subject, "old.json"));
         Assert.Contains("old.json", error.Message, StringComparison.Ordinal);
-        Assert.Contains("Rows = 64", error.Message, StringComparison.Ordinal);
+        Assert.Contains(", 64 rows, ", error.Message, StringComparison.Ordinal);
         var part = ProfileReport.Create(MadeProfile.Create(), new NameGlob("made/c*"));
         Assert.Contains("--filter made/c*", Assert.Throws<UsageException>(() => ProfileComparison.RequireComparable(part, part.Subject, "old.json")).Message, StringComparison.Ordinal);
     }
