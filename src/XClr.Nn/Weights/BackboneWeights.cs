@@ -7,7 +7,8 @@ public sealed class BackboneWeights : IWeightFile
 {
     private const string FirstConv = "conv1.weight", Tracked = ".num_batches_tracked";
     private const int Listed = 12;
-    private static readonly string[] Prefixes = ["module.", "backbone.", "encoder."];
+    // Of DistributedDataParallel, Lightning's modules, and MoCo's trained half among others.
+    private static readonly string[] Prefixes = ["module.", "model.", "net.", "backbone.", "encoder.", "encoder_q."];
 
     private readonly IWeightFile file;
 

@@ -21,6 +21,8 @@ public sealed class BackboneWeightsTests : IDisposable
     [InlineData("", "conv1.weight", "fc.weight")]
     [InlineData("encoder.", "encoder.conv1.weight", "predictor.0.weight")]
     [InlineData("module.encoder.", "module.encoder.conv1.weight", "module.predictor.0.weight")]
+    [InlineData("model.", "model.conv1.weight", "criterion.conv1.weight")]
+    [InlineData("module.encoder_q.", "module.encoder_q.conv1.weight", "module.encoder_k.conv1.weight")]
     // A network that has one under another name in it is meant itself.
     [InlineData("", "conv1.weight", "encoder.conv1.weight")]
     // These are no networks: other words before, or the end of a longer name.
