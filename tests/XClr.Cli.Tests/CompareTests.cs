@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Xunit;
 using XClr.TestKit;
+using XClr.Train;
 
 namespace XClr.Cli.Tests;
 
@@ -15,6 +16,14 @@ public sealed class CompareTests : IDisposable
     {
         var data = TinySet.Write(folder);
         return [.. data, "--val-data", folder.Path];
+    }
+
+    [Fact]
+    public void Another_process_in_the_folder_is_refused_by_the_options_name()
+    {
+        using var other = RunFolder.Take(folder.File("out"), "--out");
+        var refused = CliProcess.Run("compare", "--data", "d", "--val-data", "v", "--out", folder.File("out")).Expect(2);
+        Assert.Contains($"--out {folder.File("out")}: another process", refused.Errors, StringComparison.Ordinal);
     }
 
     [Fact]

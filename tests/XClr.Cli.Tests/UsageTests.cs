@@ -39,6 +39,7 @@ public sealed class UsageTests
     [InlineData("--limit 'many' is not accepted; allowed: a whole number.", "inspect", "x", "--limit", "many")]
     [InlineData("--workers -3: allowed: a whole number from 0 up.", "eval", "--checkpoint", "c", "--val-data", "v", "--workers", "-3")]
     [InlineData("--out nowhere/x.safetensors: its folder does not exist; make it first.", "embed-images", "--checkpoint", "c", "--data", "d", "--out", "nowhere/x.safetensors")]
+    [InlineData("--out /proc/x.safetensors: cannot be written", "embed-images", "--checkpoint", "c", "--data", "d", "--out", "/proc/x.safetensors")]
     [InlineData("--out nowhere/x.onnx: its folder does not exist; make it first.", "export", "--checkpoint", "c", "--out", "nowhere/x.onnx")]
     [InlineData("--out x.bin: its ending is none of .onnx, .safetensors, .npz; name --format.", "export", "--checkpoint", "c", "--out", "x.bin")]
     [InlineData("--losses '1' is not accepted; allowed: xclr|simclr|", "compare", "--data", "d", "--val-data", "v", "--losses", "xclr, 1")]

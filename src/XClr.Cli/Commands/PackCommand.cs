@@ -11,7 +11,7 @@ namespace XClr.Cli.Commands;
 public sealed class PackCommand : DatasetCommand
 {
     /// <summary>Captions embedded at a time.</summary>
-    private const int Chunk = 4096;
+    private const int Chunk = 512;
 
     [Value(0, MetaName = "source", HelpText = "A data set of any format [path or shards].")]
     public string? Source { get; set; }
