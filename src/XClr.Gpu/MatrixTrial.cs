@@ -51,8 +51,8 @@ internal static class MatrixTrial
 
     private static string FileOf(DeviceCaps caps, string folder) => Path.Combine(folder, $"matrices-{caps.FileKey}-{caps.DriverVersion:x}.txt");
 
-    // All values are one, so that every sum is a whole number that fp32 holds.
-    private static bool? Pays(GpuDevice device, CooperativeMatrixShape shape, double plain)
+    /// <summary>Whether products of matrices of this shape are right and at least as fast as <paramref name="plain"/> floating-point operations per nanosecond; null where the device gives no times. All values are one, so that every sum is a whole number that fp32 holds.</summary>
+    internal static bool? Pays(GpuDevice device, CooperativeMatrixShape shape, double plain)
     {
         var subgroups = PeakKernels.MatrixInvocations / device.Caps.MatrixSubgroupSize;
         using var a = new GpuBuffer("trial_a", 2L * PeakKernels.MatrixRows * shape.M * shape.K, MemoryCategory.Inputs);

@@ -26,7 +26,7 @@ internal sealed class HostileServer : IDisposable
     public ConcurrentDictionary<string, int> Requests { get; } = new();
 
     /// <summary>Files by path, given whole, or from the byte that a range asks for. Paths under /cut/ end in the middle the first time, those under /cut-always/ every time;
-    /// those under /reset/ the first time with a reset. Of a range under /elsewhere/ it gives the first time another part, under /bare/ no word of which part it gives, under /short/ half of it; /held/ waits for <see cref="Held"/>.</summary>
+    /// those under /reset/ the first time with a reset. Of a range under /elsewhere/ it gives the first time another part, under /bare/ no word of which part it gives, under /short/ half of it. Those under /changed/ are another version from the second request on: the first one is cut, and all its bytes are 1 more. /held/ waits for <see cref="Held"/>.</summary>
     public ConcurrentDictionary<string, byte[]> Files { get; } = new();
 
     /// <summary>What files under /held/ wait for.</summary>
@@ -66,13 +66,15 @@ internal sealed class HostileServer : IDisposable
             var stream = client.GetStream();
             using var reader = new StreamReader(stream, Encoding.Latin1, leaveOpen: true);
             var path = (await reader.ReadLineAsync(stop.Token))?.Split(' ')[1] ?? "";
-            var from = 0;
+            var (from, version) = (0, "");
             while (await reader.ReadLineAsync(stop.Token) is { Length: > 0 } header)
             {
                 from = header.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase) ? int.Parse(header[13..].TrimEnd('-')) : from;
+                version = header.StartsWith("If-Range: ", StringComparison.OrdinalIgnoreCase) ? header[10..] : version;
             }
             Log.Enqueue((path, Stopwatch.GetTimestamp()));
             var count = Requests.AddOrUpdate(path, 1, (_, n) => n + 1);
+            from = version.Length > 0 && version != Tag(count) ? 0 : from;
             lock (Requests)
             {
                 MostOpen = Math.Max(MostOpen, ++open);
@@ -104,7 +106,11 @@ internal sealed class HostileServer : IDisposable
         {
             await Held.Task.WaitAsync(stop.Token);
         }
-        var cut = kind == "cut-always" || (kind is "cut" or "reset" or "elsewhere" or "bare" or "short" && count == 1);
+        if (kind == "changed" && count == 1)
+        {
+            file = [.. file.Select(b => (byte)(b + 1))];
+        }
+        var cut = kind == "cut-always" || (kind is "cut" or "reset" or "changed" or "elsewhere" or "bare" or "short" && count == 1);
         if (kind == "elsewhere" && count == 2)
         {
             from /= 2;
@@ -112,9 +118,11 @@ internal sealed class HostileServer : IDisposable
         var end = kind == "short" && count == 2 ? (from + file.Length) / 2 : file.Length;
         var range = kind == "bare" ? "" : $"Content-Range: bytes {from}-{end - 1}/{file.Length}\r\n";
         var head = from == 0 ? $"HTTP/1.1 200 OK\r\n" : $"HTTP/1.1 206 Partial Content\r\n{range}";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{head}Content-Length: {end - from}\r\nConnection: close\r\n\r\n"));
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{head}{(kind == "changed" ? $"ETag: {Tag(count)}\r\n" : "")}Content-Length: {end - from}\r\nConnection: close\r\n\r\n"));
         await stream.WriteAsync(file.AsMemory(from, (end - from) / (cut ? 2 : 1)));
     }
+
+    private static string Tag(int request) => request == 1 ? "\"old\"" : "\"new\"";
 
     // /good/RED.jpg, /slow/RED.jpg (50 ms), /stall-head, /stall-body, /loop, /hops/N, /odd-address/N, /dark (nothing while Dark is set), /truncated, /short-length, /404, /html, /large, /endless, /flaky/K (503 K times), /nowhere, /octets.
     private async Task AnswerAsync(NetworkStream stream, string path, int count)

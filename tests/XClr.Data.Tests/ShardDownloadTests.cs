@@ -88,6 +88,16 @@ public sealed class ShardDownloadTests : IDisposable
         Assert.Equal(3, server.Requests[path]);
     }
 
+    /// <summary>Its first half and the second half of its successor would be a shard that nobody wrote, too.</summary>
+    [Fact]
+    public void A_shard_that_changes_on_the_way_is_fetched_anew()
+    {
+        Serve("/changed/0.tar", 0);
+        using var downloads = Downloads();
+        Assert.Equal(server.Files["/changed/0.tar"], Bytes(downloads.Open(server.Root + "/changed/0.tar")));
+        Assert.Equal(2, server.Requests["/changed/0.tar"]);
+    }
+
     [Fact]
     public void A_server_that_asks_to_be_left_alone_is()
     {

@@ -36,6 +36,7 @@ public sealed class MatrixTrialTests : IDisposable
         using var device = TestDevices.Open(TestDevices.Lavapipe, "cpuKernels=0");
         Skip.If(device.Caps.HalfMatrixShapes.Count == 0, "lavapipe has no cooperative matrices here");
         Assert.False(MatrixTrial.Run(device));
+        Assert.All(device.Caps.HalfMatrixShapes, shape => Assert.True(MatrixTrial.Pays(device, shape, plain: 0)));
         Assert.Null(device.Caps.MatricesPay);
         Assert.True(device.Caps.UsesMatrices);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -185,12 +186,13 @@ internal sealed class ShardDownloads : IDisposable
 
     private async Task FetchPartAsync(string address, string part)
     {
+        var version = new StrongBox<RangeConditionHeaderValue?>();
         for (var attempt = 0; ; attempt++)
         {
             TimeSpan wait;
             try
             {
-                await AppendAsync(address, part).ConfigureAwait(false);
+                await AppendAsync(address, part, version).ConfigureAwait(false);
                 return;
             }
             catch (Exception e) when (MayPass(e) && attempt < Retries && !stop.IsCancellationRequested)
@@ -227,14 +229,15 @@ internal sealed class ShardDownloads : IDisposable
         _ => false,
     };
 
-    // One attempt. It goes on after the bytes of the one before, where the server gives ranges.
-    private async Task AppendAsync(string address, string part)
+    // One attempt. It goes on after the bytes of the one before, where the server gives ranges, and of that version of the file, where the server names versions.
+    private async Task AppendAsync(string address, string part, StrongBox<RangeConditionHeaderValue?> version)
     {
         await using var file = new FileStream(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
         using var request = new HttpRequestMessage(HttpMethod.Get, address);
         if (file.Length > 0)
         {
             request.Headers.Range = new RangeHeaderValue(file.Length, null);
+            request.Headers.IfRange = version.Value;
         }
         using var quiet = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
         quiet.CancelAfter(stall);
@@ -247,6 +250,7 @@ internal sealed class ShardDownloads : IDisposable
             {
                 throw new StatusException(response);
             }
+            version.Value = VersionOf(response);
         }
         var whole = goesOn ? response.Content.Headers.ContentRange!.Length : null;
         RequireFits(whole ?? file.Length + (response.Content.Headers.ContentLength ?? 0));
@@ -264,6 +268,9 @@ internal sealed class ShardDownloads : IDisposable
             throw new HttpRequestException($"{file.Length} of {length} bytes came");
         }
     }
+
+    private static RangeConditionHeaderValue? VersionOf(HttpResponseMessage response) =>
+        response.Headers.ETag is { IsWeak: false } tag ? new(tag) : response.Content.Headers.LastModified is { } date ? new(date) : null;
 
     // What fails here is the connection, which may come back; what fails in writing, such as a full disk, is final.
     private static async Task<int> ReceiveAsync(Stream body, byte[] block, CancellationToken quiet)
