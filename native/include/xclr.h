@@ -106,7 +106,10 @@ typedef struct xclr_encoder_info {
   uint32_t reserved;                /* 0 */
 } xclr_encoder_info;
 
-/* Loads a run folder, a step folder or a .safetensors file (torchvision's names) for inference with a batch of 1 or more images. Submits. */
+/*
+ * Loads a run folder, a step folder or a .safetensors file (torchvision's names) for inference with a batch of 1 or more images. Submits. Besides the network's own memory an encoder takes room for images of any size:
+ * 128 MiB (44 megapixels), or a sixteenth of the device's memory where that is less; larger images are reduced first.
+ */
 xclr_status xclr_encoder_load(xclr_context context, const char *checkpoint, uint32_t batch, xclr_encoder *out);
 
 xclr_status xclr_encoder_describe(xclr_encoder encoder, xclr_encoder_info *info);
@@ -154,7 +157,7 @@ typedef struct xclr_buffer_rows {
  * Records the embedding of images into command_buffer (a VkCommandBuffer of the shared device and queue family, being recorded, outside a render pass): count x F floats to features, count x P to projections (may be NULL).
  * Full memory barriers stand before and after, so the host needs none of its own. Submits nothing and waits for nothing. The encoder's memory is in use until the host's submit has ended: record again, or embed, only then;
  * for more than one in flight load more encoders. Equal to xclr_embed to the bit. XCLR_ERROR_ARGUMENT on a context with a device of its own, and where the images
- * take more bytes than the encoder has room for (the message says how many; a larger batch has more).
+ * take more bytes than the encoder has room for (the message says how many: batch x 48 x S x S, or 128 MiB where that is more, S being the image size).
  */
 xclr_status xclr_record_embed(xclr_encoder encoder, void *command_buffer, const xclr_buffer_images *images, const xclr_buffer_rows *features, const xclr_buffer_rows *projections);
 

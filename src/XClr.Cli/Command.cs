@@ -41,7 +41,8 @@ public abstract class Command
         {
             throw new UsageException($"{option} {file}: is what {input} reads; name another file.");
         }
-        if (file is not null)
+        // Into what is there already, such as /dev/stdout, something may be written that cannot be made beside it.
+        if (file is not null && !File.Exists(file))
         {
             RequireWritable(option, file);
         }

@@ -28,8 +28,7 @@ internal static class DeviceExtensions
     {
         (bool Wanted, string? Name)[] all =
         [
-            // Part of Vulkan 1.3, whose drivers need not list it.
-            ((caps.SubgroupSizeControl || caps.CooperativeMatrix) && offered.Contains(SubgroupSizes), SubgroupSizes),
+            (caps.SubgroupSizeControl || caps.CooperativeMatrix, SubgroupSizes),
             (caps.CooperativeMatrix, "VK_KHR_cooperative_matrix"),
             (caps.BFloat16, BFloat16),
             (caps.PipelineStatistics, PipelineExecutables.Extension),

@@ -165,7 +165,7 @@ public sealed unsafe partial class Plan
     private const long LeastRows = 64;
 
     /// <summary>
-    /// Lays a flat number of workgroups over three axes of at most <paramref name="limit"/> each; the product exceeds the number by less than the rows. What one axis cannot hold has <see cref="LeastRows"/> where the limit allows, so that it can be divided.
+    /// Lays a flat number of workgroups over three axes of at most <paramref name="limit"/> each; the product exceeds the number by less than the rows where two axes are enough. What one axis cannot hold has <see cref="LeastRows"/> where the limit allows, so that it can be divided.
     /// </summary>
     internal static (uint X, uint Y, uint Z) Grid(long groups, long limit)
     {

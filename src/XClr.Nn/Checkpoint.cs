@@ -43,7 +43,7 @@ public sealed class CheckpointStore
     /// <summary>Saves a checkpoint, makes it the latest, and removes those no longer wanted. Returns its folder.</summary>
     /// <exception cref="IOException">The disk is full or not writable: the older checkpoints and `latest` are as they were.</exception>
     /// <exception cref="CheckpointException">The state has a value out of range; nothing was written.</exception>
-    public string Save(CheckpointState state, CheckpointTensors tensors)
+    public string Save(CheckpointState state, CheckpointTensors tensors, bool prune = true)
     {
         var folder = Path.Combine(checkpoints, CheckpointPath.StepName(state.Step));
         var temporary = folder + DurableFile.TemporarySuffix;
@@ -61,7 +61,10 @@ public sealed class CheckpointStore
         }
         Publish(temporary, folder);
         DurableFile.Write(Path.Combine(checkpoints, CheckpointPath.LatestFile), s => s.Write([.. Name(state.Step), (byte)'\n']));
-        Prune(state);
+        if (prune)
+        {
+            Prune(state);
+        }
         return folder;
     }
 

@@ -121,11 +121,11 @@ public sealed class Encoder : IDisposable
             foreach (var sample in samples)
             {
                 var own = PackedBatch.Aligned(sample.Image.ByteCount);
+                part.Add(sample);
                 if (bytes + own > graph.Sources.BatchBytes)
                 {
-                    Resize();
+                    Resize(part.Count - 1);
                 }
-                part.Add(sample);
                 bytes += own;
                 if (resized + part.Count == Rows)
                 {
@@ -142,19 +142,19 @@ public sealed class Encoder : IDisposable
             part.ForEach(s => s.Dispose());
         }
 
-        void Resize()
+        void Resize(int count)
         {
-            graph.Sources.Upload(device, packed.Evaluation(part, resized, Rows, size), half: 0, halfFree: default);
+            graph.Sources.Upload(device, packed.Evaluation(part[..count], resized, Rows, size), half: 0, halfFree: default);
             views.Run();
-            resized += part.Count;
-            part.ForEach(s => s.Dispose());
-            part.Clear();
+            resized += count;
+            part[..count].ForEach(s => s.Dispose());
+            part.RemoveRange(0, count);
             bytes = 0;
         }
 
         void Run()
         {
-            Resize();
+            Resize(part.Count);
             network.Run();
             featureRows.Add(Download(graph.Features, resized, FeatureWidth));
             if (graph.Projections is { } projections)

@@ -13,7 +13,7 @@ internal static class TrainCheckpoint
     private const string UpdatesName = "step", ScaleName = "loss_scale", GrowthName = "loss_scale_growth", SkippedName = "skipped_steps";
 
     /// <summary>Saves model, head, optimiser and state; returns the folder.</summary>
-    public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, DataProgress progress, CheckpointMetric? best)
+    public static string Save(CheckpointStore store, GpuDevice device, TrainGraph graph, TrainConfig config, string fingerprint, long step, DataProgress progress, CheckpointMetric? best, bool prune = true)
     {
         var batches = step * (graph.MicroBatches?.Count ?? 1);
         var state = new CheckpointState
@@ -37,7 +37,7 @@ internal static class TrainCheckpoint
             Device = graph.Caps.FullName,
         };
         return store.Save(state, new CheckpointTensors(
-            ModelFile.BackboneEntries(device, graph.Model, batches), ModelFile.HeadEntries(device, graph.Model, batches), OptimizerEntries(device, graph), EncoderExport.Metadata(graph.Model.Spec, graph.Images)));
+            ModelFile.BackboneEntries(device, graph.Model, batches), ModelFile.HeadEntries(device, graph.Model, batches), OptimizerEntries(device, graph), EncoderExport.Metadata(graph.Model.Spec, graph.Images)), prune);
     }
 
     /// <summary>The state that a run goes on from.</summary>

@@ -1,6 +1,6 @@
 namespace XClr.Train;
 
-/// <summary>Where a run tells what it does. Called from the training thread only, but for Info while the data are opened; an implementation does not throw.</summary>
+/// <summary>Where a run tells what it does. Called from the training thread only, but for Info, which what opens and fetches data calls from threads of its own; an implementation does not throw.</summary>
 public interface ITrainReporter
 {
     /// <summary>A fact worth one line: the device, the data, a saved checkpoint.</summary>

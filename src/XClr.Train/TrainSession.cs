@@ -116,9 +116,10 @@ internal sealed class TrainSession : IDisposable
         return new EvalMetrics(step, measured.Values);
     }
 
-    public string Save(long step, DataProgress progress, CheckpointMetric? best)
+    /// <summary>Saves a checkpoint, and with <paramref name="prune"/> removes those that are too many.</summary>
+    public string Save(long step, DataProgress progress, CheckpointMetric? best, bool prune)
     {
-        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, progress, best);
+        var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, progress, best, prune);
         SavedStep = step;
         return folder;
     }

@@ -15,6 +15,7 @@ public sealed class Trainer
     private readonly TrainSession session;
     private readonly TrainConfig config;
     private readonly TimeLimit limit;
+    private readonly CancellationToken stop;
     private readonly WarningLog reporter;
     private readonly RunLog metrics;
     private readonly Stopwatch clock = Stopwatch.StartNew();
@@ -27,11 +28,12 @@ public sealed class Trainer
     private bool saveIsDue;
     private LogInterval interval;
 
-    private Trainer(TrainSession session, TrainConfig config, TimeLimit limit, WarningLog reporter, RunLog metrics)
+    private Trainer(TrainSession session, TrainConfig config, TimeLimit limit, CancellationToken stop, WarningLog reporter, RunLog metrics)
     {
         this.session = session;
         this.config = config;
         this.limit = limit;
+        this.stop = stop;
         this.reporter = reporter;
         this.metrics = metrics;
         (step, progress, best) = (session.Step, session.Progress, session.Best);
@@ -50,7 +52,7 @@ public sealed class Trainer
         try
         {
             using var metrics = RunLog.Open(session.Folder, session.ResumedFrom is null ? null : session.Step, warnings.Warn);
-            return new Trainer(session, config, limit, warnings, metrics).Run();
+            return new Trainer(session, config, limit, stop, warnings, metrics).Run();
         }
         catch
         {
@@ -78,8 +80,7 @@ public sealed class Trainer
     private TrainOutcome Run()
     {
         limit.Continue();
-        var stop = limit.Token;
-        var before = step == 0 ? Evaluate(stop) : null;
+        var before = step == 0 ? Evaluate() : null;
         if (step >= session.TotalSteps)
         {
             reporter.Info($"step {step} of {session.TotalSteps}: nothing is left to train; --steps or --epochs asks for more");
@@ -87,24 +88,25 @@ public sealed class Trainer
         else if (step > 0 && config.EvalEvery > 0 && step % config.EvalEvery == 0 && !metrics.HasEvaluation(step))
         {
             // The run was stopped in this evaluation.
-            EvaluateOnTheWay(stop);
+            EvaluateOnTheWay();
         }
-        var status = Steps(stop);
-        var after = status == TrainStatus.Completed ? EvaluateAndKeepBest(stop) : null;
+        var status = Steps(limit.Token);
+        var after = status == TrainStatus.Completed ? EvaluateAndKeepBest() : null;
         if (session.SavedStep != step)
         {
             throw new IOException($"Step {step}, the last one, could not be saved. {(checkpoint is null ? "There is no checkpoint." : $"The latest checkpoint is {checkpoint}.")} Make room on the disk, then: {OptionText.Command} {session.Folder.ResumeArguments}");
         }
-        return new TrainOutcome(stop.IsCancellationRequested ? Stopped : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments, reporter.Warnings);
+        return new TrainOutcome(stop.IsCancellationRequested ? TrainStatus.Interrupted : status, step, before, after, session.Folder.Path, checkpoint, session.Folder.ResumeArguments, reporter.Warnings);
     }
 
-    private TrainStatus Steps(CancellationToken stop)
+    // Ends where the user stops it or the time is over; an evaluation is the user's alone to stop, so that a run with little time gets through it.
+    private TrainStatus Steps(CancellationToken end)
     {
         using var loader = session.OpenLoader(progress.Position);
         StartInterval(loader);
-        while (step < session.TotalSteps && !stop.IsCancellationRequested)
+        while (step < session.TotalSteps && !end.IsCancellationRequested)
         {
-            using var batch = Next(loader, stop);
+            using var batch = Next(loader, end);
             if (batch is null)
             {
                 continue;
@@ -120,13 +122,17 @@ public sealed class Trainer
             }
             if (config.EvalEvery > 0 && step % config.EvalEvery == 0 && step < session.TotalSteps)
             {
-                EvaluateOnTheWay(stop);
+                EvaluateOnTheWay();
                 StartInterval(loader);
             }
             saveIsDue |= step % config.SaveEvery == 0 && step < session.TotalSteps;
-            if (saveIsDue && (session.SavedStep == step || (MakesUpdates() && Save())))
+            if (saveIsDue && (session.SavedStep == step || MakesUpdates()))
             {
                 saveIsDue = false;
+                if (session.SavedStep != step)
+                {
+                    Save();
+                }
             }
         }
         // Before the loader ends, whose reader may be waiting for a server.
@@ -139,13 +145,13 @@ public sealed class Trainer
     }
 
     // Null where the run was stopped meanwhile.
-    private LoadedBatch? Next(BatchLoader loader, CancellationToken stop)
+    private LoadedBatch? Next(BatchLoader loader, CancellationToken end)
     {
         try
         {
-            return loader.Next(stop);
+            return loader.Next(end);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
             return null;
         }
@@ -239,19 +245,19 @@ public sealed class Trainer
     private DivergedException Diverged(string what) => new(
         $"{what} Lower --lr, lengthen --warmup-epochs or set --clip-norm. " + (checkpoint is null ? "No checkpoint had been saved yet." : $"The last good checkpoint is {checkpoint}."));
 
-    // In mixed precision a step whose gradient is not finite makes none. One alone is the loss scale finding its size; the first of many is where a run diverges, and a checkpoint made there would push a good one out.
+    // In mixed precision a step whose gradient is not finite makes none. One alone is the loss scale finding its size; the first of many is where a run diverges, and a checkpoint made there must not push a good one out.
     private bool MakesUpdates()
     {
         Drain();
-        return ReadResults().Scale is not { SkippedInRow: > 0 };
+        return step == session.Step || ReadResults().Scale is not { SkippedInRow: > 0 };
     }
 
     // The held-out set may be out of reach for a while; the steps so far are not to be lost by it.
-    private void EvaluateOnTheWay(CancellationToken stop)
+    private void EvaluateOnTheWay()
     {
         try
         {
-            EvaluateAndKeepBest(stop);
+            EvaluateAndKeepBest();
         }
         catch (Exception e) when (IsOfTheData(e))
         {
@@ -262,10 +268,10 @@ public sealed class Trainer
     private static bool IsOfTheData(Exception e) => e is DataException or TextException or IOException or UnauthorizedAccessException;
 
     // The state names the best step, whose folder must then exist: where it could not be saved, the one before stays the best.
-    private EvalMetrics? EvaluateAndKeepBest(CancellationToken stop)
+    private EvalMetrics? EvaluateAndKeepBest()
     {
         var known = best;
-        var result = Evaluate(stop);
+        var result = Evaluate();
         if (best != known && !Save())
         {
             best = known;
@@ -273,7 +279,7 @@ public sealed class Trainer
         return result;
     }
 
-    private EvalMetrics? Evaluate(CancellationToken stop)
+    private EvalMetrics? Evaluate()
     {
         if (config.ValData is null)
         {
@@ -305,14 +311,10 @@ public sealed class Trainer
     // False, with a warning, where the disk is full or not writable.
     private bool Save()
     {
-        Drain();
-        if (step > session.Step)
-        {
-            ReadResults();
-        }
+        var prune = MakesUpdates();
         try
         {
-            checkpoint = session.Save(step, progress, best);
+            checkpoint = session.Save(step, progress, best, prune);
             reporter.Info($"saved {checkpoint}");
             return true;
         }

@@ -92,7 +92,7 @@ public sealed class CompareTests : IDisposable
     [Fact]
     public void A_cell_that_max_time_cuts_off_is_no_cell_and_goes_on()
     {
-        string[] compare = ["compare", .. Data(), .. TinySet.Network, "--steps", "1000000", "--max-time", "1s", "--losses", "simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("out"), "--json"];
+        string[] compare = ["compare", .. Data(), .. TinySet.Network, "--steps", "1000000", "--max-time", "5s", "--losses", "simclr", "--seeds", "1", "--protocol", "knn", "--out", folder.File("out"), "--json"];
         var first = CliProcess.Run(compare).Expect(130);
         Assert.Equal("untrained", Assert.Single(first.Json.GetProperty("cells").EnumerateArray()).GetProperty("row").GetString());
         Assert.Contains("stopped after 1 of 2 cells; the same command goes on", first.Errors);

@@ -116,7 +116,7 @@ public sealed partial class TrainTests : IDisposable
         var resume = ResumeLine().Match(stopped.Errors);
         Assert.True(resume.Success, stopped.Errors);
         var before = LoggedSteps();
-        var again = CliProcess.Run([.. resume.Groups["args"].Value.Split(' '), "--max-time", "1s", "--json"]).Expect(130);
+        var again = CliProcess.Run([.. resume.Groups["args"].Value.Split(' '), "--max-time", "5s", "--json"]).Expect(130);
         Assert.Contains("resumed from", again.Errors);
         Assert.Equal("timeUp", again.Json.GetProperty("status").GetString());
         var after = LoggedSteps();

@@ -354,6 +354,36 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(5, CheckpointState.Read(CheckpointPath.Resolve(run).State!).Step);
     }
 
+    /// <summary>What is saved while nothing is learnt any more, because the user stops the run, takes no other checkpoint's place.</summary>
+    [Fact]
+    public void A_stop_while_a_run_diverges_leaves_the_checkpoints_before_it()
+    {
+        var same = config with { RunDir = Path.Combine(folder, "diverging"), ValData = null, Precision = Precision.Amp, WarmupEpochs = 0, Keep = 1, SaveEvery = 1000 };
+        Trainer.Run(same with { Steps = 5 }, new Recording(), CancellationToken.None);
+        var stopped = new Recording { StopAt = (12, new CancellationTokenSource()) };
+        Trainer.Run(same with { Steps = 60, Lr = 1e30, Resume = "auto" }, stopped, stopped.StopAt.Value.Stop.Token);
+        Assert.Equal(["step-00000005", "step-00000012"], Directory.GetDirectories(Path.Combine(same.RunDir, "checkpoints")).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void Where_nothing_can_be_saved_it_is_tried_as_often_as_asked_for()
+    {
+        var checkpoints = Path.Combine(folder, "run", "checkpoints");
+        var reporter = new Recording
+        {
+            AtStep = m =>
+            {
+                if (m.Step == 1)
+                {
+                    Directory.Delete(checkpoints, recursive: true);
+                    File.WriteAllText(checkpoints, "in the way");
+                }
+            },
+        };
+        Assert.Throws<IOException>(() => Trainer.Run(config with { RunDir = Path.Combine(folder, "run"), ValData = null, SaveEvery = 3, Steps = 10 }, reporter, CancellationToken.None));
+        Assert.Equal(["3", "6", "9", "10"], reporter.Warnings.Where(w => w.Contains("could not be saved", StringComparison.Ordinal)).Select(w => w.Split(' ')[1]));
+    }
+
     [Fact]
     public void Bad_samples_and_empty_captions_are_counted_not_fatal()
     {

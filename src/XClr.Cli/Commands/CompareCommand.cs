@@ -48,6 +48,7 @@ public class CompareCommand : OptionTableCommand
     {
         var request = Request();
         var cells = request.Cells.Count();
+        using var folder = RunFolder.Take(request.Folder, "--out");
         var table = ConsoleReporter.Run(reporter =>
         {
             using var signals = new StopSignals(reporter.Warn, "the step is finished and saved");

@@ -12,7 +12,9 @@ public sealed class DevicesCommand : Command
     public override int Run()
     {
         var refused = new List<string>();
-        var devices = GpuDevice.List(refused.Add);
+        // With what an earlier trial said of its matrices.
+        var known = TrainSetup.DeviceOptions(null, null) with { LowerCaps = "" };
+        var devices = GpuDevice.List(refused.Add).Select(d => d with { Caps = d.Caps with { MatricesPay = GpuDevice.Limit(d.Caps, known).MatricesPay } }).ToList();
         var chosen = DeviceSelector.Pick(devices, Environment.GetEnvironmentVariable(DeviceSelector.Variable));
         if (Json)
         {

@@ -1,11 +1,9 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using CommandLine;
 using XClr.Bench;
 using XClr.Cli.Profiling;
 using XClr.Data;
-using XClr.Gpu;
 using XClr.Text;
 using XClr.Train;
 using XClr.Train.Profiling;
@@ -150,7 +148,7 @@ public class ProfileCommand : OptionTableCommand
         }
         if (Html is not null)
         {
-            CacheFile.Replace(Path.GetFullPath(Html), Encoding.UTF8.GetBytes(ProfilePage.Create(report)));
+            File.WriteAllText(Html, ProfilePage.Create(report));
         }
     }
 }

@@ -158,20 +158,13 @@ internal sealed class ShardDownloads : IDisposable
 
     private async Task<string> FetchAsync(string address, string path)
     {
+        // A name of its own: numbers of processes repeat on machines, and in containers, that share the folder.
+        var part = $"{path}.{Guid.NewGuid():N}.part";
         try
         {
             Directory.CreateDirectory(folder);
-            // A name of its own: numbers of processes repeat on machines, and in containers, that share the folder.
-            var part = $"{path}.{Guid.NewGuid():N}.part";
-            try
-            {
-                await FetchPartAsync(address, part).ConfigureAwait(false);
-                Keep(part, path);
-            }
-            finally
-            {
-                File.Delete(part);
-            }
+            await FetchPartAsync(address, part).ConfigureAwait(false);
+            Keep(part, path);
             return path;
         }
         catch
@@ -181,6 +174,13 @@ internal sealed class ShardDownloads : IDisposable
                 running.Remove(address);
             }
             throw;
+        }
+        finally
+        {
+            if (File.Exists(part))
+            {
+                File.Delete(part);
+            }
         }
     }
 

@@ -42,10 +42,9 @@ public sealed record ComparisonRequest(TrainConfig Config, IReadOnlyList<LossKin
 /// <summary>Carries a comparison out, cell by cell; those that are there already are not made again, and a cell that was interrupted goes on from its checkpoint.</summary>
 public static class ComparisonRun
 {
-    /// <summary>Runs all cells, in a folder that is this process's alone; <paramref name="done"/> is told of each with the table so far. Ends early, with the cells so far, where <paramref name="stop"/> is set or a training was cut off by --max-time.</summary>
+    /// <summary>Runs all cells; <paramref name="done"/> is told of each with the table so far. Ends early, with the cells so far, where <paramref name="stop"/> is set or a training was cut off by --max-time.</summary>
     public static ComparisonTable Run(ComparisonRequest request, ITrainReporter reporter, Action<ComparisonCell, ComparisonTable> done, CancellationToken stop)
     {
-        using var folder = RunFolder.Take(request.Folder, "--out");
         RequireSuits(request, reporter, stop);
         var results = new List<CellResult>();
         foreach (var cell in request.Cells)
