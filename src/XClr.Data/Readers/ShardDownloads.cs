@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Http.Headers;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -12,25 +9,15 @@ namespace XClr.Data.Readers;
 /// </summary>
 internal sealed class ShardDownloads : IDisposable
 {
-    private const int Retries = 4;
-    private const int MaxSmall = 1 << 20;
-
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromDays(1);
 
     private readonly string folder;
     private readonly long maxBytes;
-    private readonly TimeSpan backOff, stall;
-    private readonly Action<string>? note;
-    private readonly HttpClient client = new(new SocketsHttpHandler { UseCookies = false, MaxAutomaticRedirections = 5, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = TimeSpan.FromSeconds(20) })
-    {
-        Timeout = Timeout.InfiniteTimeSpan,
-    };
-
+    private readonly ShardFetcher fetcher;
     private readonly Lock gate = new();
 
     // On their way, or here and not opened yet. What failed is not among them: only who waited for it is told.
     private readonly Dictionary<string, Task<string>> running = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource stop = new();
 
     /// <param name="folder">Where the files lie; made where it is missing.</param>
     /// <param name="maxBytes">What they may take together; a single larger shard is refused.</param>
@@ -39,9 +26,8 @@ internal sealed class ShardDownloads : IDisposable
     /// <param name="note">Is told of a shard that is tried again; null: nobody.</param>
     public ShardDownloads(string folder, long maxBytes, TimeSpan? backOff = null, TimeSpan? stall = null, Action<string>? note = null)
     {
-        (this.folder, this.maxBytes, this.note) = (folder, maxBytes, note);
-        (this.backOff, this.stall) = (backOff ?? TimeSpan.FromSeconds(1), stall ?? TimeSpan.FromSeconds(30));
-        client.DefaultRequestHeaders.UserAgent.ParseAdd("xclr/0.1");
+        (this.folder, this.maxBytes) = (folder, maxBytes);
+        fetcher = new ShardFetcher(maxBytes, backOff, stall, note);
     }
 
     /// <summary>Whether a shard's name is an address.</summary>
@@ -64,7 +50,7 @@ internal sealed class ShardDownloads : IDisposable
                 {
                     return OpenFetched(address, stop);
                 }
-                catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && attempt < Retries)
+                catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && attempt < ShardFetcher.Retries)
                 {
                     // Its room was needed before it was opened (by another process, or since the folder holds no two such shards): it is fetched anew.
                 }
@@ -101,33 +87,13 @@ internal sealed class ShardDownloads : IDisposable
     /// <summary>Deletes what was fetched, so that the next <see cref="Open"/> fetches it anew: it turned out to be no whole archive.</summary>
     public void Forget(string address) => File.Delete(Path.Combine(folder, FileOf(address)));
 
-    /// <summary>A small file beside a shard, such as its statistics; null where there is none.</summary>
-    /// <exception cref="OperationCanceledException">The waiting was ended.</exception>
-    public byte[]? TryReadSmall(string address, CancellationToken stop)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        limit.CancelAfter(stall);
-        try
-        {
-            using var response = client.Send(new HttpRequestMessage(HttpMethod.Get, address), HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            if (response.StatusCode != HttpStatusCode.OK || response.Content.Headers.ContentLength > MaxSmall)
-            {
-                return null;
-            }
-            using var body = response.Content.ReadAsStream(limit.Token);
-            var bytes = new byte[MaxSmall];
-            return bytes[..body.ReadAtLeastAsync(bytes, MaxSmall, throwOnEndOfStream: false, limit.Token).AsTask().GetAwaiter().GetResult()];
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or UriFormatException || (e is OperationCanceledException && !stop.IsCancellationRequested))
-        {
-            return null;
-        }
-    }
+    /// <inheritdoc cref="ShardFetcher.TryReadSmall"/>
+    public byte[]? TryReadSmall(string address, CancellationToken stop) => fetcher.TryReadSmall(address, stop);
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        stop.Cancel();
+        fetcher.Stop();
         Task[] running;
         lock (gate)
         {
@@ -135,8 +101,7 @@ internal sealed class ShardDownloads : IDisposable
         }
         // What they threw was for whoever opened them.
         Task.WhenAll(running).ContinueWith(_ => { }, TaskScheduler.Default).Wait();
-        client.Dispose();
-        stop.Dispose();
+        fetcher.Dispose();
     }
 
     private Task<string> Fetch(string address)
@@ -163,7 +128,7 @@ internal sealed class ShardDownloads : IDisposable
         try
         {
             Directory.CreateDirectory(folder);
-            await FetchPartAsync(address, part).ConfigureAwait(false);
+            await fetcher.FetchAsync(address, part).ConfigureAwait(false);
             Keep(part, path);
             return path;
         }
@@ -184,29 +149,6 @@ internal sealed class ShardDownloads : IDisposable
         }
     }
 
-    private async Task FetchPartAsync(string address, string part)
-    {
-        var version = new StrongBox<RangeConditionHeaderValue?>();
-        for (var attempt = 0; ; attempt++)
-        {
-            TimeSpan wait;
-            try
-            {
-                await AppendAsync(address, part, version).ConfigureAwait(false);
-                return;
-            }
-            catch (Exception e) when (MayPass(e) && attempt < Retries && !stop.IsCancellationRequested)
-            {
-                wait = RetryWait.Of(backOff * Math.Pow(2, attempt), (e as StatusException)?.RetryAfter);
-                if (attempt == 0)
-                {
-                    note?.Invoke($"{address}: {e.Message.TrimEnd('.')}; it is tried {Retries} times more");
-                }
-            }
-            await Task.Delay(wait, stop.Token).ConfigureAwait(false);
-        }
-    }
-
     private void Keep(string part, string path)
     {
         lock (gate)
@@ -217,79 +159,6 @@ internal sealed class ShardDownloads : IDisposable
                 MakeRoom(new FileInfo(part).Length);
                 File.Move(part, path, overwrite: true);
             }
-        }
-    }
-
-    private bool MayPass(Exception e) => e switch
-    {
-        // 206: not the part that was asked for; 416: all of it was there, and is not any more. Both are begun anew.
-        HttpRequestException { StatusCode: { } status } => (int)status is 206 or 408 or 416 or 429 or >= 500,
-        HttpRequestException => true,
-        OperationCanceledException => !stop.IsCancellationRequested,
-        _ => false,
-    };
-
-    // One attempt. It goes on after the bytes of the one before, where the server gives ranges, and of that version of the file, where the server names versions.
-    private async Task AppendAsync(string address, string part, StrongBox<RangeConditionHeaderValue?> version)
-    {
-        await using var file = new FileStream(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
-        using var request = new HttpRequestMessage(HttpMethod.Get, address);
-        if (file.Length > 0)
-        {
-            request.Headers.Range = new RangeHeaderValue(file.Length, null);
-            request.Headers.IfRange = version.Value;
-        }
-        using var quiet = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
-        quiet.CancelAfter(stall);
-        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, quiet.Token).ConfigureAwait(false);
-        var goesOn = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == file.Length;
-        if (!goesOn)
-        {
-            file.SetLength(0);
-            if (response.StatusCode != HttpStatusCode.OK)
-            {
-                throw new StatusException(response);
-            }
-            version.Value = VersionOf(response);
-        }
-        var whole = goesOn ? response.Content.Headers.ContentRange!.Length : null;
-        RequireFits(whole ?? file.Length + (response.Content.Headers.ContentLength ?? 0));
-        file.Seek(0, SeekOrigin.End);
-        await using var body = await response.Content.ReadAsStreamAsync(quiet.Token).ConfigureAwait(false);
-        var block = new byte[1 << 17];
-        while (await ReceiveAsync(body, block, quiet.Token).ConfigureAwait(false) is > 0 and var count)
-        {
-            RequireFits(file.Length + count);
-            await file.WriteAsync(block.AsMemory(0, count), stop.Token).ConfigureAwait(false);
-            quiet.CancelAfter(stall);
-        }
-        if (whole is { } length && file.Length != length)
-        {
-            throw new HttpRequestException($"{file.Length} of {length} bytes came");
-        }
-    }
-
-    private static RangeConditionHeaderValue? VersionOf(HttpResponseMessage response) =>
-        response.Headers.ETag is { IsWeak: false } tag ? new(tag) : response.Content.Headers.LastModified is { } date ? new(date) : null;
-
-    // What fails here is the connection, which may come back; what fails in writing, such as a full disk, is final.
-    private static async Task<int> ReceiveAsync(Stream body, byte[] block, CancellationToken quiet)
-    {
-        try
-        {
-            return await body.ReadAsync(block, quiet).ConfigureAwait(false);
-        }
-        catch (IOException e)
-        {
-            throw new HttpRequestException((e.InnerException ?? e).Message, e);
-        }
-    }
-
-    private void RequireFits(long bytes)
-    {
-        if (bytes > maxBytes)
-        {
-            throw new IOException($"a shard of {bytes} bytes is more than the cache's {maxBytes} (XCLR_SHARD_CACHE_GB)");
         }
     }
 
@@ -337,11 +206,5 @@ internal sealed class ShardDownloads : IDisposable
         {
             return false;
         }
-    }
-
-    private sealed class StatusException(HttpResponseMessage response) : HttpRequestException($"status {(int)response.StatusCode}", null, response.StatusCode)
-    {
-        /// <summary>How long the server asks to be left alone; null: it does not say.</summary>
-        public TimeSpan? RetryAfter { get; } = RetryWait.Asked(response);
     }
 }
