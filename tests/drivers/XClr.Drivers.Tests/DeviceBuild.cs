@@ -72,7 +72,7 @@ internal sealed partial class DeviceBuild
         return Built.GetOrAdd((device, precision), key => new(() => new DeviceBuild(key.Device, key.Precision))).Value;
     }
 
-    [GeneratedRegex(@"[^:\n]+ has Vulkan 1\.[01]\.\d+, and 1\.2 is needed")]
+    [GeneratedRegex(@"(?<=No device can be used: )[^\n]+ has Vulkan 1\.[01]\.\d+, and 1\.2 is needed")]
     private static partial Regex TooOld();
 
     private IReadOnlyList<CompiledKernel> Compiled(string property) =>
