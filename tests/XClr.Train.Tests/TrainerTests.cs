@@ -151,7 +151,7 @@ public sealed class TrainerTests : IDisposable
     public void A_run_whose_time_is_over_is_saved_and_goes_on()
     {
         using var guard = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        var asked = config with { RunDir = Path.Combine(folder, "run"), ValData = null, Steps = 1_000_000, LogEvery = 1_000_000, SaveEvery = 1_000_000, MaxTime = TimeSpan.FromSeconds(2) };
+        var asked = config with { RunDir = Path.Combine(folder, "run"), ValData = null, Steps = 1_000_000, LogEvery = 1_000_000, SaveEvery = 1_000_000, MaxTime = TimeSpan.FromSeconds(5) };
         var outcome = Trainer.Run(asked, new Recording(), guard.Token);
         Assert.Equal(TrainStatus.TimeUp, outcome.Status);
         Assert.Null(outcome.After);
@@ -165,9 +165,9 @@ public sealed class TrainerTests : IDisposable
     public void A_time_limit_counts_but_for_its_pauses()
     {
         using var stop = new CancellationTokenSource();
-        using var limit = new TimeLimit(TimeSpan.FromSeconds(1), stop.Token);
+        using var limit = new TimeLimit(TimeSpan.FromSeconds(3), stop.Token);
         limit.Pause();
-        Thread.Sleep(TimeSpan.FromSeconds(1.5));
+        Thread.Sleep(TimeSpan.FromSeconds(4));
         Assert.False(limit.Token.IsCancellationRequested || limit.IsOver);
         limit.Continue();
         Assert.True(limit.Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)));
@@ -197,7 +197,7 @@ public sealed class TrainerTests : IDisposable
             }
             var reporter = new Recording();
             // A loss without captions, which would be read first.
-            var asked = config with { RunDir = Path.Combine(folder, "run"), Data = server.Root + "/{0..1}.tar", ValData = null, Loss = LossKind.SimClr, Classes = null, CaptionTemplate = null, BatchSize = 4, MaxTime = TimeSpan.FromSeconds(2) };
+            var asked = config with { RunDir = Path.Combine(folder, "run"), Data = server.Root + "/{0..1}.tar", ValData = null, Loss = LossKind.SimClr, Classes = null, CaptionTemplate = null, BatchSize = 4, MaxTime = TimeSpan.FromSeconds(5) };
             var clock = Stopwatch.StartNew();
             if (counted)
             {
