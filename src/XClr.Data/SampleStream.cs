@@ -159,7 +159,15 @@ public sealed class SampleStream : IDisposable
         {
             queue.Add(ExceptionDispatchInfo.Capture(e));
         }
-        queue.EndAdding();
+        // A reader that is stopped has not come to the end, and may be here before the token has told the queue.
+        if (reading.IsCancellationRequested)
+        {
+            queue.Stop();
+        }
+        else
+        {
+            queue.EndAdding();
+        }
     }
 
     private void ReadEpochs()
