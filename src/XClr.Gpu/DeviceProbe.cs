@@ -62,7 +62,7 @@ internal static unsafe class DeviceProbe
         vk.GetPhysicalDeviceProperties2(device, &properties);
         ref var basic = ref properties.Properties;
         ref var limits = ref basic.Limits;
-        var features = Features(vk, device, extensions, sizeControl);
+        var features = Features(vk, device, extensions);
         var queue = ComputeQueue(vk, device, queueFamily);
         // Dozen is another driver, over Direct3D 12, for devices that have one of their own beside it.
         var kind = v12.DriverID == DriverId.MesaDozen ? GpuKind.Other : KindOf(basic.DeviceType);
@@ -93,7 +93,7 @@ internal static unsafe class DeviceProbe
                 MaxTexelBufferBytes = (long)limits.MaxTexelBufferElements * DeviceCaps.TexelBytes,
                 MinStorageBufferOffsetAlignment = (long)Math.Max(limits.MinStorageBufferOffsetAlignment, limits.MinTexelBufferOffsetAlignment),
                 MaxMemoryAllocationSize = (long)Math.Min(v11.MaxMemoryAllocationSize, long.MaxValue),
-                DeviceLocalBytes = DeviceLocalBytes(vk, device, kind, extensions),
+                DeviceLocalBytes = DeviceLocalBytes(vk, device, kind, TellsBudget(extensions)),
                 MaxPushConstantsSize = (int)limits.MaxPushConstantsSize,
                 MaxComputeSharedMemorySize = (int)limits.MaxComputeSharedMemorySize,
                 MaxComputeWorkGroupInvocations = (int)limits.MaxComputeWorkGroupInvocations,
@@ -164,8 +164,9 @@ internal static unsafe class DeviceProbe
     // What DeviceCaps calls by longer names; Cooperative: also what such kernels need beside it, but shuffles.
     private readonly record struct DeviceFeatures(bool Float16, bool Storage16, bool Int64, bool Address, bool SizeControl, bool Cooperative, bool BFloat16, bool BFloat16Matrices, bool Statistics);
 
-    private static DeviceFeatures Features(Vk vk, PhysicalDevice device, HashSet<string> extensions, bool hasControl)
+    private static DeviceFeatures Features(Vk vk, PhysicalDevice device, HashSet<string> extensions)
     {
+        var hasControl = extensions.Contains(DeviceExtensions.SubgroupSizes);
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr };
         var control = new PhysicalDeviceSubgroupSizeControlFeatures { SType = StructureType.PhysicalDeviceSubgroupSizeControlFeatures };
         var v12 = new PhysicalDeviceVulkan12Features { SType = StructureType.PhysicalDeviceVulkan12Features };
@@ -260,18 +261,21 @@ internal static unsafe class DeviceProbe
     private const long LeastHeadroom = 128L << 20, HeadroomShare = 32;
 
     // Of the heap that holds the tensors; what other programs hold of it does not count where the driver tells, nor what pipelines, staging and the rounding of blocks take.
-    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, GpuKind kind, HashSet<string> extensions)
+    private static long DeviceLocalBytes(Vk vk, PhysicalDevice device, GpuKind kind, bool tellsBudget)
     {
-        var (size, budget, _) = TensorMemory(vk, device, kind, extensions);
+        var (size, budget, _) = TensorMemory(vk, device, kind, tellsBudget);
         var free = budget > 0 ? Math.Min(size, budget) : size;
         return kind == GpuKind.Cpu ? free : Math.Max(0, free - Math.Max(LeastHeadroom, free / HeadroomShare));
     }
 
-    /// <summary>Bytes of the heap that holds the tensors, how many of them this process may have as things are, and has; 0 where the driver does not say (VK_EXT_memory_budget).</summary>
-    public static (long Size, long Budget, long Usage) TensorMemory(Vk vk, PhysicalDevice device, GpuKind kind, HashSet<string> extensions)
+    /// <summary>Whether a device with these extensions says how much of its memory this process may have.</summary>
+    public static bool TellsBudget(HashSet<string> extensions) => extensions.Contains("VK_EXT_memory_budget");
+
+    /// <summary>Bytes of the heap that holds the tensors, how many of them this process may have as things are, and has; 0 where the driver does not say.</summary>
+    public static (long Size, long Budget, long Usage) TensorMemory(Vk vk, PhysicalDevice device, GpuKind kind, bool tellsBudget)
     {
         var budget = new PhysicalDeviceMemoryBudgetPropertiesEXT { SType = StructureType.PhysicalDeviceMemoryBudgetPropertiesExt };
-        var memory = new PhysicalDeviceMemoryProperties2 { SType = StructureType.PhysicalDeviceMemoryProperties2, PNext = extensions.Contains("VK_EXT_memory_budget") ? &budget : null };
+        var memory = new PhysicalDeviceMemoryProperties2 { SType = StructureType.PhysicalDeviceMemoryProperties2, PNext = tellsBudget ? &budget : null };
         vk.GetPhysicalDeviceMemoryProperties2(device, &memory);
         var heap = MemoryAllocator.TensorHeap(memory.MemoryProperties, kind);
         return heap < 0 ? default : ((long)memory.MemoryProperties.MemoryHeaps[heap].Size, (long)budget.HeapBudget[heap], (long)budget.HeapUsage[heap]);

@@ -22,6 +22,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
     private readonly bool requireSilence;
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(20);
     private bool disposed, hangs;
+    private bool? tellsBudget;
 
     private GpuDevice(GpuInstance instance, PhysicalDevice physical, DeviceCaps caps, DeviceOptions options, ForeignHandles? foreign)
     {
@@ -210,7 +211,8 @@ public sealed unsafe partial class GpuDevice : IDisposable
     /// <summary>Whether this process holds more of the tensors' memory than the driver has for it now: some of it then lies in the host's, and every step waits for the bus. False where the driver does not say.</summary>
     public bool ExceedsMemory()
     {
-        var (_, budget, usage) = DeviceProbe.TensorMemory(Vk, physical, Caps.Kind, DeviceProbe.Extensions(Vk, physical));
+        tellsBudget ??= DeviceProbe.TellsBudget(DeviceProbe.Extensions(Vk, physical));
+        var (_, budget, usage) = DeviceProbe.TensorMemory(Vk, physical, Caps.Kind, tellsBudget.Value);
         return budget > 0 && usage > budget;
     }
 

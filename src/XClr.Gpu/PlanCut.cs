@@ -23,7 +23,7 @@ public readonly record struct PlanCut(int Dispatch, int Part = 0, int Parts = 1)
             {
                 continue;
             }
-            var parts = (int)Math.Clamp(Math.Ceiling(time(i) / budget), 1, Math.Min(PartRange.Most(Plan.Grid(dispatches[i].Groups, caps.MaxComputeWorkGroupCount)), mostParts));
+            var parts = PartRange.Count(dispatches[i], caps, time(i) / budget, mostParts);
             starts.AddRange(Enumerable.Range(0, parts).Select(part => new PlanCut(i, part, parts)));
             used = time(i) / parts;
         }
@@ -54,6 +54,10 @@ internal readonly record struct PartRange(int From, int To, int Parts)
             yield return (i, Of(i, first, end));
         }
     }
+
+    /// <summary>Into how many parts a dispatch is divided that takes so many budgets: as many, as far as it has workgroups.</summary>
+    public static int Count(Dispatch dispatch, DeviceCaps caps, double budgets, uint most = uint.MaxValue) =>
+        (int)Math.Clamp(Math.Ceiling(budgets), 1, Math.Min(Most(Plan.Grid(dispatch.Groups, caps.MaxComputeWorkGroupCount)), most));
 
     /// <summary>Into how many parts a grid can be divided: the extent of its outermost axis that has any.</summary>
     public static uint Most((uint X, uint Y, uint Z) grid) => grid.Z > 1 ? grid.Z : grid.Y > 1 ? grid.Y : grid.X;

@@ -19,7 +19,7 @@ public sealed unsafe partial class Plan
     {
         var slow = SlowDevice.Of(device.Caps);
         var submits = slow.Seconds(Layout.Dispatches[dispatch]) / slow.SubmitSeconds;
-        var parts = (int)Math.Clamp(Math.Ceiling(submits), 1, PartRange.Most(Grid(Layout.Dispatches[dispatch].Groups, device.Caps.MaxComputeWorkGroupCount)));
+        var parts = PartRange.Count(Layout.Dispatches[dispatch], device.Caps, submits);
         var together = (int)Math.Clamp(1 / submits, 1, MostIsolated);
         var timestamps = new TimestampQueries(device, 2 * together);
         var info = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = device.Compute.Family };

@@ -70,8 +70,8 @@ public sealed class Encoder : IDisposable
             record(gpu);
             return PlanLayout.Create(gpu.Dispatches, caps);
         }
-        return Layout(graph.RecordViews).TransientPeakBytes + Layout(graph.RecordNetwork).TransientPeakBytes
-            + Layout(graph.Record).Persistent.Where(b => b.Category != MemoryCategory.Parameters).Sum(b => b.Bytes);
+        var (views, network) = (Layout(graph.RecordViews), Layout(graph.RecordNetwork));
+        return views.TransientPeakBytes + network.TransientPeakBytes + views.Persistent.Union(network.Persistent).Where(b => b.Category != MemoryCategory.Parameters).Sum(b => b.Bytes);
     }
 
     /// <summary>Images per run.</summary>
@@ -144,10 +144,11 @@ public sealed class Encoder : IDisposable
 
         void Resize(int count)
         {
-            graph.Sources.Upload(device, packed.Evaluation(part[..count], resized, Rows, size), half: 0, halfFree: default);
+            var taken = part[..count];
+            graph.Sources.Upload(device, packed.Evaluation(taken, resized, Rows, size), half: 0, halfFree: default);
             views.Run();
             resized += count;
-            part[..count].ForEach(s => s.Dispose());
+            taken.ForEach(s => s.Dispose());
             part.RemoveRange(0, count);
             bytes = 0;
         }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using SkiaSharp;
+using XClr.Data.Packing;
 
 namespace XClr.Data;
 
@@ -16,16 +17,7 @@ public static class PngFile
             // Not into the file itself: what fails in a callback of Skia's ends the process.
             using var png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
             // A picture that was there stays until this one is whole.
-            var temporary = $"{path}.{Environment.ProcessId}.tmp";
-            try
-            {
-                File.WriteAllBytes(temporary, png.AsSpan());
-                File.Move(temporary, path, overwrite: true);
-            }
-            finally
-            {
-                File.Delete(temporary);
-            }
+            PackedShard.Replace(path, file => file.Write(png.AsSpan()));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
