@@ -61,6 +61,22 @@ public sealed class RawSample
         set => (main, caption) = (value, null);
     }
 
+    /// <summary>Whether a caption holds U+FFFD.</summary>
+    internal bool HasDamagedCaption
+    {
+        get
+        {
+            for (var i = 0; i < CaptionCount; i++)
+            {
+                if (CaptionText(i).Contains('\uFFFD'))
+                {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
     /// <summary>Class index from 0; null where there is none.</summary>
     public int? Label { get; set; }
 

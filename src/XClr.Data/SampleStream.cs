@@ -56,6 +56,9 @@ public sealed class SampleStream : IDisposable
     /// <summary>Delivered samples that <see cref="DecodeOptions.MaxBytes"/> made smaller than was asked for.</summary>
     public long ReducedCount { get; private set; }
 
+    /// <summary>Delivered samples with a caption that holds U+FFFD, which bytes that are no UTF-8 are read as.</summary>
+    public long DamagedCaptions { get; private set; }
+
     /// <summary>Skipped samples by cause, up to <see cref="Position"/>.</summary>
     public IReadOnlyDictionary<SampleFault, long> Skipped => skipped;
 
@@ -93,6 +96,7 @@ public sealed class SampleStream : IDisposable
                 good++;
                 goodInEpoch++;
                 ReducedCount += sample.Image.Reduced ? 1 : 0;
+                DamagedCaptions += job.Raw!.HasDamagedCaption ? 1 : 0;
                 return sample;
             }
             Skip(job);

@@ -119,6 +119,7 @@ public sealed class BatchLoader : IDisposable
             batch.Labels![i] = (uint)samples[i].Label!.Value;
         }
         (batch.Position, batch.Skipped, batch.Reduced, batch.LostShards) = (stream.Position, stream.SkippedCount, stream.ReducedCount, stream.LostShards);
+        batch.DamagedCaptions = stream.DamagedCaptions;
         batch.RepeatedCaptions = captions?.RepeatedShare(samples);
         DropSamples();
         return batch.Lend();

@@ -36,6 +36,9 @@ public sealed class LoadedBatch : IDisposable
     /// <summary>Images so far that were made smaller to fit their slot (<see cref="SourceRing.ImageBytes"/>).</summary>
     public long Reduced { get; internal set; }
 
+    /// <inheritdoc cref="SampleStream.DamagedCaptions"/>
+    public long DamagedCaptions { get; internal set; }
+
     /// <summary>Share of this batch's samples whose caption another one of them has, 0 to 1; null where the loss needs no captions.</summary>
     public double? RepeatedCaptions { get; internal set; }
 

@@ -60,12 +60,23 @@ internal sealed class RunWarnings(TrainConfig config, ITrainReporter reporter, l
     /// <summary>Samples that were left out, where they are many beside those that this process has used. file: where each has its cause.</summary>
     public void ReportLeftOut(long skipped, long used, string file)
     {
-        // Of a few samples any share is chance.
-        var share = skipped + used < Math.Min(FewestForShare, samples) ? 0 : skipped / (double)(skipped + used);
+        var share = Share(skipped, used);
         if (SkippedShares.FirstOrDefault(s => share >= s && s > warnedOfShare) is > 0 and var passed)
         {
             warnedOfShare = passed;
             reporter.Warn($"{skipped} of {skipped + used} samples could not be used so far ({share:P0}) and were left out; {file} has the cause of each, --max-bad-fraction ends a run with too many.");
         }
     }
+
+    /// <summary>Captions that are not all UTF-8, where they are many beside the samples that this process has used.</summary>
+    public void ReportDamagedCaptions(long damaged, long used)
+    {
+        if (config.NeedsText && Share(damaged, used - damaged) >= SkippedShares[^1])
+        {
+            reporter.Warn($"captions with bytes that are no UTF-8: more than {SkippedShares[^1]:P0} of the samples have such a one, its bytes are read as U+FFFD, and the text encoder does not know the words that they are in (metrics.jsonl counts them as 'damaged_captions'); write the captions in UTF-8, for example: iconv -f CP1252 -t UTF-8.");
+        }
+    }
+
+    // Of so many beside others; of a few samples any share is chance.
+    private double Share(long counted, long others) => counted + others < Math.Min(FewestForShare, samples) ? 0 : counted / (double)(counted + others);
 }

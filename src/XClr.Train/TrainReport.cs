@@ -70,6 +70,9 @@ public sealed record StepMetrics
     /// <summary>Images since the run began, or was resumed, that were made smaller to fit their slot on the device, see <see cref="SourceRing.ImageBytes"/>.</summary>
     public required long Reduced { get; init; }
 
+    /// <summary>Samples since the run began, or was resumed, with a caption that is not all UTF-8, see <see cref="XClr.Data.SampleStream.DamagedCaptions"/>.</summary>
+    public required long DamagedCaptions { get; init; }
+
     /// <summary>Time left at the present speed.</summary>
     public required TimeSpan Eta { get; init; }
 
@@ -96,6 +99,7 @@ public sealed record StepMetrics
             yield return ("data_wait", DataWait);
             yield return ("skipped", Skipped);
             yield return ("reduced", Reduced);
+            yield return ("damaged_captions", DamagedCaptions);
         }
     }
 }

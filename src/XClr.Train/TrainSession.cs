@@ -124,10 +124,11 @@ internal sealed class TrainSession : IDisposable
         return folder;
     }
 
-    /// <summary>Warns of what no longer works while the run goes on, of memory that is not there, of shards that cannot be read, of samples that are left out where they are many, and of images that do not fit their slots. used: samples that were trained on by this process.</summary>
+    /// <summary>Warns of what no longer works while the run goes on, of memory that is not there, of shards that cannot be read, of samples that are left out and of captions that are not UTF-8 where they are many, and of images that do not fit their slots. used: samples that were trained on by this process.</summary>
     public void WarnAboutTrouble(LoadedBatch latest, long used)
     {
         Warnings.ReportLeftOut(latest.Skipped, used, Folder.SkippedFile);
+        Warnings.ReportDamagedCaptions(latest.DamagedCaptions, used);
         foreach (var shard in latest.LostShards)
         {
             reporter.Warn($"a shard's samples are missing, {shard}; the run goes on without them, and looks for them again in each epoch.");

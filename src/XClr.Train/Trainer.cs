@@ -231,6 +231,7 @@ public sealed class Trainer
             DataWait = Math.Clamp(waited / seconds, 0, 1),
             Skipped = progress.Skipped,
             Reduced = batch.Reduced,
+            DamagedCaptions = batch.DamagedCaptions,
             Eta = TimeSpan.FromSeconds(Math.Min((session.TotalSteps - step) * seconds / steps, TimeSpan.MaxValue.TotalSeconds / 2)),
         };
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using XClr.Data;
@@ -80,6 +81,25 @@ public sealed class WarningTests : IDisposable
         var different = Train(["--data", table], "--loss", "clip", "--json");
         Assert.Contains("repeated captions: 0.0 %", different.Errors);
         Assert.DoesNotContain("share their caption", different.Errors);
+    }
+
+    [Fact]
+    public void Captions_that_are_not_UTF8_are_counted_and_warned_of()
+    {
+        var table = folder.File("captions.tsv", "path\tcaption\na.png\ta caf\u00E9 by a lake\nb.png\ttwo cats\nc.png\tthree birds\nd.png\ta red house\n");
+        foreach (var name in "abcd")
+        {
+            PngFile.Write(folder.File($"{name}.png"), [.. Enumerable.Range(0, 192).Select(p => (byte)(p * name))], 8, 8);
+        }
+        string[] inspect = ["inspect", table, "--json"];
+        Assert.Equal(0, CliProcess.Run(inspect).Expect(0).Json.GetProperty("damagedCaptions").GetInt64());
+        File.WriteAllText(table, File.ReadAllText(table), Encoding.Latin1);
+        Assert.Equal(1, CliProcess.Run(inspect).Expect(0).Json.GetProperty("damagedCaptions").GetInt64());
+        RequireWarningOnce(Train(["--data", table], "--json"), "captions with bytes that are no UTF-8");
+        var counted = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("damaged_captions").GetInt64());
+        Assert.Equal([1, 2, 3, 4], counted);
+        Directory.Delete(Run, recursive: true);
+        Assert.DoesNotContain("UTF-8", Train(["--data", table], "--loss", "simclr").Errors);
     }
 
     [Fact]

@@ -27,6 +27,7 @@ public sealed class MetricsLogTests : IDisposable
         DataWait = 0.01,
         Skipped = 2,
         Reduced = 1,
+        DamagedCaptions = 0,
         Eta = TimeSpan.FromSeconds(5),
     };
 
@@ -49,7 +50,7 @@ public sealed class MetricsLogTests : IDisposable
         string[] keys =
         [
             "step", "epoch", "loss", "lr", "grad_norm", "top1", "embedding_std", "target_entropy", "target_own_view", "images_per_s", "gpu_ms",
-            "data_wait", "skipped", "reduced",
+            "data_wait", "skipped", "reduced", "damaged_captions",
         ];
         using var stream = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         var line = JsonDocument.Parse(new StreamReader(stream).ReadLine()!).RootElement;

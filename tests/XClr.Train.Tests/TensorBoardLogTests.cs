@@ -26,6 +26,7 @@ public sealed class TensorBoardLogTests : IDisposable
         DataWait = 0.25,
         Skipped = 2,
         Reduced = 0,
+        DamagedCaptions = 0,
         Eta = TimeSpan.Zero,
     };
 

@@ -22,6 +22,9 @@ internal sealed record DatasetReport
     public required IReadOnlyDictionary<string, long> Bad { get; init; }
     public required long WithCaption { get; init; }
 
+    /// <inheritdoc cref="SampleStream.DamagedCaptions"/>
+    public required long DamagedCaptions { get; init; }
+
     /// <summary>Share of the captions that occurred before, 0 to 1.</summary>
     public required double RepeatedCaptions { get; init; }
 
@@ -101,6 +104,7 @@ internal sealed record DatasetReport
             Good = stream.Delivered,
             Bad = stream.Skipped.ToDictionary(s => s.Key.Name(), s => s.Value),
             WithCaption = withCaption,
+            DamagedCaptions = stream.DamagedCaptions,
             RepeatedCaptions = withCaption == 0 ? 0 : 1 - captions.Count / (double)withCaption,
             NearDuplicatePairs = near,
             Embeddings = embeddings,
@@ -149,7 +153,7 @@ internal sealed record DatasetReport
             .. Sidecars is { } s ? [("not fetched", NotFetched(s))] : Array.Empty<(string, string)>(),
             ("width", Text(Width)),
             ("height", Text(Height)),
-            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}")),
+            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}{(DamagedCaptions > 0 ? $"; {DamagedCaptions} samples have one with bytes that are no UTF-8" : "")}")),
             .. Embeddings.Select(e => ("embeddings", $"{e.File}: {(e.Stale ? "damaged, or of another encoder than --text-encoder" : $"{e.Captions} captions")}")),
             ("labels", $"{WithLabel}{(WithLabel > 0 ? $", {Labels} different" : "")}{(Classes is { } n ? $"; {n} class names" : "")}"),
         ]);

@@ -14,7 +14,7 @@ public sealed class EarlierTrainingTests : IDisposable
 
     private static StepMetrics Metrics(long step, double speed, double? ownView) => new()
     {
-        Step = step, TotalSteps = 100, Epoch = 1, Loss = 4, LearningRate = 0.1, GradNorm = 2, TargetOwnView = ownView, ImagesPerSecond = speed, DataWait = 0, Skipped = 0, Reduced = 0, Eta = TimeSpan.Zero,
+        Step = step, TotalSteps = 100, Epoch = 1, Loss = 4, LearningRate = 0.1, GradNorm = 2, TargetOwnView = ownView, ImagesPerSecond = speed, DataWait = 0, Skipped = 0, Reduced = 0, DamagedCaptions = 0, Eta = TimeSpan.Zero,
     };
 
     private void Write(params (long Step, double Speed, double? OwnView)[] lines)
