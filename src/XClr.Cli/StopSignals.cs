@@ -3,9 +3,11 @@ using XClr.Train;
 
 namespace XClr.Cli;
 
-/// <summary>Ctrl-C, SIGTERM and SIGHUP (a terminal that goes; under nohup it means nothing): the first asks the work to stop where it can, the second ends the process at once with <see cref="ExitCode.Interrupted"/>.</summary>
+/// <summary>Ctrl-C, SIGTERM, SIGHUP (a terminal that goes; under nohup it means nothing), and on Linux SIGUSR1 and SIGUSR2 (job schedulers, some time before they end a job): the first asks the work to stop where it can, the second ends the process at once with <see cref="ExitCode.Interrupted"/>.</summary>
 internal sealed partial class StopSignals : IDisposable
 {
+    // Of Linux; the runtime has no names for them.
+    private const PosixSignal User1 = (PosixSignal)10, User2 = (PosixSignal)12;
     private static readonly TimeSpan CursorLimit = TimeSpan.FromMilliseconds(100);
 
     // Not disposed of: a signal may still be on its way to it, and it holds nothing of the system.
@@ -20,7 +22,7 @@ internal sealed partial class StopSignals : IDisposable
     public StopSignals(Action<string> say, string what = "the batch is finished, nothing is written")
     {
         (this.say, this.what) = (say, what);
-        registrations = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Where(s => s != PosixSignal.SIGHUP || !IgnoresHangup()).Select(s => PosixSignalRegistration.Create(s, Handle))];
+        registrations = [.. Heeded().Select(s => PosixSignalRegistration.Create(s, Handle))];
     }
 
     /// <summary>Set by the first signal.</summary>
@@ -34,6 +36,13 @@ internal sealed partial class StopSignals : IDisposable
             registration.Dispose();
         }
     }
+
+    private static IEnumerable<PosixSignal> Heeded() =>
+    [
+        PosixSignal.SIGINT, PosixSignal.SIGTERM,
+        .. IgnoresHangup() ? Array.Empty<PosixSignal>() : [PosixSignal.SIGHUP],
+        .. OperatingSystem.IsLinux() ? new[] { User1, User2 } : [],
+    ];
 
     // As nohup has it. SigIgn is a mask of signals in hexadecimal; SIGHUP is the first.
     private static bool IgnoresHangup() => OperatingSystem.IsLinux()

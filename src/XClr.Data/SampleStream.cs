@@ -249,7 +249,7 @@ public sealed class SampleStream : IDisposable
         }
         skipped[cause] = skipped.GetValueOrDefault(cause) + 1;
         skippedInEpoch[cause] = skippedInEpoch.GetValueOrDefault(cause) + 1;
-        options.SkipLog?.Add(key, source, cause, detail, epoch, index);
+        options.OnSkip?.Invoke(new(key, source, cause, detail, epoch, index));
         if (goodInEpoch + badInEpoch >= FewestForBadFraction)
         {
             RequireFewBad();

@@ -89,8 +89,8 @@ public sealed record SampleStreamOptions
     /// </summary>
     public double? MaxBadFraction { get; init; }
 
-    /// <summary>Lists the skipped samples; null: they are only counted.</summary>
-    public SkipLog? SkipLog { get; init; }
+    /// <summary>Is told of each skipped sample, on the consumer's thread; null: they are only counted.</summary>
+    public Action<SkippedSample>? OnSkip { get; init; }
 
     /// <summary>Ends the reading: <see cref="SampleStream.Next"/> then throws, also while it waits.</summary>
     public CancellationToken Stop { get; init; }

@@ -3,6 +3,15 @@ using System.Text.Json;
 
 namespace XClr.Data;
 
+/// <summary>A sample that was left out.</summary>
+/// <param name="Key">Its name within the data set.</param>
+/// <param name="Source">The shard, file or table that it comes from.</param>
+/// <param name="Cause">Why, as it is counted.</param>
+/// <param name="Message">Why, in words.</param>
+/// <param name="Epoch">From 0.</param>
+/// <param name="Index">Position in the epoch's raw order.</param>
+public readonly record struct SkippedSample(string Key, string Source, SampleFault Cause, string Message, int Epoch, long Index);
+
 /// <summary>
 /// Appends skipped samples to a file, an object a line: key, source, cause, message, epoch, index. Written through at every
 /// line. Where the file cannot be opened or written (a full disk) the log stops and says so in <see cref="Failure"/>; the run
@@ -35,7 +44,7 @@ public sealed class SkipLog : IDisposable
     public string? Failure { get; private set; }
 
     /// <summary>Adds a line. Thread safe.</summary>
-    public void Add(string key, string source, SampleFault cause, string message, int epoch, long index)
+    public void Add(SkippedSample sample)
     {
         lock (gate)
         {
@@ -47,12 +56,12 @@ public sealed class SkipLog : IDisposable
             using (var json = new Utf8JsonWriter(line))
             {
                 json.WriteStartObject();
-                json.WriteString("key", key);
-                json.WriteString("source", source);
-                json.WriteString("cause", cause.Name());
-                json.WriteString("message", message);
-                json.WriteNumber("epoch", epoch);
-                json.WriteNumber("index", index);
+                json.WriteString("key", sample.Key);
+                json.WriteString("source", sample.Source);
+                json.WriteString("cause", sample.Cause.Name());
+                json.WriteString("message", sample.Message);
+                json.WriteNumber("epoch", sample.Epoch);
+                json.WriteNumber("index", sample.Index);
                 json.WriteEndObject();
             }
             line.Write("\n"u8);

@@ -99,7 +99,7 @@ internal sealed class TrainSession : IDisposable
 
     public BatchLoader OpenLoader(StreamPosition start)
     {
-        var options = TrainSetup.StreamOptions(config, Graph.Sources.ImageBytes) with { StartAt = start, SkipLog = skipLog };
+        var options = TrainSetup.StreamOptions(config, Graph.Sources.ImageBytes) with { StartAt = start, OnSkip = skipLog.Add };
         return new BatchLoader(data, options, config.BatchSize, objective.Target, captions);
     }
 

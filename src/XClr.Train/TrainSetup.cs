@@ -15,6 +15,8 @@ public static class TrainSetup
     public const int ProjectionWidth = 128, ClipWidth = 512;
 
     // Samples among which captions are looked for.
+    // X-CLR with more classes compares the batch's captions, as it does without classes: the similarities of all pairs take 64 MiB here.
+    private const int MostComparedClasses = 4096;
     private const int CaptionSearch = 20_000;
     private const int LabelSample = 1000;
 
@@ -103,7 +105,7 @@ public static class TrainSetup
     {
         RequireSuits(config, data);
         var facts = config.Loss.Facts();
-        var similarity = facts.TextTemperature && config.CaptionTemplate is { } template && data.Classes is { } classes && IsLabelled(data) ? captions!.ClassSimilarity(classes, template) : null;
+        var similarity = facts.TextTemperature && config.CaptionTemplate is { } template && data.Classes is { Count: <= MostComparedClasses } classes && IsLabelled(data) ? captions!.ClassSimilarity(classes, template) : null;
         return ObjectiveSpec.Of(config, captions?.Width ?? 0) with { ClassSimilarity = similarity, Classes = facts.Head == HeadKind.Classifier ? data.Classes!.Count : 0 };
     }
 

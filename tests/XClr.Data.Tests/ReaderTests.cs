@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Text;
 using XClr.Data.Readers;
 using Xunit;
 
@@ -155,6 +156,22 @@ public class ReaderTests
     }
 
     [Theory]
+    [InlineData("filepath\ttitle\na.jpg\ta dog, red\n\"b.jpg\"\t\"two\nlines\tand \"\"more\"\"\"\n")]
+    [InlineData("\uFEFFsku;Image;Caption\r\n1;a.jpg;a dog, red\r\n2;b.jpg;\"two\nlines;and \"\"more\"\"\"\r\n")]
+    [InlineData("a.jpg;a dog, red\nb.jpg;two lines")]
+    [InlineData("image,caption\na.jpg,a dog; red\nb.jpg,two; lines\tand more\n")]
+    [InlineData("a.jpg,a dog; red; wet\nb.jpg,two; lines\n")]
+    public void A_csv_is_separated_as_its_first_line_shows(string text)
+    {
+        using var folder = new TempFolder();
+        var s = ReadAll(folder.File("t.csv", text), "csv");
+        Assert.Equal([("a.jpg", null), ("b.jpg", (SampleFault?)null)], s.Select(x => (x.Key, x.Fault)));
+        Assert.StartsWith("a dog", s[0].Caption);
+        Assert.StartsWith("two", s[1].Caption);
+        Assert.Equal(text.Contains("more\"", StringComparison.Ordinal), s[1].Caption!.EndsWith("and \"more\"", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("csv", "\uFEFFpath,caption\na.jpg,one\n")]
     [InlineData("tsv", "\uFEFFpath\tcaption\na.jpg\tone\n")]
     [InlineData("tsv", "\uFEFFa.jpg\tone\n")]
@@ -254,6 +271,8 @@ public class ReaderTests
         Assert.Contains("xclr pack --from-urls", Error(folder.File("i.csv", "image,caption\nhttps://example.org/1.jpg,x\n")));
         Assert.Contains("xclr pack --from-urls", Error(folder.File("u.jsonl", "{\"url\": \"https://example.org/1.jpg\", \"caption\": \"x\"}\n")));
         Assert.Contains("found id, words", Error(folder.File("n.csv", "id,words\n1,x\n")));
+        Assert.Contains("iconv -f UTF-16 -t UTF-8", Error(folder.File("u.tsv", [0xFF, 0xFE, .. Encoding.Unicode.GetBytes("image\tcaption\na.jpg\tx\n")])));
+        Assert.Contains("iconv -f UTF-16 -t UTF-8", Error(folder.File("u.jsonl", [0xFE, 0xFF, .. Encoding.BigEndianUnicode.GetBytes("{}\n")])));
         Assert.Contains("has no rows", Error(folder.File("e.csv", "")));
         Assert.Contains("has no rows", Error(folder.File("h.csv", "image,caption\n")));
     }

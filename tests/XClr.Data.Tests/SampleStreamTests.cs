@@ -119,7 +119,7 @@ public class SampleStreamTests
         var path = Path.Combine(folder, "skipped.jsonl");
         using (var log = new SkipLog(path, StreamPosition.Start))
         {
-            Run(data, new() { Workers = 2, Shuffle = false, EndEpoch = 2, SkipLog = log }, out _);
+            Run(data, new() { Workers = 2, Shuffle = false, EndEpoch = 2, OnSkip = log.Add }, out _);
         }
         var places = File.ReadLines(path).Select(l => JsonDocument.Parse(l).RootElement).Select(l => (l.GetProperty("key").GetString(), l.GetProperty("epoch").GetInt32(), l.GetProperty("index").GetInt64()));
         Assert.Equal([("0", 0, 0), ("3", 0, 3), ("6", 0, 6), ("0", 1, 0), ("3", 1, 3), ("6", 1, 6)], places);
@@ -134,14 +134,14 @@ public class SampleStreamTests
         StreamPosition position;
         using (var log = new SkipLog(path, StreamPosition.Start))
         {
-            Run(data, Options() with { EndEpoch = 1, SkipLog = log }, out var stream, most: 100);
+            Run(data, Options() with { EndEpoch = 1, OnSkip = log.Add }, out var stream, most: 100);
             position = stream.Position;
         }
         // A checkpoint is older than the last line that was written: those samples come again.
         File.AppendAllText(path, $$"""{"key":"again","source":"","cause":"empty","message":"","epoch":0,"index":{{position.Index}}}""" + "\n{\"cut of");
         using (var log = new SkipLog(path, position))
         {
-            Run(data, Options() with { EndEpoch = 1, SkipLog = log, StartAt = position }, out _);
+            Run(data, Options() with { EndEpoch = 1, OnSkip = log.Add, StartAt = position }, out _);
         }
         var causes = new List<string>();
         var keys = new HashSet<string>();

@@ -22,6 +22,22 @@ public sealed class TrainSetupTests : IDisposable
         Assert.Contains("zebra", Assert.Throws<DataException>(() => TrainSetup.OpenValidation(config, training)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(4096, TargetKind.Labels)]
+    [InlineData(4097, TargetKind.Text)]
+    public void Of_many_classes_the_captions_of_the_batch_are_compared(int classes, TargetKind target)
+    {
+        var names = Path.Combine(folder, "classes.txt");
+        File.WriteAllLines(names, Enumerable.Range(0, classes).Select(i => $"n{i}\tclass number {i}"));
+        var config = new TrainConfig { Data = Folder("train", "n0", "n1"), Classes = names, CaptionTemplate = "a photo of a {class}", Loss = LossKind.Xclr, BatchSize = 2 };
+        using var data = TrainSetup.Open(config, validation: false);
+        using var captions = CaptionSource.Open(config.TextEncoder, config.TextProvider, [data]);
+        var objective = TrainSetup.CreateObjective(config, data, captions);
+        Assert.Equal(target, objective.Target);
+        Assert.Equal(target == TargetKind.Labels, objective.ClassSimilarity is not null);
+        Assert.Equal(captions.Width, objective.TextWidth);
+    }
+
     private string Folder(string name, params string[] classes)
     {
         foreach (var c in classes)

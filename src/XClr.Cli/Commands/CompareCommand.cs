@@ -112,6 +112,10 @@ public class CompareCommand : OptionTableCommand
             printed.Row([row.Name, row.Seeds.ToString(CultureInfo.InvariantCulture), .. columns.Select(c => row.Values.TryGetValue(c.Name, out var value) ? Text(value) : "")]);
         }
         Output.Results.Write(printed);
+        if (table.Rows.Any(r => r.Seeds > 1))
+        {
+            Console.Out.WriteLine("mean ± standard deviation (n - 1) over the seeds");
+        }
         foreach (var finding in table.Findings())
         {
             Console.Out.WriteLine(finding);

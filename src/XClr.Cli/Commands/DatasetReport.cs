@@ -20,6 +20,9 @@ internal sealed record DatasetReport
 
     /// <summary>Bad samples by cause.</summary>
     public required IReadOnlyDictionary<string, long> Bad { get; init; }
+
+    /// <summary>All of them.</summary>
+    public required IReadOnlyList<BadRow> BadSamples { get; init; }
     public required long WithCaption { get; init; }
 
     /// <inheritdoc cref="SampleStream.DamagedCaptions"/>
@@ -61,6 +64,9 @@ internal sealed record DatasetReport
     /// <summary>Embeddings that were packed with the data: of the encoder that was asked for, with their number, or of another one (stale).</summary>
     public sealed record PackedEmbeddings(string File, long? Captions, bool Stale);
 
+    /// <summary>A sample that cannot be used.</summary>
+    public sealed record BadRow(string Key, string Source, string Cause, string Message);
+
     /// <summary>A sample.</summary>
     public sealed record Row(string Key, int Width, int Height, int? Label, string? Caption);
 
@@ -71,9 +77,10 @@ internal sealed record DatasetReport
     {
         var progress = new ProgressLine("samples");
         var (widths, heights, rows) = (new List<int>(), new List<int>(), new List<Row>());
+        var bad = new List<BadRow>();
         var (captions, labels) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<int>());
         long withCaption = 0, withLabel = 0;
-        using var stream = new SampleStream(dataset, new SampleStreamOptions { Shuffle = false, Stop = stop });
+        using var stream = new SampleStream(dataset, new SampleStreamOptions { Shuffle = false, Stop = stop, OnSkip = s => bad.Add(new(s.Key, s.Source, s.Cause.Name(), s.Message)) });
         while ((limit == 0 || stream.Position is { Epoch: 0 } p && p.Index < limit) && stream.Next() is { } sample)
         {
             using var owned = sample;
@@ -103,6 +110,7 @@ internal sealed record DatasetReport
             Examined = stream.Delivered + stream.SkippedCount,
             Good = stream.Delivered,
             Bad = stream.Skipped.ToDictionary(s => s.Key.Name(), s => s.Value),
+            BadSamples = bad,
             WithCaption = withCaption,
             DamagedCaptions = stream.DamagedCaptions,
             RepeatedCaptions = withCaption == 0 ? 0 : 1 - captions.Count / (double)withCaption,
@@ -132,8 +140,8 @@ internal sealed record DatasetReport
     // Causes of failed downloads that are named.
     private const int Causes = 5;
 
-    /// <summary>Prints it to standard output.</summary>
-    public void Print(bool json)
+    /// <summary>Prints it to standard output, so many bad samples at most; as JSON all.</summary>
+    public void Print(bool json, int mostBad)
     {
         if (json)
         {
@@ -163,5 +171,24 @@ internal sealed record DatasetReport
             table.Row(row.Key, $"{row.Width}x{row.Height}", row.Label?.ToString(CultureInfo.InvariantCulture) ?? "", row.Caption ?? "");
         }
         Output.Results.Write(table);
+        PrintBad(mostBad);
+    }
+
+    private void PrintBad(int most)
+    {
+        if (BadSamples.Count == 0)
+        {
+            return;
+        }
+        var table = Output.Table("bad sample", "cause", "why");
+        foreach (var row in BadSamples.Take(most))
+        {
+            table.Row(row.Key, row.Cause, row.Message);
+        }
+        Output.Results.Write(table);
+        if (BadSamples.Count > most)
+        {
+            Console.Out.WriteLine($"and {BadSamples.Count - most} bad samples more: --first shows so many, --json all");
+        }
     }
 }

@@ -88,7 +88,7 @@ public sealed class EvalCommand : CheckpointCommand
     {
         result.Map,
         result.TrainingImages is { } n ? $"{n} training images" : null,
-        result.Penalty is { } penalty ? string.Create(CultureInfo.InvariantCulture, $"penalty {penalty:0.#####}") : null,
+        result.Penalty is { } penalty ? string.Create(CultureInfo.InvariantCulture, $"penalty {penalty:0.#####}{(penalty == LinearProbe.Penalties[0] ? ", the strongest tried" : penalty == LinearProbe.Penalties[^1] ? ", the weakest tried" : "")}") : null,
         result.Converged == false ? "not converged" : null,
         result.Classification?.Ece is { } ece ? $"ECE {Text(ece)}" : null,
     }.OfType<string>());

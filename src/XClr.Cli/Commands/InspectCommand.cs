@@ -16,7 +16,7 @@ public sealed class InspectCommand : DatasetCommand
     [Option("limit", HelpText = "Samples to look at; 0: all [samples].")]
     public long Limit { get; set; }
 
-    [Option("first", Default = 5, HelpText = "Captions to show [captions].")]
+    [Option("first", Default = 5, HelpText = "Samples to show, and bad ones [samples].")]
     public int First { get; set; } = 5;
 
     [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "Encoder that says which captions are nearly alike (the first 2,000 different ones are compared) [name or path].")]
@@ -63,7 +63,7 @@ public sealed class InspectCommand : DatasetCommand
         using var signals = new StopSignals(Console.Error.WriteLine, "nothing is shown; what was fetched and counted is kept");
         using var dataset = OpenDataset(Path, signals.Token);
         var config = Views is null ? null : ViewConfig();
-        DatasetReport.Create(dataset, Limit, First, TextEncoder, signals.Token).Print(Json);
+        DatasetReport.Create(dataset, Limit, First, TextEncoder, signals.Token).Print(Json, First);
         if (Views is not null)
         {
             using var device = TrainSetup.OpenDevice(Device);

@@ -13,21 +13,21 @@ internal sealed class TextAddresses : IAddressRows
 
     private readonly SafeFileHandle file;
     private readonly TableIndex index;
-    private readonly char? separator;
+    private readonly TableDialect? dialect;
     private readonly int address, caption;
 
     public TextAddresses(string path, IReadOnlyList<string>? columns, DatasetOptions options)
     {
-        separator = Path.GetExtension(path).ToLowerInvariant() switch { ".csv" => ',', ".jsonl" or ".ndjson" => null, _ => '\t' };
         file = FileRead.OpenTable(path);
         try
         {
-            index = TableIndex.Build(file, quoted: separator == ',', path, options);
+            dialect = Path.GetExtension(path).ToLowerInvariant() switch { ".csv" => TableDialect.Csv(file), ".jsonl" or ".ndjson" => null, _ => TableDialect.Tsv };
+            index = TableIndex.Build(file, dialect, path, options);
             if (index.Count == 0)
             {
                 throw new DataException($"The list of addresses '{path}' ({RandomAccess.GetLength(file)} bytes) has no rows.");
             }
-            if (separator is not null)
+            if (dialect is not null)
             {
                 (Columns, address, caption) = columns is null ? Recognise(path) : Named(columns, path);
             }
@@ -52,7 +52,7 @@ internal sealed class TextAddresses : IAddressRows
         for (var i = 0; i < index.Count; i++)
         {
             var row = index.Read(file, i);
-            yield return separator is null ? JsonTable.Address(row) : Row(row);
+            yield return dialect is null ? JsonTable.Address(row) : Row(row);
         }
     }
 
@@ -62,7 +62,7 @@ internal sealed class TextAddresses : IAddressRows
         ? new(fields[address].Trim(), this.caption >= 0 && CaptionText.Clean(fields[this.caption]) is { } caption ? [caption] : [])
         : null;
 
-    private List<string>? Fields(byte[] row) => DelimitedTable.Split(Encoding.UTF8.GetString(row), separator!.Value);
+    private List<string>? Fields(byte[] row) => dialect!.Split(Encoding.UTF8.GetString(row));
 
     // The first row's bytes as they are, cut where they are many.
     private string First()

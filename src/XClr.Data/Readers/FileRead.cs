@@ -5,8 +5,10 @@ namespace XClr.Data.Readers;
 /// <summary>Reading at any place of a file.</summary>
 internal static class FileRead
 {
+    private static readonly byte[] Utf16 = [0xFF, 0xFE], Utf16BigEndian = [0xFE, 0xFF];
+
     /// <summary>Opens a table whose rows are read again by their places.</summary>
-    /// <exception cref="DataException">It is a pipe.</exception>
+    /// <exception cref="DataException">It is a pipe, or in UTF-16.</exception>
     public static SafeFileHandle OpenTable(string path)
     {
         var file = File.OpenHandle(path);
@@ -14,12 +16,20 @@ internal static class FileRead
         {
             // What has no places has no length either.
             _ = RandomAccess.GetLength(file);
-            return file;
+            var mark = new byte[2];
+            return Fill(file, mark, 0) < mark.Length || !(mark.AsSpan().SequenceEqual(Utf16) || mark.AsSpan().SequenceEqual(Utf16BigEndian))
+                ? file
+                : throw new DataException($"'{path}' is in UTF-16, as spreadsheets write \"Unicode text\"; tables are read in UTF-8: save it as \"CSV UTF-8\", or write it anew: iconv -f UTF-16 -t UTF-8.");
         }
         catch (NotSupportedException e)
         {
             file.Dispose();
             throw new DataException($"'{path}' is a pipe, which can be read only once, and a table is read several times: write it to a file first and name that.", e);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
         }
     }
 

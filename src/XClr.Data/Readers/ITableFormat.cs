@@ -30,6 +30,9 @@ internal static class ColumnNames
     public static readonly string[] Label = ["label", "class", "cls", "category"];
     public static readonly string[] Address = ["url", "image_url", "link"];
 
+    /// <summary>All of them.</summary>
+    public static readonly string[] All = [.. Path, .. Caption, .. Label, .. Address];
+
     private const string AllColumns = "--columns names all columns in the file's order, such as url,caption.";
 
     /// <summary>The index of the first of <paramref name="wanted"/> among <paramref name="columns"/>; -1 where none is.</summary>

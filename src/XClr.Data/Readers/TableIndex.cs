@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace XClr.Data.Readers;
 
-/// <summary>Where the rows of a text table start, 12 bytes a row. A CSV row ends at the first line end outside quotes.</summary>
+/// <summary>Where the rows of a text table start, 12 bytes a row. A row ends at the first line end outside quotes, where the dialect has them.</summary>
 internal sealed class TableIndex
 {
     private const int MaxRow = 1 << 20;
@@ -16,8 +16,8 @@ internal sealed class TableIndex
     /// <summary>Rows, blank ones not counted.</summary>
     public int Count => starts.Count - first;
 
-    /// <summary>Scans the file <paramref name="name"/> once. A row longer than 1 MiB (a quote that never closes) is cut at its first line end. <paramref name="options"/>: what ends the scan, and who is told of it.</summary>
-    public static TableIndex Build(SafeFileHandle file, bool quoted, string name, DatasetOptions options)
+    /// <summary>Scans the file <paramref name="name"/> once. A row longer than 1 MiB (a quote that never closes) is cut at its first line end. dialect: null for JSONL. <paramref name="options"/>: what ends the scan, and who is told of it.</summary>
+    public static TableIndex Build(SafeFileHandle file, TableDialect? dialect, string name, DatasetOptions options)
     {
         var index = new TableIndex();
         var buffer = new byte[2 * MaxRow];
@@ -40,7 +40,7 @@ internal sealed class TableIndex
             while (used < held && (whole || held - used > MaxRow))
             {
                 var row = buffer.AsSpan(used, Math.Min(MaxRow, held - used));
-                var rowLength = RowLength(row, quoted, isLast: whole && used + row.Length == held);
+                var rowLength = RowLength(row, dialect, isLast: whole && used + row.Length == held);
                 index.Add(start + used, row[..rowLength]);
                 used += rowLength;
             }
@@ -72,11 +72,11 @@ internal sealed class TableIndex
     }
 
     // The length of the first row in `text`, its line end included.
-    private static int RowLength(ReadOnlySpan<byte> text, bool quoted, bool isLast)
+    private static int RowLength(ReadOnlySpan<byte> text, TableDialect? dialect, bool isLast)
     {
         var lineEnd = text.IndexOf((byte)'\n');
         var firstLine = lineEnd < 0 ? text.Length : lineEnd + 1;
-        if (!quoted || !text[..firstLine].Contains((byte)'"'))
+        if (dialect is not { IsQuoted: true } || !text[..firstLine].Contains((byte)'"'))
         {
             return firstLine;
         }
@@ -95,7 +95,7 @@ internal sealed class TableIndex
             {
                 return i + 1;
             }
-            fieldStart = c == ',' && !inQuotes;
+            fieldStart = c == dialect.Separator && !inQuotes;
         }
         return isLast && !inQuotes ? text.Length : firstLine;
     }

@@ -34,8 +34,9 @@ public sealed class TableReader : IndexedDataset
         file = FileRead.OpenTable(path);
         try
         {
-            index = TableIndex.Build(file, quoted: format == "csv", path, options);
-            this.format = Open(format);
+            var dialect = format switch { "csv" => TableDialect.Csv(file), "tsv" => TableDialect.Tsv, _ => null };
+            index = TableIndex.Build(file, dialect, path, options);
+            this.format = Open(dialect);
             if (index.Count == 0)
             {
                 throw new DataException($"The table '{path}' ({RandomAccess.GetLength(file)} bytes) has no rows.");
@@ -91,16 +92,14 @@ public sealed class TableReader : IndexedDataset
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => file.Dispose();
 
-    private ITableFormat Open(string format)
+    private ITableFormat Open(TableDialect? dialect)
     {
         if (index.Count == 0)
         {
             return new JsonTable();
         }
         var first = index.Read(file, 0);
-        ITableFormat opened = format == "jsonl"
-            ? JsonTable.Open(first, Name)
-            : DelimitedTable.Open(first, format == "csv" ? ',' : '\t', Name, folder);
+        ITableFormat opened = dialect is null ? JsonTable.Open(first, Name) : DelimitedTable.Open(first, dialect, Name, folder);
         if (opened.HasHeader)
         {
             index.DropFirst();

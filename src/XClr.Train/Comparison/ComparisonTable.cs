@@ -39,7 +39,7 @@ public sealed record ComparisonTable(IReadOnlyList<ComparisonRow> Rows, IReadOnl
         var found = new List<string>();
         if ((KnnOf(LossKind.Xclr), KnnOf(LossKind.SimClr), KnnOf(null)) is ({ } xclr, { } simclr, { } untrained))
         {
-            found.Add(FormattableString.Invariant($"X-CLR > SimCLR > untrained by k-NN, on the mean of the seeds: {(xclr > simclr && simclr > untrained ? "yes" : "no")} ({xclr:0.000}, {simclr:0.000}, {untrained:0.000})."));
+            found.Add(FormattableString.Invariant($"X-CLR > SimCLR > untrained by k-NN, on the mean of the seeds: {(xclr > simclr && simclr > untrained ? "yes" : "no")} ({xclr:0.000}, {simclr:0.000}, {untrained:0.000}).{Untold(LossKind.Xclr, LossKind.SimClr)}{Untold(LossKind.SimClr, null)}"));
         }
         if (KnnOf(LossKind.Clip) is { } clip && clip > KnnOf(LossKind.Xclr))
         {
@@ -50,5 +50,21 @@ public sealed record ComparisonTable(IReadOnlyList<ComparisonRow> Rows, IReadOnl
             found.Add(FormattableString.Invariant($"X-CLR's target_own_view is {own:0.000}: the share of its target on the sample's own other view. At 1 it is SimCLR."));
         }
         return found;
+    }
+
+    // A sentence where the seeds that both have leave open which of two losses has the better k-NN: their mean difference is below two standard errors.
+    private string Untold(LossKind? a, LossKind? b)
+    {
+        Dictionary<ulong, double> Of(LossKind? loss) => Cells.Where(c => c.Row == ComparisonCell.TitleOf(loss) && c.Values.ContainsKey(EvalNames.KnnTop1)).ToDictionary(c => c.Seed, c => c.Values[EvalNames.KnnTop1]);
+        var (ofA, ofB) = (Of(a), Of(b));
+        List<double> differences = [.. ofA.Keys.Where(ofB.ContainsKey).Select(seed => ofA[seed] - ofB[seed])];
+        if (differences.Count < 2)
+        {
+            return "";
+        }
+        var (mean, deviation, n) = MeanOfSeeds.Of(differences);
+        var error = deviation!.Value / Math.Sqrt(n);
+        return Math.Abs(mean) >= 2 * error ? "" : FormattableString.Invariant(
+            $" {n} seeds do not tell {ComparisonCell.TitleOf(a)} and {ComparisonCell.TitleOf(b)} apart: their difference is {mean:0.000}, its standard error {error:0.000}.");
     }
 }

@@ -62,7 +62,7 @@ public sealed record FeatureSet(IReadOnlyList<string> Keys, RowMatrix Features, 
         }
         if (stream.SkippedCount > 0)
         {
-            warn($"'{dataset.Name}': {stream.SkippedCount} of {keys.Count + stream.SkippedCount} images could not be used and are left out: {SampleFaults.Describe(stream.Skipped)}; `inspect` names them.");
+            warn($"'{dataset.Name}': {stream.SkippedCount} of {keys.Count + stream.SkippedCount} images could not be used and are left out: {SampleFaults.Describe(stream.Skipped)}; `xclr inspect` names them.");
         }
         return new FeatureSet(keys, features, encoder.Classifies ? null : heads, encoder.Classifies ? heads : null,
             labels.All(l => l is not null) ? [.. labels.Select(l => l!.Value)] : null,

@@ -21,7 +21,7 @@ internal sealed record TextSpace(string Name, RidgeMap? Ridge, AffineMap? TextMa
     }
 
     /// <summary>A ridge map from features to the embeddings of their captions.</summary>
-    public static TextSpace OfRidge(RidgeMap ridge) => new(FormattableString.Invariant($"ridge map, lambda {ridge.Lambda:0.####}"), ridge, null, null);
+    public static TextSpace OfRidge(RidgeMap ridge) => new(FormattableString.Invariant($"ridge map, lambda {ridge.Lambda:0.####}{(ridge.Lambda == RidgeMap.Lambdas[^1] ? ", the largest tried" : ridge.Lambda == RidgeMap.Lambdas[0] ? ", the smallest tried" : "")}"), ridge, null, null);
 
     /// <summary>Images in the space, L2-normalised.</summary>
     public RowMatrix Images(GpuDevice device, FeatureSet set, CancellationToken stop) => Ridge is null ? set.Projections! : Rows.Normalized(Ridge.Map.Apply(device, set.Features, stop));
