@@ -13,6 +13,9 @@ namespace XClr.Train;
 /// <param name="Steps">Optimiser steps that it was trained for; 0 for a bare file.</param>
 public sealed record CheckpointInfo(CheckpointPath Path, ModelSpec Spec, AugmentSpec Images, TrainConfig? Trained, long Steps)
 {
+    /// <summary>How a bare file's weights were taken; null for a checkpoint.</summary>
+    public string? Weights { get; init; }
+
     /// <summary>The files that hold the network's weights.</summary>
     public IReadOnlyList<string> WeightFiles => Path.Head is null ? [Path.Model] : [Path.Model, Path.Head];
 
@@ -36,7 +39,7 @@ public sealed record CheckpointInfo(CheckpointPath Path, ModelSpec Spec, Augment
         {
             options.RequireAgreement(spec, images, path.State);
         }
-        return new CheckpointInfo(path, spec, images, trained, state?.Step ?? 0);
+        return new CheckpointInfo(path, spec, images, trained, state?.Step ?? 0) { Weights = state is null ? weights.Report : null };
     }
 
     private static ModelSpec Describe(CheckpointPath path, BackboneWeights weights, TrainConfig? trained, NetworkOptions options)

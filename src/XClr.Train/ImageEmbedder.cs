@@ -11,7 +11,7 @@ namespace XClr.Train;
 /// <param name="BatchSize">Images per run of the network.</param>
 public sealed record EmbedRequest(string Checkpoint, NetworkOptions Network, TrainConfig Config, string Out, int BatchSize = 64)
 {
-    /// <summary>Is told how far the opening of the data is where it takes long.</summary>
+    /// <summary>Is told how a bare file's weights were taken, and how far the opening of the data is where it takes long.</summary>
     public Action<string> Note { get; init; } = static _ => { };
 }
 
@@ -24,6 +24,10 @@ public static class ImageEmbedder
         using var data = TrainSetup.Open(request.Config, validation: false, stop, request.Note);
         using var device = TrainSetup.OpenDevice(request.Config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
+        if (loaded.Weights is { } weights)
+        {
+            request.Note(weights);
+        }
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
         var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), warn, stop, texts: false);
         var entries = new List<SafetensorsEntry> { Entry("features", set.Features) };

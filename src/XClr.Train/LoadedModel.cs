@@ -14,6 +14,7 @@ public sealed class LoadedModel : IDisposable
         Images = info.Images;
         StateFile = info.Path.State;
         Trained = info.Trained;
+        Weights = info.Weights;
     }
 
     public Model Model { get; }
@@ -26,6 +27,9 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>The configuration that the network was trained with; null for a bare file.</summary>
     public TrainConfig? Trained { get; }
+
+    /// <inheritdoc cref="CheckpointInfo.Weights"/>
+    public string? Weights { get; }
 
     /// <summary>Opens what <see cref="CheckpointInfo.Read"/> describes.</summary>
     /// <exception cref="UsageException">An option contradicts the checkpoint's state.</exception>

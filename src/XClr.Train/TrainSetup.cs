@@ -35,7 +35,7 @@ public static class TrainSetup
         }
         using var file = BackboneWeights.Open(CheckpointPath.Resolve(weights).Model);
         ModelFile.Load(device, model, Model.IsBackbone, [file]);
-        return $"weights of {file.Path}: {file.Describe()}";
+        return file.Report;
     }
 
     /// <summary>How <see cref="OpenDevice"/> opens it.</summary>

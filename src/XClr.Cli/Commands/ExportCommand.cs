@@ -43,6 +43,10 @@ public sealed class ExportCommand : Command
         var format = ParseFormat();
         RequireOutput("--out", Out, FilesOf(Checkpoint));
         var info = EncoderExport.Run(Checkpoint, NetworkOptions.Parse(Arch, Stem, Width, ImageSize, Mean, Std, Interpolation), format, Out);
+        if (info.Weights is { } weights)
+        {
+            Console.Error.WriteLine(weights);
+        }
         var (arch, features, bytes) = (info.Spec.Arch.LowerName(), info.Spec.FeatureWidth, new FileInfo(Out).Length);
         if (Json)
         {

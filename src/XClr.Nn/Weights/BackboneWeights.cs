@@ -5,10 +5,10 @@ namespace XClr.Nn.Weights;
 /// <summary>A file of weights under torchvision's names, whatever a training program put before them; says what was removed and left out.</summary>
 public sealed class BackboneWeights : IWeightFile
 {
-    private const string FirstConv = "conv1.weight", Tracked = ".num_batches_tracked";
+    private const string FirstConv = "conv1.weight", FirstOfBlocks = "layer1.0.conv1.weight", Tracked = ".num_batches_tracked";
     private const int Listed = 12;
-    // Of DistributedDataParallel, Lightning's modules, and MoCo's trained half among others.
-    private static readonly string[] Prefixes = ["module.", "model.", "net.", "backbone.", "encoder.", "encoder_q."];
+    // Of DistributedDataParallel, torch.compile, Lightning's modules, MoCo's trained half and the image half of CLIP's kind among others.
+    private static readonly string[] Prefixes = ["module.", "_orig_mod.", "model.", "net.", "backbone.", "encoder.", "encoder_q.", "base_encoder.", "visual.", "trunk."];
 
     private readonly IWeightFile file;
 
@@ -28,7 +28,7 @@ public sealed class BackboneWeights : IWeightFile
     public IReadOnlyDictionary<string, string> Metadata => file.Metadata;
 
     /// <summary>Opens a file of any kind that <see cref="WeightFiles"/> knows.</summary>
-    /// <exception cref="SafetensorsException">The file cannot be read, or has two backbones under different prefixes.</exception>
+    /// <exception cref="SafetensorsException">The file cannot be read, or has two backbones under different prefixes, or one under a prefix that is not known.</exception>
     /// <exception cref="CheckpointException">A file of PyTorch is not accepted.</exception>
     public static BackboneWeights Open(string path)
     {
@@ -51,6 +51,9 @@ public sealed class BackboneWeights : IWeightFile
     public float[] ReadFloat32(string name) => file.ReadFloat32(Prefix + name);
 
     public void Dispose() => file.Dispose();
+
+    /// <summary><see cref="Describe"/> with the file's name.</summary>
+    public string Report => $"weights of {Path}: {Describe()}";
 
     /// <summary>One line: how many tensors a backbone takes from the file, what was opened, removed and converted, and what is left out.</summary>
     public string Describe()
@@ -81,12 +84,16 @@ public sealed class BackboneWeights : IWeightFile
         var found = file.Tensors.Select(t => t.Name).Where(n => n.EndsWith(FirstConv, StringComparison.Ordinal)).Select(n => n[..^FirstConv.Length]).Where(IsPrefix).ToList();
         return found.Count switch
         {
-            0 => "",
+            0 => UnknownPrefix(file) is not { } unknown ? "" : throw new SafetensorsException(
+                $"{file.Path}: has a network under '{unknown}', which is none of the prefixes that are removed ({string.Join(' ', Prefixes)}); save that part alone, such as model.{unknown}state_dict()."),
             1 => found[0],
             _ when found.Contains("") => "",
             _ => throw new SafetensorsException($"{file.Path}: has {found.Count} networks, under {string.Join(" and ", found.Select(f => $"'{f}'"))}; save the one to be used alone."),
         };
     }
+
+    private static string? UnknownPrefix(IWeightFile file) =>
+        file.Tensors.Select(t => t.Name).FirstOrDefault(n => n.EndsWith(FirstOfBlocks, StringComparison.Ordinal) && n.Length > FirstOfBlocks.Length)?[..^FirstOfBlocks.Length];
 
     private static bool IsPrefix(string text)
     {

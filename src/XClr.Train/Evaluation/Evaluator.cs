@@ -50,7 +50,7 @@ public sealed record EvalRequest(string Checkpoint, NetworkOptions Network, Trai
     /// <summary>What of the class names is the class.</summary>
     public NamePart ClassPart { get; init; }
 
-    /// <summary>Is told how far the evaluation is.</summary>
+    /// <summary>Is told how a bare file's weights were taken, and how far the evaluation is.</summary>
     public Action<string> Note { get; init; } = static _ => { };
 }
 
@@ -68,6 +68,10 @@ public static class Evaluator
         using var validation = OpenValidation(request, bank, answers, stop);
         using var device = TrainSetup.OpenDevice(config.Device);
         using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
+        if (loaded.Weights is { } weights)
+        {
+            request.Note(weights);
+        }
         var encoder = request.TextEncoder ?? loaded.Trained?.TextEncoder ?? config.TextEncoder;
         var hasTexts = validation.Read(ReadOrder.Sequential).FirstOrDefault(s => s.Fault is null)?.Caption is not null;
         if (((request.Protocol & EvalProtocol.Texts) != 0 && hasTexts) || request.Protocol.HasFlag(EvalProtocol.ZeroShot))

@@ -23,6 +23,8 @@ public sealed class BackboneWeightsTests : IDisposable
     [InlineData("module.encoder.", "module.encoder.conv1.weight", "module.predictor.0.weight")]
     [InlineData("model.", "model.conv1.weight", "criterion.conv1.weight")]
     [InlineData("module.encoder_q.", "module.encoder_q.conv1.weight", "module.encoder_k.conv1.weight")]
+    [InlineData("_orig_mod.module.", "_orig_mod.module.conv1.weight", "_orig_mod.module.fc.weight")]
+    [InlineData("visual.trunk.", "visual.trunk.conv1.weight", "text.conv1.weight")]
     // A network that has one under another name in it is meant itself.
     [InlineData("", "conv1.weight", "encoder.conv1.weight")]
     // These are no networks: other words before, or the end of a longer name.
@@ -32,6 +34,13 @@ public sealed class BackboneWeightsTests : IDisposable
         using var file = BackboneWeights.Open(Written(names));
         Assert.Equal(prefix, file.Prefix);
         Assert.Equal(Array.IndexOf(names, prefix + "conv1.weight"), file.ReadFloat32("conv1.weight")[0]);
+    }
+
+    [Fact]
+    public void An_unknown_prefix_is_named()
+    {
+        var error = Assert.Throws<SafetensorsException>(() => BackboneWeights.Open(Written("student.conv1.weight", "student.layer1.0.conv1.weight")));
+        Assert.Contains("has a network under 'student.', which is none of the prefixes that are removed (module. _orig_mod. ", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
