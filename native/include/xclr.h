@@ -1,11 +1,11 @@
 /*
  * xclr.h: XClr.Vulkan as a library. Image and caption embeddings, and training steps, on a Vulkan device of its own or on the host's.
  *
- * Plain C11. Everything returns an xclr_status; what went wrong is in xclr_last_error(), in the command line's words.
+ * Plain C11. Functions return an xclr_status; after a failure xclr_last_error() has the message, in the command line's words.
  *
- * Ownership   Handles are numbers, never pointers. A destroyed handle is refused, and its number is never given again. What hangs on a context (encoders, trainers) ends with it.
+ * Ownership   Handles are numbers, never pointers. A destroyed handle is refused, and its number is never given again. A context's encoders and trainers end with it.
  *             Memory that the host passes in is read or written during the call only; strings are UTF-8 and end with a zero byte.
- * Threads     One thread at a time may be in calls on a context and on what hangs on it; a second one gets XCLR_ERROR_BUSY and nothing happens. Contexts are independent of each other.
+ * Threads     Only one thread at a time may be in calls on a context, its encoders and its trainers; a second one gets XCLR_ERROR_BUSY and its call does nothing. Contexts are independent of each other.
  * Vulkan      On a shared device (xclr_shared_device) nothing is submitted outside calls that are marked "submits"; during those the host must not use the queue.
  * Unloading   The library cannot be unloaded (dlclose does nothing useful): the .NET runtime inside it stays until the process ends.
  */
@@ -50,8 +50,8 @@ enum { XCLR_LOG_INFO = 0, XCLR_LOG_WARNING = 1 };
 typedef void (*xclr_log_function)(int32_t level, const char *message, void *user);
 
 /*
- * A host's Vulkan objects. The host enabled them and goes on owning them; they must outlive the context. timelineSemaphore is needed; what else was enabled is told from features and extensions, and what was
- * not enabled is not used.
+ * A host's Vulkan objects. The host enabled them and goes on owning them; they must outlive the context. timelineSemaphore is required; features and extensions say what else was enabled, and nothing
+ * else is used.
  */
 typedef struct xclr_shared_device {
   uint32_t size;                    /* sizeof(xclr_shared_device) */
@@ -80,7 +80,7 @@ typedef struct xclr_context_info {
 /* Opens a device. info may be NULL: the best device, nothing logged. Submits. */
 xclr_status xclr_create(const xclr_context_info *info, xclr_context *out);
 
-/* Ends a context and all that hangs on it. It is gone whatever is returned; XCLR_ERROR_DEVICE tells of validation messages. Waits for the device's work. */
+/* Ends a context with its encoders and trainers, whatever is returned; XCLR_ERROR_DEVICE reports validation messages. Waits for the device's work. */
 xclr_status xclr_destroy(xclr_context context);
 
 /* Name and driver of the device, cut to capacity bytes with the zero. */
@@ -88,7 +88,7 @@ xclr_status xclr_device_name(xclr_context context, char *name, size_t capacity);
 
 /* ---- images to embeddings ---- */
 
-/* An image in host memory: rows from the top, pixels of 3 (RGB) or 4 (RGBA, whose alpha is not looked at) bytes. Any size from 1x1 on. */
+/* An image in host memory: rows from the top, pixels of 3 (RGB) or 4 (RGBA, whose alpha is ignored) bytes. Any size from 1x1 on. */
 typedef struct xclr_image {
   uint32_t size;                    /* sizeof(xclr_image) */
   uint32_t channels;                /* 3 or 4 */
@@ -120,7 +120,7 @@ xclr_status xclr_encoder_describe(xclr_encoder encoder, xclr_encoder_info *info)
  */
 xclr_status xclr_embed(xclr_encoder encoder, const xclr_image *images, uint32_t count, float *features, float *projections);
 
-/* As xclr_embed, of image files (JPEG, PNG, WebP and what else the command line reads), decoded and turned upright as the command line does it. The first file that cannot be read ends the call. Submits, and waits. */
+/* Like xclr_embed, for image files (JPEG, PNG, WebP and the other formats of the command line), decoded and turned upright as the command line does it. The first file that cannot be read ends the call. Submits, and waits. */
 xclr_status xclr_embed_files(xclr_encoder encoder, const char *const *paths, uint32_t count, float *features, float *projections);
 
 /* Images in a VkBuffer of the host (usage TRANSFER_SRC): RGB8, one after another, height x row_pitch bytes each. */
@@ -136,8 +136,8 @@ typedef struct xclr_buffer_images {
 
 /*
  * Images that lie in VkImages of the host (usage SAMPLED), a VkImageView for each: VK_IMAGE_VIEW_TYPE_2D, colour aspect, one level, one layer (of an array image: a view for each layer). No sampler is needed: texels are
- * fetched by whole numbers, and count as the bytes that they hold. So formats are those without a transfer function; for an image of an sRGB format make a view of its UNORM one (VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT).
- * Alpha is not looked at. Any size from 1x1 on; those of more than 16 x S x S pixels (S: the image size) are reduced first.
+ * fetched by integer coordinates and taken as the bytes that they hold. So formats are those without a transfer function; for an image of an sRGB format make a view of its UNORM one (VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT).
+ * Alpha is ignored. Any size from 1x1 on; those of more than 16 x S x S pixels (S: the image size) are reduced first.
  */
 typedef struct xclr_image_views {
   uint32_t size;                    /* sizeof(xclr_image_views) */
@@ -162,7 +162,7 @@ typedef struct xclr_buffer_rows {
 xclr_status xclr_record_embed(xclr_encoder encoder, void *command_buffer, const xclr_buffer_images *images, const xclr_buffer_rows *features, const xclr_buffer_rows *projections);
 
 /*
- * As xclr_record_embed, of images in VkImages; equal to xclr_embed to the bit for images of any size. The same barriers: memory barriers over all stages before and after, so whatever was recorded before has written the images, and what is recorded after may overwrite them; changes of
+ * Like xclr_record_embed, for images in VkImages; equal to xclr_embed to the bit for images of any size. The same barriers: memory barriers over all stages before and after, so whatever was recorded before has written the images, and what is recorded after may overwrite them; changes of
  * layout are the host's. Images, views and encoder are in use until the host's submit has ended. The command buffer may be submitted again until the encoder records again or is freed: then it is invalid.
  */
 xclr_status xclr_record_embed_image(xclr_encoder encoder, void *command_buffer, const xclr_image_views *images, const xclr_buffer_rows *features, const xclr_buffer_rows *projections);
@@ -186,7 +186,7 @@ xclr_status xclr_text_free(xclr_text text);
 
 /*
  * Makes a network to train from a configuration: a JSON object with the command line's option names as keys ({"arch":"resnet18","batch-size":32,"loss":"xclr",...}; "recipe" names one); "steps", the length of the run, must be
- * among them, since the learning rate's schedule needs it. Options of data sets and of runs are not looked at.
+ * among them, since the learning rate's schedule needs it. Options of data sets and of runs are ignored.
  * text_width: floats per caption embedding that steps will bring, for the losses xclr and clip; 0 for others. Submits.
  */
 xclr_status xclr_trainer_create(xclr_context context, const char *config_json, uint32_t text_width, xclr_trainer *out);
@@ -201,8 +201,8 @@ xclr_status xclr_trainer_step(xclr_trainer trainer, const xclr_image *images, co
 xclr_status xclr_trainer_step_begin(xclr_trainer trainer, const xclr_image *images, const float *embeddings, const uint32_t *labels);
 
 /*
- * Runs the begun step for about budget_microseconds of the device, so that a host trains within its frames: call it once a frame until done is 1, when loss (may be NULL) receives the loss. The result equals an unsliced
- * step's to the bit. The first sliced step runs every dispatch by itself and divides those that look long by an estimate; later ones are cut by what steps before them took, anew where the budget or the device's speed
+ * Continues the begun step for about budget_microseconds of the device's time, so that a host trains within its frames: call it once a frame until done is 1, when loss (may be NULL) receives the loss. The result equals an unsliced
+ * step's to the bit. The first sliced step runs every dispatch by itself and divides those that look long by an estimate; later ones are cut by the times of the steps before, again whenever the budget or the device's speed
  * changes (at a step's first slice, which then takes some of the host's time). A dispatch that takes longer than the budget is divided by its workgroups (vkCmdDispatchBase). Between slices the host may use the queue.
  * Submits, and waits.
  */
@@ -218,18 +218,18 @@ typedef struct xclr_slice_options {
 } xclr_slice_options;
 
 /*
- * xclr_trainer_step_slice between semaphores of the host, so that slices are ordered with the host's other queues. The call waits for its work: what will give wait_semaphore its value must have been submitted before.
- * The semaphore is signalled wherever the slice was run, also where XCLR_ERROR_DIVERGED is returned. On a shared device only. Submits, and waits.
+ * xclr_trainer_step_slice between semaphores of the host, so that slices are ordered with the host's other queues. The call waits for its work, so whatever signals wait_semaphore must have been submitted before.
+ * signal_semaphore is signalled whenever the slice was run, even if XCLR_ERROR_DIVERGED is returned. On a shared device only. Submits, and waits.
  */
 xclr_status xclr_trainer_step_slice_with(xclr_trainer trainer, const xclr_slice_options *options, int32_t *done, float *loss);
 
-/* Steps so far. */
+/* Steps done so far. */
 xclr_status xclr_trainer_steps(xclr_trainer trainer, uint64_t *steps);
 
 /* Writes a checkpoint, FOLDER/checkpoints/step-NNNNNNNN, that the command line reads (`xclr eval --checkpoint FOLDER`, `train --resume`). Not between the slices of a step. Submits, and waits. */
 xclr_status xclr_trainer_save(xclr_trainer trainer, const char *folder);
 
-/* Goes on from a checkpoint of the same network, this library's or the command line's. Not between the slices of a step. Submits, and waits. */
+/* Continues from a checkpoint of the same network, written by this library or the command line. Not between the slices of a step. Submits, and waits. */
 xclr_status xclr_trainer_load(xclr_trainer trainer, const char *checkpoint);
 
 xclr_status xclr_trainer_free(xclr_trainer trainer);

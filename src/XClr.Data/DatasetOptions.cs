@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace XClr.Data;
 
-/// <summary>What a data set is opened with, beside its path.</summary>
+/// <summary>Options for opening a data set, in addition to its path.</summary>
 public sealed record DatasetOptions
 {
     private const string CacheVariable = "XCLR_SHARD_CACHE_GB";
@@ -16,7 +16,7 @@ public sealed record DatasetOptions
     /// <summary>Class names, see <see cref="ClassList"/>; null: the folders' names, or none.</summary>
     public string? ClassesFile { get; init; }
 
-    /// <summary>Turns labels into captions, such as "a photo of a {class}"; of samples that have a label, the set's own captions are then not used.</summary>
+    /// <summary>Turns labels into captions, such as "a photo of a {class}"; samples with a label then lose their own captions.</summary>
     public string? CaptionTemplate { get; init; }
 
     /// <summary>Where shards behind http addresses are kept: $XCLR_CACHE/shards, else $XDG_CACHE_HOME/xclr/shards, else ~/.cache/xclr/shards, else (an account without a home) xclr-USER/shards in the folder for temporary files.</summary>
@@ -26,17 +26,17 @@ public sealed record DatasetOptions
         : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is var home && Path.IsPathRooted(home) ? Path.Combine(home, ".cache", "xclr")
         : Path.Combine(Path.GetTempPath(), $"xclr-{Environment.UserName}"), "shards");
 
-    /// <summary>What they may take together, in bytes: $XCLR_SHARD_CACHE_GB, else 20 GB.</summary>
+    /// <summary>Largest total size of these shards, in bytes: $XCLR_SHARD_CACHE_GB, else 20 GB.</summary>
     /// <exception cref="DataException">The variable is no number above 0.</exception>
     public long ShardCacheBytes { get; init; } = CacheBytes(Environment.GetEnvironmentVariable(CacheVariable));
 
-    /// <summary>Ends, by an <see cref="OperationCanceledException"/>, the opening and counting of the set and its waiting for a server.</summary>
+    /// <summary>Cancels opening and counting the set and waiting for a server, with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Stop { get; init; }
 
-    /// <summary>Is told in a line how far opening and counting are where they take long, and of shards whose fetching fails at first, on threads of their own; null: nobody.</summary>
+    /// <summary>Receives lines about the progress of long opening and counting, and about shards whose first fetch failed, on other threads; null: nobody.</summary>
     public Action<string>? Note { get; init; }
 
-    /// <summary>How often <see cref="Note"/> is told of opening and counting.</summary>
+    /// <summary>Interval of the progress lines to <see cref="Note"/>.</summary>
     public TimeSpan NoteEvery { get; init; } = TimeSpan.FromSeconds(5);
 
     internal ClassList? LoadClasses() => ClassesFile is null ? null : ClassList.Load(ClassesFile);

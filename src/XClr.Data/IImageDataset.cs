@@ -10,10 +10,10 @@ namespace XClr.Data;
 /// <param name="BufferBytes">Bound on the image bytes that the buffer holds (compressed and fetched shards only; others hold none).</param>
 /// <param name="Rank">Number of this reader among those that share an epoch, from 0.</param>
 /// <param name="WorldSize">
-/// How many they are. Each gets its own part of the epoch: every WorldSize-th shard of the shuffled ones, or, where there are fewer shards than readers and
+/// How many readers share the epoch. Each gets its own part: every WorldSize-th shard of the shuffled ones, or, where there are fewer shards than readers and
 /// in sets that know all their samples, every WorldSize-th sample. The parts of all ranks are the epoch, each sample once.
 /// </param>
-/// <param name="Stop">Ends the waiting for a server, by an <see cref="OperationCanceledException"/>.</param>
+/// <param name="Stop">Cancels waiting for a server, with an <see cref="OperationCanceledException"/>.</param>
 public readonly record struct ReadOrder(bool Shuffle, ulong Seed, int Epoch, int BufferSize = 10_000, long BufferBytes = 256L << 20, int Rank = 0, int WorldSize = 1, CancellationToken Stop = default)
 {
     /// <summary>The files' own order, for evaluation.</summary>
@@ -43,7 +43,7 @@ public interface IImageDataset : IDisposable
     /// <exception cref="DataException">There is none; the message names the path.</exception>
     long Count { get; }
 
-    /// <summary>The folders of the set's shards, in which files that belong to it may lie, such as its captions' embeddings; empty where it has no shards.</summary>
+    /// <summary>The folders of the set's shards, which may hold files that belong to it, such as caption embeddings; empty if it has no shards.</summary>
     IReadOnlyList<string> Folders => [];
 
     /// <summary>One epoch of raw samples. Captions and labels are read, images are not.</summary>

@@ -7,7 +7,7 @@ public readonly record struct StreamPosition(int Epoch, long Index)
     public static StreamPosition Start => default;
 }
 
-/// <summary>When a worker of a <see cref="SampleStream"/> had a sample in hand, from reading to decoded.</summary>
+/// <summary>The time that a worker of a <see cref="SampleStream"/> spent on a sample, from reading to decoded.</summary>
 /// <param name="Worker">Number of the worker, from 0.</param>
 /// <param name="Begin">A <see cref="System.Diagnostics.Stopwatch"/> timestamp.</param>
 /// <param name="End">The same at the end.</param>
@@ -38,16 +38,16 @@ public sealed record SampleStreamOptions
     /// <summary>See <see cref="ReadOrder"/>.</summary>
     public int ShuffleBuffer { get; init; } = 10_000;
 
-    /// <summary>Where to begin; what was consumed before is passed over without being read or decoded.</summary>
+    /// <summary>Where to begin; samples before it are skipped without being read or decoded.</summary>
     public StreamPosition StartAt { get; init; }
 
-    /// <summary>The epoch that is not read any more: epochs StartAt.Epoch to EndEpoch - 1 are.</summary>
+    /// <summary>The first epoch that is not read: epochs StartAt.Epoch to EndEpoch - 1 are.</summary>
     public int EndEpoch { get; init; } = 1;
 
     /// <summary>Number of this stream among those that share the data, from 0; see <see cref="ReadOrder"/>. A position belongs to one rank of one world size.</summary>
     public int Rank { get; init; }
 
-    /// <summary>How many streams share the data: each sample of an epoch comes in one of them.</summary>
+    /// <summary>Number of streams that share the data: each sample of an epoch appears in exactly one of them.</summary>
     public int WorldSize { get; init; } = 1;
 
     /// <summary>Decoding threads.</summary>
@@ -56,10 +56,10 @@ public sealed record SampleStreamOptions
     /// <summary>Samples that may be read ahead, decoded or not.</summary>
     public int Prefetch { get; init; } = 128;
 
-    /// <summary>Decoded bytes that may wait for the consumer; one image more is let through where none waits.</summary>
+    /// <summary>Decoded bytes that may wait for the consumer; one image may exceed this when none waits.</summary>
     public long PrefetchBytes { get; init; } = 512L << 20;
 
-    /// <summary>Full size, or the smallest that is needed; with <see cref="Augment"/> the minimum follows from each sample's crops.</summary>
+    /// <summary>How images are decoded: at full size, or the smallest size needed; with <see cref="Augment"/> the minimum follows from each sample's crops.</summary>
     public DecodeOptions Decode { get; init; } = DecodeOptions.Default;
 
     /// <summary>Draws <see cref="Views"/> sets of parameters per sample; null: none, and whole images.</summary>
@@ -92,10 +92,10 @@ public sealed record SampleStreamOptions
     /// <summary>Is told of each skipped sample, on the consumer's thread; null: they are only counted.</summary>
     public Action<SkippedSample>? OnSkip { get; init; }
 
-    /// <summary>Ends the reading: <see cref="SampleStream.Next"/> then throws, also while it waits.</summary>
+    /// <summary>Stops the reading: <see cref="SampleStream.Next"/> then throws, even while it waits.</summary>
     public CancellationToken Stop { get; init; }
 
-    /// <summary>Is told of each sample that a worker had in hand, on the worker's thread; null: nobody.</summary>
+    /// <summary>Called for each sample that a worker has finished, on the worker's thread; null: nobody.</summary>
     public Action<LoadSpan>? Observe { get; init; }
 
     internal SampleStreamOptions Validated()

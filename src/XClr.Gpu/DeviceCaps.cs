@@ -37,7 +37,7 @@ public sealed record DeviceCaps
     public required Guid DeviceUuid { get; init; }
     public required Guid DriverUuid { get; init; }
 
-    /// <summary>What names of files about this device begin with: some drivers' UUIDs say the slot alone, so the model stands beside them.</summary>
+    /// <summary>Prefix of the names of files about this device: the UUID and the model, since some drivers' UUIDs only tell the slot.</summary>
     public string FileKey => $"{VendorId:x4}-{DeviceId:x4}-{DeviceUuid:N}-{DriverUuid:N}";
 
     public required Version ApiVersion { get; init; }
@@ -52,7 +52,7 @@ public sealed record DeviceCaps
     /// <summary>Offsets of bindings are multiples of this; it suits storage and uniform texel buffers.</summary>
     public required long MinStorageBufferOffsetAlignment { get; init; }
 
-    /// <summary>What buffers' places in a block of memory are multiples of, in bytes.</summary>
+    /// <summary>Alignment of buffers in a block of memory, in bytes.</summary>
     internal long PlacementAlignment => Math.Max(256, MinStorageBufferOffsetAlignment);
     /// <summary>Bytes that a uniform texel buffer of RGBA32F may cover.</summary>
     public required long MaxTexelBufferBytes { get; init; }
@@ -83,16 +83,16 @@ public sealed record DeviceCaps
     /// <summary>Processors (compute units, multiprocessors), each of which runs several workgroups; 0 where the driver does not say.</summary>
     public int ShaderCores { get; init; }
 
-    /// <summary>The feature bit of VK_KHR_cooperative_matrix, not merely the extension's presence, and those of what shaders with matrices need besides: Vulkan's memory model, full subgroups, shuffles within them.</summary>
+    /// <summary>Whether VK_KHR_cooperative_matrix's feature bit is set (not merely the extension present), and those of everything else that matrix kernels need: Vulkan's memory model, full subgroups, shuffles within them.</summary>
     public required bool CooperativeMatrix { get; init; }
 
-    /// <summary>False: matrices were tried, and are wrong or slower than multiply-adds (<see cref="MatrixTrial"/>); null: they were not tried.</summary>
+    /// <summary>False: a trial of the matrix units gave wrong results, or they were slower than multiply-adds (<see cref="MatrixTrial"/>); null: not tried.</summary>
     public bool? MatricesPay { get; init; }
 
-    /// <summary>False takes the matrices of a device untried.</summary>
+    /// <summary>False uses a device's matrix units without a trial.</summary>
     public bool TriesMatrices { get; init; } = true;
 
-    /// <summary>Whether kernels on matrices are chosen. Matrices work at one subgroup size of those that a device has (Intel's at the smallest), which a kernel must then be able to ask for.</summary>
+    /// <summary>Whether matrix kernels are used. Matrix units work at only one of a device's subgroup sizes (Intel's at the smallest), so a kernel must be able to ask for it.</summary>
     public bool UsesMatrices => CooperativeMatrix && MatricesPay != false && (SubgroupSizeControl || MinSubgroupSize == MaxSubgroupSize);
 
     public required IReadOnlyList<CooperativeMatrixShape> CooperativeMatrixShapes { get; init; }
@@ -116,13 +116,13 @@ public sealed record DeviceCaps
 
     private CooperativeMatrixShape[] MatrixShapes(string type) => [.. CooperativeMatrixShapes.Where(s => (s.A, s.B, s.C, s.Result) == (type, type, "float32", "float32")).Distinct()];
 
-    /// <summary>The driver tells registers, spills and the like of a pipeline (VK_KHR_pipeline_executable_properties).</summary>
+    /// <summary>The driver reports a pipeline's registers, spills and so on (VK_KHR_pipeline_executable_properties).</summary>
     public required bool PipelineStatistics { get; init; }
 
-    /// <summary>The figures of this device's compiler that were seen do not say what did not fit in registers.</summary>
+    /// <summary>The figures that this device's compiler gave do not show spills.</summary>
     public bool HidesSpills { get; init; }
 
-    /// <summary>Whether a kernel that does not fit in registers is known and passed over (<see cref="KernelsPassedOver"/>), so that larger tiles may be tried.</summary>
+    /// <summary>Whether kernels that spill registers are recognised and passed over (<see cref="KernelsPassedOver"/>), so that larger tiles may be tried.</summary>
     public bool TellsSpills => PipelineStatistics && !HidesSpills;
 
     /// <summary>Nanoseconds per timestamp tick; 0 where the queue has no timestamps.</summary>
@@ -136,15 +136,15 @@ public sealed record DeviceCaps
     public TimestampClock Timestamps => new(TimestampPeriod, TimestampValidBits);
 
     /// <summary>
-    /// Keys of kernels (name and specialisation) that this device's compiler does badly, as far as it was asked (<see cref="KernelFit.RunsWell"/>): ops that have
-    /// another tile take that.
+    /// Keys of kernels (name and specialisation) of which this device's compiler makes bad code, among those it was asked about (<see cref="KernelFit.RunsWell"/>): ops use
+    /// another tile instead.
     /// </summary>
     public IReadOnlySet<string> KernelsPassedOver { get; init; } = ImmutableHashSet<string>.Empty;
 
     /// <summary>The measured choices among kernels, see `xclr tune`.</summary>
     public Tuning Tuning { get; init; } = Tuning.None;
 
-    /// <summary>False leaves every choice to the cost model, whatever was measured.</summary>
+    /// <summary>False ignores <see cref="Tuning"/>: the cost model makes every choice.</summary>
     public bool UsesTuning { get; init; } = true;
 
     /// <summary>True where the kernels written for CPU drivers (suffix `word`: no barriers, wide work per lane) are the right choice.</summary>
@@ -157,8 +157,8 @@ public sealed record DeviceCaps
     public bool LaneRowKernels { get; init; }
 
     /// <summary>
-    /// Rows (pixels of all images) per output channel from which on, where the device has matrices, the last 1x1 convolution of a residual block keeps neither its output nor that one's gradient: what is computed in their place grows
-    /// with the channels, what they cost with the rows. 0: always; beyond any number of rows: never; null: as measured (<see cref="Tuning"/>), else by the cost model.
+    /// Rows (pixels of all images) per output channel from which on, with matrix units, the last 1x1 convolution of a residual block stores neither its output nor the output's gradient: the cost of what replaces them grows
+    /// with the channels, their own with the rows. 0: always; beyond any number of rows: never; null: as measured (<see cref="Tuning"/>), else by the cost model.
     /// </summary>
     public int? MomentNormRows { get; init; }
 

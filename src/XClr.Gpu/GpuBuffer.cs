@@ -40,7 +40,7 @@ public sealed class GpuBuffer : IDisposable
     public MemoryCategory Category { get; }
     public bool IsPersistent { get; }
 
-    /// <summary>Where the bytes lie; null until placed (persistent) or always null (transient: the plan knows).</summary>
+    /// <summary>Memory of the buffer; null until allocated (persistent) or always (transient: the plan knows).</summary>
     internal ArenaSlice? Placement { get; private set; }
 
     /// <summary>All of the buffer.</summary>
@@ -68,7 +68,7 @@ public sealed class GpuBuffer : IDisposable
     public static implicit operator BufferView(GpuBuffer buffer) => buffer.View;
 }
 
-/// <summary>What one texel, four values, of a buffer is to a kernel that reads it as a texel buffer.</summary>
+/// <summary>Format of one texel (four values) of a buffer that a kernel reads as a texel buffer.</summary>
 public enum TexelType
 {
     /// <summary>RGBA32F.</summary>

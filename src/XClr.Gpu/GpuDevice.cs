@@ -5,7 +5,7 @@ using Buffer = Silk.NET.Vulkan.Buffer;
 namespace XClr.Gpu;
 
 /// <summary>
-/// An opened Vulkan device: caps, queues, memory, pipelines. Disposal reports what was not disposed before it. Not thread-safe except where said.
+/// An opened Vulkan device: caps, queue, memory, pipelines. Disposal throws if buffers or plans were not disposed before it. Not thread-safe unless a member says so.
 /// </summary>
 public sealed unsafe partial class GpuDevice : IDisposable
 {
@@ -55,7 +55,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>What the device can do. Grows by what a plan's kernels show of it, see <see cref="Record"/>, and takes other measured choices with <see cref="Take"/>.</summary>
+    /// <summary>What the device can do. <see cref="Record"/> adds what it learns about kernels; <see cref="Take"/> replaces the measured choices.</summary>
     public DeviceCaps Caps { get; private set; }
 
     /// <summary>Copies between host and device memory.</summary>
@@ -74,10 +74,10 @@ public sealed unsafe partial class GpuDevice : IDisposable
     internal PipelineCache Pipelines { get; }
     internal DebugLabels Labels { get; }
     internal MemoryAllocator Memory { get; }
-    /// <summary>Whether buffers have addresses for kernels with <see cref="Kernel.Pointers"/>: only those for CPU drivers have any.</summary>
+    /// <summary>Whether buffers have addresses, for kernels with <see cref="Kernel.Pointers"/>; only kernels for CPU drivers have pointers.</summary>
     internal bool HasPointers => Caps.BufferDeviceAddress && Caps.CpuKernels;
 
-    /// <summary>Gives persistent buffers their memory; those that have it keep it.</summary>
+    /// <summary>Allocates memory for persistent buffers that have none yet.</summary>
     public void Place(params IEnumerable<GpuBuffer> buffers)
     {
         foreach (var buffer in buffers)
@@ -87,9 +87,8 @@ public sealed unsafe partial class GpuDevice : IDisposable
     }
 
     /// <summary>
-    /// Records with this device's caps, and again where its matrices turn out not to pay (<see cref="MatrixTrial"/>) or the compiler shows that a kernel runs badly (<see cref="KernelFit.RunsWell"/>), so that ops take another kernel or
-    /// tile where they have one. Memory that
-    /// <paramref name="record"/> refers to must be made outside it.
+    /// Records with this device's caps, and again if the trial shows that its matrix units are no faster (<see cref="MatrixTrial"/>) or the compiler's figures that a kernel runs badly (<see cref="KernelFit.RunsWell"/>): ops then
+    /// choose another kernel or tile. <paramref name="record"/> may run several times, so buffers that it uses must be made outside it.
     /// </summary>
     public Recorder Record(Action<Recorder> record)
     {
@@ -126,10 +125,10 @@ public sealed unsafe partial class GpuDevice : IDisposable
         return Ask(recorder.Dispatches.Select(d => d.Kernel)).Any(f => !f.RunsWell) || Caps.HidesSpills != hid;
     }
 
-    /// <summary>What is recorded from now on takes these measured choices.</summary>
+    /// <summary>Uses these measured choices for everything recorded from now on.</summary>
     public void Take(Tuning tuning) => Caps = Caps with { Tuning = tuning };
 
-    /// <summary>Whether this device's compiler does all of these kernels well; it is asked about those that it was not asked about before. True where the driver says nothing.</summary>
+    /// <summary>Whether this device's compiler makes good code of all these kernels (no spills, enough occupancy); kernels not seen before are compiled to find out. True if the driver gives no figures.</summary>
     public bool RunWell(IReadOnlyList<Kernel> kernels)
     {
         Ask(kernels);
@@ -155,17 +154,17 @@ public sealed unsafe partial class GpuDevice : IDisposable
         return found.Select(s => s.Fit);
     }
 
-    /// <summary>The kernels of <see cref="DeviceCaps.KernelsPassedOver"/> with the figures that made them so, by key.</summary>
+    /// <summary>The kernels of <see cref="DeviceCaps.KernelsPassedOver"/> with the figures that ruled them out, by key.</summary>
     public IReadOnlyList<KernelFit> PassedOver => [.. figures.PassedOver.OrderBy(f => f.Key, StringComparer.Ordinal)];
 
     private static HashSet<string> KeysOf(KernelFigures figures) => [.. figures.PassedOver.Select(f => f.Key)];
 
-    /// <summary>What the driver's compiler says of a kernel on this device, with listings of its code where asked for; null where the driver says nothing. Thread-safe.</summary>
+    /// <summary>The driver's compiler's figures for a kernel on this device, on request with listings of its code; null if the driver gives none. Thread-safe.</summary>
     public KernelStatistics? Statistics(Kernel kernel, bool listings = false) => Pipelines.Statistics(kernel, listings);
 
     /// <summary>
-    /// Waits for the device's work before its objects are destroyed. Never throws: where the device was lost, that failure is on its way to the user already, and objects of a lost device
-    /// may be destroyed. False where one submit of it does not end within a limit: it may still use the objects, which must then be left to the end of the process.
+    /// Waits for the device's work before its objects are destroyed. Never throws: if the device was lost, another exception already says so, and objects of a lost device
+    /// may be destroyed. False if a submit does not end within the time limit: the device may still use the objects, which must then be left alone until the process ends.
     /// </summary>
     internal bool Settle()
     {
@@ -180,7 +179,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
         return !hangs;
     }
 
-    /// <summary>Address of a device function; 0 where there is none.</summary>
+    /// <summary>Address of a Vulkan device function; 0 if there is none.</summary>
     internal nint Function(string name) => (nint)Vk.GetDeviceProcAddr(Handle, name).Handle;
 
     internal void Release(GpuBuffer buffer) => arena.Release(buffer);
@@ -208,7 +207,7 @@ public sealed unsafe partial class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>Whether this process holds more of the tensors' memory than the driver has for it now: some of it then lies in the host's, and every step waits for the bus. False where the driver does not say.</summary>
+    /// <summary>Whether this process has allocated more device memory than the driver can give it now: part of it is then in host memory, and every step waits for the bus. False if the driver does not say.</summary>
     public bool ExceedsMemory()
     {
         tellsBudget ??= DeviceProbe.TellsBudget(DeviceProbe.Extensions(Vk, physical));

@@ -4,7 +4,7 @@ namespace XClr.Gpu;
 
 /// <summary>
 /// Recorded dispatches, compiled for a device: memory, pipelines, descriptor sets and command buffers are made once; a run is one or a few
-/// vkQueueSubmit calls. Persistent buffers it uses are placed when it is built.
+/// vkQueueSubmit calls. Building it allocates the persistent buffers that it uses.
 /// </summary>
 public sealed unsafe partial class Plan : IDisposable
 {
@@ -43,7 +43,7 @@ public sealed unsafe partial class Plan : IDisposable
     /// <exception cref="GpuOutOfMemoryException">The plan's memory does not fit.</exception>
     public static Plan Build(GpuDevice device, Recorder recorder, PlanOptions? options = null) => Build(device, PlanLayout.Create(recorder.Dispatches, device.Caps, options));
 
-    /// <summary>Compiles dispatches that are laid out for this device already, with the layout's options.</summary>
+    /// <summary>Compiles dispatches that already have a layout for this device, with the layout's options.</summary>
     /// <inheritdoc cref="Build(GpuDevice, Recorder, PlanOptions)" path="/exception"/>
     public static Plan Build(GpuDevice device, PlanLayout layout)
     {
@@ -76,16 +76,16 @@ public sealed unsafe partial class Plan : IDisposable
         return ticket;
     }
 
-    /// <summary>Where the parts begin that <see cref="PlanTiming.Segments"/> times.</summary>
+    /// <summary>First dispatch of each segment that <see cref="PlanTiming.Segments"/> times.</summary>
     public IReadOnlyList<PlanCut> Starts => starts;
 
-    /// <summary>Parts of a run that are submitted one by one; those of a loop count every time.</summary>
+    /// <summary>Number of separately submitted parts of a run; those of a loop count once per iteration.</summary>
     public int SegmentCount => order.Count;
 
     /// <summary>Submits one part of a run; a run is all of them in their order, whatever else the queue does between them.</summary>
     public GpuTicket SubmitSegment(int index) => new(device.Compute.Submit(segments[order[index]], device.Copy, device.Transfer.LastUpload));
 
-    /// <summary>Records the commands anew in other segments, which are timed, once the runs so far have ended. segmentStarts: where each begins, from dispatch 0 on, rising; a loop's ends are cut too. Results stay equal to the bit.</summary>
+    /// <summary>Divides the plan into other segments, which are timed, after the runs so far have ended. segmentStarts: first dispatch of each, rising, from 0 on; a loop's ends always separate segments. Results stay equal to the bit.</summary>
     /// <exception cref="DeviceLostException">The runs do not end.</exception>
     public void Cut(IReadOnlyList<PlanCut> segmentStarts)
     {
@@ -98,25 +98,25 @@ public sealed unsafe partial class Plan : IDisposable
     /// <summary>Waits for a submit of this device's plans.</summary>
     public void Wait(GpuTicket ticket) => device.Compute.Wait(ticket.Value, WaitLimit);
 
-    /// <summary>What is submitted from here on waits for a value of a host's semaphore.</summary>
+    /// <summary>Everything submitted from now on waits for a value of a host's semaphore.</summary>
     public void Await(HostSemaphore semaphore) => device.Compute.Order(wait: semaphore, signal: null);
 
-    /// <summary>A host's semaphore takes a value when all that was submitted so far has ended.</summary>
+    /// <summary>Sets a host's semaphore to a value when everything submitted so far has ended.</summary>
     public void Signal(HostSemaphore semaphore) => device.Compute.Order(wait: null, signal: semaphore);
 
     /// <summary>Submits and waits.</summary>
     public void Run() => Wait(Submit());
 
     /// <summary>
-    /// Start and end of every dispatch or segment (in a loop: of its last time), or of the step, of the last run. Null where the device or the plan has no timestamps, or where they are not there within the limit.
+    /// Start and end of every dispatch or segment (in a loop: of its last iteration), or of the step, in the last run. Null if the device or the plan has no timestamps, or they do not arrive within the time limit.
     /// </summary>
     public PlanTimings? ReadTimings() =>
         queries?.Read() is { } ticks ? PlanTimings.Create(device.Caps.Timestamps, ticks, Timing == PlanTiming.Dispatches ? Layout.BarrierBefore : []) : null;
 
-    /// <summary>Nanoseconds that the last run took as one, where the plan times it so (<see cref="PlanTiming.Step"/>); null as <see cref="ReadTimings"/>.</summary>
+    /// <summary>Nanoseconds that the whole last run took, for a plan with <see cref="PlanTiming.Step"/>; null as for <see cref="ReadTimings"/>.</summary>
     public double? ReadStepNs() => ReadTimings() is { Spans: [var whole] } ? whole.End - whole.Start : null;
 
-    /// <summary>Records the commands anew with other timestamps, once the runs so far have ended; memory, pipelines and bindings stay.</summary>
+    /// <summary>Changes which timestamps are written, after the runs so far have ended; memory, pipelines and bindings stay.</summary>
     /// <exception cref="DeviceLostException">They do not end.</exception>
     public void Retime(PlanTiming timing)
     {
@@ -135,7 +135,7 @@ public sealed unsafe partial class Plan : IDisposable
         Record();
     }
 
-    /// <summary>Throws where a run wrote outside its transient buffers. Needs <see cref="PlanOptions.Canaries"/>.</summary>
+    /// <summary>Throws if a run wrote outside its transient buffers. Needs <see cref="PlanOptions.Canaries"/>.</summary>
     public void CheckCanaries()
     {
         foreach (var block in blocks)

@@ -13,9 +13,9 @@ public enum StepPhase
     Optimizer,
 }
 
-/// <summary>What a dispatch costs by its mathematics: floating-point operations, and bytes of memory traffic where the views' sizes do not tell.</summary>
+/// <summary>Cost of a dispatch: floating-point operations, and bytes of memory traffic if they differ from the views' sizes.</summary>
 /// <param name="Flops">Floating-point operations (a fused multiply-add counts two).</param>
-/// <param name="Bytes">Bytes read and written; null = the sum of the bound views, one that fills several slots of one kind counted once.</param>
+/// <param name="Bytes">Bytes read and written; null = the sum of the bound views, a view bound to several slots of one kind counted once.</param>
 public readonly record struct DispatchCost(double Flops = 0, long? Bytes = null);
 
 /// <summary>Neighbouring dispatches that a run executes several times, all of them in order each time.</summary>
@@ -43,7 +43,7 @@ public sealed record Dispatch
     /// <summary>The loop it is recorded in; null = none.</summary>
     public required DispatchLoop? Loop { get; init; }
 
-    /// <summary>Dispatches with the same one use different elements of what any of them writes; null = none.</summary>
+    /// <summary>Dispatches with the same value declare that none uses an element that another one writes; null = no such declaration.</summary>
     public required object? Disjoint { get; init; }
 
     /// <summary>How often a run of the plan executes it; Flops and Bytes are those of one time.</summary>
@@ -56,7 +56,7 @@ public sealed record Dispatch
 }
 
 /// <summary>
-/// Records dispatches in order; a <see cref="Plan"/> is made of them. Needs a device's caps, not the device: nothing is allocated here.
+/// Records dispatches in order, from which a <see cref="Plan"/> is built. Needs a device's caps, not the device: nothing is allocated here.
 /// Ops take it as their first argument, in tests and in the training step alike.
 /// </summary>
 public sealed class Recorder(DeviceCaps caps)
@@ -71,10 +71,10 @@ public sealed class Recorder(DeviceCaps caps)
     public DeviceCaps Caps { get; } = caps;
     public IReadOnlyList<Dispatch> Dispatches => dispatches;
 
-    /// <summary>What was recorded that has several ways to be done, as often as it was.</summary>
+    /// <summary>Recorded work that could be done in several ways (see `xclr tune`), once for each time it was recorded.</summary>
     public IReadOnlyList<ITunable> Works => works;
 
-    /// <summary>Names work of which a way is about to be recorded.</summary>
+    /// <summary>Declares work that can be done in several ways, before one of them is recorded.</summary>
     public void Note(ITunable work) => works.Add(work);
 
     /// <summary>A buffer that lives from its first write to its last read inside this plan.</summary>
@@ -96,7 +96,7 @@ public sealed class Recorder(DeviceCaps caps)
     }
 
     /// <summary>
-    /// What is recorded until disposal is executed so many times in a row. Each time does the same: what differs it must read from a buffer. What it hands on from one time
+    /// A loop: what is recorded until disposal is executed this many times in a row. Every iteration is the same; what differs between them must be read from a buffer. Buffers that carry values from one iteration
     /// to the next must be persistent, or used outside the loop too. Loops do not nest, and a plan does not begin with one.
     /// </summary>
     public IDisposable Repeat(int times)
@@ -109,7 +109,7 @@ public sealed class Recorder(DeviceCaps caps)
         return new Undo(() => loop = null);
     }
 
-    /// <summary>Says of the dispatches recorded until disposal that none uses an element that another one of them writes, though they may bind the same ranges: no barriers stand between them.</summary>
+    /// <summary>Declares that of the dispatches recorded until disposal none uses an element that another one writes, though they may bind the same ranges: there are no barriers between them.</summary>
     public IDisposable Disjoint()
     {
         var before = disjoint;

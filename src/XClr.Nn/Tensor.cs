@@ -69,10 +69,10 @@ public static class RecorderExtensions
     }
 
     /// <summary>
-    /// Cuts rows (first dimension) into runs such that each of the tensors, which all have that many rows, binds at most maxStorageBufferRange
-    /// bytes per run and starts every run at a legal offset. One run where everything fits.
+    /// Splits rows (first dimension) into runs such that each of the tensors, which all have that many rows, binds at most maxStorageBufferRange
+    /// bytes per run and starts every run at a legal offset. One run if everything fits.
     /// </summary>
-    /// <exception cref="ShapeException">One aligned run of rows is already larger than a binding may be.</exception>
+    /// <exception cref="ShapeException">Even the smallest aligned run of rows is larger than a binding may be.</exception>
     public static IEnumerable<(int Start, int Count)> RowRuns(this Recorder gpu, params Tensor[] tensors)
     {
         var rows = tensors[0].Shape[0];

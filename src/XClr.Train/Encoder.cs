@@ -7,13 +7,13 @@ using XClr.Train.Evaluation;
 
 namespace XClr.Train;
 
-/// <summary>Images in a host's VkBuffer: bytes from one row to the next, and one image after another.</summary>
+/// <summary>Images one after another in a host's VkBuffer, with the bytes from one row to the next.</summary>
 public readonly record struct HostBufferImages(ulong Buffer, long Offset, int Count, int Width, int Height, int RowPitch);
 
 /// <summary>Images in VkImages of a host, one view for each, all of the same size in pixels.</summary>
 public readonly record struct HostViewImages(IReadOnlyList<HostImageView> Views, int Width, int Height);
 
-/// <summary>Where a recorded run's rows go: VkBuffers of a host, and bytes to the first row; no projections where null.</summary>
+/// <summary>Where a recorded run writes its rows: VkBuffers of a host, with the byte offset of the first row; null = no projections.</summary>
 public readonly record struct HostRows((ulong Buffer, long Offset) Features, (ulong Buffer, long Offset)? Projections);
 
 /// <summary>Runs a model on whole images in inference mode: evaluation transform, running statistics, a fixed number of rows per run.</summary>
@@ -80,19 +80,19 @@ public sealed class Encoder : IDisposable
     /// <summary>F.</summary>
     public int FeatureWidth => model.Spec.FeatureWidth;
 
-    /// <summary>True where what the head puts out are a classifier's logits, not projections.</summary>
+    /// <summary>True if the head's output is a classifier's logits, not projections.</summary>
     public bool Classifies => model.Spec.Head == HeadKind.Classifier;
 
     /// <summary>P, or a classifier's classes; 0 without a head.</summary>
     public int ProjectionWidth => graph.Projections is null ? 0 : model.Spec.ProjectionWidth;
 
-    /// <summary>Bytes that each image of <see cref="HostViewImages"/> has room for.</summary>
+    /// <summary>Room for each image of <see cref="HostViewImages"/>, in bytes.</summary>
     public int ImageBytes => graph.Sources.ImageBytes;
 
     /// <summary>Bytes that a decoded image may have, whatever <see cref="Rows"/> is.</summary>
     public int LargestImageBytes => graph.Sources.LargestImageBytes;
 
-    /// <summary>Null where an image can be encoded, else why not.</summary>
+    /// <summary>Null if an image can be encoded, else the reason why not.</summary>
     public string? Refusal(DecodedImage image)
     {
         try

@@ -6,7 +6,7 @@ using XClr.Nn.Optim;
 
 namespace XClr.Train;
 
-/// <summary>Trains on batches that a host brings, step by step, on a device that it may own. Its checkpoints are the command line's. Not thread-safe.</summary>
+/// <summary>Trains step by step on batches that the caller (host) supplies, on a device that may be the host's own. Writes the same checkpoints as the command line. Not thread-safe.</summary>
 public sealed class HostTrainer : IDisposable
 {
     private const int Views = 2;
@@ -28,9 +28,9 @@ public sealed class HostTrainer : IDisposable
     private long skippedBefore;
 
     /// <param name="device">Device, which outlives this.</param>
-    /// <param name="config">Options of data sets and runs are not looked at; Steps must be set, since the schedule needs the run's length.</param>
+    /// <param name="config">Options about data sets and runs are ignored; Steps must be set, since the schedule needs the run's length.</param>
     /// <param name="textWidth">D, numbers per caption embedding; 0 where the loss needs none.</param>
-    /// <param name="warn">Told what the host should know.</param>
+    /// <param name="warn">Receives warnings for the host.</param>
     /// <exception cref="UsageException">The configuration makes no sense, or lacks what the host cannot know.</exception>
     public HostTrainer(GpuDevice device, TrainConfig config, int textWidth, Action<string> warn)
     {
@@ -65,10 +65,10 @@ public sealed class HostTrainer : IDisposable
     /// <summary>Images per step.</summary>
     public int BatchSize => config.BatchSize;
 
-    /// <summary>Bytes of an image that one step accepts: the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
+    /// <summary>Largest image that a step accepts, in bytes: use it as the decoder's <see cref="DecodeOptions.MaxBytes"/>.</summary>
     public int ImageBytes => graph.Sources.ImageBytes;
 
-    /// <summary>Steps so far.</summary>
+    /// <summary>Steps done so far.</summary>
     public long Steps { get; private set; }
 
     /// <summary>Device times of the last step's slices, by its timestamps; empty after the step that measured, and where the device has no timestamps.</summary>
@@ -84,7 +84,7 @@ public sealed class HostTrainer : IDisposable
         return End();
     }
 
-    /// <summary>Begins a step that <see cref="Slice"/> carries out in parts; the arguments are <see cref="Step"/>'s.</summary>
+    /// <summary>Begins a step that <see cref="Slice"/> carries out in parts; same arguments as <see cref="Step"/>.</summary>
     /// <exception cref="UsageException">The batch makes no sense, or the step before it has not ended.</exception>
     public void Begin(IReadOnlyList<DecodedImage> images, float[]? embeddings, uint[]? labels)
     {
@@ -100,8 +100,8 @@ public sealed class HostTrainer : IDisposable
     }
 
     /// <summary>
-    /// Runs the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in earlier sliced steps, the first of which runs them one by one; one that takes longer than the budget is
-    /// divided by its workgroups. Returns the loss where the step has ended, else null. A sliced step equals a whole one to the bit.
+    /// Continues the begun step for about <paramref name="budget"/>: dispatches are grouped by the times that they took in earlier sliced steps (the first sliced step runs them one by one); a dispatch longer than the budget is
+    /// divided by its workgroups. Returns the loss when the step has ended, else null. A sliced step equals a whole one to the bit.
     /// </summary>
     /// <param name="budget">Device time.</param>
     /// <param name="wait">What the slice's work waits for; null = nothing.</param>
@@ -123,7 +123,7 @@ public sealed class HostTrainer : IDisposable
         return FiniteLoss();
     }
 
-    /// <summary>Writes a checkpoint into a run folder's place for them; returns its folder.</summary>
+    /// <summary>Writes a checkpoint into a run folder; returns the checkpoint's folder.</summary>
     /// <exception cref="UsageException">A step has begun and not ended: weights and statistics are between two steps; or a run holds the folder.</exception>
     public string Save(string runFolder)
     {
@@ -133,7 +133,7 @@ public sealed class HostTrainer : IDisposable
         return TrainCheckpoint.Save(store, device, graph, config, fingerprint, Steps, progress, best: null);
     }
 
-    /// <summary>Goes on from a checkpoint; data positions of a command-line run stay what they were.</summary>
+    /// <summary>Continues from a checkpoint; data positions that a command-line run saved in it are kept.</summary>
     /// <exception cref="CheckpointException">It is of another network, or holds weights alone.</exception>
     /// <exception cref="UsageException">A step has begun and not ended.</exception>
     public void Load(string checkpoint)

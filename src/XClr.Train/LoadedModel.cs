@@ -31,7 +31,7 @@ public sealed class LoadedModel : IDisposable
     /// <inheritdoc cref="CheckpointInfo.Weights"/>
     public string? Weights { get; }
 
-    /// <summary>Opens what <see cref="CheckpointInfo.Read"/> describes.</summary>
+    /// <summary>Opens a checkpoint: any path that <see cref="CheckpointInfo.Read"/> accepts.</summary>
     /// <exception cref="UsageException">An option contradicts the checkpoint's state.</exception>
     /// <exception cref="SafetensorsException">The file holds no network of a kind that this program has.</exception>
     public static LoadedModel Open(GpuDevice device, string checkpoint, NetworkOptions options)

@@ -8,7 +8,7 @@ using XClr.Nn.Weights;
 namespace XClr.Train;
 
 /// <summary>
-/// What the user says of a checkpoint's network, null = nothing. A bare .safetensors takes it in place of what its tensors tell, or of the defaults; a run's state knows better, and
+/// What the user says about a checkpoint's network; null = nothing. For a bare weights file it overrides what the tensors tell, and the defaults. A run's saved state is authoritative:
 /// what contradicts it is refused.
 /// </summary>
 public sealed record NetworkOptions
@@ -50,8 +50,8 @@ public sealed record NetworkOptions
         };
     }
 
-    /// <summary>These options, and where they say nothing what a bare file's metadata say, as <see cref="EncoderExport"/> writes them.</summary>
-    /// <exception cref="CheckpointException">They say what cannot be.</exception>
+    /// <summary>These options, completed by a bare file's metadata, as <see cref="EncoderExport"/> writes them.</summary>
+    /// <exception cref="CheckpointException">The metadata are invalid.</exception>
     internal NetworkOptions OrOf(BackboneWeights weights)
     {
         // Other programs' metadata may use the same names.
@@ -74,7 +74,7 @@ public sealed record NetworkOptions
         }
     }
 
-    /// <summary>How a bare file's images are made: torchvision's way, where nothing else is said.</summary>
+    /// <summary>How images are prepared for a bare file: as in torchvision, unless these options say otherwise.</summary>
     internal AugmentSpec Images() => new(ImageSize ?? TorchvisionSize, Filter ?? ResizeFilter.Bilinear, Mean ?? AugmentSpec.ImageNetMean, Std ?? AugmentSpec.ImageNetStd, Blur: false);
 
     /// <summary>Requires that nothing contradicts a checkpoint's state.</summary>

@@ -48,17 +48,17 @@ public static class TrainOptions
 
     private static IEnumerable<TrainOption> Data()
     {
-        yield return Option("data", "path", "Training set: WebDataset shards (brace ranges, '::' joins), Parquet files, an image folder, a CSV/TSV/JSONL table, or an IDX folder",
+        yield return Option("data", "path", "Training set: WebDataset shards (brace ranges; '::' between several), Parquet files, an image folder, a CSV/TSV/JSONL table, or an IDX folder",
             OptionValues.OptionalText, c => c.Data, (c, v) => c with { Data = v });
         yield return Option("val-data", "path", "Held-out set for evaluation, in the same forms",
             OptionValues.OptionalText, c => c.ValData, (c, v) => c with { ValData = v });
-        yield return Option("data-format", "name", "Form of --data and --val-data",
+        yield return Option("data-format", "name", "Format of --data and --val-data",
             OptionValues.Choice<DataFormat>(), c => c.DataFormat, (c, v) => c with { DataFormat = v });
         yield return Option("classes", "path", "Class names, line = index: 'name' or 'wnid<TAB>name, synonyms'",
             OptionValues.OptionalText, c => c.Classes, (c, v) => c with { Classes = v });
         yield return Option("caption-template", "text with {class}", "Caption of a labelled image, such as 'a photo of a {class}'",
             OptionValues.OptionalText, c => c.CaptionTemplate, (c, v) => c with { CaptionTemplate = v });
-        yield return Option("max-bad-fraction", "share", "End the run where more than this share of the samples cannot be used; unset: never",
+        yield return Option("max-bad-fraction", "share", "End the run if more than this share of an epoch's samples cannot be used; unset: never",
             OptionValues.OptionalNumber(0, 1), c => c.MaxBadFraction, (c, v) => c with { MaxBadFraction = v });
         yield return Option("workers", "threads", "Decoding threads; 0: one per core, less one. The order of the data does not depend on it",
             OptionValues.Int(0, 1024), c => c.Workers, (c, v) => c with { Workers = v });
@@ -87,7 +87,7 @@ public static class TrainOptions
             OptionValues.Number(1e-4, 100), c => c.TauS, (c, v) => c with { TauS = v });
         yield return Option("text-encoder", "name or path", "Frozen caption encoder: static-minilm-128 (built in) or a sentence-transformer directory with an ONNX model",
             OptionValues.Text, c => c.TextEncoder, (c, v) => c with { TextEncoder = v });
-        yield return Option("captions", "choice", "Of an image's several captions: the first, one drawn each epoch, or the mean of all their embeddings",
+        yield return Option("captions", "choice", "Which of an image's several captions counts: the first, one drawn each epoch, or the mean of all their embeddings",
             OptionValues.Choice<CaptionUse>(), c => c.Captions, (c, v) => c with { Captions = v });
         yield return Option("text-provider", "name[:index]", "Where the caption encoder runs: cpu, cuda, tensorrt, dml, coreml, openvino, rocm, migraphx, qnn",
             OptionValues.Text, c => c.TextProvider, (c, v) => c with { TextProvider = v });
@@ -123,11 +123,11 @@ public static class TrainOptions
 
     private static IEnumerable<TrainOption> Optimisation()
     {
-        yield return Option("batch-size", "samples", "Samples of the loss's batch; each gives two views",
+        yield return Option("batch-size", "samples", "Samples that the loss compares in a step; each gives two views",
             OptionValues.Int(1, 1 << 20), c => c.BatchSize, (c, v) => c with { BatchSize = v });
-        yield return Option("micro-batch", "samples", "Samples that the network works on at a time, for batches larger than memory; 0: the whole batch; auto: as many as fit. The loss compares the whole batch, batch norms a micro-batch",
+        yield return Option("micro-batch", "samples", "Samples that the network works on at a time, for batches larger than memory; 0: the whole batch; auto: as many as fit. The loss still compares the whole batch; batch norm sees a micro-batch",
             OptionValues.IntOrAuto, c => c.MicroBatch, (c, v) => c with { MicroBatch = v });
-        yield return Option("epochs", "passes over the data", "Length of the run, in steps of all samples: where some are skipped, it passes over the others more often; replaces --steps",
+        yield return Option("epochs", "passes over the data", "Length of the run: the steps that this many passes over all samples take (if some are skipped, the others are seen more often); replaces --steps",
             OptionValues.OptionalNumber(0, 1e6, aboveMin: true), c => c.Epochs, (c, v) => v is null ? c with { Epochs = null } : c with { Epochs = v, Steps = null });
         yield return Option("steps", "optimiser steps", "Length of the run; replaces --epochs",
             OptionValues.OptionalLong(1), c => c.Steps, (c, v) => v is null ? c with { Steps = null } : c with { Steps = v, Epochs = null });
@@ -152,7 +152,7 @@ public static class TrainOptions
         yield return Option("nesterov", "", "Nesterov momentum (sgd)", OptionValues.Switch, c => c.Nesterov, (c, v) => c with { Nesterov = v });
         yield return Option("clip-norm", "L2 norm", "Largest norm of all gradients; 0: no clipping",
             OptionValues.Number(0, 1e9), c => c.ClipNorm, (c, v) => c with { ClipNorm = v });
-        yield return Option("precision", "name", "Storage of activations and working weights",
+        yield return Option("precision", "name", "Storage of activations and working weights: 16 bits in amp (fp16) and bf16",
             OptionValues.Choice<Precision>(), c => c.Precision, (c, v) => c with { Precision = v });
     }
 
@@ -172,7 +172,7 @@ public static class TrainOptions
             OptionValues.Long(1), c => c.LogEvery, (c, v) => c with { LogEvery = v });
         yield return Option("max-time", "time", "Save and stop after this time, such as 150m; --resume auto goes on",
             OptionValues.OptionalDuration, c => c.MaxTime, (c, v) => c with { MaxTime = v });
-        yield return Option("resume", "auto or path", "Go on from a checkpoint: auto takes the run folder's latest, where there is one",
+        yield return Option("resume", "auto or path", "Go on from a checkpoint: auto takes the run folder's latest, if there is one",
             OptionValues.OptionalText, c => c.Resume, (c, v) => c with { Resume = v });
         yield return Option("memory-limit", "bytes, or with K, M, G", "Device memory that may be used; unset: all of it",
             OptionValues.OptionalSize, c => c.MemoryLimit, (c, v) => c with { MemoryLimit = v });

@@ -13,7 +13,7 @@ public static class TrainStep
         Record(gpu, step, sources.Table, rows => sources.Augment(gpu, "views", rows, step.Storage));
 
     /// <summary>
-    /// Records the step. inputs: a row for each of the 2N views, of which views makes the network's [.,S,S,4]; with micro-batches it is asked for one after another (<see cref="MicroBatchStep"/>).
+    /// Records the step. inputs: one row for each of the 2N views; views turns rows of it into the network's input [.,S,S,4], with micro-batches for one after another (<see cref="MicroBatchStep"/>).
     /// </summary>
     public static void Record(Recorder gpu, StepParts step, Tensor inputs, Func<Tensor, Tensor> views)
     {

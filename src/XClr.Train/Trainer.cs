@@ -9,7 +9,7 @@ using XClr.Train.Evaluation;
 
 namespace XClr.Train;
 
-/// <summary>Trains from a configuration: data, steps, logs, checkpoints, evaluations, until the budget or a stop.</summary>
+/// <summary>A whole training run from a configuration: data, steps, logs, checkpoints, evaluations, until the budget is used up or it is stopped.</summary>
 public sealed class Trainer
 {
     private readonly TrainSession session;
@@ -42,7 +42,7 @@ public sealed class Trainer
 
     /// <summary>Runs until the budget is used, <paramref name="stop"/> is set or --max-time is over; in each case the state is saved.</summary>
     /// <exception cref="DivergedException">The loss or a gradient is not finite; the last good checkpoint stays.</exception>
-    /// <exception cref="OperationCanceledException">It was to stop while the data were opened: there was no state yet, or it is as it was.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped while the data were being opened; saved state, if any, is unchanged.</exception>
     public static TrainOutcome Run(TrainConfig config, ITrainReporter reporter, CancellationToken stop)
     {
         config = config.Validated();

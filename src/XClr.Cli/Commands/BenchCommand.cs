@@ -14,7 +14,7 @@ public sealed class BenchCommand : Command
     private const string DefaultArch = "resnet50", DefaultPrecision = "fp32";
     private const int DefaultLimit = 1000;
 
-    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|gemm|conv|loss|matrix|loader; --arch is for the first two, --image-size and --rows for these, conv and loader.")]
+    [Value(0, Required = true, MetaName = "target", HelpText = "What to time: step|forward|gemm|conv|loss|matrix|loader; --arch applies to step and forward, --image-size and --rows to step, forward, conv and loader.")]
     public string Target { get; set; } = "";
 
     [Option("arch", Default = DefaultArch, HelpText = "Backbone [resnet18|resnet34|resnet50|resnet101].")]
@@ -35,7 +35,7 @@ public sealed class BenchCommand : Command
     [Option("precision", Default = DefaultPrecision, HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
     public string Precision { get; set; } = DefaultPrecision;
 
-    [Option("data", HelpText = "The photographs of `bench loader`, in any form that `train --data` takes [path or shards].")]
+    [Option("data", HelpText = "The photographs of `bench loader`, in any format that `train --data` takes [path or shards].")]
     public string? Data { get; set; }
 
     [Option("workers", HelpText = "Decoding threads of `bench loader`; unset: one per core [threads].")]

@@ -8,13 +8,13 @@ public abstract class CheckpointCommand : DatasetCommand
 {
     // Shared with the verbs that need no data set.
     internal const string CheckpointHelp = "A run folder (its latest), a step folder, a .safetensors file or a zip .pth of torch.save [path].";
-    internal const string ArchHelp = "Backbone of a bare file of weights; unset: by its tensors' names: resnet18|resnet34|resnet50|resnet101.";
-    internal const string StemHelp = "First layers of a bare file of weights; unset: imagenet for a 7x7 convolution (a 3x3 one may be either of the others): imagenet|half|small.";
-    internal const string WidthHelp = "Width of a bare file of weights; unset: by its first convolution [multiple of the channels].";
-    internal const string ImageSizeHelp = "Side of the images for a bare file of weights; unset: 224 [pixels].";
-    internal const string MeanHelp = "What a bare file of weights wants subtracted from pixels of 0 to 1; unset: ImageNet's 0.485,0.456,0.406 [red,green,blue].";
-    internal const string StdHelp = "What a bare file of weights wants them divided by after that; unset: ImageNet's 0.229,0.224,0.225 [red,green,blue].";
-    internal const string InterpolationHelp = "How images are resized for a bare file of weights; unset: bilinear: bilinear|bicubic.";
+    internal const string ArchHelp = "Backbone of a bare weights file; unset: by its tensors' names: resnet18|resnet34|resnet50|resnet101.";
+    internal const string StemHelp = "First layers of a bare weights file; unset: imagenet if the first convolution is 7x7 (a 3x3 one may be either of the others, so name it): imagenet|half|small.";
+    internal const string WidthHelp = "Width of a bare weights file; unset: by its first convolution [multiple of the channels].";
+    internal const string ImageSizeHelp = "Side of the images for a bare weights file; unset: 224 [pixels].";
+    internal const string MeanHelp = "Mean to subtract from pixels of 0 to 1, for a bare weights file; unset: ImageNet's 0.485,0.456,0.406 [red,green,blue].";
+    internal const string StdHelp = "Standard deviation to divide by after that, for a bare weights file; unset: ImageNet's 0.229,0.224,0.225 [red,green,blue].";
+    internal const string InterpolationHelp = "How images are resized for a bare weights file; unset: bilinear: bilinear|bicubic.";
 
     [Option("checkpoint", Required = true, HelpText = CheckpointHelp)]
     public string Checkpoint { get; set; } = "";

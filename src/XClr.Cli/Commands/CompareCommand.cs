@@ -19,13 +19,13 @@ public class CompareCommand : OptionTableCommand
     [Option("seeds", Default = DefaultSeeds, HelpText = "Seeds of each loss, from --seed on [runs].")]
     public int Seeds { get; set; } = DefaultSeeds;
 
-    [Option("lr-grid", HelpText = "Learning rates, comma-separated: each with each loss, each a row of its own; unset: --lr [rates].")]
+    [Option("lr-grid", HelpText = "Learning rates, comma-separated: every loss is trained with each, each a row of its own; unset: --lr [rates].")]
     public string? LrGrid { get; set; }
 
-    [Option("views", HelpText = "Budget of each run in images through the backbone, in place of --epochs and --steps; unset: theirs [images].")]
+    [Option("views", HelpText = "Budget of each run in views (images through the backbone), instead of --epochs and --steps [images].")]
     public long? Views { get; set; }
 
-    [Option("minutes", HelpText = "Budget of each run in minutes of training, in place of the others: a short trial tells how many steps fit, and all runs take that many; unset: the others [minutes].")]
+    [Option("minutes", HelpText = "Budget of each run in minutes of training, instead of the others: a short trial tells how many steps fit, and all runs take that many [minutes].")]
     public double? Minutes { get; set; }
 
     [Option("recipe", HelpText = "Embedded recipe to start from, as for train (default: compare).")]

@@ -7,7 +7,7 @@ namespace XClr.Cli.Commands;
 /// <summary>How verbs beside `train` open a data set.</summary>
 public abstract class DatasetCommand : Command
 {
-    [Option("data-format", Default = "auto", HelpText = "Form of the data: auto|webdataset|imagefolder|csv|tsv|jsonl|idx|parquet.")]
+    [Option("data-format", Default = "auto", HelpText = "Format of the data: auto|webdataset|imagefolder|csv|tsv|jsonl|idx|parquet.")]
     public string DataFormat { get; set; } = "auto";
 
     [Option("classes", HelpText = "Class names, line = index: 'name' or 'wnid<TAB>name, synonyms' [path].")]

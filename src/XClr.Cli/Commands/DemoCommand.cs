@@ -3,7 +3,7 @@ using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("demo", HelpText = "Train a ResNet-50 on Fashion-MNIST in a few minutes and compare it with its untrained self; takes train's options, but for --recipe, --config, --plan and --build.")]
+[Verb("demo", HelpText = "Train a ResNet-50 on Fashion-MNIST in a few minutes and compare it with its untrained self; takes train's options, except --recipe, --config, --plan and --build.")]
 public class DemoCommand : OptionTableCommand
 {
     /// <inheritdoc/>

@@ -3,7 +3,7 @@ using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("embed-images", HelpText = "Embed images with a checkpoint: writes 'features' and 'projections' (or a classifier's 'logits'), float32, and their keys beside.")]
+[Verb("embed-images", HelpText = "Embed images with a checkpoint: writes 'features' and 'projections' (or a classifier's 'logits'), float32, and a file of their keys.")]
 public sealed class EmbedImagesCommand : CheckpointCommand
 {
     [Option("data", Required = true, HelpText = "The images [path].")]

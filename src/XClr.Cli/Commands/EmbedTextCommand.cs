@@ -22,7 +22,7 @@ public sealed class EmbedTextCommand : DatasetCommand
     [Option("captions", Required = true, HelpText = "A .txt (a caption a line), a .jsonl (a string or {\"caption\": ...} a line), or a data set [path].")]
     public string Captions { get; set; } = "";
 
-    [Option("out", Required = true, HelpText = "The .safetensors file to write; of a data set, keys go to a .keys.txt beside it [path].")]
+    [Option("out", Required = true, HelpText = "The .safetensors file to write; for a data set, keys go to a .keys.txt beside it [path].")]
     public string Out { get; set; } = "";
 
     /// <inheritdoc/>

@@ -11,7 +11,7 @@ public sealed class EvalCommand : CheckpointCommand
     [Option("protocol", Default = "knn,fidelity", HelpText = "What to measure, comma-separated: linear|linear-aug|knn|zeroshot|retrieval|fidelity.")]
     public string Protocol { get; set; } = "knn,fidelity";
 
-    [Option("data", HelpText = "Training images: the bank of k-NN, what the probes and the map into the text space are fitted on [path].")]
+    [Option("data", HelpText = "Training images: the bank of k-NN; the probes and the map into the text space are fitted on them [path].")]
     public string? Data { get; set; }
 
     [Option("val-data", Required = true, HelpText = "Held-out images [path].")]
@@ -23,10 +23,10 @@ public sealed class EvalCommand : CheckpointCommand
     [Option("answers", HelpText = "File that says which classes are right for held-out images, for ReaL's real.json, ImageNet-9's in_to_in9.json and ObjectNet's objectnet_to_imagenet_1k.json; unset: their labels [path].")]
     public string? Answers { get; set; }
 
-    [Option("class-part", Default = "whole", HelpText = "What of the class names is the class, for folders such as MIT-States' 'ancient bear': whole|adjective|noun.")]
+    [Option("class-part", Default = "whole", HelpText = "Part of the class names that is the class, for folders such as MIT-States' 'ancient bear': whole|adjective|noun.")]
     public string ClassPart { get; set; } = "whole";
 
-    [Option("templates", Default = "a photo of a {}", HelpText = "Prompts of the zero-shot classes: a file with one a line, or one [path, or text with {}].")]
+    [Option("templates", Default = "a photo of a {}", HelpText = "Prompts for the zero-shot classes: a file with one prompt a line, or a single prompt [path, or text with {}].")]
     public string Templates { get; set; } = PromptTemplate.Default.Text;
 
     [Option("probe-epochs", Default = 90, HelpText = "Epochs of linear-aug [epochs].")]
@@ -35,7 +35,7 @@ public sealed class EvalCommand : CheckpointCommand
     [Option("text-encoder", HelpText = "Caption encoder; unset: the run's own, static-minilm-128 for a bare .safetensors [name or path].")]
     public string? TextEncoder { get; set; }
 
-    [Option("text-provider", Default = "cpu", HelpText = "Where it runs: cpu, cuda, ... [name[:index]].")]
+    [Option("text-provider", Default = "cpu", HelpText = "Where the caption encoder runs: cpu, cuda, ... [name[:index]].")]
     public string TextProvider { get; set; } = "cpu";
 
     [Option("limit", HelpText = "Images of each set to use; unset: all [images].")]

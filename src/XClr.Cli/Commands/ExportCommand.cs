@@ -13,7 +13,7 @@ public sealed class ExportCommand : Command
     [Option("out", Required = true, HelpText = "File to write [path].")]
     public string Out { get; set; } = "";
 
-    [Option("format", HelpText = "Its form; unset: by the ending of --out: onnx|safetensors|npz.")]
+    [Option("format", HelpText = "Format; unset: by the suffix of --out: onnx|safetensors|npz.")]
     public string? Format { get; set; }
 
     [Option("arch", HelpText = CheckpointCommand.ArchHelp)]

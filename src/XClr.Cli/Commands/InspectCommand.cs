@@ -19,7 +19,7 @@ public sealed class InspectCommand : DatasetCommand
     [Option("first", Default = 5, HelpText = "Samples to show, and bad ones [samples].")]
     public int First { get; set; } = 5;
 
-    [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "Encoder that says which captions are nearly alike (the first 2,000 different ones are compared) [name or path].")]
+    [Option("text-encoder", Default = CaptionEmbedder.Default, HelpText = "Encoder used to count nearly equal captions (the first 2,000 different ones are compared) [name or path].")]
     public string TextEncoder { get; set; } = CaptionEmbedder.Default;
 
     [Option("views", HelpText = "Also write a picture of augmented views, a row per sample: what the network sees [.png].")]

@@ -7,7 +7,7 @@ using XClr.Train;
 
 namespace XClr.Cli.Commands;
 
-[Verb("pack", HelpText = "Pack any data set, or a list of web addresses, into WebDataset shards of reduced JPEGs. Run again, it goes on where it was cut off.")]
+[Verb("pack", HelpText = "Pack any data set, or a list of web addresses, into WebDataset shards of reduced JPEGs. The same command goes on where it was stopped.")]
 public sealed class PackCommand : DatasetCommand
 {
     /// <summary>Captions embedded at a time.</summary>
@@ -19,7 +19,7 @@ public sealed class PackCommand : DatasetCommand
     [Option("from-urls", HelpText = "Instead of a data set: a TSV, CSV, JSONL or Parquet file of addresses and captions, as CC3M's and CC12M's [path].")]
     public string? FromUrls { get; set; }
 
-    [Option("columns", HelpText = "What the columns of --from-urls are, one url and usually one caption; unset: recognised [names, comma-separated].")]
+    [Option("columns", HelpText = "Names of all columns of --from-urls in the file's order, one url and usually one caption; unset: recognised [names, comma-separated].")]
     public string? Columns { get; set; }
 
     [Option("out", Required = true, HelpText = "The folder of the shards [path].")]
@@ -46,13 +46,13 @@ public sealed class PackCommand : DatasetCommand
     [Option("max-bytes", Default = 50L << 20, HelpText = "Largest file to fetch [bytes].")]
     public long MaxBytes { get; set; }
 
-    [Option("retries", Default = 2, HelpText = "Further attempts where a failure may pass, with growing waits between [attempts].")]
+    [Option("retries", Default = 2, HelpText = "Further attempts after a failure that may be temporary, with growing waits between [attempts].")]
     public int Retries { get; set; }
 
     [Option("max-redirects", Default = 5, HelpText = "Redirects to follow [redirects].")]
     public int MaxRedirects { get; set; }
 
-    [Option("retry-failed", HelpText = "Also pack shards again that have rows which failed as unreachable or timeout, as in a network outage; images that are there stay.")]
+    [Option("retry-failed", HelpText = "Also pack again the shards with rows that failed as unreachable or timeout, as in a network outage; images that are there stay.")]
     public bool RetryFailed { get; set; }
 
     [Option("text-encoder", HelpText = "Also embed the captions, into captions-*.xemb beside the shards, so that training embeds none [name or path].")]

@@ -26,13 +26,13 @@ public class ProfileCommand : OptionTableCommand
     [Option("mode", Default = "train", HelpText = "Whose plan: train (a whole step) or infer (the backbone on --batch-size images of noise).")]
     public string Mode { get; set; } = "train";
 
-    [Option("steps", Default = DefaultSteps, HelpText = "Timed runs, K [runs].")]
+    [Option("steps", Default = DefaultSteps, HelpText = "Timed runs [runs].")]
     public int Steps { get; set; } = DefaultSteps;
 
     [Option("view", Default = "kernel", HelpText = "Table to print beside the phases: kernel|layer|dispatch|memory.")]
     public string View { get; set; } = "kernel";
 
-    [Option("filter", HelpText = "Show only kernels of this name, * and ? stand for others, such as 'conv/*' (default: unset).")]
+    [Option("filter", HelpText = "Show only kernels whose name matches, such as 'conv/*' [name with * and ?] (default: unset).")]
     public string? Filter { get; set; }
 
     [Option("isolate", HelpText = "Also repeat each dispatch of this kernel alone, between barriers, with its real shapes [name with * and ?] (default: unset).")]
@@ -50,13 +50,13 @@ public class ProfileCommand : OptionTableCommand
     [Option("csv", HelpText = "Write a line per dispatch as comma-separated values [path] (default: unset).")]
     public string? Csv { get; set; }
 
-    [Option("baseline", HelpText = "Compare with an earlier output of --json; where something is slower the exit code is 6 [path] (default: unset).")]
+    [Option("baseline", HelpText = "Compare with an earlier output of --json; exit code 6 if something is slower [path] (default: unset).")]
     public string? Baseline { get; set; }
 
-    [Option("tolerance", Default = DefaultTolerance, HelpText = "Changes up to this are no verdict of --baseline [percent].")]
+    [Option("tolerance", Default = DefaultTolerance, HelpText = "--baseline ignores changes up to this [percent].")]
     public double Tolerance { get; set; } = DefaultTolerance;
 
-    [Option("measure-peaks", HelpText = "Measure the device's peaks even where they are known from before (default: false).")]
+    [Option("measure-peaks", HelpText = "Measure the device's peaks again, even if they are known from an earlier run (default: false).")]
     public bool MeasurePeaks { get; set; }
 
     [Option("shader-dir", HelpText = ShaderLoop.DirectoryHelp)]

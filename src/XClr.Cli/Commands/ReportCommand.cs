@@ -19,7 +19,7 @@ public sealed class ReportCommand : Command
     [Option("val-data", HelpText = "Held-out images; unset: each run's own [path].")]
     public string? ValData { get; set; }
 
-    [Option("images", Default = 300, HelpText = "Held-out images to show at most [images].")]
+    [Option("images", Default = 300, HelpText = "Largest number of held-out images to show [images].")]
     public int Images { get; set; } = 300;
 
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]

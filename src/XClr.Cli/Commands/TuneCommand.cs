@@ -10,7 +10,7 @@ using XClr.Train.Profiling;
 
 namespace XClr.Cli.Commands;
 
-[Verb("tune", HelpText = "Measure the kernels and tiles that each convolution of a training step (`tune step`, the default) or of a pass that embeds images (`tune forward`) could have on this device, and on matrices whether the ends of residual blocks store their convolution's output; later runs of the same shapes (train, eval, embed-images, bench, profile) take the fastest. Kept beside the pipeline cache, per device and driver; XCLR_CAPS=usesTuning=0 goes without.")]
+[Verb("tune", HelpText = "Measure the kernels and tiles that each convolution of a training step (`tune step`, the default) or of a pass that embeds images (`tune forward`) could use on this device, and with matrix units whether residual blocks should store their last convolution's output; later runs of the same shapes (train, eval, embed-images, bench, profile) use the fastest. Kept beside the pipeline cache, per device and driver; XCLR_CAPS=usesTuning=0 ignores it.")]
 public sealed class TuneCommand : Command
 {
     [Value(0, Default = "step", MetaName = "target", HelpText = "Whose convolutions: step|forward.")]
@@ -22,16 +22,16 @@ public sealed class TuneCommand : Command
     [Option("image-size", Default = 224, HelpText = "Side of the images [pixels].")]
     public int ImageSize { get; set; } = 224;
 
-    [Option("rows", Default = 512, HelpText = "Images through the backbone at a time: of a step twice --batch-size, or twice --micro-batch; 64 in an evaluation of as many or more [images].")]
+    [Option("rows", Default = 512, HelpText = "Images through the backbone at a time: for a step twice --batch-size, or twice --micro-batch; for an evaluation of 64 or more images 64 [images].")]
     public int Rows { get; set; } = 512;
 
     [Option("precision", Default = "fp32", HelpText = "Storage of activations and working weights [fp32|amp|bf16].")]
     public string Precision { get; set; } = "fp32";
 
-    [Option("filter", HelpText = "Only those whose name matches, such as 'conv2d_fwd *1x1*' [pattern with * and ?].")]
+    [Option("filter", HelpText = "Only convolutions whose name matches, such as 'conv2d_fwd *1x1*' [pattern with * and ?].")]
     public string? Filter { get; set; }
 
-    [Option("repeats", Default = 7, HelpText = "Timed runs of each way [runs].")]
+    [Option("repeats", Default = 7, HelpText = "Timed runs of each kernel and tile [runs].")]
     public int Repeats { get; set; } = 7;
 
     [Option("device", HelpText = "Vulkan device; unset: XCLR_DEVICE, else the best one [index, name or UUID].")]

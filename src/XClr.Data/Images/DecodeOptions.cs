@@ -7,7 +7,7 @@ public sealed record DecodeOptions
     public static DecodeOptions Default { get; } = new();
 
     /// <summary>
-    /// A JPEG may be decoded at 1/2, 1/4 or 1/8 as long as its width stays at least this; 0 in either of the two: full size.
+    /// A JPEG may be decoded at 1/2, 1/4 or 1/8 size if its width stays at least this; 0 here or in <see cref="MinHeight"/>: full size.
     /// </summary>
     public int MinWidth { get; init; }
 

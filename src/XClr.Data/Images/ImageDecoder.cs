@@ -7,8 +7,8 @@ using OtherImage = XClr.Data.SkiaImage;
 namespace XClr.Data;
 
 /// <summary>
-/// Image files (in memory) to upright RGB8: JPEG by libjpeg-turbo through the native library, everything else by Skia. The
-/// format is told by the bytes, never by a name. Thread safe.
+/// Decodes image files (in memory) to upright RGB8: JPEG with libjpeg-turbo through the native library, everything else with Skia. The
+/// format is recognised by the bytes, never by a name. Thread safe.
 /// </summary>
 public static class ImageDecoder
 {
@@ -18,7 +18,7 @@ public static class ImageDecoder
     private const int MaxScanLimit = 256;
     private const long MaxDecoderMemory = 1L << 30;
 
-    /// <summary>Reads the header alone.</summary>
+    /// <summary>Reads only the header.</summary>
     /// <exception cref="ImageDecodeException">Not a readable image; <see cref="ImageDecodeException.Cause"/> says why.</exception>
     public static ImageInfo ReadInfo(ReadOnlySpan<byte> file)
     {
@@ -45,7 +45,7 @@ public static class ImageDecoder
     }
 
     /// <summary>
-    /// Decodes a box of the image at a scale, in pixels of <see cref="Whole"/>; they are those that decoding all of it gives. Only for images that <see cref="HasBoxes"/>. The
+    /// Decodes a box of the image at a scale, given in pixels of <see cref="Whole"/>; the pixels equal those of a whole decode. Only for images that <see cref="HasBoxes"/>. The
     /// options' minimum size is not asked for: it is in the scale.
     /// </summary>
     /// <exception cref="ImageDecodeException">Not decodable in whole, inside the box or outside.</exception>

@@ -33,14 +33,14 @@ public static class BatchNormOp
     private static readonly Kernel<SumBlocksParams> SumToBlocks = new("norm/batchnorm_bwd_params_blocks", reads: 1, writes: 1);
     private static readonly KernelVariants<BwdParams> Bwd = new("norm/batchnorm_bwd", reads: 7, writes: 1, texels: 7);
 
-    /// <summary>Blocks of rows above which a GPU merges so many to one first, in workgroups for so many quads: few workgroups, one for each quad, would read all of them.</summary>
+    /// <summary>Blocks of rows above which a GPU merges in two passes, since otherwise a few workgroups, one for each quad, would read all of them; the blocks merged into one, and the quads of a workgroup, in the first pass.</summary>
     private const int ManyBlocks = 4096, PerMerged = 512, MergedQuads = 8;
 
-    /// <summary>Tells the forward kernels that the spread they are given is invStd already.</summary>
+    /// <summary>Tells the forward kernels that the spread given to them is invStd, not the variance.</summary>
     private const float SpreadIsInvStd = -1;
 
     /// <summary>
-    /// Training forward: batch and running statistics (<see cref="Statistics"/>), then <see cref="Normalize"/>. Writes mean, invStd: [C], which the backward pass needs, and y. y may be x or the residual, which <paramref name="residualOnLoad"/> normalises where it is loaded.
+    /// Training forward: batch and running statistics (<see cref="Statistics"/>), then <see cref="Normalize"/>. Writes mean, invStd: [C], which the backward pass needs, and y. y may be x or the residual; the residual is normalised on load if <paramref name="residualOnLoad"/> is given.
     /// </summary>
     /// <exception cref="ShapeException">Only one value per channel: the variance of a batch needs two.</exception>
     public static void Forward(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, NormOnLoad? residualOnLoad = null)
@@ -85,7 +85,7 @@ public static class BatchNormOp
         return partials;
     }
 
-    /// <summary>The same into a tensor that is there, in blocks of its size.</summary>
+    /// <summary>The same into an existing tensor, in as many blocks as it has.</summary>
     internal static void RowBlocks(Recorder gpu, Tensor x, RowStatistics partials)
     {
         var (_, c) = RowWork.Require2D(x);
@@ -99,12 +99,12 @@ public static class BatchNormOp
         }
     }
 
-    /// <summary>y = gamma (x - mean) invStd + beta, plus residual and ReLU, with given statistics. <paramref name="signs"/>: from <see cref="Signs"/>, is filled.</summary>
+    /// <summary>y = gamma (x - mean) invStd + beta, plus residual and ReLU, with given statistics. <paramref name="signs"/>: a tensor from <see cref="Signs"/>, which is filled.</summary>
     public static void Normalize(Recorder gpu, Tensor x, BatchNormState state, Tensor mean, Tensor invStd, Tensor y, bool relu, Tensor? residual = null, NormOnLoad? residualOnLoad = null, Tensor? signs = null) =>
         Apply(gpu, x, state, mean, invStd, SpreadIsInvStd, y, relu, residual, residualOnLoad, signs);
 
     /// <summary>
-    /// A tensor for the signs of y [...,C], a bit for each value, which a data gradient reads in y's place (<see cref="ReluMask.FromSigns"/>): [...,C/32] words. Null where C is no multiple of 32, and on CPU drivers, whose data
+    /// A tensor for the signs of y [...,C], one bit per value, which a data gradient reads instead of y (<see cref="ReluMask.FromSigns"/>): [...,C/32] words. Null where C is no multiple of 32, and on CPU drivers, whose data
     /// gradients mask nothing.
     /// </summary>
     public static Tensor? Signs(Recorder gpu, Tensor y) => gpu.Caps.CpuKernels || y.Shape.Dims[^1] % Conv2dKernels.ColumnsPerWord != 0
@@ -163,7 +163,7 @@ public static class BatchNormOp
     /// Training backward. dy: gradient of y, shaped as <paramref name="norm"/>'s X. Writes dx (may be dy); dgamma, dbeta: [C] (null where not wanted), set or, with <paramref name="accumulateParameters"/>, added to.
     /// With <paramref name="dresidual"/> (may be dy) the residual's gradient, dy where the ReLU was open, is written in the first pass over memory, which spares the second one the mask; a mask that is FromOutput needs it.
     /// </summary>
-    /// <exception cref="ShapeException">Shapes do not fit, or the mask does not suit what is given.</exception>
+    /// <exception cref="ShapeException">Shapes do not fit, or the mask needs something that is not given.</exception>
     public static void Backward(Recorder gpu, Tensor dy, NormPass norm, Tensor dx, Tensor? dgamma = null, Tensor? dbeta = null, bool accumulateParameters = false, Tensor? dresidual = null)
     {
         RequireBackward(norm, dresidual, [dy, dx, norm.Y ?? norm.X, dresidual ?? norm.X]);

@@ -9,15 +9,15 @@ namespace XClr.Nn.Ops;
 /// </summary>
 public static class Conv2dOp
 {
-    /// <summary>Workgroups that fill a device, towards which the weight gradient's sum is split.</summary>
+    /// <summary>Number of workgroups that fills a device; the weight gradient's sum is split to reach it.</summary>
     private const int CpuGroups = 16, GpuGroups = 512;
 
-    /// <summary>Pixels below which a part of the weight gradient's sum does not pay.</summary>
+    /// <summary>Fewest pixels that a part of the weight gradient's split sum should have.</summary>
     private const int PixelsPerPart = 64;
 
     /// <summary>
-    /// Whether a convolution of so many taps and output channels applies the normalisation of its input where it loads it: that saves writing and reading the input once more, and costs arithmetic once per
-    /// tap, tile of columns and load. CPU drivers are bound by arithmetic (shaders/REJECTED.md); with one tap and one tile of columns the products are few per byte, so that memory is the bound.
+    /// Whether a convolution with this many taps and output channels normalises its input on load. That saves writing and reading the input once more, and costs arithmetic once per
+    /// tap, tile of columns and load. It pays with one tap and one tile of columns, where memory is the bound; not on CPU drivers, which are bound by arithmetic (shaders/REJECTED.md).
     /// </summary>
     public static bool NormalisesOnLoad(DeviceCaps caps, int taps, int columns) => !caps.CpuKernels && taps == 1 && columns <= Conv2dKernels.WideColumns;
 
@@ -66,7 +66,7 @@ public static class Conv2dOp
 
     /// <summary>
     /// y = relu(scale z + shift + residual), z the convolution of x with w, which is not stored; residual, y: [N,OH,OW,K]. The residual is added as it is, or normalised as <paramref name="residualOnLoad"/> says.
-    /// signs: from <see cref="BatchNormOp.Signs"/>, is filled.
+    /// signs: a tensor from <see cref="BatchNormOp.Signs"/>, which is filled.
     /// </summary>
     /// <exception cref="ShapeException">Shapes do not fit, or <see cref="HasResidual"/> does not hold.</exception>
     public static void ForwardResidual(Recorder gpu, Tensor x, Tensor w, Tensor residual, Tensor y, Tensor signs, ConvGeometry g, NormOnStore onStore, NormOnLoad? residualOnLoad = null)
@@ -95,10 +95,10 @@ public static class Conv2dOp
 
     /// <summary>
     /// dx[n,h,w,c] = sum over r, s, k of dy[n, (h + pad - r) / stride, (w + pad - s) / stride, k] * w[r,s,c,k] where the divisions are exact; every element of
-    /// dx is written (zero where no output reaches), or with <paramref name="addEvery"/> added to: 1 all of dx, s > 1 the pixels whose row and column are multiples of s, while the others are written whatever was there.
+    /// dx is written (zero where no output reaches), or added to, with <paramref name="addEvery"/>: 1 adds to all of dx; s > 1 adds to the pixels whose row and column are multiples of s and overwrites the others.
     /// With <paramref name="leaveUnreached"/> pixels that no output reaches are left as they are. One dispatch per residue class of pixels mod stride.
-    /// With <paramref name="norm"/>, whose output's gradient dx is, dx is also masked by that one's ReLU, and the result is its sums for <see cref="BatchNormOp.BackwardFromSums"/>; null on CPU
-    /// drivers, whose kernels do neither: they are not bound by memory.
+    /// With <paramref name="norm"/>, the batch norm that produced x, dx is also masked by its ReLU, and the result is its sums for <see cref="BatchNormOp.BackwardFromSums"/>; null on CPU
+    /// drivers, whose kernels do neither, since they are not bound by memory.
     /// </summary>
     public static Tensor? BackwardData(Recorder gpu, Tensor dy, Tensor w, Tensor dx, ConvGeometry g, int addEvery = 0, NormPass? norm = null, bool leaveUnreached = false)
     {
@@ -108,8 +108,8 @@ public static class Conv2dOp
     }
 
     /// <summary>
-    /// dx[m,c] = sum over k of dy[m,k] weights[k,c] + sum over d of x[m,d] weights[K+d,c] + offset[c], masked by the ReLU of <paramref name="norm"/>, whose output's gradient it is. dy: [N,H,W,K], x, dx: [N,H,W,C], weights: [K+C,C], offset: [C] (fp32).
-    /// The result: that one's sums, for <see cref="BatchNormOp.BackwardFromSums"/>.
+    /// dx[m,c] = sum over k of dy[m,k] weights[k,c] + sum over d of x[m,d] weights[K+d,c] + offset[c], masked by the ReLU of <paramref name="norm"/>, the batch norm that produced x. dy: [N,H,W,K], x, dx: [N,H,W,C], weights: [K+C,C], offset: [C] (fp32).
+    /// The result: its sums, for <see cref="BatchNormOp.BackwardFromSums"/>.
     /// </summary>
     /// <exception cref="ShapeException">Shapes do not fit, or <see cref="HasMoments"/> does not hold.</exception>
     public static Tensor BackwardDataMoments(Recorder gpu, Tensor dy, Tensor x, Tensor weights, Tensor offset, Tensor dx, ConvGeometry g, NormPass norm)
@@ -139,7 +139,7 @@ public static class Conv2dOp
     public static bool HasMoments(DeviceCaps caps, DType storage, ConvGeometry g, ReluMask mask) => Conv2dKernels.ChooseMoments(caps, storage, g, mask, null) is not null;
 
     /// <summary>
-    /// <see cref="BackwardData"/> into dx and <see cref="BackwardWeight"/> into dw at once: their convolutions, which do not depend on each other, have no barrier between them.
+    /// <see cref="BackwardData"/> into dx and <see cref="BackwardWeight"/> into dw together: the two convolutions do not depend on each other and have no barrier between them.
     /// </summary>
     public static Tensor? Backward(Recorder gpu, Tensor x, Tensor dy, Tensor w, Tensor dx, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, int addEvery = 0, bool accumulateWeight = false, NormPass? norm = null, bool leaveUnreached = false)
     {
@@ -195,7 +195,7 @@ public static class Conv2dOp
 
     /// <summary>
     /// dw[r,s,c,k] = sum over n, p, q of x[n, p*stride - pad + r, q*stride - pad + s, c] * dy[n,p,q,k], with <paramref name="prologue"/> applied to x as it is
-    /// loaded, plus dw with <paramref name="accumulate"/>. The sum is split over the pixels where [R,S,C,K] alone does not fill the device, and the parts are added in a fixed order.
+    /// loaded, plus dw with <paramref name="accumulate"/>. If [R,S,C,K] alone does not fill the device, the sum over pixels is split and the parts are added in a fixed order.
     /// </summary>
     public static void BackwardWeight(Recorder gpu, Tensor x, Tensor dy, Tensor dw, ConvGeometry g, NormOnLoad? prologue = null, bool accumulate = false)
     {
@@ -236,7 +236,7 @@ public static class Conv2dOp
         }
     }
 
-    /// <summary>Parts into which the cost model splits a weight gradient's sum over a run of images, where one part is so many workgroups (of matrices or not), and the most that there may be.</summary>
+    /// <summary>Number of parts into which the cost model splits a weight gradient's sum over a run of images, given the workgroups of one part (matrix kernel or not), and the largest number possible.</summary>
     internal static int PartCount(DeviceCaps caps, ConvGeometry g, long groups, bool areMatrices, out int most)
     {
         var bindable = caps.MaxStorageBufferRange / (g.Weights.Count * sizeof(float));

@@ -9,7 +9,7 @@ namespace XClr.Nn.Ops;
 /// </summary>
 public sealed record MomentNormPass(ConvGeometry Geometry, Tensor X, Tensor Weight, BatchNormState State, Tensor Mean, Tensor InvStd, Tensor InputMean, Tensor GramWeight, Tensor Output, Tensor Signs)
 {
-    /// <summary>For the data gradient that is the gradient of the output.</summary>
+    /// <summary>What the data gradient that produces the output's gradient needs.</summary>
     public NormPass Above => new(Output, State, Mean, InvStd, ReluMask.FromSignsAlone, Signs);
 }
 
@@ -17,7 +17,7 @@ public sealed record MomentNormPass(ConvGeometry Geometry, Tensor X, Tensor Weig
 /// y = relu(batchnorm(z) + residual) with z = x w, a 1x1 convolution, as one op whose largest tensors, z and its gradient, are never stored: what batch norm needs of them follows from moments of its input.
 /// mean_k = mean(x) w_k, var_k = w_k' Cov(x) w_k, so the forward convolution can normalise as it stores. With the gradient g of the normalisation's output, G = x' g and dz = a g + b z + c by channel,
 /// sum g z = column sums of w o G, dw = a G + b (x' x) w + sum(x) c, and dx = g (a w)' + x (w b w') + w c.
-/// Instead of six passes over tensors like y (z written and read, for the sums, and with g for dz; dz written and read twice) that costs x' x, a data gradient a quarter longer, and small products over the channels.
+/// This replaces six passes over tensors of y's size (z written and read; z read for the sums, and with g for dz; dz written and read twice) by x' x, a data gradient a quarter longer, and small products over the channels.
 /// On cooperative matrices only.
 /// </summary>
 public static class MomentNormOp
@@ -36,7 +36,7 @@ public static class MomentNormOp
     /// <summary>Quads of a workgroup of norm/quad_slices.glsl.</summary>
     private const int Quads = 8;
 
-    /// <summary>Chooses, for an input with such a ReLU <paramref name="below"/> it: false where the device does not have this op for that work, or the other way is the better one (<see cref="DeviceCaps.MomentNormRows"/>).</summary>
+    /// <summary>Whether to use this op, for an input that comes from such a ReLU (<paramref name="below"/>): false if the device lacks it for this work, or storing the output is better (<see cref="DeviceCaps.MomentNormRows"/>).</summary>
     public static bool IsTaken(Recorder gpu, MomentNormWork work, ReluMask below)
     {
         if (!Conv2dOp.HasMoments(gpu.Caps, work.Storage, work.Geometry, below) || !Conv2dOp.HasResidual(gpu.Caps, work.Storage, work.Geometry, work.Residual))

@@ -5,7 +5,7 @@ using System.Text;
 namespace XClr.Text;
 
 /// <summary>
-/// A frozen sentence encoder: captions, behind the model's default prompt where it has one, to L2-normalised embeddings. Reading the directory is cheap; the ONNX session is opened by the first
+/// A frozen sentence encoder: turns captions into L2-normalised embeddings; the model's default prompt, if it has one, is put before each. Reading the directory is cheap; the ONNX session is opened by the first
 /// use of Dimension or Embed. Safe for concurrent use (runs take turns).
 /// </summary>
 public sealed class CaptionEmbedder : IDisposable
@@ -32,7 +32,7 @@ public sealed class CaptionEmbedder : IDisposable
     /// <summary>D, numbers per embedding.</summary>
     public int Dimension => Session().Dimension;
 
-    /// <summary>Tokens of a caption at most, special tokens included; the rest is cut off.</summary>
+    /// <summary>Largest number of tokens per caption, special tokens included; the rest is cut off.</summary>
     public int MaxLength => tokenizer.MaxLength;
 
     /// <summary>SHA-256 (64 hex digits) of the model, tokenizer and pooling files and of our tokenizer's version: two embedders with one
