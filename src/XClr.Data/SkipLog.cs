@@ -14,8 +14,8 @@ public readonly record struct SkippedSample(string Key, string Source, SampleFau
 
 /// <summary>
 /// Appends skipped samples to a file, an object a line: key, source, cause, message, epoch, index. Written through at every
-/// line. Where the file cannot be opened or written (a full disk) the log stops and says so in <see cref="Failure"/>; the run
-/// goes on.
+/// line. Where the file cannot be opened or written (a full disk, or a limit of file sizes, of which .NET makes an ArgumentOutOfRangeException) the log stops and says so in <see cref="Failure"/>;
+/// the run goes on.
 /// </summary>
 public sealed class SkipLog : IDisposable
 {
@@ -34,7 +34,7 @@ public sealed class SkipLog : IDisposable
             DropFrom(goesOn);
             file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             Fail(e);
         }
@@ -85,11 +85,22 @@ public sealed class SkipLog : IDisposable
         {
             return;
         }
-        var lines = File.ReadAllLines(path);
-        var kept = lines.Where(l => PlaceOf(l) is { } place && (place.Epoch, place.Index).CompareTo((goesOn.Epoch, goesOn.Index)) < 0).ToList();
-        if (kept.Count < lines.Length)
+        bool Stays(string line) => PlaceOf(line) is { } place && (place.Epoch, place.Index).CompareTo((goesOn.Epoch, goesOn.Index)) < 0;
+        if (File.ReadLines(path).All(Stays))
         {
-            File.WriteAllLines(path, kept);
+            return;
+        }
+        // A long run's list may be larger than memory, and is not to be lost where there is no room for it twice.
+        var temporary = path + ".tmp";
+        try
+        {
+            File.WriteAllLines(temporary, File.ReadLines(path).Where(Stays));
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
         }
     }
 
@@ -113,7 +124,7 @@ public sealed class SkipLog : IDisposable
         {
             file!.Write(line);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or ArgumentOutOfRangeException)
         {
             Fail(e);
         }

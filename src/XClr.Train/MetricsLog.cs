@@ -5,7 +5,7 @@ namespace XClr.Train;
 
 /// <summary>
 /// RUN/metrics.jsonl: an object per log interval, and one per evaluation ({"step": n, "eval": {...}}). Each line is written through at once.
-/// A full disk costs lines and one warning, never the run. One writer: the holder of the run folder's lock.
+/// A full disk, or a limit of file sizes (of which .NET makes an ArgumentOutOfRangeException), costs lines and one warning, never the run. One writer: the holder of the run folder's lock.
 /// </summary>
 public sealed class MetricsLog : IDisposable
 {
@@ -118,7 +118,7 @@ public sealed class MetricsLog : IDisposable
         {
             file.Write(line.WrittenSpan);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or ArgumentOutOfRangeException)
         {
             DropPartOf(start);
             if (!warned)

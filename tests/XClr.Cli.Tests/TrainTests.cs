@@ -177,6 +177,27 @@ public sealed partial class TrainTests : IDisposable
         Assert.Matches("largest --batch-size that fits is ([2-9]|1[0-9]|2[0-3])[.]", errors);
     }
 
+    /// <summary>Logs that are longer than a file may be, as ulimit, a quota or a file system has it; .NET has an exception of its own for that.</summary>
+    [SkippableFact]
+    public void A_limit_of_file_sizes_costs_lines_never_the_run_nor_what_was_logged()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "ulimit -f counts 1,024 bytes on Linux");
+        CliProcess.Run(Arguments("--steps", "2", "--log-every", "1")).Expect(0);
+        var (metrics, skipped) = (Path.Combine(Run, "metrics.jsonl"), Path.Combine(Run, "skipped.jsonl"));
+        File.WriteAllText(metrics, string.Concat(Enumerable.Repeat("{\"step\":1}\n", 400_000)) + File.ReadAllText(metrics));
+        // The last one comes again, so that the list is made anew.
+        File.WriteAllText(skipped, string.Concat(Enumerable.Repeat("{\"epoch\":0,\"index\":0}\n", 200_000)) + "{\"epoch\":9,\"index\":0}\n");
+        var (before, listed) = (File.ReadAllBytes(metrics), File.ReadAllBytes(skipped));
+        // Without the variable .NET needs a large file itself.
+        var limited = CliProcess.Run("bash", ["-c", "trap '' XFSZ; ulimit -f 3000; exec \"$0\" \"$@\"", CliProcess.Program, .. Arguments("--steps", "4", "--log-every", "1", "--resume", "auto")],
+            environment: new Dictionary<string, string?> { ["DOTNET_EnableWriteXorExecute"] = "0" }).Expect(0);
+        Assert.Contains($"{metrics}: lines are being lost", limited.Errors);
+        Assert.Contains($"The list of skipped samples '{skipped}' is not written any further", limited.Errors);
+        Assert.Equal(before, File.ReadAllBytes(metrics));
+        Assert.Equal(listed, File.ReadAllBytes(skipped));
+        Assert.True(Directory.Exists(Path.Combine(Run, "checkpoints", "step-00000004")));
+    }
+
     [Fact]
     public void A_checkpoint_is_evaluated_and_embeds_images()
     {

@@ -156,6 +156,33 @@ public class SampleStreamTests
         Assert.Equal(new[] { "empty", "no-caption", "truncated" }.SelectMany(c => Enumerable.Repeat(c, 4)), causes.Order());
     }
 
+    /// <summary>Beside the list, a folder has the name of the file that a shorter one is made in.</summary>
+    [Fact]
+    public void A_list_of_bad_samples_that_cannot_be_made_anew_keeps_its_lines()
+    {
+        using var folder = new TempFolder();
+        var path = Path.Combine(folder, "skipped.jsonl");
+        using (var log = new SkipLog(path, StreamPosition.Start))
+        {
+            log.Add("early", "a.tar", SampleFault.Empty, "", epoch: 0, index: 3);
+            log.Add("late", "a.tar", SampleFault.Empty, "", epoch: 0, index: 9);
+        }
+        var before = File.ReadAllText(path);
+        var obstacle = Directory.CreateDirectory(path + ".tmp").FullName;
+        using (var log = new SkipLog(path, new StreamPosition(0, 5)))
+        {
+            Assert.Contains(path, log.Failure);
+        }
+        Assert.Equal(before, File.ReadAllText(path));
+        Directory.Delete(obstacle);
+        using (var log = new SkipLog(path, new StreamPosition(0, 5)))
+        {
+            Assert.Null(log.Failure);
+        }
+        Assert.Equal(before.Split('\n')[0] + "\n", File.ReadAllText(path));
+        Assert.Equal([path], Directory.GetFileSystemEntries(folder));
+    }
+
     [Fact]
     public void Skipped_counts_exactly()
     {
