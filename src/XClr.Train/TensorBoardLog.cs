@@ -6,11 +6,11 @@ namespace XClr.Train;
 
 /// <summary>
 /// RUN/events.out.tfevents.*: the figures of metrics.jsonl as TensorBoard reads them, scalars `train/NAME` and `eval/NAME` by step. A file per start: TensorBoard reads the files of a folder in
-/// the order of their names; a resumed run's file begins with a session start that hides what an earlier one logged of later steps. A full disk costs events and one warning, never the run.
+/// the order of their names; a resumed run's file begins with a session start that hides what an earlier one logged of later steps. A full disk, or a limit of file sizes (of which .NET makes an ArgumentOutOfRangeException), costs events and one warning, never the run.
 /// </summary>
 public sealed class TensorBoardLog : IDisposable
 {
-    private const string Version = "brain.Event:2";
+    private const string Version = "brain.Event:2", Prefix = "events.out.tfevents.";
     private const int SessionStart = 1;
 
     private readonly FileStream file;
@@ -42,16 +42,11 @@ public sealed class TensorBoardLog : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => file.Dispose();
 
-    // Names sort by time; a second start within a second gets the next number.
+    // Names sort by start: a second one within a second gets the next number, and so does one whose clock is behind that of the start before, set back or another machine's.
     private static string NewName(string folder)
     {
-        var seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        string Name() => Path.Combine(folder, $"events.out.tfevents.{seconds}.{Environment.MachineName}");
-        while (File.Exists(Name()))
-        {
-            seconds++;
-        }
-        return Name();
+        var latest = Directory.EnumerateFiles(folder, Prefix + "*").Max(f => long.TryParse(Path.GetFileName(f)[Prefix.Length..].Split('.')[0], out var seconds) ? seconds : (long?)null);
+        return Path.Combine(folder, $"{Prefix}{Math.Max(DateTimeOffset.UtcNow.ToUnixTimeSeconds(), latest + 1 ?? 0)}.{Environment.MachineName}");
     }
 
     // tensorflow/core/util/event.proto: wall_time 1, step 2, file_version 3, summary 5, session_log 7.
@@ -84,7 +79,7 @@ public sealed class TensorBoardLog : IDisposable
                 file.Write(Record(message.ToArray()));
             }
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or ArgumentOutOfRangeException)
         {
             // A record that was written in part ends what a reader can read of the file, so it ends here too.
             failed = true;

@@ -84,6 +84,19 @@ public sealed class TensorBoardLogTests : IDisposable
         Assert.True(Records(files[1]).ElementAt(1).AsSpan(9).SequenceEqual((byte[])[0x10, 3, 0x3a, 2, 8, 1]));
     }
 
+    /// <summary>TensorBoard reads files in the order of their names, and the last session's must be last.</summary>
+    [Fact]
+    public void A_start_whose_clock_is_behind_that_of_the_one_before_comes_after_it()
+    {
+        var (ahead, other) = (DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeSeconds(), "no.number");
+        File.WriteAllBytes(Path.Combine(folder, $"events.out.tfevents.{ahead}.another.machine"), []);
+        File.WriteAllBytes(Path.Combine(folder, $"events.out.tfevents.{other}"), []);
+        Write(2, 3);
+        Write(3, 4);
+        var own = Directory.GetFiles(folder).Select(f => Path.GetFileName(f)).Where(f => f.EndsWith(Environment.MachineName, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+        Assert.Equal([$"events.out.tfevents.{ahead + 1}.{Environment.MachineName}", $"events.out.tfevents.{ahead + 2}.{Environment.MachineName}"], own);
+    }
+
     private static IEnumerable<Scalar> Read(string path)
     {
         foreach (var record in Records(path))

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace XClr.Text;
 
 /// <summary>The right to write a store: a file beside it that one process, and in it one instance, holds open. The system lets go of
@@ -14,7 +16,7 @@ internal sealed class StoreLock : IDisposable
     public static StoreLock Acquire(string store)
     {
         var path = store + ".lock";
-        var deadline = DateTime.UtcNow + Patience;
+        var waited = Stopwatch.StartNew();
         for (var wait = 1; ; wait = Math.Min(wait * 2, 50))
         {
             try
@@ -23,7 +25,7 @@ internal sealed class StoreLock : IDisposable
             }
             catch (IOException e) when (IsHeld(e))
             {
-                if (DateTime.UtcNow > deadline)
+                if (waited.Elapsed > Patience)
                 {
                     throw new IOException($"{path} has been held by another writer for {Patience.TotalMinutes} minutes. End that process, or use another cache folder (XCLR_CACHE).", e);
                 }
