@@ -73,7 +73,7 @@ internal sealed class RunWarnings(TrainConfig config, ITrainReporter reporter, l
     {
         if (config.NeedsText && Share(damaged, used - damaged) >= SkippedShares[^1])
         {
-            reporter.Warn($"captions with bytes that are no UTF-8: more than {SkippedShares[^1]:P0} of the samples have such a one, its bytes are read as U+FFFD, and the text encoder does not know the words that they are in (metrics.jsonl counts them as 'damaged_captions'); write the captions in UTF-8, for example: iconv -f CP1252 -t UTF-8.");
+            reporter.Warn($"captions with bytes that are not UTF-8: more than {SkippedShares[^1]:P0} of the samples have one. Such bytes are read as U+FFFD, and the text encoder does not know the words with them (metrics.jsonl counts the samples as 'damaged_captions'). Write the captions in UTF-8, for example with iconv -f CP1252 -t UTF-8.");
         }
     }
 

@@ -164,8 +164,8 @@ public class SampleStreamTests
         var path = Path.Combine(folder, "skipped.jsonl");
         using (var log = new SkipLog(path, StreamPosition.Start))
         {
-            log.Add("early", "a.tar", SampleFault.Empty, "", epoch: 0, index: 3);
-            log.Add("late", "a.tar", SampleFault.Empty, "", epoch: 0, index: 9);
+            log.Add(new("early", "a.tar", SampleFault.Empty, "", Epoch: 0, Index: 3));
+            log.Add(new("late", "a.tar", SampleFault.Empty, "", Epoch: 0, Index: 9));
         }
         var before = File.ReadAllText(path);
         var obstacle = Directory.CreateDirectory(path + ".tmp").FullName;

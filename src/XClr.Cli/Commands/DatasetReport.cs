@@ -161,7 +161,7 @@ internal sealed record DatasetReport
             .. Sidecars is { } s ? [("not fetched", NotFetched(s))] : Array.Empty<(string, string)>(),
             ("width", Text(Width)),
             ("height", Text(Height)),
-            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}{(DamagedCaptions > 0 ? $"; {DamagedCaptions} samples have one with bytes that are no UTF-8" : "")}")),
+            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}{(DamagedCaptions > 0 ? $"; {DamagedCaptions} samples have one with bytes that are not UTF-8" : "")}")),
             .. Embeddings.Select(e => ("embeddings", $"{e.File}: {(e.Stale ? "damaged, or of another encoder than --text-encoder" : $"{e.Captions} captions")}")),
             ("labels", $"{WithLabel}{(WithLabel > 0 ? $", {Labels} different" : "")}{(Classes is { } n ? $"; {n} class names" : "")}"),
         ]);
