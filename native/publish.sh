@@ -8,6 +8,7 @@ publish() {
   local machine options=(-c Release -nologo -v quiet -nodeReuse:false -p:UseSharedCompilation=false)
   machine=$(machine_rid)
   mkdir -p "$build"
+  case ${1:-} in -h | --help) sed -n '3,6s/^# *//p' "$root/native/publish.sh"; return ;; esac
   if [ "${1:-}" = --library ]; then
     publish_to "$build/plugin" src/XClr.Plugin "${options[@]}" -r "$machine"
     return

@@ -36,6 +36,13 @@ public sealed record CheckpointPath(string Model, string? Head, string? Optimize
     /// <summary>True where <paramref name="runFolder"/> has a complete checkpoint: for resuming only if there is something to resume.</summary>
     public static bool Exists(string runFolder) => StepFolders(Path.Combine(runFolder, CheckpointsFolder)).Count > 0;
 
+    /// <summary>What `latest` names in a run folder without a complete checkpoint: one was there and is gone. Null where none ever was, or there is one.</summary>
+    public static string? Lost(string runFolder)
+    {
+        var latest = Path.Combine(runFolder, CheckpointsFolder, LatestFile);
+        return File.Exists(latest) && !Exists(runFolder) ? File.ReadAllText(latest).Trim() : null;
+    }
+
     /// <summary>The name of a step's folder: step-00001234.</summary>
     public static string StepName(long step) => string.Create(CultureInfo.InvariantCulture, $"step-{step:D8}");
 

@@ -39,7 +39,7 @@ public sealed class RunFolder : IDisposable
     /// run is overwritten by mistake.
     /// </summary>
     /// <param name="config">RunDir: the folder, null for a new one under runs/. Resume: null, or another run's checkpoint, refuses a folder with checkpoints.</param>
-    /// <exception cref="UsageException">Another process holds it, or it holds a run and that is not the one to be resumed.</exception>
+    /// <exception cref="UsageException">Another process holds it, or it holds a run and that is not the one to be resumed, or one whose checkpoints are gone.</exception>
     /// <exception cref="IOException">It cannot be made or written.</exception>
     public static RunFolder Open(TrainConfig config)
     {
@@ -49,6 +49,11 @@ public sealed class RunFolder : IDisposable
         {
             folder.Dispose();
             throw new UsageException($"--run-dir {path}: holds a run already{(config.Resume is null ? "" : $", and --resume {config.Resume} is another's")}; go on with it by --resume auto, or name another folder.");
+        }
+        if (CheckpointPath.Lost(path) is { } lost)
+        {
+            folder.Dispose();
+            throw new UsageException($"--run-dir {path}: its checkpoints are gone, the latest of which was {lost}; bring them back, or begin anew in another folder (or in this one, once its folder checkpoints is removed too, which drops the log of the run).");
         }
         return folder;
     }

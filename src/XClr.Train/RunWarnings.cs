@@ -64,7 +64,7 @@ internal sealed class RunWarnings(TrainConfig config, ITrainReporter reporter, l
         if (SkippedShares.FirstOrDefault(s => share >= s && s > warnedOfShare) is > 0 and var passed)
         {
             warnedOfShare = passed;
-            reporter.Warn($"{skipped} of {skipped + used} samples could not be used so far ({share:P0}) and were left out; {file} has the cause of each, --max-bad-fraction ends a run with too many.");
+            reporter.Warn($"{skipped} of {skipped + used} samples could not be used so far ({share:P0}; each counts again in every epoch) and were left out; {file} has the cause of each, --max-bad-fraction ends a run with too many.");
         }
     }
 

@@ -35,6 +35,10 @@ internal sealed class TrainSession : IDisposable
             {
                 // It is opened anew for each evaluation; what is wrong with it is found now, not then.
                 TrainSetup.OpenValidation(config, data, stop, reporter.Info).Dispose();
+                if (config.ValData == config.Data)
+                {
+                    reporter.Warn($"--val-data is --data, {config.Data}: what is measured on it is measured on images that the run trains on.");
+                }
             }
             Samples = data.Count;
             stop.ThrowIfCancellationRequested();
@@ -48,6 +52,10 @@ internal sealed class TrainSession : IDisposable
             }
             stop.ThrowIfCancellationRequested();
             limit.Pause();
+            if (config.Resume == "auto" && ResumedPath() is null)
+            {
+                reporter.Info($"--resume auto: {config.RunDir ?? "a new run folder"} has no checkpoint, so the run begins");
+            }
             (CheckpointPath Path, CheckpointState State)? resumed = ResumedPath() is { } path ? (path, TrainCheckpoint.StateOf(path)) : null;
             Device = opened.Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
@@ -194,7 +202,7 @@ internal sealed class TrainSession : IDisposable
         }
         catch (SafetensorsException e) when (store.Steps.Keys.Where(s => s < state.Step).Order().ToList() is [.., var earlier])
         {
-            throw new CheckpointException($"{e.Message} An earlier checkpoint goes on with --resume {store.Steps[earlier]}.", e);
+            throw new CheckpointException($"{e.Message.TrimEnd('.')}. An earlier checkpoint goes on with --resume {store.Steps[earlier]}.", e);
         }
         (Step, Progress, ResumedFrom, SavedStep) = (state.Step, DataProgress.Of(state) with { Samples = Samples }, path.StepFolder, state.Step);
         SkippedBefore = Step - UpdateCount.Download(Device, Graph.Optimizer);

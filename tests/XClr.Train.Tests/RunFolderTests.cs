@@ -26,6 +26,20 @@ public sealed class RunFolderTests : IDisposable
         Assert.Equal(Run, again.Path);
     }
 
+    [Theory]
+    [InlineData("auto")]
+    [InlineData(null)]
+    public void A_folder_whose_checkpoints_are_gone_is_refused_and_keeps_its_log(string? resume)
+    {
+        var latest = Path.Combine(Run, "checkpoints", "latest");
+        Directory.CreateDirectory(Path.GetDirectoryName(latest)!);
+        File.WriteAllText(latest, "step-00000025\n");
+        var config = Config with { Resume = resume };
+        Assert.Contains("its checkpoints are gone, the latest of which was step-00000025;", Assert.Throws<UsageException>(() => RunFolder.Open(config)).Message);
+        File.Delete(latest);
+        RunFolder.Open(config).Dispose();
+    }
+
     [Fact]
     public void A_folder_with_a_checkpoint_is_refused_unless_the_run_resumes()
     {

@@ -34,7 +34,7 @@ public sealed class EmbedTextCommand : DatasetCommand
         var (captions, keys, left) = ReadCaptions(signals.Token);
         using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
         cache.Store.Reserve(captions.Count);
-        var d = cache.Dimension;
+        var (d, empty) = (cache.Dimension, captions.Count(c => c.Length == 0));
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
         SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions, signals.Token))], metadata);
         Train.KeysFile.Write(Out, keys);
@@ -44,11 +44,11 @@ public sealed class EmbedTextCommand : DatasetCommand
         }
         if (Json)
         {
-            Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, embedded = cache.Embedded, seconds = time.Elapsed.TotalSeconds });
+            Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, empty, embedded = cache.Embedded, seconds = time.Elapsed.TotalSeconds });
         }
         else
         {
-            Console.Out.WriteLine($"{Out}: embeddings [{captions.Count},{d}] in {time.Elapsed.TotalSeconds:F1} s{(left > 0 ? $"; {left} samples have no caption and no row" : "")}");
+            Console.Out.WriteLine($"{Out}: embeddings [{captions.Count},{d}] in {time.Elapsed.TotalSeconds:F1} s{(left > 0 ? $"; {left} samples have no caption and no row" : "")}{(empty > 0 ? $"; {empty} lines are empty, and their rows zero" : "")}");
         }
         return Train.ExitCode.Success;
     }

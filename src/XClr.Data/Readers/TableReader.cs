@@ -10,6 +10,9 @@ public sealed class TableReader : IndexedDataset
 {
     private const int MaxLabels = 100_000;
 
+    // Rows that tell what the table's paths are.
+    private const int Examined = 10;
+
     private readonly SafeFileHandle file;
     private readonly TableIndex index;
     private readonly ITableFormat format;
@@ -17,6 +20,7 @@ public sealed class TableReader : IndexedDataset
     private readonly Dictionary<string, int>? labels;
     private readonly ClassList? classList;
     private readonly LabelCaptions complete;
+    private readonly bool backslashes;
 
     /// <param name="path">The table.</param>
     /// <param name="format">`csv`, `tsv` or `jsonl`.</param>
@@ -42,6 +46,7 @@ public sealed class TableReader : IndexedDataset
                 throw new DataException($"The table '{path}' ({RandomAccess.GetLength(file)} bytes) has no rows.");
             }
             RequireLocalPaths();
+            backslashes = Path.DirectorySeparatorChar == '/' && Enumerable.Range(0, Math.Min(Examined, index.Count)).Any(i => Row(i)?.Path is { } p && p.Contains('\\') && !File.Exists(Path.Combine(folder, p)) && File.Exists(Path.Combine(folder, Slashes(p))));
             classList = options.LoadClasses();
             labels = classList is null ? NamedLabels(options) : null;
             Classes = classList?.Names ?? labels?.Keys.Order(StringComparer.Ordinal).ToList();
@@ -84,7 +89,7 @@ public sealed class TableReader : IndexedDataset
             return RawSample.Broken(key, Name, SampleFault.NoImage, "the path is a web address");
         }
         var sample = Samples.Rent().Begin(key, Name);
-        sample.Place<FileSource>().FilePath = Path.Combine(folder, row.Path);
+        sample.Place<FileSource>().FilePath = Path.Combine(folder, backslashes ? Slashes(row.Path) : row.Path);
         AddCaptions(row, sample);
         return Labelled(row, sample);
     }
@@ -109,7 +114,7 @@ public sealed class TableReader : IndexedDataset
 
     private void RequireLocalPaths()
     {
-        for (var i = 0; i < Math.Min(10, index.Count); i++)
+        for (var i = 0; i < Math.Min(Examined, index.Count); i++)
         {
             if (Row(i)?.Path is { } path && ShardDownloads.IsAddress(path))
             {
@@ -138,6 +143,8 @@ public sealed class TableReader : IndexedDataset
         }
         return names.All(n => ClassList.TryIndex(n, out _)) ? null : names.Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i);
     }
+
+    private static string Slashes(string path) => path.Replace('\\', '/');
 
     private TableRow? Row(int index) => format.Parse(this.index.Read(file, index));
 

@@ -70,7 +70,8 @@ internal sealed class ModelDirectory
         }
         if (!Directory.Exists(nameOrDirectory))
         {
-            var what = File.Exists(nameOrDirectory) ? "is a file; name the directory that holds it" : "does not exist";
+            var what = !File.Exists(nameOrDirectory) ? "does not exist"
+                : nameOrDirectory.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase) ? "is a file; name the directory that holds it" : "is a file; embeddings computed elsewhere are not read";
             throw new TextException($"Text encoder {nameOrDirectory}: {what}. Give a sentence-transformer directory " +
                                     $"(onnx/model.onnx, 1_Pooling/config.json, tokenizer files) or a built-in name: {string.Join(", ", BuiltIn)}.");
         }
