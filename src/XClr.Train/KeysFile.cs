@@ -15,7 +15,16 @@ public static class KeysFile
             File.Delete(PathOf(tensors));
             return;
         }
-        DurableFile.Write(PathOf(tensors), stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(keys.Select(k => OneLine(k) + "\n")))));
+        DurableFile.Write(PathOf(tensors), stream =>
+        {
+            // Key by key: all of them may be more than one string holds. Halves of surrogate pairs become U+FFFD.
+            using var text = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
+            foreach (var key in keys)
+            {
+                text.Write(OneLine(key));
+                text.Write('\n');
+            }
+        });
     }
 
     private static string PathOf(string tensors) => (tensors.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) ? Path.ChangeExtension(tensors, null) : tensors) + ".keys.txt";

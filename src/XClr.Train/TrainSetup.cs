@@ -99,7 +99,7 @@ public static class TrainSetup
         return DatasetFactory.Open(path, config.DataFormat.LowerName(), options);
     }
 
-    /// <summary>The loss; labelled sets with template captions look X-CLR's targets up by class.</summary>
+    /// <summary>The loss; labelled sets with template captions look X-CLR's targets up by class, where a table of all pairs is small, else they compare the samples' captions.</summary>
     /// <exception cref="DataException">The loss needs labels or class names, and the data have none.</exception>
     public static ObjectiveSpec CreateObjective(TrainConfig config, IImageDataset data, CaptionSource? captions)
     {
