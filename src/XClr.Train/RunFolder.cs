@@ -92,6 +92,17 @@ public sealed class RunFolder : IDisposable
         return changes;
     }
 
+    /// <summary>Refuses to go on where another process holds the folder of this name, as it can once this one was removed: each would prune the other's checkpoints.</summary>
+    /// <exception cref="UsageException">It does.</exception>
+    public void RequireOwn()
+    {
+        var owner = OwnerFile(Path);
+        if (File.Exists(owner) && File.ReadAllText(owner).Trim() is var who && who != Owner)
+        {
+            throw new UsageException($"{RunDirOption} {Path}: was removed while this run wrote there, and another process ({who}) has begun one in its place; this one ends and saves nothing more.");
+        }
+    }
+
     /// <summary>The arguments that go on with this run.</summary>
     public string ResumeArguments => $"train --config {Quote(ConfigFile)} --run-dir {Quote(Path)} --resume auto";
 
@@ -112,6 +123,10 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Frees the lock.</summary>
     public void Dispose() => handle.Dispose();
+
+    private static string OwnerFile(string path) => System.IO.Path.Combine(path, OwnerName);
+
+    private static string Owner => $"process {Environment.ProcessId} on {Environment.MachineName}";
 
     private static bool GoesOn(string? resume, string path) =>
         resume == "auto" || (resume is not null && (System.IO.Path.GetFullPath(resume) + System.IO.Path.DirectorySeparatorChar).StartsWith(System.IO.Path.TrimEndingDirectorySeparator(path) + System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal));
@@ -145,7 +160,7 @@ public sealed class RunFolder : IDisposable
 
     private static FileStream Lock(string path, string option)
     {
-        var owner = System.IO.Path.Combine(path, OwnerName);
+        var owner = OwnerFile(path);
         FileStream handle;
         try
         {
@@ -157,7 +172,7 @@ public sealed class RunFolder : IDisposable
             var who = File.Exists(owner) ? $" ({File.ReadAllText(owner).Trim()})" : "";
             throw new UsageException($"{option} {path}: another process{who} is writing there; wait for its end, or name another folder.");
         }
-        File.WriteAllText(owner, $"process {Environment.ProcessId} on {Environment.MachineName}\n", Encoding.UTF8);
+        File.WriteAllText(owner, Owner + "\n", Encoding.UTF8);
         return handle;
     }
 

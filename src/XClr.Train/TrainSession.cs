@@ -125,8 +125,10 @@ internal sealed class TrainSession : IDisposable
     }
 
     /// <summary>Saves a checkpoint, and with <paramref name="prune"/> removes those that are too many.</summary>
+    /// <inheritdoc cref="RunFolder.RequireOwn" path="/exception"/>
     public string Save(long step, DataProgress progress, CheckpointMetric? best, bool prune)
     {
+        Folder.RequireOwn();
         var folder = TrainCheckpoint.Save(store, Device, Graph, config, fingerprint, step, progress, best, prune);
         SavedStep = step;
         return folder;

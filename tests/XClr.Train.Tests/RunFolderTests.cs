@@ -40,6 +40,18 @@ public sealed class RunFolderTests : IDisposable
         RunFolder.Open(config).Dispose();
     }
 
+    /// <summary>As after `rm -rf RUN; xclr train --run-dir RUN` beside a run that is still on.</summary>
+    [Fact]
+    public void A_removed_folder_that_another_process_has_taken_is_left_to_it()
+    {
+        using var run = RunFolder.Open(Config);
+        run.RequireOwn();
+        File.WriteAllText(Path.Combine(Run, "lock.owner"), "process 1 on another-machine\n");
+        Assert.Contains($"{Run}: was removed while this run wrote there, and another process (process 1 on another-machine)", Assert.Throws<UsageException>(run.RequireOwn).Message);
+        Directory.Delete(Run, recursive: true);
+        run.RequireOwn();
+    }
+
     [Fact]
     public void A_folder_with_a_checkpoint_is_refused_unless_the_run_resumes()
     {
