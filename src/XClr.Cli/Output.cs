@@ -17,6 +17,8 @@ internal static class Output
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private static readonly JsonSerializerOptions Reading = new(JsonOptions) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
     /// <summary>Columns of tables that go to a file or a pipe, where no line should be folded.</summary>
     private const int UnboundedWidth = 400;
 
@@ -31,7 +33,7 @@ internal static class Output
 
     /// <summary>Reads what <see cref="Json"/> printed.</summary>
     /// <exception cref="JsonException">It is no such object.</exception>
-    public static T? FromJson<T>(string text) => JsonSerializer.Deserialize<T>(text, JsonOptions);
+    public static T? FromJson<T>(string text) => JsonSerializer.Deserialize<T>(text, Reading);
 
     /// <summary>Tells of something that the user should look at, on standard error.</summary>
     public static void Warn(string line) => Console.Error.WriteLine($"warning: {line}");

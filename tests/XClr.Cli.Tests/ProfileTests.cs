@@ -84,6 +84,10 @@ public sealed class ProfileTests
         Assert.Equal("faster", faster.GetProperty("rows")[0].GetProperty("verdict").GetString());
         Assert.Contains(", 16 px, ", CliProcess.Run([.. Tiny.Select(t => t == "16" ? "24" : t), "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
         Assert.Contains(", fp32, ", CliProcess.Run([.. Tiny, "--precision", "amp", "--baseline", file]).Expect(2).Errors, StringComparison.Ordinal);
+        var damaged = old.DeepClone();
+        damaged["kernels"] = null;
+        File.WriteAllText(file, damaged.ToJsonString());
+        Assert.Contains($"{file} is no output of `profile --json`", CliProcess.Run([.. Tiny, "--baseline", file]).Expect(3).Errors, StringComparison.Ordinal);
         old["schema"] = "xclr-profile-0";
         File.WriteAllText(file, old.ToJsonString());
         Assert.Contains("xclr-profile-0", CliProcess.Run([.. Tiny, "--baseline", file]).Expect(3).Errors, StringComparison.Ordinal);

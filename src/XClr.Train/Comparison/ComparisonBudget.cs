@@ -39,6 +39,10 @@ public sealed record ComparisonBudget(double Minutes, double ImagesPerSecond, lo
         {
             throw new UsageException($"{file} is no budget: {e.Message}; delete it, and the trial is made anew.");
         }
+        if (saved is { Steps: < 1 })
+        {
+            throw new UsageException($"{file} is no budget: it says {saved.Steps} steps; delete it, and the trial is made anew.");
+        }
         return saved?.Minutes == minutes ? saved : throw new UsageException($"{file} says {saved?.Minutes} minutes a cell, --minutes {minutes}; name another folder by --out, or go on with the same budget.");
     }
 

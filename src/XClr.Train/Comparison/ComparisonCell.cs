@@ -91,6 +91,6 @@ public sealed record CellResult(
     private static string Prompt(IReadOnlyList<string> templates, int at) => at < templates.Count ? $"'{templates[at]}' ({at + 1} of {templates.Count})" : $"none after {at}";
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(CellResult))]
 internal sealed partial class ComparisonJson : JsonSerializerContext;

@@ -20,7 +20,7 @@ internal static partial class AnswerFiles
                 : root.ValueKind == JsonValueKind.Object ? new NamesOf(path, root.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString() ?? ""))
                 : throw new JsonException($"it is {root.ValueKind}");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or OverflowException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new DataException($"--answers {path} is none of real.json (a list of lists of classes), in_to_in9.json (class to group) and objectnet_to_imagenet_1k.json (class name to ImageNet names): {e.Message}", e);
         }

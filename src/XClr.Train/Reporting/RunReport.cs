@@ -55,7 +55,8 @@ public sealed record PageReport(string Date, IReadOnlyList<RunReport> Runs, IRea
             foreach (var cell in own.Where(c => c.Steps > 0 && c.Seed == own[0].Seed))
             {
                 // The folder may have been moved since.
-                var run = Path.Combine(folder, ComparisonRequest.Runs, Path.GetFileName(TrainConfig.FromJson(cell.Config, folder).RunDir!));
+                var run = Path.Combine(folder, ComparisonRequest.Runs, Path.GetFileName(TrainConfig.FromJson(cell.Config, folder).RunDir)
+                    ?? throw new UsageException($"{folder}: the result of '{cell.Row}', seed {cell.Seed}, does not say where its run lies (run-dir); delete its file in cells, and compare makes it anew."));
                 runs.Add(RunReport.Create(run, held, device, images, warn, stop));
             }
         }

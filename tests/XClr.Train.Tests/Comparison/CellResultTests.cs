@@ -69,4 +69,18 @@ public sealed class CellResultTests : IDisposable
         var message = Assert.Throws<UsageException>(() => CellResult.Read(Cell)!.RequireSame(other, other.Config with { BatchSize = 2 * other.Config.BatchSize }, Cell)).Message;
         Assert.Contains("was made with other options (batch-size", message);
     }
+
+    [Theory]
+    [InlineData("maps", "null")]
+    [InlineData("values", "null")]
+    [InlineData("device", "null")]
+    [InlineData("values", "3")]
+    public void A_damaged_result_is_refused_with_the_remedy(string name, string value)
+    {
+        Write(Request(EvalProtocol.Knn, "a {}"));
+        var json = JsonNode.Parse(File.ReadAllText(Cell))!;
+        json[name] = JsonNode.Parse(value);
+        File.WriteAllText(Cell, json.ToJsonString());
+        Assert.Contains("delete it", Assert.Throws<UsageException>(() => CellResult.Read(Cell)).Message);
+    }
 }

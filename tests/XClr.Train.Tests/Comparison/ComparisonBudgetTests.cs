@@ -27,6 +27,18 @@ public sealed class ComparisonBudgetTests : IDisposable
         Assert.False(Directory.Exists(killed));
     }
 
+    [Theory]
+    [InlineData("""{"minutes": 1, "imagesPerSecond": 5, "steps": 0}""")]
+    [InlineData("""{"minutes": 1, "imagesPerSecond": 5}""")]
+    [InlineData("""{"minutes": 1, "steps": -7}""")]
+    [InlineData("[]")]
+    public void A_damaged_budget_is_refused_with_the_remedy(string json)
+    {
+        File.WriteAllText(Path.Combine(folder, "budget.json"), json);
+        var request = new ComparisonRequest(new TrainConfig { Data = "d", ValData = "v" }, [LossKind.SimClr], Seeds: 1, Rates: [], EvalProtocol.Knn, EvalOptions.Default, folder);
+        Assert.Contains("delete it", Assert.Throws<UsageException>(() => ComparisonBudget.Apply(request, minutes: 1, new SilentReporter(), CancellationToken.None)).Message);
+    }
+
     private string Made(string name)
     {
         var path = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;

@@ -63,6 +63,8 @@ public sealed class AnswerFileTests : IDisposable
     [InlineData("{\"a\": [1]}")]
     [InlineData("[1, 2]")]
     [InlineData("{")]
+    [InlineData("{\"99999999999\": 1}")]
+    [InlineData("{\"a\": \"\\ud800\"}")]
     public void Another_file_is_refused_with_the_three_forms(string json) =>
         Assert.Contains("is none of real.json", Assert.Throws<DataException>(() => Key(json, ["x"], [0], null)).Message, StringComparison.Ordinal);
 
