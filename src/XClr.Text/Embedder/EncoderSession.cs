@@ -128,17 +128,28 @@ internal sealed class EncoderSession : IDisposable
             throw new TextException($"{file}: the output {this.output} is {output.ElementDataType}, expected float. Use the model's fp32 export.");
         }
         var rank = pooling is null ? 2 : 3;
-        if (output.Dimensions.Length == rank && output.Dimensions[^1] > 0)
-        {
-            return output.Dimensions[^1];
-        }
         if (output.Dimensions.Length != rank)
         {
             throw new TextException($"{file}: the output {this.output} has {output.Dimensions.Length} dimensions, expected {rank}. Export the model again.");
         }
         // Some exports leave even the width open: one run tells it.
-        using var probe = RunProbe();
-        return (int)probe[0].GetTensorTypeAndShape().Shape[^1];
+        var width = output.Dimensions[^1] > 0 ? output.Dimensions[^1] : ProbeWidth();
+        return width is >= 1 and <= StoreFormat.MaxDimension
+            ? (int)width
+            : throw new TextException($"{file}: the output {this.output} has {width} numbers for a text, expected 1 to {StoreFormat.MaxDimension}. Export the model again.");
+    }
+
+    private long ProbeWidth()
+    {
+        try
+        {
+            using var probe = RunProbe();
+            return probe[0].GetTensorTypeAndShape().Shape.LastOrDefault();
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new TextException($"{file}: ONNX Runtime failed on a text of one token ({e.Message}). Export the model again.", e);
+        }
     }
 
     private IDisposableReadOnlyCollection<OrtValue> RunProbe()

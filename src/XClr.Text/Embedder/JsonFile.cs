@@ -26,15 +26,40 @@ internal sealed class JsonFile
         {
             using var stream = File.OpenRead(path);
             using var document = JsonDocument.Parse(stream, Options);
+            RequireTexts(document.RootElement);
             return new JsonFile(path, document.RootElement.Clone());
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new TextException($"{path} is not valid JSON ({e.Message}). Download the file again.", e);
+            throw new TextException($"{path} is not valid JSON in UTF-8 ({e.Message}). Download the file again.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new TextException($"{path} cannot be read ({e.Message}). Check that it exists and that you may read it.", e);
+        }
+    }
+
+    // The parser takes bytes that are no UTF-8, and escapes that are half a surrogate pair; asking for them is what throws InvalidOperationException.
+    private static void RequireTexts(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    RequireTexts(item);
+                }
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    RequireTexts(property.Value);
+                }
+                break;
         }
     }
 

@@ -135,7 +135,8 @@ internal sealed class ModelDirectory
 
     private string Inside(JsonFile modules, string path)
     {
-        var folder = Path.GetFullPath(Path.Combine(Root, path));
+        // No file system has a name with a zero in it.
+        var folder = path.Contains('\0') ? "" : Path.GetFullPath(Path.Combine(Root, path));
         return folder == Root || folder.StartsWith(Root.TrimEnd(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar, StringComparison.Ordinal)
             ? folder
             : throw new TextException($"{modules.Path}: the module path \"{path}\" leads out of the directory. Download the file again.");

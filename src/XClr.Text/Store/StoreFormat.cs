@@ -28,6 +28,9 @@ public enum EmbeddingType
 internal sealed record StoreFormat(int Dimension, EmbeddingType Type, string Fingerprint)
 {
     public const int Version = 1;
+
+    /// <summary>Numbers that an embedding may have.</summary>
+    public const int MaxDimension = 1 << 20;
     public const int HeaderBytes = 4096;
     public const int CommitBytes = 64;
     public const int RecordHead = 24;
@@ -78,7 +81,7 @@ internal sealed record StoreFormat(int Dimension, EmbeddingType Type, string Fin
             throw new TextException($"{path}: embedding store of version {version}, this program reads version {Version}. {remedy}");
         }
         var (type, dimension) = (BinaryPrimitives.ReadInt32LittleEndian(header[12..]), BinaryPrimitives.ReadInt32LittleEndian(header[16..]));
-        if (type is < 0 or > 1 || dimension is < 1 or > 1 << 20)
+        if (type is < 0 or > 1 || dimension is < 1 or > MaxDimension)
         {
             throw new TextException($"{path}: dtype {type}, dimension {dimension} are not those of an embedding store. {remedy}");
         }

@@ -61,6 +61,8 @@ public class RefusedDirectoriesTests
     [InlineData("{", "JSON")]
     [InlineData("{}", "list of modules")]
     [InlineData("""[{"path": "../..", "type": "sentence_transformers.models.Transformer"}]""", "leads out")]
+    [InlineData("""[{"path": "\u0000", "type": "sentence_transformers.models.Transformer"}]""", "leads out")]
+    [InlineData("""[{"path": "\ud800", "type": "sentence_transformers.models.Transformer"}]""", "JSON")]
     [InlineData("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "Dense")]
     public void Modules_that_cannot_be_run_are_named(string modules, string what)
     {
@@ -78,6 +80,14 @@ public class RefusedDirectoriesTests
         using var folder = TempFolder.WithStaticModel();
         File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, output, inputs));
         Assert.Contains(what, Refusal(folder.Path));
+    }
+
+    [Fact]
+    public void A_graph_whose_embeddings_have_no_numbers_is_refused()
+    {
+        using var folder = TempFolder.WithStaticModel();
+        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder([[], [], [], []], "last_hidden_state", [], openWidth: true));
+        Assert.Contains("0 numbers for a text", Refusal(folder.Path));
     }
 
     [Fact]
