@@ -192,12 +192,14 @@ internal sealed class SafetensorsHeader
             throw Error($"'{name}' has no {field} array");
         }
         var numbers = new long[array.GetArrayLength()];
-        for (var i = 0; i < numbers.Length; i++)
+        var i = 0;
+        foreach (var number in array.EnumerateArray())
         {
-            if (array[i].ValueKind != JsonValueKind.Number || !array[i].TryGetInt64(out numbers[i]) || numbers[i] < 0)
+            if (number.ValueKind != JsonValueKind.Number || !number.TryGetInt64(out numbers[i]) || numbers[i] < 0)
             {
-                throw Error($"'{name}' has {field}[{i}] = {array[i].GetRawText()}, expected an integer from 0 to 2^63-1");
+                throw Error($"'{name}' has {field}[{i}] = {number.GetRawText()}, expected an integer from 0 to 2^63-1");
             }
+            i++;
         }
         return numbers;
     }

@@ -50,6 +50,7 @@ public sealed class ModelShapesTests : IDisposable
     [Theory]
     [InlineData("patch_embed.proj.weight", new long[] { 2, 3, 4, 4 }, "has no tensor 'conv1.weight'; expected torchvision's names of a ResNet", "found 'patch_embed.proj.weight' and 0 more")]
     [InlineData("conv1.weight", new long[] { 64, 1, 7, 7 }, "'conv1.weight' has shape [64,1,7,7]; expected [64 x width,3,7,7]", "")]
+    [InlineData("conv1.weight", new long[] { 0, 3, 7, 7 }, "'conv1.weight' has shape [0,3,7,7]", "")]
     [InlineData("conv1.weight", new long[] { 64, 3, 3, 7 }, "'conv1.weight' has shape [64,3,3,7]", "")]
     public void Another_kind_of_file_is_refused_by_name_and_shape(string name, long[] shape, string expected, string alsoExpected)
     {

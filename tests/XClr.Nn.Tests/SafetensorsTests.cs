@@ -171,6 +171,16 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
+    public void A_long_list_takes_time_by_its_length()
+    {
+        var path = Save(Image($$$"""{"a":{"dtype":"F32","shape":[{{{string.Join(',', Enumerable.Repeat(1, 200_000))}}},[]],"data_offsets":[0,4]}}""", 4));
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        Assert.Contains("shape[200000] = []", Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path)).Message);
+        // Milliseconds; a minute where each element is looked for from the front.
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 10);
+    }
+
+    [Fact]
     public void Bad_utf8_and_bad_lengths_are_refused()
     {
         string Refusal(byte[] bytes) => Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Save(bytes))).Message;

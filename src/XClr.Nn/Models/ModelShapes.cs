@@ -20,7 +20,7 @@ public static class ModelShapes
     {
         var conv = file.Tensors.FirstOrDefault(t => t.Name == FirstConv)
             ?? throw new SafetensorsException($"{file.Path}: has no tensor '{FirstConv}'; expected torchvision's names of a ResNet ({FirstConv}, bn1.*, layer1.0.conv1.weight, ...), found {First(file)}.");
-        if (conv.Shape is not [_, ResNetBlueprint.ImageChannels, 7 or 3, 7 or 3] || conv.Shape[2] != conv.Shape[3])
+        if (conv.Shape is not [> 0, ResNetBlueprint.ImageChannels, 7 or 3, 7 or 3] || conv.Shape[2] != conv.Shape[3])
         {
             throw new SafetensorsException($"{file.Path}: '{FirstConv}' has shape {conv.ShapeText}; expected [64 x width,3,7,7] or [64 x width,3,3,3].");
         }

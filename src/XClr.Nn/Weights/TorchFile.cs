@@ -74,6 +74,10 @@ public sealed class TorchFile : IWeightFile
     {
         var described = this[name];
         var tensor = tensors[name];
+        if (described.Count > tensor.Storage.Count)
+        {
+            throw new SafetensorsException($"{Path}: '{name}' {described.ShapeText} repeats its {tensor.Storage.Count} elements (an expanded view); save its .contiguous() form");
+        }
         Func<byte[], long, float> read = described.DType switch
         {
             SafetensorsDType.F32 => static (b, i) => BinaryPrimitives.ReadSingleLittleEndian(b.AsSpan((int)(4 * i))),

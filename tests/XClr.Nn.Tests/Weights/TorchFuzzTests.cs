@@ -69,6 +69,31 @@ public sealed class TorchFuzzTests
         Assert.Null(View(0, [long.MaxValue, long.MaxValue], [0L, 0L]));
     }
 
+    [Fact]
+    public void A_view_that_repeats_its_elements_takes_no_memory()
+    {
+        byte[] pickle =
+        [
+            0x80, 2, .. "}X\u0001\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\a\0\0\0storagectorch\nFloatStorage\nX\u0001\0\0\00X\u0003\0\0\0cpuK\u0001tQK\0"u8, .. "(J\0\0\0\u0040t(K\0t"u8, 0x89,
+            .. "ccollections\nOrderedDict\n)RtRs."u8,
+        ];
+        var memory = new MemoryStream();
+        using (var zip = new System.IO.Compression.ZipArchive(memory, System.IO.Compression.ZipArchiveMode.Create, leaveOpen: true))
+        {
+            foreach (var (name, bytes) in new[] { ("a/data.pkl", pickle), ("a/data/0", new byte[4]) })
+            {
+                using var entry = zip.CreateEntry(name, System.IO.Compression.CompressionLevel.NoCompression).Open();
+                entry.Write(bytes);
+            }
+        }
+        memory.Position = 0;
+        using var file = TorchFile.Open("view.pth", memory);
+        Assert.Equal([1L << 30], Assert.Single(file.Tensors).Shape);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("repeats its 1 elements", Assert.Throws<SafetensorsException>(() => file.ReadFloat32("w")).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, AllocatedPerFile);
+    }
+
     private static byte[] Damage(byte[] whole, Random random)
     {
         // Half of the damage goes to the pickle at the beginning, a quarter to the directory at the end.
