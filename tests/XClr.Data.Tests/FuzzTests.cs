@@ -119,6 +119,15 @@ public class FuzzTests
         beside: f => f.File("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2]));
 
     [Fact]
+    public void What_follows_a_compressed_set_takes_no_memory()
+    {
+        using var folder = new TempFolder();
+        folder.File("train-labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2]);
+        byte[] bomb = [0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, .. new byte[200 << 20]];
+        Assert.Equal(3, ReadAll(folder.File("train-images-idx3-ubyte.gz", Compress(bomb))));
+    }
+
+    [Fact]
     public void A_member_that_claims_more_than_there_is_takes_no_memory()
     {
         using var folder = new TempFolder();

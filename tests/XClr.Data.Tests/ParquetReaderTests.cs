@@ -177,6 +177,23 @@ public class ParquetReaderTests
         Assert.Null(ShardSidecars.Read([data.Shards[3]]));
     }
 
+    [Theory]
+    [InlineData("""{"status_dict": {"success": -1}}""")]
+    [InlineData("""{"status_dict": {"success": 1, "success": 2}}""")]
+    [InlineData("""{"status_dict": {"success": 9223372036854775807, "timed out": 9223372036854775807}}""")]
+    [InlineData("""{"status_dict": {"\ud800": 1}}""")]
+    [InlineData("""{"status_dict": []}""")]
+    [InlineData("null")]
+    public void A_damaged_sidecar_counts_as_none(string stats)
+    {
+        using var folder = new TempFolder();
+        folder.Shard("00000.tar", TempFolder.Samples(2));
+        folder.File("00000_stats.json", stats);
+        using var data = (WebDatasetReader)DatasetFactory.Open(folder);
+        Assert.Equal(2, data.Count);
+        Assert.Null(ShardSidecars.Read(data.Shards));
+    }
+
     [Fact]
     public void Several_files_shuffle_by_seed_and_epoch()
     {
@@ -227,6 +244,52 @@ public class ParquetReaderTests
             folder.File("00001.parquet", mutated);
             using var data = DatasetFactory.Open(folder);
             Assert.True(data.Read(ReadOrder.Sequential).Count(s => s.Source.EndsWith("00000.parquet", StringComparison.Ordinal)) == 6, $"round {round}");
+        }
+    }
+
+    /// <summary>Of a damaged footer the package took up to 2 GiB, or it never returned, or it ended the process by a stack overflow.</summary>
+    [Fact]
+    public async Task A_damaged_footer_is_refused()
+    {
+        using var folder = new TempFolder();
+        var whole = File.ReadAllBytes(Img2Dataset(folder, "whole.parquet"));
+        var footer = BitConverter.ToInt32(whole, whole.Length - 8);
+        string Refusal(byte[] bytes)
+        {
+            var before = GC.GetTotalAllocatedBytes();
+            var message = Assert.Throws<DataException>(() => DatasetFactory.Open(folder.File("x.parquet", [.. "PAR1"u8, .. bytes, .. BitConverter.GetBytes(bytes.Length), .. "PAR1"u8])).Dispose()).Message;
+            Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 64L << 20);
+            return message;
+        }
+        Assert.Contains("too deep", Refusal([.. Enumerable.Repeat((byte)0xCC, 500_000)]));
+        Assert.Contains("a value of 2147483647 bytes", Refusal([0x68, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0]));
+        Assert.Contains("a list of 2147483647 elements", Refusal([0x29, 0xFC, 0xFF, 0xFF, 0xFF, 0xFF, 7, 0]));
+        Assert.Contains("a field of type 8 where the format has a number", Refusal([0x18, 1, 0, 0]));
+        Assert.Contains("a value of 1 bytes, 0 before its end", Refusal([0x15, 2, 0x26]));
+        var random = new Random(2);
+        for (var round = 0; round < 2000; round++)
+        {
+            var mutated = whole[(whole.Length - 8 - footer)..^8];
+            for (var i = 0; i < 1 + round % 3; i++)
+            {
+                mutated[random.Next(footer)] = round % 2 == 0 ? (byte)random.Next(256) : (byte)(0xFF >> random.Next(9));
+            }
+            var path = folder.File("y.parquet", [.. whole[..^(8 + footer)], .. mutated, .. whole[^8..]]);
+            await Task.Run(() => Read(path)).WaitAsync(TimeSpan.FromMinutes(1));
+        }
+
+        static void Read(string path)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            try
+            {
+                using var data = DatasetFactory.Open(path);
+                Assert.InRange(data.Read(ReadOrder.Sequential).Count(), 0, data.Count + 1);
+            }
+            catch (DataException)
+            {
+            }
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64L << 20);
         }
     }
 

@@ -17,14 +17,14 @@ internal sealed class ParquetAddresses : IAddressRows
         file = Guarded(() => new ParquetFile(path), "the file");
         try
         {
-            var fields = file.Reader.Schema.Fields;
+            var fields = file.Schema.Fields;
             Columns = columns ?? [.. fields.Select(f => f.Name)];
             var own = string.Join(", ", fields.Select(f => f.Name));
             ColumnNames.RequireAll(Columns, fields.Count, path, own);
             var address = ColumnNames.RequireAddress(Columns, path, own);
             this.address = Text(address) ?? throw new DataException($"'{path}': the column {fields[address].Name} holds no text.");
             this.caption = ColumnNames.Find(Columns, ColumnNames.Caption) is >= 0 and var caption ? Text(caption) : null;
-            Count = file.Reader.Metadata?.NumRows ?? 0;
+            Count = file.Rows;
             if (Count == 0)
             {
                 throw new DataException($"The list of addresses '{path}' has no rows.");
@@ -61,7 +61,7 @@ internal sealed class ParquetAddresses : IAddressRows
         return addresses.Select((a, i) => new AddressRow(a.FirstOrDefault()?.Trim(), [.. (captions?[i] ?? []).Select(CaptionText.Clean).OfType<string>()]));
     }
 
-    private DataField? Text(int column) => ParquetColumns.FindText(file.Reader.Schema, file.Reader.Schema.Fields[column].Name);
+    private DataField? Text(int column) => ParquetColumns.FindText(file.Schema, file.Schema.Fields[column].Name);
 
     // As in ParquetShardReader: damaged bytes make the package throw nearly anything.
     private T Guarded<T>(Func<T> read, string what)

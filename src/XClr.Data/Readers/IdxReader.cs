@@ -100,12 +100,26 @@ public sealed class IdxReader : IndexedDataset
 
     private static (byte[] Data, int[] Sizes) ReadIdx(string path, int dimensions)
     {
-        var bytes = ReadAll(path);
-        var header = 4 + 4 * dimensions;
-        if (bytes.Length < header || bytes[0] != 0 || bytes[1] != 0 || bytes[2] != 8 || bytes[3] != dimensions)
+        try
+        {
+            using var file = File.OpenRead(path);
+            using var stream = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;
+            return ReadIdx(path, stream, dimensions);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new DataException($"'{path}' cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static (byte[] Data, int[] Sizes) ReadIdx(string path, Stream stream, int dimensions)
+    {
+        var bytes = new byte[4 + 4 * dimensions];
+        var count = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        if (count < bytes.Length || bytes[0] != 0 || bytes[1] != 0 || bytes[2] != 8 || bytes[3] != dimensions)
         {
             throw new DataException(
-                $"'{path}' is no IDX file of unsigned bytes with {dimensions} dimension(s): it starts with {Convert.ToHexString(bytes.AsSpan(0, Math.Min(4, bytes.Length)))}, " +
+                $"'{path}' is no IDX file of unsigned bytes with {dimensions} dimension(s): it starts with {Convert.ToHexString(bytes.AsSpan(0, Math.Min(4, count)))}, " +
                 $"expected 000008{dimensions:X2}.");
         }
         var sizes = new int[dimensions];
@@ -116,24 +130,19 @@ public sealed class IdxReader : IndexedDataset
             sizes[i] = size <= int.MaxValue ? (int)size : throw new DataException($"'{path}' names an impossible size of {size}.");
             expected *= (uint)sizes[i];
         }
-        return (UInt128)(bytes.Length - header) >= expected
-            ? (bytes[header..], sizes)
-            : throw new DataException($"'{path}' is truncated: {bytes.Length - header} bytes of data, {expected} expected; fetch it again.");
+        var data = ReadAtMost(stream, expected);
+        return (UInt128)data.Length == expected ? (data, sizes) : throw new DataException($"'{path}' is truncated: {data.Length} bytes of data, {expected} expected; fetch it again.");
     }
 
-    private static byte[] ReadAll(string path)
+    // What follows is read too, since only the end of a compressed file tells whether it is whole, but not held: it may be a thousand times the file.
+    private static byte[] ReadAtMost(Stream stream, UInt128 most)
     {
-        try
+        using var memory = new MemoryStream();
+        var block = new byte[1 << 16];
+        while (stream.Read(block) is > 0 and var count)
         {
-            using var file = File.OpenRead(path);
-            using var stream = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;
-            using var memory = new MemoryStream();
-            stream.CopyTo(memory);
-            return memory.ToArray();
+            memory.Write(block, 0, (int)UInt128.Min((UInt128)count, most - (UInt128)memory.Length));
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
-        {
-            throw new DataException($"'{path}' cannot be read: {e.Message}", e);
-        }
+        return memory.ToArray();
     }
 }

@@ -72,7 +72,7 @@ public sealed class ParquetShardReader : IImageDataset
                 failure ??= reason;
                 continue;
             }
-            var columns = ParquetColumns.Find(file.Reader.Schema, path);
+            var columns = ParquetColumns.Find(file.Schema, path);
             return columns.Label is { } label ? ClassNames(file.Reader, label.Path.FirstPart!) : null;
         }
         throw new DataException($"'{Name}': none of {files.Count} Parquet file(s) can be read: {failure}.");
@@ -114,7 +114,7 @@ public sealed class ParquetShardReader : IImageDataset
     private long CountRows(string path)
     {
         using var file = TryOpen(path, out _);
-        return file?.Reader.Metadata?.NumRows ?? 1;
+        return file?.Rows ?? 1;
     }
 
     private IEnumerable<RawSample> ReadFile(string path)
@@ -125,7 +125,7 @@ public sealed class ParquetShardReader : IImageDataset
             yield return RawSample.Broken(Path.GetFileName(path), path, SampleFault.Unreadable, failure!);
             yield break;
         }
-        var columns = Guarded(() => ParquetColumns.Find(file.Reader.Schema, path), out failure);
+        var columns = Guarded(() => ParquetColumns.Find(file.Schema, path), out failure);
         var row = 0L;
         for (var g = 0; columns is not null && g < file.Reader.RowGroupCount; g++)
         {

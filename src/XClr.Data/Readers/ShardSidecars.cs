@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Parquet;
 
 namespace XClr.Data.Readers;
 
@@ -60,13 +59,16 @@ public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadO
         try
         {
             using var json = JsonDocument.Parse(stats);
-            return json.RootElement.GetProperty("status_dict").EnumerateObject().ToDictionary(s => s.Name, s => s.Value.GetInt64());
+            return json.RootElement.GetProperty("status_dict").EnumerateObject().ToDictionary(s => s.Name, s => RowsOf(s.Value));
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new InvalidDataException(e.Message, e);
         }
     }
+
+    // No shard has more rows than that, and many of them add up.
+    private static long RowsOf(JsonElement value) => value.GetInt32() is >= 0 and var rows ? rows : throw new InvalidDataException($"{value} rows");
 
     private static Dictionary<string, long>? TryStats(string path)
     {
@@ -88,7 +90,7 @@ public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadO
         }
         try
         {
-            return ReadParquetAsync(path).GetAwaiter().GetResult();
+            return ReadParquet(path);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -97,10 +99,9 @@ public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadO
         }
     }
 
-    private static async Task<Dictionary<string, long>?> ReadParquetAsync(string path)
+    private static Dictionary<string, long>? ReadParquet(string path)
     {
-        await using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-        await using var file = await ParquetReader.CreateAsync(stream).ConfigureAwait(false);
+        using var file = new ParquetFile(path);
         var fields = file.Schema.DataFields;
         var (status, error) = (Array.Find(fields, f => f.Name == "status"), Array.Find(fields, f => f.Name == "error_message"));
         if (status is null)
@@ -108,9 +109,9 @@ public sealed record ShardSidecars(int Shards, long Rows, long Successes, IReadO
             return null;
         }
         var rows = new Dictionary<string, long>();
-        for (var g = 0; g < file.RowGroupCount; g++)
+        for (var g = 0; g < file.Reader.RowGroupCount; g++)
         {
-            using var group = file.OpenRowGroupReader(g);
+            using var group = file.Reader.OpenRowGroupReader(g);
             var (statuses, errors) = (ParquetRowGroup.Texts(group, status)!, ParquetRowGroup.Texts(group, error));
             for (var i = 0; i < statuses.Length; i++)
             {
