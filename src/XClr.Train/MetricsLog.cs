@@ -39,24 +39,9 @@ public sealed class MetricsLog : IDisposable
         }
     }
 
-    /// <summary>The lines of a run's log, without what a crash cut off; none where there is no file.</summary>
-    public static IReadOnlyList<JsonElement> Read(string path)
-    {
-        var lines = new List<JsonElement>();
-        foreach (var line in File.Exists(path) ? File.ReadLines(path) : [])
-        {
-            try
-            {
-                using var document = JsonDocument.Parse(line);
-                lines.Add(document.RootElement.Clone());
-            }
-            catch (JsonException)
-            {
-                // A crash may have cut the last line off.
-            }
-        }
-        return lines;
-    }
+    /// <summary>The lines of a run's log, without damaged ones, such as one that a crash cut off; none where there is no file.</summary>
+    public static IReadOnlyList<JsonElement> Read(string path) =>
+        File.Exists(path) ? [.. File.ReadLines(path).Select(Whole).OfType<JsonElement>()] : [];
 
     /// <summary>Appends an interval's figures.</summary>
     public void Write(StepMetrics m) => Append(json =>
@@ -142,6 +127,23 @@ public sealed class MetricsLog : IDisposable
         }
     }
 
+    // An object that can be written again; else null.
+    private static JsonElement? Whole(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            using var json = new Utf8JsonWriter(Stream.Null);
+            document.RootElement.WriteTo(json);
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: an escape that is half a surrogate pair.
+            return null;
+        }
+    }
+
     // The steps that have evaluations.
     private static HashSet<long> Keep(FileStream file, long step)
     {
@@ -177,10 +179,11 @@ public sealed class MetricsLog : IDisposable
             var reader = new Utf8JsonReader(json);
             using var document = JsonDocument.ParseValue(ref reader);
             return document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("step", out var value) && value.TryGetInt64(out var step) ? (step, document.RootElement.TryGetProperty("eval", out _)) : null;
+                && document.RootElement.TryGetProperty("step", out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var step) ? (step, document.RootElement.TryGetProperty("eval", out _)) : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: an escape that is half a surrogate pair.
             return null;
         }
     }

@@ -69,14 +69,23 @@ internal static class TrainCheckpoint
                 StateDict.Upload(device, graph.Model.Parameters, flat, new NamedArray(parameter.Name, StateDict.TorchShape(parameter), file.ReadFloat32($"{name}.{parameter.Name}")));
             }
         }
-        UpdateCount.Upload(device, graph.Optimizer, file.ReadInt64(UpdatesName)[0]);
+        UpdateCount.Upload(device, graph.Optimizer, Whole(file, UpdatesName));
         if (graph.Scaler is { } scaler)
         {
             // A run that began in another precision begins with the first scale.
-            var skipped = file.Contains(SkippedName) ? file.ReadInt64(SkippedName)[0] : 0;
-            scaler.Upload(device, scaler.IsDynamic && file.Contains(ScaleName) ? new LossScale(file.ReadFloat32(ScaleName)[0], file.ReadInt64(GrowthName)[0], skipped) : scaler.First with { Skipped = skipped });
+            var skipped = file.Contains(SkippedName) ? Whole(file, SkippedName) : 0;
+            scaler.Upload(device, scaler.IsDynamic && file.Contains(ScaleName) ? new LossScale(Scale(file), Whole(file, GrowthName), skipped) : scaler.First with { Skipped = skipped });
         }
     }
+
+    // A count of the optimiser's state.
+    private static long Whole(SafetensorsFile file, string name) => file.ReadInt64(file.Require(name).Name)[0] is var count && count is >= 0 and <= uint.MaxValue
+        ? count
+        : throw new SafetensorsException($"{file.Path}: '{name}' is {count}, expected 0 to {uint.MaxValue}; the file is damaged: use another step's folder.");
+
+    private static float Scale(SafetensorsFile file) => file.ReadFloat32(file.Require(ScaleName).Name)[0] is var scale && scale > 0 && float.IsFinite(scale)
+        ? scale
+        : throw new SafetensorsException($"{file.Path}: '{ScaleName}' is {scale}, expected a number above 0; the file is damaged: use another step's folder.");
 
     /// <summary>A network in the words of state.json.</summary>
     public static CheckpointArchitecture Describe(ModelSpec spec) => new(

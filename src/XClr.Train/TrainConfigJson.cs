@@ -37,10 +37,9 @@ internal static class TrainConfigJson
             using var document = JsonDocument.Parse(json.Span.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json, Lenient);
             return FromElement(document.RootElement, source);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
-            // InvalidOperationException: an escape that is half a surrogate pair.
-            throw new UsageException($"{source}: is no valid JSON in UTF-8: {e.Message}");
+            throw Invalid(source, e);
         }
     }
 
@@ -51,6 +50,19 @@ internal static class TrainConfigJson
         {
             throw new UsageException($"{source}: must hold one object of option names and values, such as {{\"batch-size\": 128}}.");
         }
+        try
+        {
+            return FromObject(root, source);
+        }
+        catch (InvalidOperationException e)
+        {
+            // An escape that is half a surrogate pair, or bytes that are no UTF-8.
+            throw Invalid(source, e);
+        }
+    }
+
+    private static ConfigSource FromObject(JsonElement root, string source)
+    {
         string? recipe = null;
         var values = new List<KeyValuePair<string, string>>();
         foreach (var property in root.EnumerateObject())
@@ -109,6 +121,8 @@ internal static class TrainConfigJson
             _ => throw Kind(source, property.Name, form switch { OptionForm.Text => "a string", OptionForm.Number => "a number", OptionForm.NumberOrText => "a number or a string", _ => "true or false" }, value),
         };
     }
+
+    private static UsageException Invalid(string source, Exception e) => new($"{source}: is no valid JSON in UTF-8: {e.Message}");
 
     private static UsageException Kind(string source, string name, string expected, JsonElement value) =>
         new($"{source}: {name} must be {expected}, not {value.GetRawText()}.");

@@ -104,4 +104,30 @@ public sealed class MetricsLogTests : IDisposable
         log.Write(Metrics(2));
         Assert.Contains("lines are being lost", Assert.Single(warnings));
     }
+
+    [Theory]
+    [InlineData("""{"step": "10"}""")]
+    [InlineData("""{"step": null}""")]
+    [InlineData("""{"step": [10]}""")]
+    [InlineData("""{"\ud800": 1, "step": 1}""")]
+    [InlineData("""{"step": 1e400}""")]
+    [InlineData("7")]
+    public void A_damaged_line_is_dropped(string line)
+    {
+        Write(0, 10);
+        File.AppendAllText(Log, line + "\n");
+        Write(20, 30);
+        Assert.Equal([10, 30], Steps());
+    }
+
+    [Theory]
+    [InlineData("""{"step": 1, "note": "\ud800"}""")]
+    [InlineData("""{"\udc00": 1}""")]
+    [InlineData("{\"step\": 40, \"lo")]
+    [InlineData("[]")]
+    public void A_page_gets_no_line_that_it_cannot_show(string line)
+    {
+        File.WriteAllText(Log, "{\"step\": 1}\n" + line + "\n{\"step\": 2}\n");
+        Assert.Equal([1, 2], MetricsLog.Read(Log).Select(l => l.GetProperty("step").GetInt32()));
+    }
 }

@@ -161,6 +161,16 @@ public sealed class TrainConfigTests : IDisposable
     public void A_malformed_file_is_refused_by_name(string json, string expected) =>
         Assert.Contains(expected, Refusal(() => TrainConfig.Resolve(null, File(json), [])));
 
+    /// <summary>A checkpoint's state.json holds a configuration, whose texts are looked at no earlier than here.</summary>
+    [Theory]
+    [InlineData("""{ "data": "\udc00" }""")]
+    [InlineData("""{ "\ud800": 1 }""")]
+    public void A_malformed_object_is_refused_by_its_files_name(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        Assert.StartsWith("state.json: is no valid JSON", Refusal(() => TrainConfig.FromJson(document.RootElement, "state.json")));
+    }
+
     [Fact]
     public void A_missing_file_and_an_unknown_recipe_are_usage_errors()
     {

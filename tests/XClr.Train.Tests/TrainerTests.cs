@@ -233,6 +233,25 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("step", "'step' is -1, expected 0 to")]
+    [InlineData("skipped_steps", "'skipped_steps' is -1, expected 0 to")]
+    [InlineData("loss_scale", "'loss_scale' is NaN, expected a number above 0")]
+    public void A_damaged_state_of_the_optimizer_is_refused_by_name(string name, string expected)
+    {
+        var run = config with { RunDir = Path.Combine(folder, "run"), ValData = null, Precision = Precision.Amp, Steps = 1 };
+        Trainer.Run(run, new Recording(), CancellationToken.None);
+        var path = CheckpointPath.Resolve(run.RunDir).Optimizer!;
+        var bytes = File.ReadAllBytes(path);
+        using (var file = SafetensorsFile.Open(path))
+        {
+            var tensor = file[name];
+            bytes.AsSpan(8 + (int)BitConverter.ToInt64(bytes) + (int)tensor.Begin, (int)(tensor.End - tensor.Begin)).Fill(0xFF);
+        }
+        File.WriteAllBytes(path, bytes);
+        Assert.Contains($"{path}: {expected}", Assert.Throws<SafetensorsException>(() => Trainer.Run(run with { Resume = "auto", Steps = 2 }, new Recording(), CancellationToken.None)).Message);
+    }
+
+    [Theory]
     [InlineData(Precision.Fp32)]
     [InlineData(Precision.Amp)]
     [InlineData(Precision.Bf16)]
