@@ -247,7 +247,7 @@ public class ParquetReaderTests
         }
     }
 
-    /// <summary>Of a damaged footer the package took up to 2 GiB, or it never returned, or it ended the process by a stack overflow.</summary>
+    /// <summary>Of a damaged footer the package took up to 2 GiB, or more than an array may have, or it never returned.</summary>
     [Fact]
     public async Task A_damaged_footer_is_refused()
     {
