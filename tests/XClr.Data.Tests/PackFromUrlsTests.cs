@@ -110,14 +110,14 @@ public class PackFromUrlsTests
         using var folder = new TempFolder();
         using var server = new HostileServer();
         string[] paths = ["/good/10.jpg", "/404", "/html", "/html-as-jpeg", "/short-length", "/truncated", "/loop/a", "/good/90.jpg"];
-        var rows = paths.Select((p, i) => $"caption {i}\t{server.Root}{p}").Append("ftp here\tftp://127.0.0.1/x.jpg").Append("no address");
+        var rows = paths.Select((p, i) => $"caption {i}\t{server.Root}{p}").Append("ftp here\tftp://127.0.0.1/x.jpg").Append("no address").Append($"a column\t{server.Root}/good/20.jpg\ttoo many");
         var result = Pack(folder.File("cc3m.tsv", string.Join('\n', rows) + "\n"), folder + "/out");
-        Assert.Equal((10, 2), (result.Rows, result.Good));
+        Assert.Equal((11, 2), (result.Rows, result.Good));
         var lines = File.ReadLines(folder + "/out/00000_failed.jsonl").Select(l => JsonDocument.Parse(l).RootElement).ToList();
         Assert.Equal(
-            ["http-status", "content-type", "not-an-image", "truncated", "cut-short", "redirects", "bad-address", "bad-row"],
+            ["http-status", "content-type", "not-an-image", "truncated", "cut-short", "redirects", "bad-address", "bad-row", "bad-row"],
             lines.Select(l => l.GetProperty("cause").GetString()));
-        Assert.Equal([1, 2, 3, 4, 5, 6, 8, 9], lines.Select(l => l.GetProperty("row").GetInt32()));
+        Assert.Equal([1, 2, 3, 4, 5, 6, 8, 9, 10], lines.Select(l => l.GetProperty("row").GetInt32()));
         Assert.Equal(server.Root + "/404", lines[0].GetProperty("url").GetString());
         Assert.Equal(result.Failed.Values.Sum(), lines.Count);
         using var packed = DatasetFactory.Open(folder + "/out");
@@ -209,6 +209,7 @@ public class PackFromUrlsTests
 
     [Theory]
     [InlineData("cc3m.tsv", "a dog\thttps://x.org/1.jpg\nb\thttp://x.org/2.jpg\n", "caption,url")]
+    [InlineData("cc3m.tsv", "a dog\thttps://x.org/1.jpg\nhttp://y.org\thttp://x.org/2.jpg\n", "caption,url")]
     [InlineData("cc12m.tsv", "https://x.org/1.jpg\ta dog\nhttps://x.org/2.jpg\tsee http://y.org\n", "url,caption")]
     [InlineData("named.csv", "id,text,image_url\n1,\"a, dog\",https://x.org/1.jpg\n2,b,https://x.org/2.jpg\n", "id,text,image_url")]
     [InlineData("rows.jsonl", "{\"url\": \"https://x.org/1.jpg\", \"caption\": \"a dog\"}\n{\"url\": \"https://x.org/2.jpg\", \"score\": NaN}\n", null)]

@@ -69,6 +69,22 @@ public class SampleStreamTests
         Assert.Contains("none of 2 samples can be used: 1 no-caption, 1 bad-label; the first is '7': 'cat' is no class index; a classes file would say it.", message);
     }
 
+    /// <summary>Such as one whose caption holds no known word.</summary>
+    [Fact]
+    public void Samples_that_their_taker_cannot_use_are_bad_ones()
+    {
+        using var folder = new TempFolder();
+        using var data = DatasetFactory.Open(folder.Shard("0.tar", TempFolder.Samples(3)));
+        using var stream = new SampleStream(data, new() { Shuffle = false });
+        for (var i = 0; i < 3; i++)
+        {
+            using var sample = stream.Next()!.Value;
+            stream.Reject(sample, SampleFault.EmptyCaption, "of no use");
+        }
+        Assert.Equal((0, 3), (stream.Delivered, stream.SkippedCount));
+        Assert.Contains("none of 3 samples can be used: 3 empty-caption; the first is '00000': of no use", Assert.Throws<DataException>(() => stream.Next()).Message);
+    }
+
     [Fact]
     public void Order_does_not_depend_on_the_number_of_workers()
     {
