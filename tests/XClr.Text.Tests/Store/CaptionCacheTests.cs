@@ -29,12 +29,13 @@ public class CaptionCacheTests
         Assert.False(again.Embedder.IsSessionOpen);
     }
 
-    /// <summary>Embeddings beside the data that a copy cut short, or that are none, are neither used nor repaired: the data's folder is not written to.</summary>
+    /// <summary>Embeddings beside the data that a copy cut short, that are none, or another encoder's, are neither used nor repaired: the data's folder is not written to.</summary>
     [Theory]
     [InlineData(0, 1.0)]
     [InlineData(1, 0.5)]
     [InlineData(1, 0.0)]
-    public void Damaged_embeddings_beside_the_data_are_left_alone(int stale, double kept)
+    [InlineData(1, 1.0, "other")]
+    public void Embeddings_beside_the_data_that_are_of_no_use_are_left_alone(int stale, double kept, string? encoder = null)
     {
         using var folder = new TempFolder();
         var data = folder["data"];
@@ -42,8 +43,9 @@ public class CaptionCacheTests
         string path;
         using (var embedder = CaptionEmbedder.Open(CaptionEmbedder.Default))
         {
-            path = BesideData.PathIn(data, embedder.Fingerprint);
-            using var store = EmbeddingStore.OpenOrCreate(path, D, EmbeddingType.Float32, embedder.Fingerprint);
+            var fingerprint = encoder is null ? embedder.Fingerprint : new string('0', 64);
+            path = BesideData.PathIn(data, fingerprint);
+            using var store = EmbeddingStore.OpenOrCreate(path, D, EmbeddingType.Float32, fingerprint);
             var rows = new float[D];
             embedder.Embed(["a cat"], rows);
             store.Append(["a cat"], rows);

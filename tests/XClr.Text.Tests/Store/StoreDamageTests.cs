@@ -109,8 +109,17 @@ public class StoreDamageTests
         var bytes = MakeStore(folder, 3);
         bytes.AsSpan(1024, 2048).Clear();
         File.WriteAllBytes(folder["s.xemb"], bytes);
-        using var store = EmbeddingStore.Open(folder["s.xemb"]);
-        Assert.Equal(3 * Batch, CountFound(store, 3));
+        using (var store = EmbeddingStore.Open(folder["s.xemb"]))
+        {
+            Assert.Equal(3 * Batch, CountFound(store, 3));
+            Assert.Equal(3 * Batch, store.Count);
+        }
+        // A damaged record is none.
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(folder["s.xemb"], bytes);
+        using var damaged = EmbeddingStore.Open(folder["s.xemb"]);
+        Assert.Equal(3 * Batch - 1, CountFound(damaged, 3));
+        Assert.Equal(3 * Batch - 1, damaged.Count);
     }
 
     [Fact]

@@ -115,6 +115,11 @@ public class StoreWritersTests
         Assert.Contains("failed " + folder["s.xemb"], output);
         var appended = output.Split('\n').Count(l => l.StartsWith("appended ", StringComparison.Ordinal));
         Assert.InRange(appended, 1, 99);
+        using (var file = File.OpenHandle(folder["s.xemb"]))
+        {
+            // What was not committed takes no space.
+            Assert.Equal(Commit.Newest(StoreFile.ReadHeader(file))!.Value.End, RandomAccess.GetLength(file));
+        }
         using var store = EmbeddingStore.Open(folder["s.xemb"]);
         AssertHolds(store, "full", appended, 300);
         var more = Program.Captions("more", 0, 300);

@@ -95,9 +95,9 @@ public class TokenizerFormsTests
     {
         using var folder = new TempFolder();
         folder.Write("tokenizer.json", $$"""
-            {"added_tokens": [{"id": 20, "content": "Rare Word", "normalized": true}, {"id": 21, "content": "ca", "single_word": true}], {{Roberta}}, {{FastModel}} }
+            {"added_tokens": [{"id": 20, "content": "Rare Word", "normalized": true}, {"id": 21, "content": "ca", "single_word": true}, {"id": 22, "content": "at", "single_word": true}], {{Roberta}}, {{FastModel}} }
             """).Write("sentence_bert_config.json", Limit);
-        Assert.Equal([0, 5, 20, 6, 21, 2], CaptionTokenizer.Open(folder.Path).Encode("a rare word cat ca"));
+        Assert.Equal([0, 5, 20, 6, 21, 22, 2], CaptionTokenizer.Open(folder.Path).Encode("a rare word cat ca at"));
     }
 
     [Fact]
