@@ -20,6 +20,7 @@ public class DeviceTests
     [InlineData("colour=1", "colour")]
     [InlineData("shaderInt64", "name=value")]
     [InlineData("maxPushConstantsSize=many", "many")]
+    [InlineData("maxStorageBufferRange=9000000000G", "is no size")]
     public void Caps_are_not_raised_nor_guessed(string text, string told)
     {
         var error = Assert.Throws<GpuException>(() => PaperDevice.Caps.Lower(text));

@@ -99,6 +99,54 @@ public class PlanCutTests
         Assert.Equal(cut, times.Cut(100));
     }
 
+    /// <summary>Of an estimate, which may be far too high, a dispatch has 64 parts at most; of a time that was measured as many as it needs.</summary>
+    [Fact]
+    public void An_estimate_divides_a_dispatch_less_far_than_a_measurement()
+    {
+        using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
+        using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
+        var gpu = new Recorder(PaperDevice.Caps);
+        gpu.Dispatch(Copy, 1000, new FlatParams(1, 1), [x], [y]);
+        var times = new SliceTimes(gpu.Dispatches, PaperDevice.Caps);
+        Assert.Equal(64, times.Cut(1).Count);
+        times.Take(times.Cut(1e9), [1e6]);
+        Assert.Equal(1000, times.Cut(1).Count);
+    }
+
+    [Fact]
+    public void No_segment_goes_over_an_end_of_a_loop()
+    {
+        using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
+        using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
+        var gpu = new Recorder(PaperDevice.Caps);
+        void Record() => gpu.Dispatch(Copy, 9, new FlatParams(1, 1), [x], [y]);
+        Record();
+        for (var loop = 0; loop < 2; loop++)
+        {
+            using var repeated = gpu.Repeat(2);
+            Record();
+            Record();
+        }
+        Record();
+        Record();
+        Assert.Equal([new(0), new(1), new(3), new(5)], PlanCut.Within(gpu.Dispatches, PaperDevice.Caps, _ => 1, budget: 100));
+    }
+
+    /// <summary>Other vendors' drivers may emulate matrices.</summary>
+    [Fact]
+    public void Matrices_count_as_fast_where_the_device_has_units_for_them()
+    {
+        using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
+        using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
+        var gpu = new Recorder(PaperDevice.Caps);
+        gpu.Dispatch(Copy, 9, new FlatParams(1, 1), [x], [y], new DispatchCost(1e12));
+        gpu.Dispatch(new Kernel<FlatParams>("bench/matrix_coopmat", reads: 1, writes: 1), 9, new FlatParams(1, 1), [x], [y], new DispatchCost(1e12));
+        double[] Seconds(DeviceCaps caps) => [.. gpu.Dispatches.Select(SlowDevice.Of(caps).Seconds)];
+        Assert.Equal([2, 2], Seconds(PaperDevice.Caps));
+        Assert.Equal([2, 0.1], Seconds(PaperDevice.Caps with { VendorId = 0x10DE }));
+        Assert.Equal([10, 10], Seconds(PaperDevice.Caps with { VendorId = 0x10DE, Kind = GpuKind.Integrated }));
+    }
+
     /// <summary>A profile of a plan whose submits divide a dispatch, in a loop and outside it, has one time for each; what it writes is what a whole one writes.</summary>
     [SkippableFact]
     public void A_divided_dispatch_of_a_loop_is_timed_as_one()

@@ -23,6 +23,15 @@ public sealed class LossScalerTests
         TestDevices.RequireSilence(device);
     }
 
+    /// <summary>fp16's first scale, 65536, is 1/1024 after 26 steps without an update.</summary>
+    [Fact]
+    public void Training_ends_below_the_smallest_scale_and_behind_a_longer_row_of_skipped_steps()
+    {
+        Assert.Null(new LossScale(1f / 1024, Skipped: 30, SkippedInRow: 26).Problem);
+        Assert.Contains("26 steps in a row, at a loss scale of 4.9e-4 (30 steps of the run were skipped)", new LossScale(1f / 2048, Skipped: 30, SkippedInRow: 26).Problem);
+        Assert.NotNull(new LossScale(1, Skipped: 30, SkippedInRow: 27).Problem);
+    }
+
     private static LossScale Updated(GpuDevice device, LossScale before, bool finite, int times)
     {
         lock (TestDevices.Gate)

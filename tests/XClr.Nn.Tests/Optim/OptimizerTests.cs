@@ -164,10 +164,11 @@ public sealed class OptimizerTests
     public void Ranges_cover_every_element_once_and_stay_within_a_binding()
     {
         using var set = new ParameterSet(Specs);
-        foreach (var limit in new[] { 32 << 10, 100_000, 1 << 20, 1 << 27 })
+        foreach (var limit in new[] { 32 << 10, 33_500, 100_000, 1 << 20, 1 << 27 })
         {
             var chunks = new ParameterChunks(set, CapsOf(limit));
             var covered = new int[set.FlatCount];
+            var rangesOf = Specs.Select(_ => new HashSet<ParameterRange>()).ToArray();
             foreach (var range in chunks.Ranges)
             {
                 Assert.InRange(range.Count * 4, 4, limit);
@@ -180,11 +181,14 @@ public sealed class OptimizerTests
                         covered[range.Offset + (row[0] * 4) + i]++;
                     }
                     Assert.Equal(Specs[row[2]].Decay ? 1u : 0u, row[3]);
+                    rangesOf[row[2]].Add(range);
                 }
             }
             foreach (var parameter in set.Parameters)
             {
                 Assert.All(covered[(int)parameter.Offset..(int)(parameter.Offset + parameter.Count)], n => Assert.Equal(1, n));
+                // What fits a binding is in one.
+                Assert.True(rangesOf[parameter.Index].Count == 1 || Tensor.RoundUp(4 * parameter.Count, ParameterSet.Alignment) > limit / ParameterSet.Alignment * ParameterSet.Alignment, parameter.Name);
             }
             Assert.Equal(set.Count, covered.Sum());
         }
