@@ -413,7 +413,7 @@ public sealed class TrainerTests : IDisposable
         {
             var file = $"{i}.png";
             Data.PngFile.Write(Path.Combine(images, file), Enumerable.Range(0, 24 * 24 * 3).Select(p => (byte)(p * (i + 3))).ToArray(), 24, 24);
-            lines.Add($"{file}\t{(i % 10 == 9 ? "\u4e00\u4e8c\u2603" : $"picture number {i} of a red house")}");
+            lines.Add($"{file}\t{(i % 10 == 9 ? "\u200b\u2060" : $"picture number {i} of a red house")}");
         }
         File.WriteAllText(Path.Combine(images, "5.png"), "not an image");
         File.WriteAllBytes(Path.Combine(images, "6.png"), []);
@@ -423,6 +423,7 @@ public sealed class TrainerTests : IDisposable
         Trainer.Run(config with { Data = Path.Combine(images, "captions.tsv"), ValData = null, Classes = null, CaptionTemplate = null, RunDir = run, BatchSize = 8, Steps = 5 }, reporter, CancellationToken.None);
         var causes = File.ReadAllLines(Path.Combine(run, "skipped.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("cause").GetString()).ToHashSet();
         Assert.Contains("empty", causes);
+        Assert.Contains("empty-caption", causes);
         Assert.Contains("not-an-image", causes);
         Assert.True(reporter.Steps[^1].Skipped >= 2);
     }

@@ -34,6 +34,8 @@ public sealed class ClassificationTests : IDisposable
         Assert.Equal(new ClassAccuracy(2, "cat", 0, null), c.PerClass[2]);
         // 1 of 2 and 1 of 1.
         Assert.Equal(0.75, c.MeanPerClass);
+        // As where a network has more classes than the set has names.
+        Assert.Equal(["ant", "bee", null], Classification.Of(scores, new AnswerKey([0, 0, 1], ["ant", "bee"]), areProbabilities: false).PerClass.Select(p => p.Name));
     }
 
     [Fact]
@@ -44,6 +46,7 @@ public sealed class ClassificationTests : IDisposable
         Assert.Equal((0.68 + (1 - 0.61)) / 2, Classification.CalibrationError([0.61f, 0.68f], [true, false]), 1e-6);
         // 1 belongs to the last bin, which begins at 14/15.
         Assert.Equal((0.95 - (1 - 1)) / 2, Classification.CalibrationError([1, 0.95f], [true, false]), 1e-6);
+        Assert.Equal((1 - (1 - 0.95)) / 2, Classification.CalibrationError([1, 0.95f], [false, true]), 1e-6);
     }
 
     [Fact]
@@ -52,6 +55,8 @@ public sealed class ClassificationTests : IDisposable
         float[] equal = [1, 1, 1, 1, 1, 1, 1];
         Assert.Equal(1, Classification.Of(RowMatrix.Of(equal, 7), new AnswerKey([4], null), false).Top5);
         Assert.Equal(0, Classification.Of(RowMatrix.Of(equal, 7), new AnswerKey([5], null), false).Top5);
+        // The best five of five say nothing.
+        Assert.Null(Classification.Of(RowMatrix.Of(equal[..5], 5), new AnswerKey([4], null), false).Top5);
     }
 
     [Fact]
@@ -61,6 +66,11 @@ public sealed class ClassificationTests : IDisposable
         var interval = Classification.Bootstrap([.. Enumerable.Range(0, 1000).Select(i => i % 10 < 3)]);
         Assert.InRange(interval.Low, 0.3 - (2.3 * 0.0145), 0.3 - (1.7 * 0.0145));
         Assert.InRange(interval.High, 0.3 + (1.7 * 0.0145), 0.3 + (2.3 * 0.0145));
+        // That of misses is the other way round.
+        bool[] hits = [.. Enumerable.Range(0, 20_000).Select(i => i % 10 < 3)];
+        var (own, other) = (Classification.Bootstrap(hits), Classification.Bootstrap([.. hits.Select(h => !h)]));
+        Assert.Equal(1 - own.Low, other.High, 1e-12);
+        Assert.Equal(1 - own.High, other.Low, 1e-12);
     }
 
     [Fact]
