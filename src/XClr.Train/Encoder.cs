@@ -132,7 +132,7 @@ public sealed class Encoder : IDisposable
                     Run();
                 }
             }
-            if (resized + part.Count > 0)
+            if (part.Count > 0)
             {
                 Run();
             }
