@@ -57,14 +57,20 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void Weights_that_are_not_finite_are_refused_by_name()
+    public void Weights_that_cannot_be_are_refused_by_name()
     {
         Train();
         var damaged = folder.File("damaged.safetensors");
         var bytes = File.ReadAllBytes(CheckpointPath.Resolve(Run).Model);
         // The header's length, the header, then the tensors.
-        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes.AsSpan(8 + (int)BitConverter.ToInt64(bytes))).Fill(float.NaN);
-        File.WriteAllBytes(damaged, bytes);
+        void Fill(float value)
+        {
+            System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes.AsSpan(8 + (int)BitConverter.ToInt64(bytes))).Fill(value);
+            File.WriteAllBytes(damaged, bytes);
+        }
+        Fill(-1);
+        Assert.Matches($"{damaged}: element 0 of '[a-z0-9._]+running_var' is -1, which no variance can be", Embed(damaged, "--stem", "small", "--image-size", "8").Expect(3).Errors);
+        Fill(float.NaN);
         Assert.Matches($"{damaged}: element 0 of '[a-z0-9._]+' is NaN, which no weight can be", Embed(damaged, "--stem", "small", "--image-size", "8").Expect(3).Errors);
         Assert.Contains("is NaN, which no weight can be", CliProcess.Run("export", "--checkpoint", damaged, "--stem", "small", "--image-size", "8", "--out", folder.File("d.onnx")).Expect(3).Errors);
     }
