@@ -1,6 +1,4 @@
 using System.Xml.Linq;
-using Xunit;
-using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 

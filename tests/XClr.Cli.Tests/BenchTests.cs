@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using SkiaSharp;
-using Xunit;
-using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
@@ -44,7 +42,7 @@ public sealed class BenchTests
     public void Bf16_is_for_devices_that_report_it()
     {
         string[] gemm = ["bench", "gemm", "--repeats", "1", "--precision", "bf16", "--json"];
-        CliResult Run(string caps) => CliProcess.Run(CliProcess.Program, gemm, environment: new Dictionary<string, string?> { ["XCLR_CAPS"] = caps });
+        ProgramResult Run(string caps) => CliProcess.Run(CliProcess.Program, gemm, environment: new Dictionary<string, string?> { ["XCLR_CAPS"] = caps });
         var refusal = Run("bFloat16=0").Expect(4).Errors;
         Assert.Contains("does not report bfloat16", refusal);
         Assert.Contains("--precision amp or fp32", refusal);
@@ -64,14 +62,10 @@ public sealed class BenchTests
     [Fact]
     public void The_stages_of_a_loader_are_timed()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         for (var i = 0; i < 12; i++)
         {
-            using var bitmap = new SKBitmap(96, 72, SKColorType.Rgba8888, SKAlphaType.Opaque);
-            new Random(i).NextBytes(bitmap.GetPixelSpan());
-            using var file = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
-            Directory.CreateDirectory(folder.File($"class{i % 2}"));
-            File.WriteAllBytes(folder.File($"class{i % 2}/{i}.jpg"), file.ToArray());
+            folder.File($"class{i % 2}/{i}.jpg", TestImages.Noise(i, 96, 72, SKEncodedImageFormat.Jpeg));
         }
         var result = CliProcess.Run("bench", "loader", "--data", folder.Path, "--image-size", "32", "--rows", "4", "--repeats", "1", "--json").Expect(0).Json.GetProperty("result");
         Assert.Equal((12, 96 * 72), (result.GetProperty("images").GetInt32(), result.GetProperty("meanPixels").GetDouble()));
@@ -94,8 +88,8 @@ public sealed class BenchTests
     [Fact]
     public void An_edited_shader_is_measured_without_a_build_and_a_broken_one_is_a_data_error_with_its_line()
     {
-        using var folder = new TemporaryFolder();
-        CliProcess.Run("cp", ["-r", Path.Combine(Repository.Root, "shaders"), folder.Path]).Expect(0);
+        using var folder = new TempFolder();
+        folder.Copy(Path.Combine(Repository.Root, "shaders"), "shaders");
         var edited = folder.File("shaders/pool/globalavgpool_fwd.glsl");
         File.WriteAllText(edited, File.ReadAllText(edited).Replace("main() {", "main() { if (gl_NumWorkGroups.x == 4321) return;", StringComparison.Ordinal));
         string[] bench = ["bench", "forward", "--arch", "resnet18", "--image-size", "32", "--rows", "1", "--repeats", "1", "--shader-dir", folder.File("shaders")];
@@ -109,8 +103,8 @@ public sealed class BenchTests
     [Fact]
     public async Task Watch_measures_again_after_an_edit()
     {
-        using var folder = new TemporaryFolder();
-        CliProcess.Run("cp", ["-r", Path.Combine(Repository.Root, "shaders"), folder.Path]).Expect(0);
+        using var folder = new TempFolder();
+        folder.Copy(Path.Combine(Repository.Root, "shaders"), "shaders");
         var edited = folder.File("shaders/pool/globalavgpool_fwd.glsl");
         var info = new ProcessStartInfo(CliProcess.Program, ["bench", "forward", "--arch", "resnet18", "--image-size", "32", "--rows", "1", "--repeats", "1", "--shader-dir", folder.File("shaders"), "--watch"])
         { RedirectStandardError = true, RedirectStandardOutput = true };

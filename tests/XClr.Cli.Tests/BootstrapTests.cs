@@ -1,5 +1,4 @@
 using System.Runtime.Versioning;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
@@ -7,7 +6,7 @@ namespace XClr.Cli.Tests;
 [UnsupportedOSPlatform("windows")]
 public sealed class BootstrapTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

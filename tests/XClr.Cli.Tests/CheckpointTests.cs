@@ -1,15 +1,13 @@
 using System.Text.Json;
 using XClr.Data;
 using XClr.Nn;
-using Xunit;
-using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>What `eval` and `embed-images` take from a checkpoint, and what the user may say instead.</summary>
 public sealed class CheckpointTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -22,7 +20,7 @@ public sealed class CheckpointTests : IDisposable
         return data;
     }
 
-    private CliResult Embed(string checkpoint, params string[] more) =>
+    private ProgramResult Embed(string checkpoint, params string[] more) =>
         CliProcess.Run(["embed-images", "--checkpoint", checkpoint, "--data", folder.Path, "--out", folder.File("e.safetensors"), .. more]);
 
     private float[] Features()
@@ -90,10 +88,9 @@ public sealed class CheckpointTests : IDisposable
     public void Keys_are_a_line_each()
     {
         Train();
-        Directory.CreateDirectory(folder.File("odd/class"));
         foreach (var name in new[] { "a\nb.png", "back\\slash.png" })
         {
-            PngFile.Write(folder.File("odd/class/" + name), new byte[192], 8, 8);
+            folder.WritePng("odd/class/" + name, 8, _ => 0);
         }
         foreach (var name in new[] { "f.train", "f.safetensors" })
         {
@@ -107,8 +104,8 @@ public sealed class CheckpointTests : IDisposable
     public void A_resume_names_what_is_of_another_optimizer_and_what_it_leaves_behind()
     {
         var data = Train("--steps", "2", "--save-every", "1");
-        CliResult Resume(string from, params string[] more) => CliProcess.Run(["train", .. data, .. TinySet.Network, "--run-dir", Run, "--resume", from, "--steps", "3", .. more]);
-        CliResult Other(string option, string value) => CliProcess.Run(["train", .. data, .. TinySet.Network.Select((a, i) => i > 0 && TinySet.Network[i - 1] == option ? value : a), "--run-dir", Run, "--resume", "auto", "--steps", "3"]);
+        ProgramResult Resume(string from, params string[] more) => CliProcess.Run(["train", .. data, .. TinySet.Network, "--run-dir", Run, "--resume", from, "--steps", "3", .. more]);
+        ProgramResult Other(string option, string value) => CliProcess.Run(["train", .. data, .. TinySet.Network.Select((a, i) => i > 0 && TinySet.Network[i - 1] == option ? value : a), "--run-dir", Run, "--resume", "auto", "--steps", "3"]);
         Assert.Contains("was trained by --optimizer sgd, whose state is no start for the one asked for", Other("--optimizer", "adamw").Expect(3).Errors);
         Assert.Contains("holds another network: arch resnet18, and the run asks for resnet34. Resume", Other("--arch", "resnet34").Expect(3).Errors);
         var first = Path.Combine(Path.GetDirectoryName(CheckpointPath.Resolve(Run).StepFolder)!, CheckpointPath.StepName(1));
@@ -162,8 +159,7 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void The_encoder_of_the_run_measures_its_fidelity()
     {
-        var encoder = folder.File("encoder");
-        CopyFolder(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), encoder);
+        var encoder = folder.Copy(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), "encoder");
         // The programs run in the temporary folder; what the run keeps does not depend on it.
         var data = Train("--text-encoder", Path.GetRelativePath(Path.GetTempPath(), encoder));
         string[] eval = ["eval", "--checkpoint", Run, .. data, "--val-data", folder.Path, "--protocol", "fidelity", "--json"];
@@ -183,16 +179,16 @@ public sealed class CheckpointTests : IDisposable
         Train();
         foreach (var (name, i) in new[] { "ant", "bee", "cat" }.Select((n, i) => (n, i)))
         {
-            WriteImage($"train/{name}/1.png", i);
+            folder.WriteNoisePng($"train/{name}/1.png", 8, seed: i);
             if (i > 0)
             {
-                WriteImage($"val/{name}/1.png", i);
+                folder.WriteNoisePng($"val/{name}/1.png", 8, seed: i);
             }
         }
         string[] eval = ["eval", "--checkpoint", Run, "--data", folder.File("train"), "--val-data", folder.File("val"), "--protocol", "knn", "--json"];
         // Each held-out image is in the bank too, so its own class has the heaviest vote, if it is the same one.
         Assert.Equal(1, CliProcess.Run(eval).Expect(0).Json.GetProperty("results").GetProperty("knn_top1").GetDouble());
-        WriteImage("val/zebra/1.png", 3);
+        folder.WriteNoisePng("val/zebra/1.png", 8, seed: 3);
         Assert.Contains("has the class 'zebra'", CliProcess.Run(eval).Expect(3).Errors);
     }
 
@@ -211,21 +207,5 @@ public sealed class CheckpointTests : IDisposable
         }
     }
 
-    private void WriteImage(string name, int seed)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(folder.File(name))!);
-        var pixels = new byte[192];
-        new Random(seed).NextBytes(pixels);
-        PngFile.Write(folder.File(name), pixels, 8, 8);
-    }
 
-    private static void CopyFolder(string from, string to)
-    {
-        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
-        {
-            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-    }
 }

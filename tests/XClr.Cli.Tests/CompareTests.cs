@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Xunit;
-using XClr.TestKit;
 using XClr.Train;
 
 namespace XClr.Cli.Tests;
@@ -8,7 +6,7 @@ namespace XClr.Cli.Tests;
 /// <summary>`compare` and `eval` with all their protocols, in two steps a cell.</summary>
 public sealed class CompareTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -64,7 +62,7 @@ public sealed class CompareTests : IDisposable
         Assert.Contains("templates 'a photo of a {}' (1 of 1) -> 'the {}' (1 of 1)", CliProcess.Run([.. compare, "--templates", "the {}"]).Expect(2).Errors);
     }
 
-    private static JsonElement CellOf(CliResult compare, string row, int seed) =>
+    private static JsonElement CellOf(ProgramResult compare, string row, int seed) =>
         compare.Json.GetProperty("cells").EnumerateArray().Single(c => c.GetProperty("row").GetString() == row && c.GetProperty("seed").GetInt32() == seed);
 
     [Fact]

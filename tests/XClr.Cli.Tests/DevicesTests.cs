@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace XClr.Cli.Tests;
 
 public sealed class DevicesTests

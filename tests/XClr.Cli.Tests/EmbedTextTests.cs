@@ -1,12 +1,11 @@
 using XClr.Nn;
 using XClr.Text;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 public sealed class EmbedTextTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

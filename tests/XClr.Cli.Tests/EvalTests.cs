@@ -1,13 +1,12 @@
 using System.Text.Json;
 using XClr.Data;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>`eval` on sets that lack something, and with files that say what is right.</summary>
 public sealed class EvalTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -21,15 +20,7 @@ public sealed class EvalTests : IDisposable
         return data;
     }
 
-    private CliResult Eval(string protocol, params string[] more) => CliProcess.Run(["eval", "--checkpoint", Run, "--protocol", protocol, "--json", .. more]);
-
-    private void WriteImage(string name, int seed)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(folder.File(name))!);
-        var pixels = new byte[192];
-        new Random(seed).NextBytes(pixels);
-        PngFile.Write(folder.File(name), pixels, 8, 8);
-    }
+    private ProgramResult Eval(string protocol, params string[] more) => CliProcess.Run(["eval", "--checkpoint", Run, "--protocol", protocol, "--json", .. more]);
 
     [Fact]
     public void Training_images_without_labels_leave_the_other_protocols()
@@ -38,7 +29,7 @@ public sealed class EvalTests : IDisposable
         var captions = folder.File("captions.tsv", "path\tcaption\n" + string.Concat(Enumerable.Range(0, 8).Select(i => $"{i}.png\tphoto number {i}\n")));
         for (var i = 0; i < 8; i++)
         {
-            WriteImage($"{i}.png", i);
+            folder.WriteNoisePng($"{i}.png", 8, seed: i);
         }
         string[] sets = ["--data", captions, "--val-data", folder.Path, .. data.Skip(2)];
         var values = CliProcess.Run(["train", .. sets, .. TinySet.Network, "--run-dir", Run, "--steps", "1", "--json"]).Expect(0).Json.GetProperty("after").GetProperty("values");
@@ -52,7 +43,7 @@ public sealed class EvalTests : IDisposable
         var others = folder.File("others.tsv", "path\tcaption\n" + string.Concat(Enumerable.Range(0, 12).Select(i => $"others/{i}.png\tpicture {i % 11} of another set\n")));
         for (var i = 0; i < 12; i++)
         {
-            WriteImage($"others/{i}.png", 100 + i);
+            folder.WriteNoisePng($"others/{i}.png", 8, seed: 100 + i);
         }
         var found = Eval("retrieval", "--data", captions, "--val-data", others).Expect(0).Json;
         var (results, retrieval) = (found.GetProperty("results"), found.GetProperty("protocols")[0].GetProperty("retrieval"));
@@ -68,7 +59,7 @@ public sealed class EvalTests : IDisposable
         Train();
         for (var i = 0; i < 8; i++)
         {
-            WriteImage($"set/class{i % 2}/{i}.png", i);
+            folder.WriteNoisePng($"set/class{i % 2}/{i}.png", 8, seed: i);
         }
         File.WriteAllText(folder.File("set/class0/bad.png"), "no image");
         string[] sets = ["--data", folder.File("set"), "--val-data", folder.File("set"), "--probe-epochs", "1"];
@@ -87,7 +78,7 @@ public sealed class EvalTests : IDisposable
         // Both trained classes are of the group 0; the group 1 has none, so that its image does not count.
         foreach (var (name, i) in new[] { "00_room", "01_sea" }.Select((n, i) => (n, i)))
         {
-            WriteImage($"groups/{name}/1.png", i);
+            folder.WriteNoisePng($"groups/{name}/1.png", 8, seed: i);
         }
         var answers = folder.File("in_to_in9.json", """{ "0": 0, "1": 0 }""");
         var grouped = Eval("knn", [.. data, "--val-data", folder.File("groups"), "--answers", answers]).Expect(0).Json;
@@ -96,7 +87,7 @@ public sealed class EvalTests : IDisposable
 
         foreach (var (name, i) in new[] { "old bear", "new bear", "old tree", "new tree", "adj tree" }.Select((n, i) => (n, i)))
         {
-            WriteImage($"states/{name}/1.png", i);
+            folder.WriteNoisePng($"states/{name}/1.png", 8, seed: i);
         }
         var templates = folder.File("templates.txt", "a {}\none {class}, drawn\n");
         string[] states = ["--data", folder.File("states"), "--val-data", folder.File("states"), "--caption-template", "a {class}", "--templates", templates];

@@ -1,12 +1,11 @@
 using System.Buffers.Binary;
 using XClr.Nn;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 public sealed class InspectTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

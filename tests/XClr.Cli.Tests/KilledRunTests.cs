@@ -1,8 +1,4 @@
-using System.Formats.Tar;
-using System.Text.Json;
-using XClr.Data;
 using XClr.Nn;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
@@ -12,7 +8,7 @@ public sealed class KilledRunTests : IDisposable
     private const int Kills = 10, Steps = 200, SaveEvery = 4, Shards = 3, SamplesPerShard = 14;
     private const int KilledBySignal = 128 + 9;
 
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -81,35 +77,25 @@ public sealed class KilledRunTests : IDisposable
 
     // As they were written: the shortest digits that give the same number, to the bit.
     private static List<string> Losses(string run) =>
-        [.. Objects(run, "metrics.jsonl").Where(l => l.TryGetProperty("loss", out _)).Select(l => $"{l.GetProperty("step")}: {l.GetProperty("loss").GetRawText()}")];
+        [.. JsonLines.ReadSteps(run).Select(l => $"{l.GetProperty("step")}: {l.GetProperty("loss").GetRawText()}")];
 
     // A resumed run lists again what it skips again.
     private static List<string> Skipped(string run) =>
-        [.. Objects(run, "skipped.jsonl").Where(l => l.GetProperty("epoch").GetInt32() < FullEpochs)
+        [.. JsonLines.Read(Path.Combine(run, "skipped.jsonl")).Where(l => l.GetProperty("epoch").GetInt32() < FullEpochs)
             .Select(l => $"{l.GetProperty("epoch").GetInt32():D3} {l.GetProperty("index").GetInt64():D3} {l.GetProperty("key")}").Distinct().Order(StringComparer.Ordinal)];
-
-    private static IEnumerable<JsonElement> Objects(string run, string file) => File.ReadAllLines(Path.Combine(run, file)).Select(l => JsonDocument.Parse(l).RootElement);
 
     // The last image of each shard is none.
     private void WriteShards()
     {
         string[] words = ["dog", "boat", "kitchen", "mountain", "bicycle", "bird", "train", "flower"];
-        var pixels = new byte[8 * 8 * 3];
         for (var shard = 0; shard < Shards; shard++)
         {
-            using var tar = new TarWriter(File.Create(folder.File($"{shard:D5}.tar")));
-            for (var i = 0; i < SamplesPerShard; i++)
+            folder.Shard($"{shard:D5}.tar", Enumerable.Range(shard * SamplesPerShard, SamplesPerShard).SelectMany(number => new[]
             {
-                var number = shard * SamplesPerShard + i;
-                new Random(number).NextBytes(pixels);
-                PngFile.Write(folder.File("image.png"), pixels, 8, 8);
-                var image = i == SamplesPerShard - 1 ? "no image"u8.ToArray() : File.ReadAllBytes(folder.File("image.png"));
-                Add(tar, $"{number:D6}.png", image);
-                Add(tar, $"{number:D6}.txt", System.Text.Encoding.UTF8.GetBytes($"a {words[number % 8]} beside a {words[number / 8]}"));
-            }
+                ($"{number:D6}.png", number % SamplesPerShard == SamplesPerShard - 1 ? "no image"u8.ToArray() : File.ReadAllBytes(folder.WriteNoisePng("image.png", 8, seed: number))),
+                ($"{number:D6}.txt", System.Text.Encoding.UTF8.GetBytes($"a {words[number % 8]} beside a {words[number / 8]}")),
+            }));
         }
         File.Delete(folder.File("image.png"));
     }
-
-    private static void Add(TarWriter tar, string name, byte[] bytes) => tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
 }

@@ -1,19 +1,18 @@
 using XClr.Text;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>What `pack` leaves beside the shards, and who reads it.</summary>
 public sealed class PackTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
-    private CliResult RunWithCache(string cache, params string[] args) =>
+    private ProgramResult RunWithCache(string cache, params string[] args) =>
         CliProcess.Run(CliProcess.Program, args, environment: new Dictionary<string, string?> { ["XCLR_CACHE"] = folder.File(cache) });
 
-    private CliResult Train(string run, params string[] more) =>
+    private ProgramResult Train(string run, params string[] more) =>
         RunWithCache("other", ["train", "--data", folder.File("shards"), .. TinySet.Network, "--steps", "2", "--run-dir", folder.File(run), .. more]).Expect(0);
 
     private static List<long> StoredCaptions(string path) => [.. Directory.GetFiles(path, "*.xemb").Select(f =>
@@ -38,14 +37,7 @@ public sealed class PackTests : IDisposable
         RunWithCache("other", "report", folder.File("run"), "--out", folder.File("report.html"), "--images", "8").Expect(0);
         Assert.Equal([0], StoredCaptions(folder.File("other/embeddings")));
 
-        var other = folder.File("encoder");
-        Directory.CreateDirectory(other);
-        foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), "*", SearchOption.AllDirectories))
-        {
-            var copy = Path.Combine(other, Path.GetRelativePath(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
+        var other = folder.Copy(Path.Combine(AppContext.BaseDirectory, "Models", "static-minilm-128"), "encoder");
         File.AppendAllText(Path.Combine(other, "config.json"), "\n");
         Assert.Contains("holds embeddings of another encoder", Train("run2", "--text-encoder", other).Errors);
         Assert.Equal([0, 2], StoredCaptions(folder.File("other/embeddings")).Order());
@@ -70,7 +62,7 @@ public sealed class PackTests : IDisposable
     public void Other_captions_or_classes_are_refused_as_another_quality_is()
     {
         var data = TinySet.Write(folder);
-        CliResult Pack(params string[] more) => CliProcess.Run(["pack", folder.Path, "--out", folder.File("shards"), "--json", .. more]);
+        ProgramResult Pack(params string[] more) => CliProcess.Run(["pack", folder.Path, "--out", folder.File("shards"), "--json", .. more]);
         Pack(data[2..]).Expect(0);
         var classes = File.ReadAllText(folder.File("shards/classes.txt"));
         Assert.Contains("caption-template was a photo of a {class} and is one {class}", Pack("--classes", data[3], "--caption-template", "one {class}").Expect(3).Errors);

@@ -1,14 +1,12 @@
 using System.Globalization;
 using XClr.Nn;
-using Xunit;
-using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>The verb's options reach the computation: optimiser steps from the command line against the goldens, whose metadata hold the options.</summary>
 public sealed class ParityTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
@@ -11,7 +10,7 @@ public sealed class ProfileTests
     [Fact]
     public void A_tiny_network_is_profiled_with_all_its_files()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var (html, trace, csv) = (folder.File("p.html"), folder.File("p.trace.json"), folder.File("p.csv"));
         // With X-CLR's loss, whose captions are made up here: they must not make the gradients infinite.
         var report = CliProcess.Run([.. Tiny.Where(t => t is not ("--loss" or "simclr")), "--html", html, "--trace", trace, "--csv", csv, "--isolate", "optim/*", "--repeats", "3", "--json"]).Expect(0).Json;
@@ -43,7 +42,7 @@ public sealed class ProfileTests
     [Fact]
     public void A_data_sets_threads_are_traced()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var trace = folder.File("p.trace.json");
         string[] arguments = ["profile", .. TinySet.Write(folder), "--arch", "resnet18", "--stem", "small", "--width", "0.0625", "--image-size", "8", "--batch-size", "4", "--workers", "2", "--steps", "3", "--trace", trace, "--json"];
         var report = CliProcess.Run(arguments).Expect(0).Json;
@@ -68,7 +67,7 @@ public sealed class ProfileTests
     [Fact]
     public void A_baseline_decides_the_exit_code()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var file = folder.File("old.json");
         var old = JsonNode.Parse(CliProcess.Run([.. Tiny, "--json"]).Expect(0).Output)!;
         Scale(old["totals"]!["gpuMs"]!, 1e-3);

@@ -1,6 +1,3 @@
-using Xunit;
-using XClr.TestKit;
-
 namespace XClr.Cli.Tests;
 
 /// <summary>README's commands are run as they stand there; two are known to be special: the tests themselves, and the demo, which is made short.</summary>
@@ -36,7 +33,7 @@ public sealed class ReadmeTests
     public void Every_command_runs()
     {
         Skip.IfNot(Directory.Exists("/usr/share/datasets/fashion-mnist"), "dataset-fashion-mnist is not installed");
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         foreach (var command in Commands().Where(c => c != "./xclr test"))
         {
             var shortened = command == "./xclr demo"

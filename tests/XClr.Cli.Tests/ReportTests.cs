@@ -1,15 +1,13 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Xunit;
-using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>The page of a run and of a comparison: what stands in it, and that it asks nobody for anything.</summary>
 public sealed partial class ReportTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

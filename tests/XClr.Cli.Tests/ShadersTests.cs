@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Xunit;
-using XClr.TestKit;
 
 namespace XClr.Cli.Tests;
 

@@ -1,16 +1,11 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>A verb that waits for a server which gives no answer ends at once where it is asked to.</summary>
-public sealed partial class StopTests : IDisposable
+public sealed class StopTests : IDisposable
 {
-    private const int SigTerm = 15;
-
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
     private readonly StallingServer server = new();
 
     public void Dispose()
@@ -21,7 +16,7 @@ public sealed partial class StopTests : IDisposable
 
     private string Cache => folder.File("cache/shards");
 
-    private CliProcess.Running Start(params string[] args) =>
+    private RunningProgram Start(params string[] args) =>
         CliProcess.Start(CliProcess.Program, args, environment: new Dictionary<string, string?> { ["XCLR_CACHE"] = folder.File("cache") });
 
     // One shard that is there, and one that is waited for. Checkpoints: a bare file of weights.
@@ -55,7 +50,7 @@ public sealed partial class StopTests : IDisposable
         Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || (server.IsWaitedFor && Directory.GetFiles(Cache, "*.shard").Length == 1), TimeSpan.FromMinutes(5)));
         Thread.Sleep(TimeSpan.FromSeconds(2));
         var clock = Stopwatch.StartNew();
-        Assert.Equal(0, Kill(running.Process.Id, SigTerm));
+        running.Terminate();
         var ended = running.Result(TimeSpan.FromMinutes(3)).Expect(130);
         // A server that says nothing is waited for for 30 s, five times.
         Assert.InRange(clock.Elapsed.TotalSeconds, 0, 25);
@@ -69,7 +64,7 @@ public sealed partial class StopTests : IDisposable
     {
         var running = Start(Arguments("train"));
         Assert.True(running.Says($"counting '{server.Root}/{{0..1}}.tar': 1 of 2 shards, 8 samples"));
-        Assert.Equal(0, Kill(running.Process.Id, SigTerm));
+        running.Terminate();
         running.Result(TimeSpan.FromMinutes(3)).Expect(130);
         Assert.StartsWith("8\t", Assert.Single(File.ReadAllLines(Path.Combine(Cache, "counts.tsv"))));
         Assert.False(Directory.Exists(folder.File("out")));
@@ -81,7 +76,4 @@ public sealed partial class StopTests : IDisposable
         var ended = Start([.. Arguments("train"), "--max-time", "3s"]).Result(TimeSpan.FromMinutes(3)).Expect(130);
         Assert.Contains("warning: --max-time was over before the data were open", ended.Errors);
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
 }

@@ -1,20 +1,19 @@
 using System.Text.Json;
 using XClr.Data;
 using XClr.Nn;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>`--loss supervised`: a classifier under torchvision's names, from labels.</summary>
 public sealed class SupervisedTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
     private string Run => folder.File("run");
 
-    private static CliResult Train(string[] data, params string[] more) => CliProcess.Run(["train", .. data, .. TinySet.Network, "--log-every", "1", .. more]);
+    private static ProgramResult Train(string[] data, params string[] more) => CliProcess.Run(["train", .. data, .. TinySet.Network, "--log-every", "1", .. more]);
 
     [Fact]
     public void A_classifier_learns_is_saved_as_torchvisions_fc_and_measured()
@@ -24,7 +23,7 @@ public sealed class SupervisedTests : IDisposable
         Train(data, [.. supervised, "--steps", "30"]).Expect(0);
         var outcome = Train(data, [.. supervised, "--steps", "60", "--resume", "auto"]).Expect(0);
         Assert.Matches("classifier top-1 accuracy +(1.000|0.9)", outcome.Output);
-        var lines = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.TryGetProperty("loss", out _)).ToList();
+        var lines = JsonLines.ReadSteps(Run);
         double Mean(string name, Range steps) => lines[steps].Average(l => l.GetProperty(name).GetDouble());
         Assert.Equal(60, lines.Count);
         Assert.True(Mean("top1", 50..) is > 0.85 and <= 1, $"top-1 of the last ten batches {Mean("top1", 50..)}, of the first {Mean("top1", ..10)}");
@@ -57,7 +56,7 @@ public sealed class SupervisedTests : IDisposable
         var numbers = folder.File("numbers.csv", "path,label\na.png,0\nb.png,1\n");
         foreach (var name in "ab")
         {
-            PngFile.Write(folder.File($"{name}.png"), new byte[192], 8, 8);
+            folder.WritePng($"{name}.png", 8, _ => 0);
         }
         Assert.Contains($"'{captions}' has no labels, which --loss supervised needs", Train(["--data", captions], "--loss", "supervised").Expect(3).Errors);
         Assert.Contains($"'{captions}' has no labels, which --loss supcon needs", Train(["--data", captions], "--loss", "supcon").Expect(3).Errors);
@@ -69,10 +68,9 @@ public sealed class SupervisedTests : IDisposable
     public void Held_out_classes_that_cannot_be_matched_leave_the_classifier_out()
     {
         Train(TinySet.Write(folder)[..4], "--loss", "supervised", "--run-dir", Run, "--steps", "1").Expect(0);
-        Directory.CreateDirectory(folder.File("val/bright sky"));
         for (var i = 0; i < 4; i++)
         {
-            PngFile.Write(folder.File($"val/bright sky/{i}.png"), [.. Enumerable.Range(0, 192).Select(b => (byte)(b * i))], 8, 8);
+            folder.WritePng($"val/bright sky/{i}.png", 8, b => (byte)(b * i));
         }
         string[] eval = ["eval", "--checkpoint", Run, "--val-data", folder.File("val"), "--protocol", "fidelity", "--caption-template", "a {class}"];
         var result = CliProcess.Run([.. eval, "--json"]).Expect(0);

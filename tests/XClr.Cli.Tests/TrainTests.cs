@@ -1,14 +1,12 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using XClr.Train;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 public sealed partial class TrainTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -18,8 +16,7 @@ public sealed partial class TrainTests : IDisposable
 
     private JsonElement SavedConfig() => JsonDocument.Parse(File.ReadAllText(Path.Combine(Run, "config.json"))).RootElement;
 
-    private List<long> LoggedSteps() => [.. File.ReadAllLines(Path.Combine(Run, "metrics.jsonl"))
-        .Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.TryGetProperty("loss", out _)).Select(l => l.GetProperty("step").GetInt64())];
+    private List<long> LoggedSteps() => [.. JsonLines.ReadSteps(Run).Select(l => l.GetProperty("step").GetInt64())];
 
     [Theory]
     [InlineData("there is no option '--batchsize'. Did you mean '--batch-size'?", "--batchsize", "3")]
@@ -110,7 +107,7 @@ public sealed partial class TrainTests : IDisposable
         var running = CliProcess.Start(CliProcess.Program, Arguments("--steps", "1000000", "--log-every", "1", "--warmup-epochs", "0"));
         var metrics = Path.Combine(Run, "metrics.jsonl");
         Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || (File.Exists(metrics) && new FileInfo(metrics).Length > 0), TimeSpan.FromMinutes(5)));
-        Assert.Equal(0, Kill(running.Process.Id, SigTerm));
+        running.Terminate();
         var stopped = running.Result().Expect(130);
         Assert.Contains("stopping: the step is finished and saved", stopped.Errors);
         var resume = ResumeLine().Match(stopped.Errors);
@@ -133,9 +130,9 @@ public sealed partial class TrainTests : IDisposable
         var owner = Path.Combine(Run, "lock.owner");
         Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || File.Exists(owner), TimeSpan.FromMinutes(5)));
         // As SLURM does it: the one that was asked for, and then the one that is the last.
-        Assert.Equal(0, Kill(running.Process.Id, SigUsr1));
+        running.Forewarn();
         Assert.True(running.Says("stopping: the step is finished and saved; once more ends at once"));
-        Assert.Equal(0, Kill(running.Process.Id, SigTerm));
+        running.Terminate();
         var ended = running.Result().Expect(130);
         Assert.DoesNotContain("to go on", ended.Errors);
         Assert.False(XClr.Nn.CheckpointPath.Exists(Run));
@@ -224,11 +221,6 @@ public sealed partial class TrainTests : IDisposable
         // Width and height in the header: eight views of 16 pixels, eight samples.
         Assert.Equal((128, 128), (bytes[19], bytes[23]));
     }
-
-    private const int SigUsr1 = 10, SigTerm = 15;
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex WhiteSpace();

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
@@ -10,7 +9,7 @@ public sealed class TuneTests
     [Fact]
     public void Every_convolution_is_measured_and_later_runs_take_what_was_chosen()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var environment = new Dictionary<string, string?> { ["XCLR_CACHE"] = folder.Path };
         JsonElement Run(string[] args) => CliProcess.Run(CliProcess.Program, args, environment: environment).Expect(0).Json;
         string[] plan = ["train", "--plan", .. Network, "--batch-size", "2", "--loss", "simclr", "--json"];
@@ -55,7 +54,7 @@ public sealed class TuneTests
         string[] data = TinySet.Write(folder);
         foreach (var (before, after, expected) in new[] { (measured, unmeasured, 3), (unmeasured, measured, 0) })
         {
-            CliResult Train(int steps, string content)
+            ProgramResult Train(int steps, string content)
             {
                 File.WriteAllText(file, content);
                 return CliProcess.Run(CliProcess.Program, ["train", .. data, .. Network, "--batch-size", "2", "--loss", "simclr", "--steps", $"{steps}", "--run-dir", folder.File($"run-{expected}"), "--resume", "auto"], environment: environment).Expect(0);
@@ -85,8 +84,8 @@ public sealed class TuneTests
     [Fact]
     public void Only_what_matches_is_measured_and_the_rest_is_left_alone()
     {
-        using var folder = new TemporaryFolder();
-        CliResult Run(string filter) =>
+        using var folder = new TempFolder();
+        ProgramResult Run(string filter) =>
             CliProcess.Run(CliProcess.Program, ["tune", .. Network, "--rows", "4", "--repeats", "1", "--filter", filter, "--json"], environment: new Dictionary<string, string?> { ["XCLR_CACHE"] = folder.Path });
         var works = Run("conv2d_fwd *k64 3x3*").Expect(0).Json.GetProperty("works").EnumerateArray().ToList();
         Assert.All(works, w => Assert.Matches("^conv2d_fwd .* k64 3x3", w.GetProperty("work").GetString()));

@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace XClr.Cli.Tests;
 
 public sealed class UsageTests
@@ -100,7 +98,7 @@ public sealed class UsageTests
     [Fact]
     public void Training_from_addresses_is_refused_with_the_command_that_fetches_them()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var table = folder.File("cc3m.tsv", "a dog\thttps://example.org/1.jpg\na cat\thttps://example.org/2.jpg\n");
         Assert.Contains($"xclr pack --from-urls '{table}' --out FOLDER", CliProcess.Run("train", "--data", table).Expect(3).Errors);
     }
@@ -108,7 +106,7 @@ public sealed class UsageTests
     [Fact]
     public void A_set_is_packed_and_read_back()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var data = TinySet.Write(folder);
         var packed = folder.File("classes-only.txt", "") + "-shards";
         var json = CliProcess.Run(["pack", folder.Path, .. data.Skip(2), "--out", packed, "--shard-size", "10", "--json"]).Expect(0).Json;

@@ -2,25 +2,24 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using XClr.Data;
-using Xunit;
 
 namespace XClr.Cli.Tests;
 
 /// <summary>What a run tells of trouble that does not end it: once while it runs, and in its results.</summary>
 public sealed class WarningTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
     private string Run => folder.File("run");
 
-    private CliResult Train(string[] data, params string[] more) =>
+    private ProgramResult Train(string[] data, params string[] more) =>
         CliProcess.Run(CliProcess.Program, ["train", .. data, .. TinySet.Network, "--run-dir", Run, "--log-every", "1", .. more.Contains("--steps") ? more : [.. more, "--steps", "4"]], environment: Environment).Expect(0);
 
     private Dictionary<string, string?> Environment => new() { ["XCLR_CACHE"] = folder.File("cache") };
 
-    private static void RequireWarningOnce(CliResult result, string text)
+    private static void RequireWarningOnce(ProgramResult result, string text)
     {
         Assert.Single(Regex.Matches(result.Errors, "warning: .*" + Regex.Escape(text)));
         Assert.Single(result.Json.GetProperty("warnings").EnumerateArray(), w => w.GetString()!.Contains(text, StringComparison.Ordinal));
@@ -56,13 +55,12 @@ public sealed class WarningTests : IDisposable
         var images = folder.File("images");
         foreach (var (side, i) in new[] { 8, 8, 8, 64, 8, 64 }.Select((s, i) => (s, i)))
         {
-            Directory.CreateDirectory(Path.Combine(images, $"class{i % 2}"));
-            PngFile.Write(Path.Combine(images, $"class{i % 2}", $"{i}.png"), [.. Enumerable.Range(0, side * side * 3).Select(p => (byte)(p * i))], side, side);
+            folder.WritePng($"images/class{i % 2}/{i}.png", side, p => (byte)(p * i));
         }
         string[] data = ["--data", images, "--loss", "simclr", "--batch-size", "6"];
         var result = CliProcess.Run(["train", .. data, .. TinySet.Network.Where(w => w is not ("--batch-size" or "4")), "--run-dir", Run, "--steps", "2", "--log-every", "1", "--json"]).Expect(0);
         RequireWarningOnce(result, "images of more than 1024 pixels (such as 32 x 32) are reduced");
-        var reduced = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("reduced").GetInt64());
+        var reduced = JsonLines.Read(Path.Combine(Run, "metrics.jsonl")).Select(l => l.GetProperty("reduced").GetInt64());
         Assert.Equal([2, 4], reduced);
         // Whole images have room: fewer of them at a time.
         Assert.DoesNotContain("reduced", CliProcess.Run("embed-images", "--checkpoint", Run, "--data", images, "--out", folder.File("e.safetensors")).Expect(0).Errors);
@@ -76,7 +74,7 @@ public sealed class WarningTests : IDisposable
         var table = folder.File("captions.tsv", "path\tcaption\na.png\tone dog\nb.png\ttwo cats\nc.png\tthree birds\nd.png\ta red house\n");
         foreach (var name in "abcd")
         {
-            PngFile.Write(folder.File($"{name}.png"), [.. Enumerable.Range(0, 192).Select(p => (byte)(p * name))], 8, 8);
+            folder.WritePng($"{name}.png", 8, p => (byte)(p * name));
         }
         var different = Train(["--data", table], "--loss", "clip", "--json");
         Assert.Contains("repeated captions: 0.0 %", different.Errors);

@@ -1,8 +1,6 @@
 using System.Formats.Tar;
-using System.IO.Compression;
 using System.Text;
 using XClr.Data.Packing;
-using Xunit;
 
 namespace XClr.Data.Tests;
 
@@ -78,13 +76,12 @@ public class FuzzTests
 
     private static byte[] Tar(TarEntryFormat format)
     {
-        using var folder = new TempFolder();
         var longName = string.Concat(Enumerable.Repeat("long/", 40)) + "1";
-        return File.ReadAllBytes(folder.Shard("a.tar",
+        return TestShards.Tar(
         [
             ("0.jpg", new byte[700]), ("0.txt", "a dog"u8.ToArray()), ("0.json", """{"caption": "x", "captions": ["x", "y"], "label": 3}"""u8.ToArray()),
             ((format == TarEntryFormat.Ustar ? "1" : longName) + ".jpg", new byte[20]), ("2.jpg", new byte[1]), ("2.cls", "1"u8.ToArray()),
-        ], format));
+        ], format);
     }
 
     [Theory]
@@ -92,10 +89,10 @@ public class FuzzTests
     public void Tar_headers(TarEntryFormat format) => Fuzz("a.tar", Tar(format), 800);
 
     [Fact]
-    public void Tar_headers_in_a_compressed_shard() => Fuzz("a.tar.gz", Tar(TarEntryFormat.Pax), 300, wrap: Compress);
+    public void Tar_headers_in_a_compressed_shard() => Fuzz("a.tar.gz", Tar(TarEntryFormat.Pax), 300, wrap: TestShards.Gzip);
 
     [Fact]
-    public void Gzip_itself() => Fuzz("a.tar.gz", Compress(Tar(TarEntryFormat.Ustar)), 1000);
+    public void Gzip_itself() => Fuzz("a.tar.gz", TestShards.Gzip(Tar(TarEntryFormat.Ustar)), 1000);
 
     [Fact]
     public void Many_byte_order_marks_before_a_samples_json()
@@ -135,11 +132,11 @@ public class FuzzTests
         "77777777777\0"u8.CopyTo(tar.AsSpan(124));
         var sum = tar.AsSpan(0, 512).ToArray().Select((b, i) => i is >= 148 and < 156 ? ' ' : (int)b).Sum();
         Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\0 ").CopyTo(tar.AsSpan(148));
-        Assert.Equal(1, ReadAll(folder.File("a.tar.gz", Compress(tar))));
+        Assert.Equal(1, ReadAll(folder.File("a.tar.gz", TestShards.Gzip(tar))));
         "07777777777\0"u8.CopyTo(tar.AsSpan(124));
         sum = tar.AsSpan(0, 512).ToArray().Select((b, i) => i is >= 148 and < 156 ? ' ' : (int)b).Sum();
         Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\0 ").CopyTo(tar.AsSpan(148));
-        Assert.Equal(1, ReadAll(folder.File("b.tar.gz", Compress(tar))));
+        Assert.Equal(1, ReadAll(folder.File("b.tar.gz", TestShards.Gzip(tar))));
     }
 
     // Names in an archive are only names: nothing is ever written under them, nor read from anywhere but the archive.
@@ -154,7 +151,7 @@ public class FuzzTests
         {
             foreach (var name in new[] { "../../evil/1.jpg", "/etc/2.jpg", "a/../../3.jpg" })
             {
-                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(TempFolder.Image(5)) });
+                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(TestImages.Solid(5)) });
             }
             tar.WriteEntry(new PaxTarEntry(TarEntryType.SymbolicLink, "4.jpg") { LinkName = "/etc/passwd" });
             tar.WriteEntry(new PaxTarEntry(TarEntryType.HardLink, "5.jpg") { LinkName = "../../etc/passwd" });
@@ -165,15 +162,5 @@ public class FuzzTests
         await new ShardPacker(new DatasetSource(data), new() { Folder = folder.Path + "/in/out" }).RunAsync(null, CancellationToken.None);
         Assert.Equal(["in"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
         Assert.Equal(["a.tar", "out"], Directory.GetFileSystemEntries(folder.Path + "/in").Select(Path.GetFileName).Order());
-    }
-
-    private static byte[] Compress(byte[] bytes)
-    {
-        using var memory = new MemoryStream();
-        using (var gzip = new GZipStream(memory, CompressionLevel.Fastest, leaveOpen: true))
-        {
-            gzip.Write(bytes);
-        }
-        return memory.ToArray();
     }
 }

@@ -129,7 +129,7 @@ internal sealed class HostileServer : IDisposable
     {
         var parts = path.TrimStart('/').Split('/');
         var number = parts.Length > 1 && int.TryParse(Path.GetFileNameWithoutExtension(parts[1]), out var parsed) ? parsed : 0;
-        var image = TempFolder.Image(number);
+        var image = TestImages.Solid(number);
         switch (parts[0])
         {
             case "slow":

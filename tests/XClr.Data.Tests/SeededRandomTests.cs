@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace XClr.Data.Tests;
 
 public class SeededRandomTests

@@ -1,13 +1,10 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Gpu.Tests;
 
 public sealed class CacheFileTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-cache").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void A_file_is_replaced_and_its_folder_made()
@@ -22,7 +19,7 @@ public sealed class CacheFileTests : IDisposable
     [Fact]
     public void Where_no_folder_can_be_made_nothing_is_kept_and_nothing_ends()
     {
-        var file = Path.Combine(folder, "file");
+        var file = folder.File("file");
         File.WriteAllText(file, "");
         Assert.False(CacheFile.TryReplace(Path.Combine(file, "below", "c.txt"), "x"u8));
         Assert.ThrowsAny<IOException>(() => CacheFile.Replace(Path.Combine(file, "below", "c.txt"), "x"u8));
@@ -34,7 +31,7 @@ public sealed class CacheFileTests : IDisposable
     {
         _ = TestDevices.Get(TestDevices.Lavapipe);
         var nowhere = Path.Combine(folder, "file", "below");
-        File.WriteAllText(Path.Combine(folder, "file"), "");
+        File.WriteAllText(folder.File("file"), "");
         using var device = GpuDevice.Open(new DeviceOptions { Device = "llvmpipe", CacheFolder = nowhere });
         using var buffer = new GpuBuffer("numbers", 16, MemoryCategory.Inputs);
         device.Transfer.Upload<float>(buffer, [1, 2, 3, 4]);

@@ -1,6 +1,3 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Gpu.Tests;
 
 /// <summary>The order in which plans run what was recorded; no device is touched.</summary>

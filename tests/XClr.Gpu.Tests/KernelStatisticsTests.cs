@@ -1,14 +1,11 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Gpu.Tests;
 
 /// <summary>What is read out of the figures that drivers give under names of their own, and what is kept of it.</summary>
 public sealed class KernelStatisticsTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-figures").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private static KernelStatistics Of(int subgroup, params (string Name, double Value)[] figures) => new("k", subgroup, [.. figures.Select(f => new CompilerFigure(f.Name, "", f.Value))], []);
 

@@ -1,13 +1,10 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Gpu.Tests;
 
 public sealed class MatrixTrialTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-trial").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void What_a_trial_said_is_kept_for_the_device_driver_and_code()

@@ -1,6 +1,4 @@
 using XClr.Gpu;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Gpu.Tests;
 

@@ -1,15 +1,10 @@
 using XClr.Gpu;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Gpu.Tests;
 
 public class PlanTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Uploads_are_read_back_and_validation_is_silent(string name)
     {
         using var device = TestDevices.Open(name);
@@ -43,8 +38,7 @@ public class PlanTests
         TestDevices.RequireSilence(device);
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void A_buffer_may_be_disposed_while_an_upload_writes_to_it(string name)
     {
         using var device = TestDevices.Open(name);

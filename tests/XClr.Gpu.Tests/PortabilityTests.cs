@@ -1,6 +1,3 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Gpu.Tests;
 
 /// <summary>Extensions of devices that are not here: MoltenVK's portability subset, and what the caps ask for.</summary>

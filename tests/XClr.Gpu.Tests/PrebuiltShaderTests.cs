@@ -1,6 +1,4 @@
 using System.Security.Cryptography;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Gpu.Tests;
 

@@ -1,22 +1,18 @@
 using XClr.Gpu.Compilers;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Gpu.Tests;
 
 /// <summary>Shaders that are compiled while the program runs, from a copy of the repository's.</summary>
 public sealed class ShaderFolderTests : IDisposable
 {
-    private const string Copy = "bench/copy_peak", Result = "y[i] = QUAD(x, i);";
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-shaders").FullName;
-
-    private readonly record struct FlatParams(uint Count, uint Reps);
+    private const string Copy = CopyKernel.Name, Result = "y[i] = QUAD(x, i);";
+    private readonly TempFolder folder = new();
 
     public ShaderFolderTests()
     {
         foreach (var family in new[] { "bench", "pointwise", "common" })
         {
-            Directory.CreateDirectory(Path.Combine(folder, family));
+            Directory.CreateDirectory(folder.File(family));
             foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "shaders", family)))
             {
                 File.Copy(file, Path.Combine(folder, family, Path.GetFileName(file)));
@@ -24,11 +20,11 @@ public sealed class ShaderFolderTests : IDisposable
         }
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private string CopySource => Path.Combine(folder, "bench", "copy_peak.glsl");
 
-    private static Kernel<FlatParams> Kernel(int reads = 1) => new(Copy, reads, writes: 1);
+    private static Kernel<CopyKernel.Params> Kernel(int reads = 1) => new(Copy, reads, writes: 1);
 
     private ShaderFolder Open(string name)
     {
@@ -122,8 +118,8 @@ public sealed class ShaderFolderTests : IDisposable
     [Fact]
     public void A_folder_without_kernels_is_refused()
     {
-        Assert.Contains("There is no folder", Assert.Throws<ShaderException>(() => new ShaderFolder(Path.Combine(folder, "nowhere"))).Message, StringComparison.Ordinal);
-        Assert.Contains("holds no kernel's shader", Assert.Throws<ShaderException>(() => new ShaderFolder(Path.Combine(folder, "common"))).Message, StringComparison.Ordinal);
+        Assert.Contains("There is no folder", Assert.Throws<ShaderException>(() => new ShaderFolder(folder.File("nowhere"))).Message, StringComparison.Ordinal);
+        Assert.Contains("holds no kernel's shader", Assert.Throws<ShaderException>(() => new ShaderFolder(folder.File("common"))).Message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -136,7 +132,7 @@ public sealed class ShaderFolderTests : IDisposable
         using var x = new GpuBuffer("x", 64, MemoryCategory.Inputs);
         using var y = new GpuBuffer("y", 64, MemoryCategory.Outputs);
         device.Transfer.Upload<float>(x, [.. Enumerable.Range(0, 16).Select(i => (float)-i)]);
-        using (var plan = Plan.Build(device, device.Record(gpu => gpu.Dispatch(Kernel(), 1, new FlatParams(4, 1), [x], [y]))))
+        using (var plan = Plan.Build(device, device.Record(gpu => gpu.Dispatch(Kernel(), 1, new CopyKernel.Params(4, 1), [x], [y]))))
         {
             plan.Run();
         }

@@ -1,14 +1,7 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Gpu.Tests;
 
 public class TimestampTests
 {
-    private readonly record struct FlatParams(uint Count, uint Reps);
-
-    private static readonly Kernel<FlatParams> Copy = new("bench/copy_peak", reads: 1, writes: 1);
-
     [Theory]
     [InlineData(64, 1.0, 100UL, 350UL, 250.0)]
     [InlineData(36, 52.083, 0xF_FFFF_FFF0UL, 0x10UL, 32 * 52.083)]
@@ -145,7 +138,7 @@ public class TimestampTests
             uint[] values = [.. Enumerable.Range(0, 1 << 18).Select(i => (uint)i)];
             device.Transfer.Upload<uint>(x, values);
             var gpu = new Recorder(device.Caps);
-            gpu.Dispatch(Copy, 256, new FlatParams(1 << 16, 1), reads: [x], writes: [y], new DispatchCost(Flops: 1e12));
+            gpu.Dispatch(CopyKernel.Kernel, 256, new CopyKernel.Params(1 << 16, 1), reads: [x], writes: [y], new DispatchCost(Flops: 1e12));
             using var plan = Plan.Build(device, gpu);
             device.Transfer.Clear(y);
             var submitted = device.Compute.Submitted;
@@ -167,7 +160,7 @@ public class TimestampTests
         for (var i = 0; i < dispatches; i++)
         {
             var quads = (uint)(x.Bytes / 16);
-            gpu.Dispatch(Copy, (quads + 255) / 256, new FlatParams(quads, 1), reads: [i % 2 == 0 ? x : y], writes: [i % 2 == 0 ? y : x]);
+            gpu.Dispatch(CopyKernel.Kernel, (quads + 255) / 256, new CopyKernel.Params(quads, 1), reads: [i % 2 == 0 ? x : y], writes: [i % 2 == 0 ? y : x]);
         }
         return gpu;
     }

@@ -1,12 +1,9 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Gpu.Tests;
 
 public sealed class TuningTests : IDisposable
 {
     private static readonly Tuning Measured = new(new Dictionary<string, string> { ["conv2d_fwd a"] = "Word 16x64", ["conv2d_bwd_weight b"] = "Word 16x128, 4 parts" }, new DateTimeOffset(2026, 11, 26, 9, 0, 0, TimeSpan.Zero));
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-tuning").FullName;
+    private readonly TempFolder folder = new();
     private readonly DeviceCaps caps = PaperDevice.Caps with { DriverInfo = "1.2", DriverVersion = 12 };
 
     [Fact]
@@ -51,5 +48,5 @@ public sealed class TuningTests : IDisposable
         Assert.Contains("xclr tune", read.Problem);
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 }

@@ -1,16 +1,15 @@
 using System.Text.Json;
-using Xunit;
 
 namespace XClr.Nn.Tests;
 
 public sealed class CheckpointTests : IDisposable
 {
-    private readonly string run = Directory.CreateTempSubdirectory("xclr-checkpoint-").FullName;
+    private readonly TempFolder run = new();
     private readonly List<string> warnings = [];
 
-    public void Dispose() => Directory.Delete(run, recursive: true);
+    public void Dispose() => run.Dispose();
 
-    private string Checkpoints => Path.Combine(run, "checkpoints");
+    private string Checkpoints => run.File("checkpoints");
 
     private CheckpointStore Open(int keep = 2) => new(run, keep, warnings.Add);
 
@@ -201,7 +200,7 @@ public sealed class CheckpointTests : IDisposable
             Assert.Equal(1f, ValueOf(path));
             Assert.True(File.Exists(path.Head) && File.Exists(path.Optimizer) && File.Exists(path.State), form);
         }
-        var bare = Path.Combine(run, "weights.safetensors");
+        var bare = run.File("weights.safetensors");
         File.Copy(Path.Combine(folder, "model.safetensors"), bare);
         Assert.Equal(new CheckpointPath(bare, null, null, null, null), CheckpointPath.Resolve(bare));
     }
@@ -215,10 +214,10 @@ public sealed class CheckpointTests : IDisposable
             Assert.Contains(path, message);
             return message;
         }
-        Assert.Contains("no such file", Refusal(Path.Combine(run, "none")));
+        Assert.Contains("no such file", Refusal(run.File("none")));
         Assert.Contains("no complete checkpoint", Refusal(run));
         Assert.False(CheckpointPath.Exists(run));
-        var text = Path.Combine(run, "model.txt");
+        var text = run.File("model.txt");
         File.WriteAllText(text, "");
         Assert.Contains("no .safetensors", Refusal(text));
         var folder = Open().Save(State(10), Tensors(1));

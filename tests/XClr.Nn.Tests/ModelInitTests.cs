@@ -1,6 +1,4 @@
 using XClr.Nn.Models;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests;
 

@@ -1,5 +1,4 @@
 using XClr.Nn.Models;
-using Xunit;
 
 namespace XClr.Nn.Tests;
 
@@ -7,9 +6,9 @@ namespace XClr.Nn.Tests;
 public sealed class ModelShapesTests : IDisposable
 {
     private const double OneChannel = 1 / 64.0;
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-shapes").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [InlineData(Arch.ResNet18)]
@@ -84,7 +83,7 @@ public sealed class ModelShapesTests : IDisposable
 
     private SafetensorsFile Write(IEnumerable<SafetensorsEntry> entries)
     {
-        var path = Path.Combine(folder, "w.safetensors");
+        var path = folder.File("w.safetensors");
         SafetensorsWriter.Write(path, entries);
         return SafetensorsFile.Open(path);
     }

@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace XClr.Nn.Tests;
 
 public class ParameterSetTests

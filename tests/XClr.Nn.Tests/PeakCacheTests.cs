@@ -1,17 +1,12 @@
 using XClr.Bench;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests;
 
 public sealed class PeakCacheTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-peaks").FullName;
+    private readonly TempFolder folder = new();
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Peaks_are_measured_once(string name)
     {
         var device = TestDevices.Get(name);
@@ -40,5 +35,5 @@ public sealed class PeakCacheTests : IDisposable
         }
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 }

@@ -1,17 +1,15 @@
 using System.Buffers.Binary;
 using System.Text;
-using Xunit;
-using XClr.TestKit;
 
 namespace XClr.Nn.Tests;
 
 public sealed class SafetensorsTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-safetensors-").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
-    private string PathOf(string name) => Path.Combine(folder, name);
+    private string PathOf(string name) => folder.File(name);
 
     private static byte[] Image(string header, int dataBytes) => Image(Encoding.UTF8.GetBytes(header), dataBytes);
 

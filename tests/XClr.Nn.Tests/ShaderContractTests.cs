@@ -2,7 +2,6 @@ using System.Reflection;
 using XClr.Bench;
 using XClr.Gpu;
 using XClr.Nn;
-using Xunit;
 
 namespace XClr.Nn.Tests;
 

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Plugin.Tests;
 
@@ -9,15 +7,15 @@ namespace XClr.Plugin.Tests;
 [Collection(LibraryCollection.Name)]
 public sealed class ConsumerTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-consumer").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [SkippableFact]
     public void A_project_with_the_packages_from_a_local_feed_builds_and_runs()
     {
         _ = TestDevices.Get(TestDevices.Lavapipe);
-        var feed = Path.Combine(folder, "feed");
+        var feed = folder.File("feed");
         string[] names = ["Gpu", "Nn", "Data", "Text", "Train"];
         foreach (var name in names)
         {
@@ -31,10 +29,9 @@ public sealed class ConsumerTests : IDisposable
         CopyOf("nuget");
         // The packages' README shows this program.
         var shown = File.ReadAllText(Path.Combine(Repository.Root, "src", "README.md")).Split("```csharp\n")[1].Split("```")[0];
-        Assert.EndsWith(shown, File.ReadAllText(Path.Combine(folder, "Program.cs")), StringComparison.Ordinal);
+        Assert.EndsWith(shown, File.ReadAllText(folder.File("Program.cs")), StringComparison.Ordinal);
         Run(folder, "dotnet", "build", "Consumer.csproj", "-c", "Release", "-nologo", "-v", "quiet", "-nodeReuse:false", "-p:UseSharedCompilation=false");
-        var jpeg = Path.Combine(folder, "photo.jpg");
-        File.WriteAllBytes(jpeg, Jpeg(500, 400));
+        var jpeg = folder.File("photo.jpg", TestImages.Solid(200, 500, 400));
         var output = Run(folder, "dotnet", "bin/Release/net10.0/Consumer.dll", jpeg);
         Assert.Matches("image 125x100, loss [0-9.]+", output);
     }
@@ -43,7 +40,7 @@ public sealed class ConsumerTests : IDisposable
     public void A_project_that_finds_the_installed_library_builds_and_runs()
     {
         _ = TestDevices.Get(TestDevices.Lavapipe);
-        var prefix = Path.Combine(folder, "prefix");
+        var prefix = folder.File("prefix");
         Run(Repository.Root, "cmake", "--install", "build", "--prefix", prefix);
         CopyOf("cmake");
         Run(folder, "cmake", "-S", ".", "-B", "build", $"-DCMAKE_PREFIX_PATH={prefix}");
@@ -51,26 +48,12 @@ public sealed class ConsumerTests : IDisposable
         Assert.Matches("llvmpipe.*: 128 floats, squares 1\\.0000", Run(folder, "build/consumer"));
     }
 
-    private void CopyOf(string consumer)
-    {
-        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "tests", "consumers", consumer)))
-        {
-            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
-        }
-    }
+    private void CopyOf(string consumer) => folder.Copy(Path.Combine(Repository.Root, "tests", "consumers", consumer));
 
     private static List<string> Entries(string package)
     {
         using var zip = System.IO.Compression.ZipFile.OpenRead(package);
         return [.. zip.Entries.Select(e => e.FullName)];
-    }
-
-    private static byte[] Jpeg(int width, int height)
-    {
-        using var bitmap = new SkiaSharp.SKBitmap(width, height);
-        bitmap.Erase(new SkiaSharp.SKColor(200, 100, 50));
-        using var data = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 90);
-        return data.ToArray();
     }
 
     private static string Run(string folder, string program, params string[] args)

@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
 using Silk.NET.Vulkan;
 using XClr.Gpu;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Plugin.Tests;
 

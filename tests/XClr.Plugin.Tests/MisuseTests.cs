@@ -1,6 +1,4 @@
 using Silk.NET.Vulkan;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Plugin.Tests;
 
@@ -10,9 +8,9 @@ public sealed unsafe class MisuseTests(Library library) : IDisposable
 {
     private const string Config = """{"arch":"resnet18","stem":"small","width":0.125,"image-size":32,"batch-size":2,"steps":3,"loss":"simclr"}""";
     private const ulong Never = 12345;
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-misuse").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private delegate int Call(Library x, Live live);
 

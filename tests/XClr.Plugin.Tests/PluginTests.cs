@@ -3,10 +3,8 @@ using System.Runtime.InteropServices;
 using Silk.NET.Vulkan;
 using XClr.Data;
 using XClr.Gpu;
-using XClr.TestKit;
 using XClr.Train;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Plugin.Tests;
 
@@ -20,11 +18,11 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     private static Library? concurrent;
     private static ulong concurrentContext;
     private static int concurrentStatus;
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-plugin").FullName;
+    private readonly TempFolder folder = new();
 
-    private string Checkpoint => Path.Combine(folder, "run");
+    private string Checkpoint => folder.File("run");
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [SkippableFact]
     public void Training_and_embeddings_equal_the_programs_to_the_bit()
@@ -36,21 +34,21 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
         {
             using var trainer = new HostTrainer(device, TrainConfig.FromText(Config, "test"), TextWidth, _ => { });
             expected.AddRange(Enumerable.Range(0, 3).Select(_ => trainer.Step(images.Decoded(), text, null)));
-            trainer.Save(Path.Combine(folder, "program"));
+            trainer.Save(folder.File("program"));
             expected.Add(trainer.Step(images.Decoded(), text, null));
         }
         var context = library.CreateOnLavapipe();
         var run = library.CreateTrainer(context, Config, TextWidth);
         var losses = Enumerable.Range(0, 3).Select(_ => library.Step(run, images, text)).ToList();
-        library.Require(library.Call("xclr_trainer_save", run, Path.Combine(folder, "library")));
+        library.Require(library.Call("xclr_trainer_save", run, folder.File("library")));
         losses.Add(library.Step(run, images, text));
         Assert.Equal(expected, losses);
 
         // A run moves from the program to the library and goes on to the bit.
         var moved = library.CreateTrainer(context, Config, TextWidth);
-        library.Require(library.Call("xclr_trainer_load", moved, Path.Combine(folder, "program")));
+        library.Require(library.Call("xclr_trainer_load", moved, folder.File("program")));
         Assert.Equal(expected[3], library.Step(moved, images, text));
-        Assert.Equal(ProgramRun.Embed(Path.Combine(folder, "program"), images), EmbedByLibrary(context, "library", images));
+        Assert.Equal(ProgramRun.Embed(folder.File("program"), images), EmbedByLibrary(context, "library", images));
         library.Require(library.Destroy(context));
     }
 
@@ -241,8 +239,7 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
     public void The_samples_run()
     {
         ProgramRun.Make(Checkpoint);
-        var image = Path.Combine(folder, "photo.jpg");
-        WriteJpeg(image);
+        var image = folder.File("photo.jpg", TestImages.Solid(200, 50, 40));
         var program = PublishedPlugin.Compile("host_minimal", folder, "-lm");
         var output = Programs.Run(program, Checkpoint, image, image);
         Assert.Contains("cosine of the first two: 1.0000", output, StringComparison.Ordinal);
@@ -252,7 +249,7 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
 
     private float[] EmbedByLibrary(ulong context, string run, HostImages images)
     {
-        var encoder = library.LoadEncoder(context, Path.Combine(folder, run), Batch);
+        var encoder = library.LoadEncoder(context, folder.File(run), Batch);
         var info = library.Describe(encoder);
         var count = images.Decoded().Count;
         var (features, projections) = (new float[count * info.FeatureWidth], new float[count * info.ProjectionWidth]);
@@ -264,29 +261,12 @@ public sealed unsafe class PluginTests(Library library) : IDisposable
         return [.. features.Chunk((int)info.FeatureWidth).Zip(projections.Chunk((int)info.ProjectionWidth)).SelectMany(rows => rows.First.Concat(rows.Second))];
     }
 
-    private static float[] Unit(int rows, int width)
-    {
-        var random = new Random(5);
-        return [.. Enumerable.Range(0, rows).SelectMany(_ =>
-        {
-            var row = Enumerable.Range(0, width).Select(_ => random.NextSingle() - 0.5f).ToArray();
-            var norm = MathF.Sqrt(row.Sum(v => v * v));
-            return row.Select(v => v / norm);
-        })];
-    }
+    private static float[] Unit(int rows, int width) => RandomValues.Normalize(RandomValues.Uniform(new Random(5), rows * width), width);
 
     private static long Resident()
     {
         var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmRSS", StringComparison.Ordinal));
         return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
-    }
-
-    private static void WriteJpeg(string path)
-    {
-        using var bitmap = new SkiaSharp.SKBitmap(50, 40);
-        bitmap.Erase(new SkiaSharp.SKColor(200, 100, 50));
-        using var data = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 90);
-        File.WriteAllBytes(path, data.ToArray());
     }
 
     [UnmanagedCallersOnly]

@@ -1,5 +1,4 @@
 using XClr.Data;
-using XClr.TestKit;
 using XClr.Train;
 using XClr.Train.Evaluation;
 

@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
 using Silk.NET.Vulkan;
 using XClr.Gpu;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Plugin.Tests;
 
@@ -11,9 +9,9 @@ namespace XClr.Plugin.Tests;
 public sealed unsafe class RecordingTests(Library library) : IDisposable
 {
     private const int Count = 3, Batch = ProgramRun.Batch;
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-recording").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [SkippableFact]
     public void Images_in_a_buffer()
@@ -77,7 +75,7 @@ public sealed unsafe class RecordingTests(Library library) : IDisposable
     // Embeds images by commands of a host, and compares with the program.
     private void Compare(int width, int height, int channels, Recording run)
     {
-        var checkpoint = Path.Combine(folder, "run");
+        var checkpoint = folder.File("run");
         ProgramRun.Make(checkpoint);
         using var images = new HostImages(Count, width, height, channels);
         using var host = TestDevices.Open(TestDevices.Lavapipe);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Xunit;
 
 namespace XClr.TestKit;
 
@@ -10,13 +9,12 @@ public static class Programs
     public static string Run(string program, params string[] args) => Run(new ProcessStartInfo(program, args));
 
     /// <inheritdoc cref="Run(string, string[])"/>
-    public static string Run(ProcessStartInfo info)
+    public static string Run(ProcessStartInfo info) => Start(info).Result(Timeout.InfiniteTimeSpan).Expect(0).Output;
+
+    /// <summary>Starts a program without input, whose output is read in the background.</summary>
+    public static RunningProgram Start(ProcessStartInfo info)
     {
-        info.RedirectStandardOutput = info.RedirectStandardError = true;
-        using var process = Process.Start(info)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{info.FileName} {string.Join(' ', info.ArgumentList)}: exit code {process.ExitCode}\n{output.Result}{errors.Result}");
-        return output.Result;
+        info.RedirectStandardOutput = info.RedirectStandardError = info.RedirectStandardInput = true;
+        return new RunningProgram(Process.Start(info)!);
     }
 }

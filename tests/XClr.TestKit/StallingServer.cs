@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
-using System.Formats.Tar;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
 namespace XClr.TestKit;
 
-/// <summary>A web server on this machine with one shard, /0.tar, of eight pictures with captions and labels. It has no statistics, and never answers to anything else. Compiled into test projects that need nothing else of the test kit, too.</summary>
+/// <summary>A web server on this machine with one shard, /0.tar, of eight pictures with captions and labels. It has no statistics, and never answers to anything else.</summary>
 public sealed class StallingServer : IDisposable
 {
     // A 1 x 1 PNG.
@@ -14,7 +13,10 @@ public sealed class StallingServer : IDisposable
 
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentBag<TcpClient> waiting = [];
-    private readonly byte[] shard = Shard();
+    private readonly byte[] shard = TestShards.Tar(Enumerable.Range(0, 8).SelectMany(i => new (string, byte[])[]
+    {
+        ($"{i}.png", Convert.FromBase64String(Picture)), ($"{i}.txt", Encoding.ASCII.GetBytes($"{i} dogs and a cat")), ($"{i}.cls", Encoding.ASCII.GetBytes($"{i % 2}")),
+    }));
 
     public StallingServer()
     {
@@ -70,22 +72,5 @@ public sealed class StallingServer : IDisposable
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: {answer.Length}\r\nConnection: close\r\n\r\n")).ConfigureAwait(false);
         await stream.WriteAsync(answer).ConfigureAwait(false);
         client.Dispose();
-    }
-
-    private static byte[] Shard()
-    {
-        using var memory = new MemoryStream();
-        using (var tar = new TarWriter(memory, TarEntryFormat.Ustar, leaveOpen: true))
-        {
-            for (var i = 0; i < 8; i++)
-            {
-                Add($"{i}.png", Convert.FromBase64String(Picture));
-                Add($"{i}.txt", Encoding.ASCII.GetBytes($"{i} dogs and a cat"));
-                Add($"{i}.cls", Encoding.ASCII.GetBytes($"{i % 2}"));
-            }
-
-            void Add(string name, byte[] bytes) => tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
-        }
-        return memory.ToArray();
     }
 }

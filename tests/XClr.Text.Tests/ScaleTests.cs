@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Xunit;
 using Xunit.Abstractions;
 
 namespace XClr.Text.Tests;
@@ -13,7 +12,7 @@ public class ScaleTests(ITestOutputHelper output)
     public void A_large_store_opens_without_being_read_and_look_ups_parse_nothing()
     {
         using var folder = new TempFolder();
-        var path = folder["large.xemb"];
+        var path = folder.File("large.xemb");
         output.WriteLine(StoreScale.Fill(path, Captions, dimension: 8));
         using (var store = EmbeddingStore.Open(path))
         {

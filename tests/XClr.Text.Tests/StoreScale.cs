@@ -42,7 +42,7 @@ internal static class StoreScale
     public static string Probe(string path, int lookUps)
     {
         using var folder = new TempFolder();
-        EmbeddingStore.OpenOrCreate(folder["empty.xemb"], 1, EmbeddingType.Float32, Program.Fingerprint).Dispose();
+        EmbeddingStore.OpenOrCreate(folder.File("empty.xemb"), 1, EmbeddingType.Float32, Program.Fingerprint).Dispose();
         var times = new double[10];
         for (var i = 0; i < times.Length; i++)
         {

@@ -1,4 +1,2 @@
-using Xunit;
-
 // A device is not thread-safe, runs measure themselves, and the machine is small: one test at a time.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

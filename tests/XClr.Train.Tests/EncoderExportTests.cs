@@ -9,8 +9,6 @@ using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Nn.Weights;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
@@ -19,13 +17,13 @@ public sealed class EncoderExportTests : IDisposable
     // compare.py's limit of features: the worse of relative L2 and of the largest deviation over the largest magnitude.
     private const double Limit = 1e-4;
     private static readonly NetworkOptions SmallStem = new() { Stem = Stem.Small, ImageSize = 48 };
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-export").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private static string Torch => GoldenFile.PathOf("torch/resnet18.pth");
 
-    private string PathOf(string name) => Path.Combine(folder, name);
+    private string PathOf(string name) => folder.File(name);
 
     [Theory]
     [InlineData(Arch.ResNet50, Stem.ImageNet, "w-tiny-bottleneck-7x-projector", "b-4x37x29")]

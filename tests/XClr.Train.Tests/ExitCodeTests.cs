@@ -2,7 +2,6 @@ using XClr.Data;
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Text;
-using Xunit;
 
 namespace XClr.Train.Tests;
 

@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace XClr.Train.Tests;
 
 /// <summary>What a run is told of gradients whose update was skipped.</summary>

@@ -1,7 +1,5 @@
 using XClr.Data;
 using XClr.Gpu;
-using XClr.TestKit;
-using Xunit;
 using Xunit.Abstractions;
 
 namespace XClr.Train.Tests;

@@ -1,16 +1,15 @@
 using System.Text.Json;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 public sealed class MetricsLogTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-metrics-").FullName;
+    private readonly TempFolder folder = new();
     private readonly List<string> warnings = [];
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
-    private string Log => Path.Combine(folder, "metrics.jsonl");
+    private string Log => folder.File("metrics.jsonl");
 
     private static StepMetrics Metrics(long step, double loss = 4.5) => new()
     {
@@ -31,7 +30,7 @@ public sealed class MetricsLogTests : IDisposable
         Eta = TimeSpan.FromSeconds(5),
     };
 
-    private long[] Steps() => [.. File.ReadAllLines(Log).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("step").GetInt64())];
+    private long[] Steps() => [.. JsonLines.Read(Log).Select(l => l.GetProperty("step").GetInt64())];
 
     private void Write(long resumedAt, params long[] steps)
     {
@@ -67,7 +66,7 @@ public sealed class MetricsLogTests : IDisposable
             log.Write(Metrics(1, double.NaN));
             log.Write(new EvalMetrics(1, new Dictionary<string, double> { ["knn_top1"] = 0.5, ["fidelity"] = double.PositiveInfinity }));
         }
-        var lines = File.ReadAllLines(Log).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        var lines = JsonLines.Read(Log);
         Assert.Equal(JsonValueKind.Null, lines[0].GetProperty("loss").ValueKind);
         Assert.Equal(0.5, lines[1].GetProperty("eval").GetProperty("knn_top1").GetDouble());
         Assert.Equal(JsonValueKind.Null, lines[1].GetProperty("eval").GetProperty("fidelity").ValueKind);

@@ -1,8 +1,6 @@
 using XClr.Gpu;
 using XClr.Nn;
 using XClr.Nn.Models;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
@@ -11,9 +9,9 @@ public sealed class MicroBatchTests : IDisposable
 {
     private static readonly TrainConfig Large = new() { Data = "unused", Arch = Arch.ResNet50, ImageSize = 224, BatchSize = 256, MicroBatch = 16, Loss = LossKind.SimClr, Steps = 1 };
     private static readonly DeviceCaps Card = PaperDevice.Caps with { MaxStorageBufferRange = 1L << 32, DeviceLocalBytes = 1L << 36, MaxMemoryAllocationSize = 1L << 32 };
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-micro").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     // One micro-batch of the whole batch: the loops run once, and gradients are added to zeros.
     [SkippableTheory]
@@ -26,7 +24,7 @@ public sealed class MicroBatchTests : IDisposable
         string Path(string file) => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(golden.Path)!, golden.Metadata[file]);
         SafetensorsFile Run(int microBatch)
         {
-            var output = System.IO.Path.Combine(folder, $"{microBatch}.safetensors");
+            var output = folder.File($"{microBatch}.safetensors");
             ParityRun.Run(new ParityRequest
             {
                 Arch = Arch.ResNet50, Stages = [1, 1, 1, 1], Weights = Path("weights"), Batch = Path("batch"), Out = output, Loss = loss, MicroBatch = microBatch,

@@ -1,8 +1,6 @@
 using XClr.Gpu;
 using XClr.Nn.Models;
 using XClr.Nn.Optim;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Train.Tests;
 

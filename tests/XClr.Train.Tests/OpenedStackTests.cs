@@ -1,7 +1,5 @@
 using XClr.Gpu;
 using XClr.Nn;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Train.Tests;
 

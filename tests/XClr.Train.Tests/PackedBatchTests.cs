@@ -1,6 +1,5 @@
 using XClr.Data;
 using XClr.Nn.Ops;
-using Xunit;
 
 namespace XClr.Train.Tests;
 

@@ -2,17 +2,15 @@ using System.Globalization;
 using XClr.Nn;
 using XClr.Nn.Layers;
 using XClr.Nn.Models;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 /// <summary>Whole small networks and the optimisers against PyTorch's goldens, within the limits that the golden files carry (tests/Golden/README.md).</summary>
 public sealed class ParityTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-parity").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [InlineData("basic-xclr-sgd")]
@@ -30,7 +28,7 @@ public sealed class ParityTests : IDisposable
     {
         using var golden = GoldenFile.Open($"network/{name}.safetensors");
         var o = Options.Parse(golden.Metadata["options"]);
-        var output = Path.Combine(folder, "o.safetensors");
+        var output = folder.File("o.safetensors");
         ParityRun.Run(new ParityRequest
         {
             Arch = o.Text("arch", "") == "tiny-basic" ? Arch.ResNet18 : Arch.ResNet50,
@@ -63,7 +61,7 @@ public sealed class ParityTests : IDisposable
     {
         using var golden = GoldenFile.Open($"optimizer/{name}.safetensors");
         var o = Options.Parse(golden.Metadata["options"]);
-        var output = Path.Combine(folder, "o.safetensors");
+        var output = folder.File("o.safetensors");
         var rates = o.Text("lr", "").Split(',').Select(r => float.Parse(r, CultureInfo.InvariantCulture)).ToList();
         ParityOptimizer.Run(new ParityOptimizerRequest(Golden("optimizer", "w.safetensors"), Golden("optimizer", "g.safetensors"), output, o.Optimizer!, rates, (float)o.Number("clip-norm", 0), null));
         Compare(golden, output);
@@ -74,7 +72,7 @@ public sealed class ParityTests : IDisposable
     {
         var settings = new OptimizerSettings(OptimizerKind.Sgd, 0, 0.9, false);
         var refused = Assert.Throws<SafetensorsException>(() => ParityOptimizer.Run(
-            new ParityOptimizerRequest(Golden("optimizer", "w.safetensors"), Golden("optimizer", "g.safetensors"), Path.Combine(folder, "o.safetensors"), settings, [0.1f, 0.2f], 0, null)));
+            new ParityOptimizerRequest(Golden("optimizer", "w.safetensors"), Golden("optimizer", "g.safetensors"), folder.File("o.safetensors"), settings, [0.1f, 0.2f], 0, null)));
         Assert.Contains("3 steps, but 2 learning rates", refused.Message, StringComparison.Ordinal);
     }
 

@@ -1,15 +1,14 @@
 using XClr.Nn;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 public sealed class RunFolderTests : IDisposable
 {
-    private readonly string parent = Directory.CreateTempSubdirectory("xclr-run-").FullName;
+    private readonly TempFolder parent = new();
 
-    public void Dispose() => Directory.Delete(parent, recursive: true);
+    public void Dispose() => parent.Dispose();
 
-    private string Run => Path.Combine(parent, "run");
+    private string Run => parent.File("run");
 
     private TrainConfig Config => new() { Data = "d", RunDir = Run };
 
@@ -62,7 +61,7 @@ public sealed class RunFolderTests : IDisposable
         }
         Assert.Contains("--resume auto", Assert.Throws<UsageException>(() => RunFolder.Open(Config)).Message);
         // Neither another run's checkpoint nor that of a folder whose name only begins alike.
-        foreach (var other in new[] { Path.Combine(parent, "other"), Run + "2" })
+        foreach (var other in new[] { parent.File("other"), Run + "2" })
         {
             Assert.Contains($"--resume {other} is another's", Assert.Throws<UsageException>(() => RunFolder.Open(Config with { Resume = other })).Message);
         }
@@ -86,7 +85,7 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void The_resume_command_names_folder_and_config()
     {
-        using var run = RunFolder.Open(new TrainConfig { RunDir = Path.Combine(parent, "my run") });
+        using var run = RunFolder.Open(new TrainConfig { RunDir = parent.File("my run") });
         Assert.Equal($"train --config '{parent}/my run/config.json' --run-dir '{parent}/my run' --resume auto", run.ResumeArguments);
     }
 }

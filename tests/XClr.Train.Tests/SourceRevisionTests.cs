@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace XClr.Train.Tests;
 
 public sealed class SourceRevisionTests

@@ -1,16 +1,15 @@
 using System.Buffers.Binary;
 using System.Text;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 /// <summary>Event files against the format's own vectors, and read back by a reader of it that shares nothing with the writer.</summary>
 public sealed class TensorBoardLogTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-events-").FullName;
+    private readonly TempFolder folder = new();
     private readonly List<string> warnings = [];
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private sealed record Scalar(long Step, string Tag, float Value);
 

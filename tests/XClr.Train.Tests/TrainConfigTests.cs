@@ -2,15 +2,14 @@ using XClr.Nn.Models;
 using System.Text.Json;
 using XClr.Data;
 using XClr.Nn.Optim;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 public sealed class TrainConfigTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-config-").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private static KeyValuePair<string, string>[] Given(params string[] namesAndValues) =>
         [.. namesAndValues.Chunk(2).Select(p => new KeyValuePair<string, string>(p[0], p[1]))];
@@ -21,7 +20,7 @@ public sealed class TrainConfigTests : IDisposable
 
     private string File(string json)
     {
-        var path = Path.Combine(folder, "run.json");
+        var path = folder.File("run.json");
         System.IO.File.WriteAllText(path, json);
         return path;
     }
@@ -174,7 +173,7 @@ public sealed class TrainConfigTests : IDisposable
     [Fact]
     public void A_missing_file_and_an_unknown_recipe_are_usage_errors()
     {
-        Assert.Contains("nowhere.json", Refusal(() => TrainConfig.Resolve(null, Path.Combine(folder, "nowhere.json"), [])));
+        Assert.Contains("nowhere.json", Refusal(() => TrainConfig.Resolve(null, folder.File("nowhere.json"), [])));
         Assert.Contains("there are: cc3m-clip-r50, cc3m-simclr-r50, cc3m-supcon-r50, cc3m-xclr-r50, compare, demo, imagenet-clip-r50, imagenet-simclr-r50, imagenet-supcon-r50, imagenet-xclr-r50", Refusal(() => TrainConfig.Resolve("imagenet", null, [])));
     }
 

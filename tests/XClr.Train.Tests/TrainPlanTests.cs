@@ -2,8 +2,6 @@ using XClr.Gpu;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Nn.Optim;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Train.Tests;
 

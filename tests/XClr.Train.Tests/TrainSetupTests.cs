@@ -1,13 +1,12 @@
 using XClr.Data;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 public sealed class TrainSetupTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-setup").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void Held_out_labels_are_those_of_the_training_sets_classes()
@@ -45,6 +44,6 @@ public sealed class TrainSetupTests : IDisposable
             Directory.CreateDirectory(Path.Combine(folder, name, c));
             File.WriteAllBytes(Path.Combine(folder, name, c, "1.jpg"), []);
         }
-        return Path.Combine(folder, name);
+        return folder.File(name);
     }
 }

@@ -3,8 +3,6 @@ using XClr.Nn.Layers;
 using XClr.Nn.Models;
 using XClr.Nn.Ops;
 using XClr.Nn.Tests.Ops;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Layers;
 
@@ -13,18 +11,16 @@ public sealed class ResidualBlockTests
 {
     private static readonly Shape Input = new(8, 8, 8, 64), Output = new(8, 8, 8, 256);
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     /// <summary>
     /// Neither y, nor dx, nor the parameters' gradients are further from fp32's than of blocks that store the outputs in 16 bits; with two passes, whose gradients add up, too.
     /// </summary>
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Last_convolutions_without_outputs_are_as_close_to_fp32(string name)
     {
         var device = TestDevices.Get(name);
         // With one core all tiles are alike: fewer kernels to compile.
-        var caps = MatrixConv2dTests.MatrixCaps(name) with { LaneRowKernels = false, ShaderCores = 1 };
-        foreach (var storage in MatrixConv2dTests.StoragesOf(name))
+        var caps = MatrixDevices.Caps(name) with { LaneRowKernels = false, ShaderCores = 1 };
+        foreach (var storage in MatrixDevices.StoragesOf(name))
         {
             foreach (var passes in new[] { 1, 2 })
             {
@@ -35,7 +31,7 @@ public sealed class ResidualBlockTests
                 {
                     double Distance(float[] from) => Math.Sqrt(from.Zip(values, (a, b) => ((double)a - b) * ((double)a - b)).Sum() / values.Sum(v => (double)v * v));
                     // That is what 16 bits cost on the longest way, ReLUs that close or open by it included; a fifth of it may be chance.
-                    Assert.InRange(Distance(stored[what]), 0, 128 * OpRunner.Rounding(storage));
+                    Assert.InRange(Distance(stored[what]), 0, 128 * StoredValues.Rounding(storage));
                     Assert.True(Distance(moments[what]) <= 1.25 * Distance(stored[what]), $"{storage}, {passes} passes, {what}: {Distance(moments[what]):g3} of its norm from fp32, with stored outputs {Distance(stored[what]):g3}");
                 }
             }
@@ -76,7 +72,7 @@ public sealed class ResidualBlockTests
                 plan.Run();
                 return new()
                 {
-                    ["y"] = OpRunner.DownloadValues(device, y), ["dx"] = OpRunner.DownloadValues(device, dx),
+                    ["y"] = StoredValues.Download(device, y), ["dx"] = StoredValues.Download(device, dx),
                     ["gradients"] = [.. parameters.Parameters.SelectMany(p => device.Transfer.Download(parameters.Gradient(p.Name), (int)p.Count))],
                 };
             }
@@ -97,17 +93,14 @@ public sealed class ResidualBlockTests
         foreach (var parameter in parameters.Parameters)
         {
             var (scale, center) = parameter.Shape.Rank > 1 ? (Math.Sqrt(2.0 / (parameter.Shape.Count / parameter.Shape.Dims[^1])), 0) : (0.3, parameter.Name.EndsWith(".weight", StringComparison.Ordinal) ? 1 : 0);
-            device.Transfer.Upload<float>(parameters.Value(parameter.Name), Normal(random, parameter.Count, scale, center));
+            device.Transfer.Upload<float>(parameters.Value(parameter.Name), RandomValues.Normal(random, parameter.Count, scale, center));
         }
         device.Transfer.Upload<float>(parameters.BufferValues!.Slice(0, parameters.BufferValues.Bytes), new float[parameters.BufferValues.Bytes / sizeof(float)]);
         foreach (var image in images)
         {
-            OpRunner.UploadValues(device, image, Normal(random, image.Shape.Count));
+            StoredValues.Upload(device, image, RandomValues.Normal(random, image.Shape.Count));
         }
     }
-
-    private static float[] Normal(Random random, long count, double scale = 1, double center = 0) =>
-        [.. Enumerable.Range(0, (int)count).Select(_ => (float)(center + scale * OpRunner.Normal(random)))];
 
     // Windows of one pixel.
     private static void Copy(Recorder gpu, Tensor from, Tensor to) => MaxPoolOp.Forward(gpu, from, new PoolWindow(1, 1, Stride: 1, Pad: 0), to, argmax: null);

@@ -1,7 +1,5 @@
 using XClr.Bench.Cases;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Losses;
 
@@ -11,18 +9,7 @@ public sealed class ClipLossTests
     private const double LossTolerance = 1e-5;
     private const double GradientTolerance = 4e-5;
 
-    public static TheoryData<string, string> Cases()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var batch in ClipCases.Small)
-            {
-                data.Add(device, batch.ToString());
-            }
-        }
-        return data;
-    }
+    public static EachDeviceAnd Cases => new(ClipCases.Small.Select(c => c.ToString()));
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
@@ -32,21 +19,21 @@ public sealed class ClipLossTests
         var gpu = TestDevices.Get(device);
         var op = batch.ToOpCase();
         var inputs = OpRunner.Inputs(op);
-        ContrastiveLossTests.Normalize(inputs["images"], batch.P);
-        ContrastiveLossTests.Normalize(inputs["texts"], batch.P);
+        RandomValues.Normalize(inputs["images"], batch.P);
+        RandomValues.Normalize(inputs["texts"], batch.P);
         inputs["logit_scale"] = [(float)Math.Log(1 / 0.07)];
         var got = OpRunner.Run(gpu, op, inputs);
         var reference = Of(inputs, batch);
         var (du, dt, ds) = reference.Gradient();
         var loss = reference.Loss();
-        Absolute($"{name} loss", got["loss"][0], loss, LossTolerance * Math.Max(1, loss));
-        Absolute($"{name} stats loss", got["stats"][0], got["loss"][0], 0);
+        Closeness.RequireWithin($"{name} loss", got["loss"][0], loss, LossTolerance * Math.Max(1, loss));
+        Closeness.RequireWithin($"{name} stats loss", got["stats"][0], got["loss"][0], 0);
         Assert.Equal(0f, got["stats"][1]);
-        Absolute($"{name} own share", got["stats"][2], 1, 1e-6);
+        Closeness.RequireWithin($"{name} own share", got["stats"][2], 1, 1e-6);
         RequireGradient($"{name} dimages", got["dimages"], du, batch.LossScale);
         RequireGradient($"{name} dtexts", got["dtexts"], dt, batch.LossScale);
         // A sum over 4N rows of differences that nearly cancel: judged against a logit.
-        Absolute($"{name} dlogit_scale", got["dlogit_scale"][0], ds * batch.LossScale, GradientTolerance * batch.LossScale);
+        Closeness.RequireWithin($"{name} dlogit_scale", got["dlogit_scale"][0], ds * batch.LossScale, GradientTolerance * batch.LossScale);
     }
 
     [Fact]
@@ -60,37 +47,25 @@ public sealed class ClipLossTests
         const double Step = 1e-5;
         for (var i = 0; i < images.Length; i++)
         {
-            Assert.Equal(Slope(e => new ClipReference(Moved(images, i, e), texts, N, P, 1.3).Loss(), Step), du[i], 8);
+            Assert.Equal(FiniteDifferences.Slope(e => new ClipReference(FiniteDifferences.Moved(images, i, e), texts, N, P, 1.3).Loss(), Step), du[i], 8);
         }
         for (var i = 0; i < texts.Length; i++)
         {
-            Assert.Equal(Slope(e => new ClipReference(images, Moved(texts, i, e), N, P, 1.3).Loss(), Step), dt[i], 8);
+            Assert.Equal(FiniteDifferences.Slope(e => new ClipReference(images, FiniteDifferences.Moved(texts, i, e), N, P, 1.3).Loss(), Step), dt[i], 8);
         }
-        Assert.Equal(Slope(e => new ClipReference(images, texts, N, P, 1.3 + e).Loss(), Step), ds, 8);
+        Assert.Equal(FiniteDifferences.Slope(e => new ClipReference(images, texts, N, P, 1.3 + e).Loss(), Step), ds, 8);
     }
-
-    internal static double Slope(Func<double, double> f, double step) => (f(step) - f(-step)) / (2 * step);
-
-    internal static double[] Moved(double[] values, int at, double by)
-    {
-        var moved = values.ToArray();
-        moved[at] += by;
-        return moved;
-    }
-
-    internal static void Absolute(string what, double got, double want, double tolerance) =>
-        Assert.True(Math.Abs(got - want) <= tolerance, $"{what}: {got:g9}, expected {want:g12}, tolerance {tolerance:g3}");
 
     private static void RequireGradient(string what, float[] got, double[] want, float scale)
     {
         if (want.All(w => Math.Abs(w) < 1e-12))
         {
-            Assert.All(got, g => Absolute(what, g, 0, GradientTolerance * scale));
+            Assert.All(got, g => Closeness.RequireWithin(what, g, 0, GradientTolerance * scale));
             return;
         }
-        OpRunner.RequireClose(what, got, [.. want.Select(w => w * scale)], GradientTolerance);
+        Closeness.Require(what, got, [.. want.Select(w => w * scale)], GradientTolerance);
     }
 
     private static ClipReference Of(Dictionary<string, float[]> inputs, ClipCase batch) =>
-        new([.. inputs["images"].Select(v => (double)v)], [.. inputs["texts"].Select(v => (double)v)], batch.N, batch.P, inputs["logit_scale"][0]);
+        new(inputs["images"].ToDoubles(), inputs["texts"].ToDoubles(), batch.N, batch.P, inputs["logit_scale"][0]);
 }

@@ -2,9 +2,7 @@ using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Losses;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Losses;
 
@@ -17,20 +15,7 @@ public sealed class ContrastiveLossTests
     // Coefficients are differences of probabilities of relative error 2e-6/tau*0.1 and of targets; an element of dz sums 2N of them.
     private const double GradientTolerance = 2e-5;
 
-    public static TheoryData<string, string> Cases()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var batch in ContrastiveCases.Small)
-            {
-                data.Add(device, batch.ToString());
-            }
-        }
-        return data;
-    }
-
-    public static TheoryData<string> Devices => [.. TestDevices.All];
+    public static EachDeviceAnd Cases => new(ContrastiveCases.Small.Select(c => c.ToString()));
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
@@ -40,8 +25,8 @@ public sealed class ContrastiveLossTests
         var (inputs, got) = Run(device, batch);
         var reference = Reference(batch, inputs);
         var scale = Math.Max(1, 0.1 / batch.Tau);
-        OpRunner.RequireClose($"{name} stats", got["stats"], reference.Stats(), LossTolerance * scale);
-        OpRunner.RequireClose($"{name} loss", got["loss"], [got["stats"][0]], 0);
+        Closeness.Require($"{name} stats", got["stats"], reference.Stats(), LossTolerance * scale);
+        Closeness.Require($"{name} loss", got["loss"], [got["stats"][0]], 0);
         double[] dz = [.. reference.Gradient().Select(g => g * batch.LossScale)];
         if (batch.N == 1)
         {
@@ -50,7 +35,7 @@ public sealed class ContrastiveLossTests
             Assert.All(got["dz"], g => Assert.InRange(Math.Abs(g), 0, GradientTolerance * scale * batch.LossScale * inputs["z"].Max(Math.Abs) / batch.Tau));
             return;
         }
-        OpRunner.RequireClose($"{name} dz", got["dz"], dz, GradientTolerance * scale);
+        Closeness.Require($"{name} dz", got["dz"], dz, GradientTolerance * scale);
     }
 
     [Fact]
@@ -64,34 +49,31 @@ public sealed class ContrastiveLossTests
         var gradient = Of(z).Gradient();
         for (var i = 0; i < z.Length; i++)
         {
-            Assert.Equal(ClipLossTests.Slope(e => Of(ClipLossTests.Moved(z, i, e)).Loss(), 1e-5), gradient[i], 8);
+            Assert.Equal(FiniteDifferences.Slope(e => Of(FiniteDifferences.Moved(z, i, e)).Loss(), 1e-5), gradient[i], 8);
         }
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Identity_similarity_of_samples_at_zero_temperature_is_nt_xent(string device)
     {
         var sharp = new ContrastiveCase(ContrastiveKind.ClassSimilarity, 19, 16, Classes: 19, TauS: 1e-4f);
         var (inputs, got) = Run(device, sharp with { DistinctLabels = true }, i => i["similarity"] = Identity(19));
         var (_, want) = Run(device, new ContrastiveCase(ContrastiveKind.OtherView, 19, 16), i => i["z"] = inputs["z"]);
-        OpRunner.RequireClose("loss", got["loss"], ToDouble(want["loss"]), LossTolerance);
-        OpRunner.RequireClose("dz", got["dz"], ToDouble(want["dz"]), GradientTolerance);
+        Closeness.Require("loss", got["loss"], want["loss"].ToDoubles(), LossTolerance);
+        Closeness.Require("dz", got["dz"], want["dz"].ToDoubles(), GradientTolerance);
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Identity_similarity_of_classes_at_zero_temperature_is_sup_con(string device)
     {
         var (inputs, got) = Run(device, new ContrastiveCase(ContrastiveKind.ClassSimilarity, 33, 20, Classes: 5, TauS: 1e-4f), i => i["similarity"] = Identity(5));
         var (_, want) = Run(device, new ContrastiveCase(ContrastiveKind.SameLabel, 33, 20, Classes: 5), i => i["z"] = inputs["z"]);
-        OpRunner.RequireClose("loss", got["loss"], ToDouble(want["loss"]), LossTolerance);
-        OpRunner.RequireClose("stats", got["stats"], ToDouble(want["stats"]), LossTolerance);
-        OpRunner.RequireClose("dz", got["dz"], ToDouble(want["dz"]), GradientTolerance);
+        Closeness.Require("loss", got["loss"], want["loss"].ToDoubles(), LossTolerance);
+        Closeness.Require("stats", got["stats"], want["stats"].ToDoubles(), LossTolerance);
+        Closeness.Require("dz", got["dz"], want["dz"].ToDoubles(), GradientTolerance);
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Orthonormal_samples_have_the_closed_form(string device)
     {
         // Both views of sample a are unit vector a, texts too: logits 1/tau on the other view and 0 on the 2N-2 others, targets likewise.
@@ -100,12 +82,11 @@ public sealed class ContrastiveLossTests
         var (_, got) = Run(device, batch, i => (i["z"], i["text"]) = ([.. Identity(N), .. Identity(N)], Identity(N)));
         var own = Math.Exp(4) / (Math.Exp(4) + (2 * N) - 2);
         var loss = Math.Log(Math.Exp(2) + (2 * N) - 2) - (own * 2);
-        ClipLossTests.Absolute("loss", got["loss"][0], loss, LossTolerance);
-        ClipLossTests.Absolute("own view", got["stats"][2], own, LossTolerance);
+        Closeness.RequireWithin("loss", got["loss"][0], loss, LossTolerance);
+        Closeness.RequireWithin("own view", got["stats"][2], own, LossTolerance);
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Repeated_captions_share_the_target(string device)
     {
         var batch = new ContrastiveCase(ContrastiveKind.Text, 6, 8, 12, TauS: 0.01f);
@@ -117,13 +98,12 @@ public sealed class ContrastiveLossTests
             }
         });
         // All captions equal: the target is uniform over the 2N - 1 other rows.
-        ClipLossTests.Absolute("entropy", got["stats"][1], Math.Log(11), 1e-4);
-        ClipLossTests.Absolute("own view", got["stats"][2], 1.0 / 11, 1e-5);
-        OpRunner.RequireClose("dz", got["dz"], Reference(batch, inputs).Gradient(), 10 * GradientTolerance);
+        Closeness.RequireWithin("entropy", got["stats"][1], Math.Log(11), 1e-4);
+        Closeness.RequireWithin("own view", got["stats"][2], 1.0 / 11, 1e-5);
+        Closeness.Require("dz", got["dz"], Reference(batch, inputs).Gradient(), 10 * GradientTolerance);
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Ranks_together_give_the_loss_and_gradient_of_the_whole_batch(string device)
     {
         var whole = new ContrastiveCase(ContrastiveKind.Text, 41, 20, 36);
@@ -134,17 +114,17 @@ public sealed class ContrastiveLossTests
             float[] rows = [.. inputs["z"][(first * 20)..((first + local) * 20)], .. inputs["z"][((41 + first) * 20)..((41 + first + local) * 20)]];
             float[] wanted = [.. want["dz"][(first * 20)..((first + local) * 20)], .. want["dz"][((41 + first) * 20)..((41 + first + local) * 20)]];
             var (_, got) = Run(device, whole with { First = first, Local = local }, i => (i["z"], i["columns"], i["text"], i["all_states"]) = (rows, inputs["z"], inputs["text"], want["state"]));
-            OpRunner.RequireClose("state", got["state"], ToDouble(want["state"][(4 * first)..(4 * (first + local))]), 1e-6);
-            OpRunner.RequireClose("dz", got["dz"], ToDouble(wanted), GradientTolerance);
+            Closeness.Require("state", got["state"], want["state"][(4 * first)..(4 * (first + local))].ToDoubles(), 1e-6);
+            Closeness.Require("dz", got["dz"], wanted.ToDoubles(), GradientTolerance);
             losses += got["loss"][0] * local;
         }
-        ClipLossTests.Absolute("loss", losses / 41, want["loss"][0], LossTolerance);
+        Closeness.RequireWithin("loss", losses / 41, want["loss"][0], LossTolerance);
     }
 
     [Fact]
     public void Wrong_shapes_and_temperatures_are_refused_by_name()
     {
-        var recorder = new Recorder(Optim.OptimizerTests.CapsOf(1 << 20));
+        var recorder = new Recorder(PaperDevice.Caps);
         Tensor New(string name, params int[] dims) => recorder.NewTensor(name, new Shape(dims));
         var z = new ContrastiveRows(New("z", 8, 16));
         void Forward(ContrastiveTargets targets, float tau) =>
@@ -164,7 +144,7 @@ public sealed class ContrastiveLossTests
         {
             if (inputs.TryGetValue(name, out var rows))
             {
-                Normalize(rows, width);
+                RandomValues.Normalize(rows, width);
             }
         }
         change?.Invoke(inputs);
@@ -181,24 +161,10 @@ public sealed class ContrastiveLossTests
             ContrastiveKind.SameLabel => (a, b) => labels[a] == labels[b] ? 1 : double.NegativeInfinity,
             _ => (_, _) => double.NegativeInfinity,
         };
-        return new([.. inputs["z"].Select(v => (double)v)], batch.N, batch.P, batch.Tau, similarity, batch.TauS);
-    }
-
-    internal static void Normalize(float[] rows, int width)
-    {
-        for (var at = 0; at < rows.Length; at += width)
-        {
-            var norm = Math.Sqrt(rows.AsSpan(at, width).ToArray().Sum(v => (double)v * v));
-            for (var d = at; d < at + width; d++)
-            {
-                rows[d] = (float)(rows[d] / norm);
-            }
-        }
+        return new(inputs["z"].ToDoubles(), batch.N, batch.P, batch.Tau, similarity, batch.TauS);
     }
 
     private static float[] Identity(int n) => [.. Enumerable.Range(0, n * n).Select(i => i / n == i % n ? 1f : 0f)];
-
-    private static double[] ToDouble(float[] values) => [.. values.Select(v => (double)v)];
 
     private static double Dot(float[] rows, int a, int b, int width)
     {

@@ -3,8 +3,6 @@ using XClr.Bench;
 using XClr.Gpu;
 using XClr.Nn.Losses;
 using XClr.Nn.Optim;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Losses;
 
@@ -23,9 +21,9 @@ public sealed class LossGoldenTests
 
     private static readonly string[] Clip = ["clip-n1", "clip-n5", "clip-n97"];
 
-    public static TheoryData<string, string> ContrastiveFiles => Data(Contrastive);
+    public static EachDeviceAnd ContrastiveFiles => new(Contrastive);
 
-    public static TheoryData<string, string> ClipFiles => Data(Clip);
+    public static EachDeviceAnd ClipFiles => new(Clip);
 
     [SkippableTheory]
     [MemberData(nameof(ContrastiveFiles))]
@@ -47,14 +45,14 @@ public sealed class LossGoldenTests
         if (lookUp)
         {
             var (k, d) = ((int)golden["class_text"].Shape[0], (int)golden["class_text"].Shape[1]);
-            var classes = Normalized(golden.ReadFloat32("class_text"), d);
+            var classes = RandomValues.Normalize(golden.ReadFloat32("class_text"), d);
             inputs["similarity"] = [.. Enumerable.Range(0, k * k).Select(i => (float)Enumerable.Range(0, d).Sum(x => (double)classes[(i / k * d) + x] * classes[(i % k * d) + x]))];
             tensors.Add(new("similarity", new Shape(k, k)));
         }
         else if (kind == "xclr")
         {
             var d = (int)golden["text"].Shape[1];
-            inputs["text"] = Pad(Normalized(golden.ReadFloat32("text"), d), d);
+            inputs["text"] = Pad(RandomValues.Normalize(golden.ReadFloat32("text"), d), d);
             tensors.Add(new("text", new Shape(n, Padded(d))));
         }
         var op = new OpCase(name, tensors,
@@ -106,7 +104,7 @@ public sealed class LossGoldenTests
 
     private static OpTensor Step() => new("step", new Shape(StepVariables.Words), Type: DType.UInt32, Values: () => [0, BitConverter.SingleToUInt32Bits(1), 0, 0]);
 
-    private static void RequireScalar(string what, double got, double want) => ClipLossTests.Absolute(what, got, want, LossTolerance * Math.Max(1, Math.Abs(want)));
+    private static void RequireScalar(string what, double got, double want) => Closeness.RequireWithin(what, got, want, LossTolerance * Math.Max(1, Math.Abs(want)));
 
     private static void RequireGradient(string what, float[] got, float[] want)
     {
@@ -115,27 +113,8 @@ public sealed class LossGoldenTests
         var scale = Math.Sqrt(want.Average(v => (double)v * v));
         for (var i = 0; i < want.Length; i++)
         {
-            ClipLossTests.Absolute($"{what} [{i}]", got[i], want[i], GradientTolerance * (scale > 1e-6 ? scale : 3e-2));
+            Closeness.RequireWithin($"{what} [{i}]", got[i], want[i], GradientTolerance * (scale > 1e-6 ? scale : 3e-2));
         }
-    }
-
-    private static TheoryData<string, string> Data(string[] files)
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var file in files)
-            {
-                data.Add(device, file);
-            }
-        }
-        return data;
-    }
-
-    private static float[] Normalized(float[] rows, int width)
-    {
-        ContrastiveLossTests.Normalize(rows, width);
-        return rows;
     }
 
     private static int Padded(int width) => (width + 3) / 4 * 4;

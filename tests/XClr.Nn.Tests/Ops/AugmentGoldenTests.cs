@@ -2,9 +2,7 @@ using System.Numerics;
 using System.Text.Json.Nodes;
 using XClr.Bench.Cases;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
@@ -37,7 +35,7 @@ public sealed class AugmentGoldenTests
         RequireClose(AugmentReference.Forward(views.Ring, views.Table, views.Spec), want, ReferenceTolerance, "reference");
         var op = views.ToOpCase();
         var got = OpRunner.Run(TestDevices.Get(TestDevices.Lavapipe), op, OpRunner.Inputs(op))["y"];
-        RequireClose([.. got.Select(v => (double)v)], want, OpTolerance, "op");
+        RequireClose(got.ToDoubles(), want, OpTolerance, "op");
     }
 
     private static AugmentCase Parse(string name, JsonArray steps, byte[] image, int width, int height, int size)

@@ -2,9 +2,7 @@ using System.Numerics;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
@@ -14,20 +12,7 @@ public sealed class AugmentOpTests
     // division by std (0.22) by 4.5; relative to an rms of about 1.5.
     private const double Tolerance = 3e-5;
 
-    public static TheoryData<string, DType> Stored => OpRunner.DevicesAndHalves;
-
-    public static TheoryData<string, string> Cases()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var views in AugmentCases.Views)
-            {
-                data.Add(device, views.Name);
-            }
-        }
-        return data;
-    }
+    public static EachDeviceAnd Cases => new(AugmentCases.Views.Select(c => c.Name));
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
@@ -42,19 +27,17 @@ public sealed class AugmentOpTests
     }
 
     // The last step alone rounds to 16 bits, values up to four times the rms.
-    [SkippableTheory]
-    [MemberData(nameof(Stored))]
+    [SkippableTheory, EachDeviceAndHalf]
     public void Halves_match_reference(string device, DType storage)
     {
         foreach (var views in AugmentCases.Views)
         {
-            OpRunner.Check(device, views.ToOpCase().In(storage, "y"), _ => new Dictionary<string, double[]> { ["y"] = AugmentReference.Forward(views.Ring, views.Table, views.Spec) }, Tolerance + 4 * OpRunner.Rounding(storage));
+            OpRunner.Check(device, views.ToOpCase().In(storage, "y"), _ => new Dictionary<string, double[]> { ["y"] = AugmentReference.Forward(views.Ring, views.Table, views.Spec) }, Tolerance + 4 * StoredValues.Rounding(storage));
         }
     }
 
     // Pixels that are exactly on, just below and above the threshold, unresized: the comparison is exact and its side is checked.
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Solarise_inverts_from_its_threshold_on(string device)
     {
         byte[] ring = [63, 64, 65, 0, 255, 200, 64, 64, 63, 100, 1, 254];
@@ -69,8 +52,7 @@ public sealed class AugmentOpTests
     }
 
     // A cubic overshoots beside an edge; steps of the jitter that change nothing do not clip it.
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void A_factor_of_one_is_no_step(string device)
     {
         byte[] ring = [.. Enumerable.Range(0, 16).SelectMany(i => Enumerable.Repeat((byte)(i % 4 < 2 ? 0 : 255), 3))];
@@ -84,8 +66,7 @@ public sealed class AugmentOpTests
     }
 
     // An unresized, unnormalised view shows the source's bytes exactly, flipped where asked; the padding channel stays zero.
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Plain_box_shows_the_source_bytes(string device)
     {
         var ring = new byte[3 + 7 * 17];
@@ -102,8 +83,7 @@ public sealed class AugmentOpTests
     }
 
     // Two tables over one tensor of views: what the second one has no row for stays as the first one left it.
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void The_view_of_a_default_row_is_left_as_it_is(string device)
     {
         var ring = new byte[4 * 4 * 3 + 5 * 5 * 3];
@@ -181,8 +161,6 @@ public sealed class AugmentOpTests
         var error = Assert.Throws<ArgumentException>(() => entry.Require(188, spec));
         Assert.StartsWith($"AugmentEntry.{field} is ", error.Message, StringComparison.Ordinal);
     }
-
-    public static TheoryData<string> Devices() => [.. TestDevices.All];
 
     private static float[] RunOne(string device, byte[] ring, AugmentEntry entry, AugmentSpec spec)
     {

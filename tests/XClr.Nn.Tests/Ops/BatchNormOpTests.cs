@@ -2,9 +2,7 @@ using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 using static XClr.Bench.Cases.BatchNormCases;
 using Values = System.Collections.Generic.IReadOnlyDictionary<string, double[]>;
 
@@ -18,29 +16,25 @@ public class BatchNormOpTests
     // Of two rows xhat is -1 and 1 whatever x is, so that dx is what eps leaves of terms that cancel: a hundredth of them, with their roundings.
     private const double TwoRows = 1e-3;
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
-    public static TheoryData<string, DType> Stored => OpRunner.DevicesAndHalves;
-
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Forward_matches_reference(string device) => ForAll(Forward, (op, v) => CheckForward(device, op, v, Rounding));
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Inference_matches_reference(string device) => ForAll(Inference, (op, v) => OpRunner.Check(device, op, t => BatchNormReference.Infer(t, v.Relu, v.Residual, v.Affine), Rounding));
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Backward_matches_reference(string device) => ForAll(Backward, (op, v) => OpRunner.Check(device, op, t => Named(BatchNormReference.Backward(t, v.Relu, v.Residual, v.Affine), t, v), Tolerance(op)));
 
     // As of the other cases; storage in 16 bits as in Halves_match_reference.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Others_may_normalise_on_load(string device)
     {
         foreach (var dims in new int[][] { [3, 5, 7, 12], [2, 13, 3, 148], [9, 9, 7, 20] })
         {
-            foreach (var storage in (DType[])[DType.Float32, .. OpRunner.Halves])
+            foreach (var storage in (DType[])[DType.Float32, .. StoredValues.Halves])
             {
                 string[] halves = ["x", "y", "residual", "dy", "dx"];
-                var tolerance = Math.Max(Rounding, 9 * OpRunner.Rounding(storage));
+                var tolerance = Math.Max(Rounding, 9 * StoredValues.Rounding(storage));
                 OpRunner.Check(device, ResidualOnLoad(dims).In(storage, halves), t => Pick(BatchNormReference.Forward(
                     new Dictionary<string, double[]>(t) { ["residual"] = Conv2dReference.Prologue(t["residual"], t["scale"], t["shift"], relu: false) }, relu: true, residual: true, affine: true), "y"), tolerance);
                 OpRunner.Check(device, BackwardOnLoad(dims).In(storage, halves), t => Pick(BatchNormReference.Backward(t, relu: true, residual: false, affine: true), "dx", "dgamma", "dbeta"), tolerance);
@@ -49,17 +43,17 @@ public class BatchNormOpTests
     }
 
     // Storage in 16 bits rounds each stored value, of values up to nine times the rms.
-    [SkippableTheory, MemberData(nameof(Stored))]
+    [SkippableTheory, EachDeviceAndHalf]
     public void Halves_match_reference(string device, DType storage)
     {
-        var rounding = 9 * OpRunner.Rounding(storage);
+        var rounding = 9 * StoredValues.Rounding(storage);
         string[] halves = ["x", "y", "residual", "dy", "dx"];
         ForAll(Forward, (op, v) => CheckForward(device, op.In(storage, halves), v, rounding));
         ForAll(Inference, (op, v) => OpRunner.Check(device, op.In(storage, halves), t => BatchNormReference.Infer(t, v.Relu, v.Residual, v.Affine), rounding));
         ForAll(Backward, (op, v) => OpRunner.Check(device, op.In(storage, halves), t => Named(BatchNormReference.Backward(t, v.Relu, v.Residual, v.Affine), t, v), Math.Max(rounding, Tolerance(op))));
     }
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Works_in_place(string device) => OpRunner.Check(device, InPlace([5, 3, 7, 148]), t => new Dictionary<string, double[]>
     {
         ["x"] = BatchNormReference.Forward(t, relu: true, residual: false, affine: true)["y"],
@@ -67,7 +61,7 @@ public class BatchNormOpTests
     }, Rounding);
 
     // 14,400 rows of 20 channels are 1.1 MB: two bindings at the floor's 1 MB, so that the partials' numbering across slices is seen.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Tensors_above_the_binding_range_are_sliced(string device)
     {
         var v = new Variant(Relu: true, Residual: true);
@@ -77,7 +71,7 @@ public class BatchNormOpTests
 
     // mean / std = 1,000: x itself is rounded to 6e-8 * 1,000 = 6e-5 of a standard deviation before the op sees it (the reference sees the same x), but the mean, kept in fp32,
     // carries half of that as an error, and the row blocks' means as much again; variances come from exact deviations and keep their digits.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Statistics_survive_a_large_mean(string device)
     {
         var v = new Variant();
@@ -87,15 +81,15 @@ public class BatchNormOpTests
     }
 
     // A variance of 1e-8 is far below eps: 1/sqrt(var + eps) = 316; the deviations of 1e-4 carry the roundings of values near 1, 6e-8 / 1e-4 = 6e-4 of themselves, seen alike by the reference.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Tiny_variance_stays_finite(string device) => CheckForward(device, TrainingForward([64, 3, 3, 8], new()), new(), 1e-4,
         t => t["x"] = [.. t["x"].Select(x => 1 + 1e-4f * x)]);
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Constant_channels_give_beta(string device) => CheckForward(device, TrainingForward([5, 3, 3, 8], new()), new(), Rounding,
         t => Array.Fill(t["x"], 0.7f));
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Partials_of_another_op_are_merged(string device)
     {
         // Blocks of 5 rows of 127, the last of 2, as a convolution's epilogue would leave them.
@@ -104,7 +98,7 @@ public class BatchNormOpTests
     }
 
     // 2,000 and 4,813 blocks, the last of 11 rows, whose roundings would add up to some 1e-6: a few roundings of the result are allowed, none of the sums on the way.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Many_partials_are_merged_without_losing_digits(string device)
     {
         foreach (var rows in new[] { 32000, 77003 })
@@ -117,7 +111,7 @@ public class BatchNormOpTests
         }
     }
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Scale_and_shift_equal_the_normalisation(string device) => OpRunner.Check(device, ScaleShift(60, 20), t =>
     {
         var want = BatchNormReference.Forward(t, false, false, true);
@@ -186,10 +180,10 @@ public class BatchNormOpTests
         var got = OpRunner.Run(TestDevices.Get(device), op, inputs);
         var want = BatchNormReference.Forward(inputs.ToDictionary(i => i.Key, i => i.Value.Select(x => (double)x).ToArray()), v.Relu, v.Residual, v.Affine);
         var name = $"{op.Name} on {device}: ";
-        OpRunner.RequireClose(name + "y", got["y"], want["y"], tolerance);
-        OpRunner.RequireClose(name + "inv_std", got["inv_std"], want["inv_std"], 2e-6);
-        OpRunner.RequireClose(name + "running_var", got["running_var"], want["running_var"], 2e-6);
-        OpRunner.RequireClose(name + "running_mean", got["running_mean"], want["running_mean"], 1e-6);
+        Closeness.Require(name + "y", got["y"], want["y"], tolerance);
+        Closeness.Require(name + "inv_std", got["inv_std"], want["inv_std"], 2e-6);
+        Closeness.Require(name + "running_var", got["running_var"], want["running_var"], 2e-6);
+        Closeness.Require(name + "running_mean", got["running_mean"], want["running_mean"], 1e-6);
         for (var i = 0; i < want["mean"].Length; i++)
         {
             // Half a unit in the last place of the mean, and roundings of deviations of the size of a standard deviation.
@@ -219,7 +213,7 @@ public class BatchNormOpTests
 
     private static float[] BlockStatistics(float[] x, int c, int rows)
     {
-        var blocks = x.Chunk(rows * c).Select(b => BatchNormReference.Statistics([.. b.Select(v => (double)v)], c)
+        var blocks = x.Chunk(rows * c).Select(b => BatchNormReference.Statistics(b.ToDoubles(), c)
             is var (mean, variance) ? mean.Concat(variance.Select(v => v * (b.Length / c))) : []);
         return [.. blocks.SelectMany(b => b).Select(v => (float)v)];
     }

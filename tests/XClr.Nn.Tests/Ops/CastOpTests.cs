@@ -1,17 +1,13 @@
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 public class CastOpTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     // To the nearest half, ties to even, as .NET rounds.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Rounds_to_the_nearest_half(string device)
     {
         foreach (var op in CastCases.All(DType.Float16))
@@ -21,7 +17,7 @@ public class CastOpTests
     }
 
     // To the nearest number of eight digits, ties to even.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Rounds_to_the_nearest_b_float16(string device)
     {
         static double Nearest(double v)

@@ -1,30 +1,13 @@
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 public sealed class Conv2dOpTests
 {
-    // Sums of up to 13,000 fp32 products rounded one by one: their error grows as sqrt(terms) * 6e-8 relative to the sum's own rms, 7e-6 at most; the worst of
-    // some 10,000 elements lies at 4 standard deviations.
-    private const double Tolerance = 3e-5;
-
-    public static TheoryData<string, string> Cases()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var c in Conv2dCases.All)
-            {
-                data.Add(device, c.Name);
-            }
-        }
-        return data;
-    }
+    public static EachDeviceAnd Cases => new(Conv2dCases.All.Select(c => c.Name));
 
     // What kernels for CPU drivers compute.
     private static IEnumerable<Conv2dCase> CpuCases => Conv2dCases.All.Where(c => !c.Prologue);
@@ -41,7 +24,7 @@ public sealed class Conv2dOpTests
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
         var caps = CapsFor(device, c);
-        OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, Unread(c.Geometry, c.AddEvery), caps);
+        OpRunner.Check(device, c.ToOpCase(caps), t => ConvChecks.Reference(c, caps, t), ConvChecks.Fp32, ConvChecks.Unread(c.Geometry, c.AddEvery), caps);
     }
 
     /// <summary>Storage of images, weights and their gradients in 16 bits; sums, statistics and the weights' gradient are fp32.</summary>
@@ -51,9 +34,9 @@ public sealed class Conv2dOpTests
     {
         var c = Conv2dCases.All.Single(c => c.Name == name);
         var caps = CapsFor(device, c);
-        foreach (var storage in OpRunner.Halves)
+        foreach (var storage in StoredValues.Halves)
         {
-            OpRunner.Check(device, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), t => Reference(c, caps, t, storage), StoredTolerance(c, storage, MatrixConv2dTests.TakesMatrices(caps, storage)), Unread(c.Geometry, c.AddEvery), caps);
+            OpRunner.Check(device, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), t => ConvChecks.Reference(c, caps, t, storage), ConvChecks.StoredTolerance(c, storage, MatrixDevices.TakesMatrices(caps, storage)), ConvChecks.Unread(c.Geometry, c.AddEvery), caps);
         }
     }
 
@@ -69,7 +52,7 @@ public sealed class Conv2dOpTests
         Skip.If(caps.LaneRowKernels && !caps.BufferDeviceAddress, "this lavapipe has no buffer addresses");
         var c = Conv2dCases.All.Single(c => c.Name == name);
         Assert.Equal(caps.LaneRowKernels, Key(caps, c).Contains("_lanerow", StringComparison.Ordinal));
-        OpRunner.Check(TestDevices.Lavapipe, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, Unread(c.Geometry, c.AddEvery), caps);
+        OpRunner.Check(TestDevices.Lavapipe, c.ToOpCase(caps), t => ConvChecks.Reference(c, caps, t), ConvChecks.Fp32, ConvChecks.Unread(c.Geometry, c.AddEvery), caps);
     }
 
     /// <summary>The portable kernels' other tiles, which a device takes by what its compiler says: 128 columns where it gives figures, 32 where 64 do not run well.</summary>
@@ -87,7 +70,7 @@ public sealed class Conv2dOpTests
             {
                 caps = PassOver(caps, c, tile: 64);
             }
-            OpRunner.Check(device, c.ToOpCase(caps), t => Reference(c, caps, t), Tolerance, caps: caps);
+            OpRunner.Check(device, c.ToOpCase(caps), t => ConvChecks.Reference(c, caps, t), ConvChecks.Fp32, caps: caps);
         }
     }
 
@@ -136,7 +119,7 @@ public sealed class Conv2dOpTests
     {
         var g = new ConvGeometry(2, 9, 8, 16, 8, 1, 1, 2, 0);
         var op = new Conv2dCase(ConvPass.BackwardData, g, LeaveUnreached: true).ToOpCase(TestDevices.Get(device).Caps);
-        OpRunner.Check(device, op, t => new Dictionary<string, double[]> { ["dx"] = [.. Conv2dReference.BackwardData(g, t["dy"], t["w"]).Select((v, i) => Conv2dCase.IsAddedTo(g, g.Stride, i) ? v : t["dx"][i])] }, Tolerance);
+        OpRunner.Check(device, op, t => new Dictionary<string, double[]> { ["dx"] = [.. Conv2dReference.BackwardData(g, t["dy"], t["w"]).Select((v, i) => Conv2dCase.IsAddedTo(g, g.Stride, i) ? v : t["dx"][i])] }, ConvChecks.Fp32);
     }
 
     /// <summary>Statistics of values with mean / std = 1,000: M2 must keep its digits, which a sum of squares would lose.</summary>
@@ -161,14 +144,14 @@ public sealed class Conv2dOpTests
             w[i] = i < 8 ? 1 : 0.577f;
         }
         var outputs = OpRunner.Run(gpu, op, inputs);
-        var want = Partials(gpu.Caps, c.Geometry, [.. outputs["y"].Select(v => (double)v)]);
+        var want = ConvChecks.Partials(gpu.Caps, c.Geometry, outputs["y"].ToDoubles());
         var rows = new[] { "mean", "M2" };
         for (var kind = 0; kind < 2; kind++)
         {
             double[] Pick(IEnumerable<double> values) => [.. values.Where((_, i) => i / 8 % 2 == kind)];
             // Against the stored values: a mean of 1,000 is rounded to 3e-5; blocks of 64 merge 8 groups, whose means differ by about 0.35, so M2 (of about 42)
             // is off by up to 8 * 2 * 0.35 * 3e-5 * 8 = 1.3e-3.
-            OpRunner.RequireClose($"{rows[kind]} on {device}", [.. Pick(outputs["partials"].Select(v => (double)v)).Select(v => (float)v)], Pick(want), 4e-5);
+            Closeness.Require($"{rows[kind]} on {device}", [.. Pick(outputs["partials"].Select(v => (double)v)).Select(v => (float)v)], Pick(want), 4e-5);
         }
     }
 
@@ -182,17 +165,17 @@ public sealed class Conv2dOpTests
             var op = c.ToOpCase(device.Caps);
             var inputs = OpRunner.Inputs(op);
             var outputs = OpRunner.Run(device, op, inputs);
-            var want = Reference(c, device.Caps, inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()));
+            var want = ConvChecks.Reference(c, device.Caps, inputs.ToDoubles());
             foreach (var name in op.Outputs.Select(o => o.Name).Where(n => n != "partials"))
             {
-                OpRunner.RequireClose($"{c.Name}: {name}", outputs[name], want[name], Tolerance);
+                Closeness.Require($"{c.Name}: {name}", outputs[name], want[name], ConvChecks.Fp32);
             }
             if (c.Epilogue)
             {
                 // Whole blocks of 16 rows: the mean over all rows is the mean of the blocks' means, whatever their order.
                 double[] Means(IReadOnlyList<double> partials) => [.. Enumerable.Range(0, c.Geometry.K).Select(k => Enumerable.Range(0, partials.Count / 2 / c.Geometry.K).Average(b => partials[2 * b * c.Geometry.K + k]))];
                 Assert.Equal(0, c.Geometry.M % ConvEpilogue.RowsPerBlock(device.Caps));
-                OpRunner.RequireClose($"{c.Name}: mean", [.. Means([.. outputs["partials"].Select(v => (double)v)]).Select(v => (float)v)], Means(want["partials"]), Tolerance);
+                Closeness.Require($"{c.Name}: mean", [.. Means(outputs["partials"].ToDoubles()).Select(v => (float)v)], Means(want["partials"]), ConvChecks.Fp32);
             }
         }
     }
@@ -208,9 +191,9 @@ public sealed class Conv2dOpTests
         var op = c.ToOpCase(device.Caps);
         var inputs = OpRunner.Inputs(op);
         var outputs = OpRunner.Run(device, op, inputs);
-        var want = Reference(c, device.Caps, inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()))["y"];
-        OpRunner.RequireClose("y", outputs["y"], want, Tolerance);
-        OpRunner.RequireClose("partials", outputs["partials"], Conv2dReference.Partials(want, c.Geometry.K, ConvEpilogue.RowsPerBlock(device.Caps)), Tolerance);
+        var want = ConvChecks.Reference(c, device.Caps, inputs.ToDoubles())["y"];
+        Closeness.Require("y", outputs["y"], want, ConvChecks.Fp32);
+        Closeness.Require("partials", outputs["partials"], Conv2dReference.Partials(want, c.Geometry.K, ConvEpilogue.RowsPerBlock(device.Caps)), ConvChecks.Fp32);
     }
 
     [Fact]
@@ -230,40 +213,6 @@ public sealed class Conv2dOpTests
         foreach (var c in Conv2dCases.All.Where(c => c.Prologue))
         {
             Assert.Contains("do not normalise where they load", Assert.Throws<ArgumentException>(() => Key(caps, c)).Message, StringComparison.Ordinal);
-        }
-    }
-
-    private static double[] Partials(DeviceCaps caps, ConvGeometry g, double[] y, DType storage = DType.Float32) =>
-        Conv2dReference.Partials(ConvEpilogue.IsImagesFastest(caps, storage) ? Conv2dReference.ImagesFastest(y, g) : y, g.K, ConvEpilogue.RowsPerBlock(caps));
-
-    // A stored value is rounded, of values up to six times the rms, or twice that where each column has a random scale. A gradient of weights is fp32 and not rounded, but on matrices the prologue's
-    // result is rounded to the storage again before it is multiplied: each term is off by as much, which adds up no worse.
-    internal static double StoredTolerance(Conv2dCase c, DType storage, bool onMatrices) =>
-        c.Pass == ConvPass.BackwardWeight && !(onMatrices && c.Prologue) ? Tolerance : (c.OnStore ? 12 : 6) * OpRunner.Rounding(storage);
-
-    // What a data gradient that adds at some pixels only must not read is made NaN.
-    internal static Action<Dictionary<string, float[]>>? Unread(ConvGeometry g, int addEvery) => addEvery < 2 ? null : t => t["dx"] = [.. t["dx"].Select((v, i) => Conv2dCase.IsAddedTo(g, addEvery, i) ? v : float.NaN)];
-
-    internal static Dictionary<string, double[]> Reference(Conv2dCase c, DeviceCaps caps, IReadOnlyDictionary<string, double[]> t, DType storage = DType.Float32)
-    {
-        var g = c.Geometry;
-        double[] X() => c.Prologue ? Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], c.Relu) : t["x"];
-        double[] Added(double[] result, string name) => c.AddEvery == 0 ? result : [.. result.Select((v, i) => name != "dx" || Conv2dCase.IsAddedTo(g, c.AddEvery, i) ? v + t[name][i] : v)];
-        switch (c.Pass)
-        {
-            case ConvPass.Forward:
-                var sums = Conv2dReference.Forward(g, X(), t["w"]);
-                var added = Added(c.OnStore ? Conv2dReference.Prologue(sums, t["scale"], t["shift"], relu: false) : sums, "y");
-                var outputs = new Dictionary<string, double[]> { ["y"] = c.OnStore && c.Relu ? [.. added.Select(v => Math.Max(v, 0))] : added };
-                if (c.Epilogue)
-                {
-                    outputs["partials"] = Partials(caps, g, outputs["y"], storage);
-                }
-                return outputs;
-            case ConvPass.BackwardData:
-                return new() { ["dx"] = Added(Conv2dReference.BackwardData(g, t["dy"], t["w"]), "dx") };
-            default:
-                return new() { ["dw"] = Conv2dReference.BackwardWeight(g, X(), t["dy"]) };
         }
     }
 }

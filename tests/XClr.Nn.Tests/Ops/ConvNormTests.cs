@@ -2,9 +2,7 @@ using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 using Values = System.Collections.Generic.IReadOnlyDictionary<string, double[]>;
 
 namespace XClr.Nn.Tests.Ops;
@@ -16,31 +14,20 @@ public sealed class ConvNormTests
     private const double Tolerance = 1e-4;
 
     // Two stored values, dx and dnorm, are rounded, of values up to nine times the rms.
-    private static double Stored(DType storage) => 2 * 9 * OpRunner.Rounding(storage);
+    private static double Stored(DType storage) => 2 * 9 * StoredValues.Rounding(storage);
 
     private static readonly string[] Halves = ["dy", "w", "x", "norm_x", "norm_y", "dx", "dnorm"];
 
-    public static TheoryData<string, string> Names()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var c in ConvNormCases.All)
-            {
-                data.Add(device, c.Name);
-            }
-        }
-        return data;
-    }
+    public static EachDeviceAnd Names => new(ConvNormCases.All.Select(c => c.Name));
 
     [SkippableTheory, MemberData(nameof(Names))]
     public void Matches_reference(string device, string name)
     {
         var c = ConvNormCases.All.Single(c => c.Name == name);
-        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, Conv2dOpTests.Unread(c.Geometry, c.AddEvery));
-        foreach (var storage in OpRunner.Halves)
+        OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, ConvChecks.Unread(c.Geometry, c.AddEvery));
+        foreach (var storage in StoredValues.Halves)
         {
-            OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage), Conv2dOpTests.Unread(c.Geometry, c.AddEvery));
+            OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage), ConvChecks.Unread(c.Geometry, c.AddEvery));
         }
     }
 
@@ -62,30 +49,28 @@ public sealed class ConvNormTests
         OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, caps: caps);
     }
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Signs_match_reference(string device)
     {
         var caps = Portable(device);
         foreach (var c in ConvNormCases.WithSigns)
         {
-            OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
-            foreach (var storage in OpRunner.Halves)
+            OpRunner.Check(device, c.ToOpCase(), t => Reference(c, t), Tolerance, ConvChecks.Unread(c.Geometry, c.AddEvery), caps);
+            foreach (var storage in StoredValues.Halves)
             {
-                OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage), Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
+                OpRunner.Check(device, c.ToOpCase().In(storage, Halves), t => Reference(c, t), Stored(storage), ConvChecks.Unread(c.Geometry, c.AddEvery), caps);
             }
         }
     }
 
     /// <summary>Rows that are no multiple of eight, and two to four rows to a lane; more than one binding at the portable floor.</summary>
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Signs_of_the_forward_pass_mask_as_its_output_does(string device)
     {
         string[] halves = ["x", "y", "residual", "dy", "w", "dnorm"];
         foreach (var g in new ConvGeometry[] { new(3, 7, 5, 32, 8, 1, 1, 1, 0), new(1, 9, 7, 96, 8, 1, 1, 2, 0), new(2, 64, 64, 64, 4, 1, 1, 1, 0), new(3, 61, 64, 64, 4, 1, 1, 1, 0) })
         {
-            foreach (var storage in (DType[])[DType.Float32, .. OpRunner.Halves])
+            foreach (var storage in (DType[])[DType.Float32, .. StoredValues.Halves])
             {
                 var (ofSigns, ofOutput) = (ConvNormCases.Between(g, signs: true).In(storage, halves), ConvNormCases.Between(g, signs: false).In(storage, halves));
                 var inputs = OpRunner.Inputs(ofSigns);
@@ -101,26 +86,20 @@ public sealed class ConvNormTests
 
     private static DeviceCaps Portable(string device) => TestDevices.Get(device).Caps with { CpuKernels = false, LaneRowKernels = false };
 
-    public static TheoryData<string, string> NamesAndSigns()
-    {
-        var data = Names();
-        foreach (var (device, c) in from device in TestDevices.All from c in ConvNormCases.WithSigns.Concat(ConvNormCases.WithSecond) select (device, c))
-        {
-            data.Add(device, c.Name);
-        }
-        return data;
-    }
+    private static IEnumerable<ConvNormCase> OnMatrices => ConvNormCases.All.Concat(ConvNormCases.WithSigns).Concat(ConvNormCases.WithSecond);
 
-    [SkippableTheory, MemberData(nameof(NamesAndSigns))]
+    public static EachDeviceAnd NamesOnMatrices => new(OnMatrices.Select(c => c.Name));
+
+    [SkippableTheory, MemberData(nameof(NamesOnMatrices))]
     public void Cooperative_matrices_match_reference(string device, string name)
     {
-        var c = ConvNormCases.All.Concat(ConvNormCases.WithSigns).Concat(ConvNormCases.WithSecond).Single(c => c.Name == name);
-        foreach (var (storage, cores) in from storage in MatrixConv2dTests.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
+        var c = OnMatrices.Single(c => c.Name == name);
+        foreach (var (storage, cores) in from storage in MatrixDevices.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
         {
-            var caps = MatrixConv2dTests.MatrixCaps(device) with { ShaderCores = cores };
+            var caps = MatrixDevices.Caps(device) with { ShaderCores = cores };
             var op = c.ToOpCase().In(storage, Halves);
             Assert.StartsWith(c.Second ? "conv/conv2d_bwd_data_moments_coopmat" : "conv/conv2d_bwd_data_norm_coopmat", Kernel(caps, op).Name, StringComparison.Ordinal);
-            OpRunner.Check(device, op, t => Reference(c, t), Stored(storage), Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
+            OpRunner.Check(device, op, t => Reference(c, t), Stored(storage), ConvChecks.Unread(c.Geometry, c.AddEvery), caps);
         }
     }
 

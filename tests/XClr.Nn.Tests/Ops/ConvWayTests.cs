@@ -2,8 +2,6 @@ using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
@@ -12,11 +10,8 @@ public sealed class ConvWayTests
 {
     private static readonly ConvGeometry Geometry = new(3, 6, 5, 64, 128, 3, 3, 1, 1);
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     /// <summary>Each is taken where it is the measured one, is another plan than every other one, and agrees with double precision.</summary>
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Every_way_is_taken_and_matches_reference(string device)
     {
         var own = TestDevices.Get(device).Caps;
@@ -24,7 +19,7 @@ public sealed class ConvWayTests
         {
             foreach (var c in new Conv2dCase[] { new(ConvPass.Forward, Geometry, Prologue: !caps.CpuKernels, Relu: !caps.CpuKernels, Epilogue: true), new(ConvPass.BackwardData, Geometry, AddEvery: 1), new(ConvPass.BackwardWeight, Geometry) })
             {
-                foreach (var storage in (DType[])[DType.Float32, .. OpRunner.Halves])
+                foreach (var storage in (DType[])[DType.Float32, .. StoredValues.Halves])
                 {
                     Check(device, caps, c, c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx"), storage);
                 }
@@ -86,8 +81,8 @@ public sealed class ConvWayTests
             Assert.True(plans.Add(string.Join('\n', Record(op, tuned).Dispatches.Select(d => $"{d.Kernel.Key} {d.Groups} {Convert.ToHexString(d.PushConstants)}"))), $"{work.Name}: {way} is what another way is");
             // As in Conv2dOpTests. The order of rows in a block of statistics is the kernel's own.
             var order = caps with { LaneRowKernels = way.StartsWith("LaneRow", StringComparison.Ordinal) };
-            var tolerance = storage == DType.Float32 || c.Pass == ConvPass.BackwardWeight ? 3e-5 : 6 * OpRunner.Rounding(storage);
-            OpRunner.Check(device, op with { Name = $"{op.Name} {way}" }, t => Conv2dOpTests.Reference(c, order, t, storage), tolerance, caps: tuned);
+            var tolerance = storage == DType.Float32 || c.Pass == ConvPass.BackwardWeight ? 3e-5 : 6 * StoredValues.Rounding(storage);
+            OpRunner.Check(device, op with { Name = $"{op.Name} {way}" }, t => ConvChecks.Reference(c, order, t, storage), tolerance, caps: tuned);
         }
     }
 

@@ -1,18 +1,14 @@
 using XClr.Bench.Cases;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 public class L2NormalizeOpTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     // Sums of up to 132 squares and one division: some ten roundings of 6e-8; the projection in the backward pass doubles them, elements reach five times the rms.
     private const double Rounding = 5e-6;
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Matches_reference(string device)
     {
         foreach (var op in L2NormalizeCases.All)
@@ -23,7 +19,7 @@ public class L2NormalizeOpTests
     }
 
     // A row of zeros and one shorter than 1e-12 are divided by 1e-12, a constant: no projection in their gradient.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Short_rows_are_divided_by_eps(string device)
     {
         void Shorten(Dictionary<string, float[]> t) => t["x"] = [.. t["x"].Select((v, i) => (i / 12) switch { 0 => 0, 1 => v * 1e-14f, _ => v })];
@@ -35,7 +31,7 @@ public class L2NormalizeOpTests
     [Fact]
     public void Reference_gradient_matches_finite_differences()
     {
-        var t = OpRunner.Inputs(L2NormalizeCases.Backward(3, 4)).ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray());
+        var t = OpRunner.Inputs(L2NormalizeCases.Backward(3, 4)).ToDoubles();
         var want = L2NormalizeReference.Backward(t, 4)["dx"];
         double Loss() => L2NormalizeReference.Forward(t, 4)["z"].Zip(t["dz"], (z, d) => z * d).Sum();
         for (var i = 0; i < want.Length; i++)

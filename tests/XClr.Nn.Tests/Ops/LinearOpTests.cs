@@ -1,7 +1,5 @@
 using XClr.Bench.Cases;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
@@ -10,18 +8,7 @@ public sealed class LinearOpTests
     // Sums of up to 4,500 fp32 products, each rounded to 6e-8: sqrt(4500) * 6e-8 = 4e-6 of their rms, times 4 for the worst element.
     private const double Tolerance = 2e-5;
 
-    public static TheoryData<string, string> Cases()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var layer in LinearCases.All)
-            {
-                data.Add(device, layer.Name);
-            }
-        }
-        return data;
-    }
+    public static EachDeviceAnd Cases => new(LinearCases.All.Select(c => c.Name));
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]

@@ -2,9 +2,7 @@ using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
@@ -29,18 +27,7 @@ public sealed class MatrixConv2dTests
         new(ConvPass.Forward, new(3, 9, 7, 64, 72, 1, 1, 1, 0), Prologue: true, Relu: true, Epilogue: true),
     ];
 
-    public static TheoryData<string, string> Names()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var device in TestDevices.All)
-        {
-            foreach (var c in Cases)
-            {
-                data.Add(device, c.Name);
-            }
-        }
-        return data;
-    }
+    public static EachDeviceAnd Names => new(Cases.Select(c => c.Name));
 
     /// <summary>With one core the tiles are as large as the shape allows.</summary>
     [SkippableTheory]
@@ -48,21 +35,20 @@ public sealed class MatrixConv2dTests
     public void Matches_reference(string device, string name)
     {
         var c = Cases.Single(c => c.Name == name);
-        var caps = MatrixCaps(device) with { ShaderCores = 1 };
-        foreach (var storage in StoragesOf(device))
+        var caps = MatrixDevices.Caps(device) with { ShaderCores = 1 };
+        foreach (var storage in MatrixDevices.StoragesOf(device))
         {
             var op = c.ToOpCase(caps).In(storage, "x", "w", "y", "dy", "dx");
             Assert.All(Kernels(caps, op), k => Assert.Contains(Suffix, k.Name, StringComparison.Ordinal));
-            OpRunner.Check(device, op, t => Conv2dOpTests.Reference(c, caps, t), Conv2dOpTests.StoredTolerance(c, storage, onMatrices: true), Conv2dOpTests.Unread(c.Geometry, c.AddEvery), caps);
+            OpRunner.Check(device, op, t => ConvChecks.Reference(c, caps, t), ConvChecks.StoredTolerance(c, storage, onMatrices: true), ConvChecks.Unread(c.Geometry, c.AddEvery), caps);
         }
     }
 
     /// <summary>The tiles with shallow steps and fewer sums per lane, which are taken where the compiler does the first ones badly.</summary>
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Other_tiles_match_reference(string device)
     {
-        var caps = MatrixCaps(device) with { ShaderCores = 1000 };
+        var caps = MatrixDevices.Caps(device) with { ShaderCores = 1000 };
         var g = new ConvGeometry(2, 9, 7, 40, 64, 3, 3, 1, 1);
         foreach (var c in new Conv2dCase[] { new(ConvPass.Forward, g, Prologue: true, Relu: true, Epilogue: true), new(ConvPass.BackwardData, g, AddEvery: 1), new(ConvPass.BackwardWeight, g) })
         {
@@ -73,7 +59,7 @@ public sealed class MatrixConv2dTests
                 if (depths.Add(kernel.Specialization[8]) || kernel.Specialization[7] == 1)
                 {
                     // As in Matches_reference.
-                    OpRunner.Check(device, op, t => Conv2dOpTests.Reference(c, caps, t), c.Pass == ConvPass.BackwardWeight ? 3e-5 : 6.0 / 2048, caps: caps);
+                    OpRunner.Check(device, op, t => ConvChecks.Reference(c, caps, t), c.Pass == ConvPass.BackwardWeight ? 3e-5 : 6.0 / 2048, caps: caps);
                 }
                 caps = caps with { KernelsPassedOver = caps.KernelsPassedOver.Append(kernel.Key).ToHashSet() };
             }
@@ -82,11 +68,10 @@ public sealed class MatrixConv2dTests
     }
 
     /// <summary>What is too large for a half is stored as infinite, so that the loss scale notices; what lies between two halves goes to the nearer.</summary>
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Stores_the_nearest_half(string device)
     {
-        var caps = MatrixCaps(device);
+        var caps = MatrixDevices.Caps(device);
         var c = new Conv2dCase(ConvPass.Forward, new(1, 64, 1, 8, 8, 1, 1, 1, 0));
         var op = c.ToOpCase(caps).In(DType.Float16, "x", "w", "y");
         var inputs = OpRunner.Inputs(op);
@@ -102,13 +87,10 @@ public sealed class MatrixConv2dTests
         Assert.Contains(float.PositiveInfinity, y);
     }
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Linear_layers_match_reference(string device)
     {
-        var caps = MatrixCaps(device);
+        var caps = MatrixDevices.Caps(device);
         foreach (var layer in LinearCases.All)
         {
             var op = layer.ToOpCase();
@@ -196,19 +178,6 @@ public sealed class MatrixConv2dTests
     [InlineData(1000, 7, 1)]
     public void Parts_fill_the_device(int groups, int most, int parts) =>
         Assert.Equal(parts, MatrixTile.Parts(PaperDevice.Caps with { ShaderCores = 100 }, groups, most));
-
-    // A device's caps without the kernels for CPU drivers, so that matrices are taken; skips where there are none.
-    internal static DeviceCaps MatrixCaps(string device)
-    {
-        var caps = TestDevices.Get(device).Caps;
-        Skip.If(caps.HalfMatrixShapes.Count == 0, $"{device} has no cooperative matrices");
-        return caps with { CpuKernels = false };
-    }
-
-    // The storages that a device has matrices for.
-    internal static IEnumerable<DType> StoragesOf(string device) => OpRunner.Halves.Where(storage => TakesMatrices(MatrixCaps(device), storage));
-
-    internal static bool TakesMatrices(DeviceCaps caps, DType storage) => !caps.CpuKernels && (storage == DType.Float16 ? caps.HalfMatrixShapes : caps.BFloat16MatrixShapes).Count > 0;
 
     // What multiplies in a case.
     private static IReadOnlyList<Kernel> Kernels(DeviceCaps caps, OpCase op)

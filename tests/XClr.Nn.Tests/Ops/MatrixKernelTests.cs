@@ -1,17 +1,12 @@
 using XClr.Bench;
 using XClr.Gpu;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 /// <summary>The micro-kernel on cooperative matrices, which measures a device's matrix peak, against sums in double precision.</summary>
 public class MatrixKernelTests
 {
-    public static TheoryData<string> Names => [.. TestDevices.All];
-
-    [SkippableTheory]
-    [MemberData(nameof(Names))]
+    [SkippableTheory, EachDevice]
     public void Products_agree_with_double_precision(string name)
     {
         lock (TestDevices.Gate)
@@ -29,8 +24,7 @@ public class MatrixKernelTests
         }
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Names))]
+    [SkippableTheory, EachDevice]
     public void The_peak_is_measured_where_there_are_matrices_and_null_elsewhere(string name)
     {
         lock (TestDevices.Gate)

@@ -1,7 +1,5 @@
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 

@@ -2,9 +2,7 @@ using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 using Values = System.Collections.Generic.IReadOnlyDictionary<string, double[]>;
 
 namespace XClr.Nn.Tests.Ops;
@@ -16,36 +14,26 @@ public sealed class MomentNormOpTests
     private const double Tolerance = 1e-4;
 
     // As in ConvNormTests: what is stored in 16 bits, and of weights that were rounded (dx).
-    private static double Stored(DType storage) => 2 * 9 * OpRunner.Rounding(storage);
+    private static double Stored(DType storage) => 2 * 9 * StoredValues.Rounding(storage);
 
-    public static TheoryData<string, string> Names() => NamesOf(MomentNormCases.All.Select(c => c.Name));
+    public static EachDeviceAnd Names => new(MomentNormCases.All.Select(c => c.Name));
 
-    public static TheoryData<string, string> Convolutions() => NamesOf(MomentNormCases.Convolutions.Select(c => c.Name));
-
-    private static TheoryData<string, string> NamesOf(IEnumerable<string> names)
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var (device, name) in from device in TestDevices.All from name in names select (device, name))
-        {
-            data.Add(device, name);
-        }
-        return data;
-    }
+    public static EachDeviceAnd Convolutions => new(MomentNormCases.Convolutions.Select(c => c.Name));
 
     [SkippableTheory, MemberData(nameof(Names))]
     public void Matches_reference(string device, string name)
     {
         var c = MomentNormCases.All.Single(c => c.Name == name);
-        foreach (var (storage, moments) in from storage in MatrixConv2dTests.StoragesOf(device) from moments in new[] { true, false } select (storage, moments))
+        foreach (var (storage, moments) in from storage in MatrixDevices.StoragesOf(device) from moments in new[] { true, false } select (storage, moments))
         {
-            var caps = MatrixConv2dTests.MatrixCaps(device) with { MomentNormRows = moments ? 0 : int.MaxValue };
+            var caps = MatrixDevices.Caps(device) with { MomentNormRows = moments ? 0 : int.MaxValue };
             Assert.Equal(moments, IsTaken(caps, storage, c.Geometry, c.Kind, ReluMask.None));
             var op = c.ToOpCase().In(storage, [.. MomentNormCase.Activations]);
             var inputs = OpRunner.Inputs(op);
             var outputs = OpRunner.Run(TestDevices.Get(device), op, inputs, caps);
-            foreach (var (output, want) in Reference(c, inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray()), outputs["y"]))
+            foreach (var (output, want) in Reference(c, inputs.ToDoubles(), outputs["y"]))
             {
-                OpRunner.RequireClose($"{op.Name} on {device}: {output}", outputs[output], want, !moments || output is "y" or "dx" ? Stored(storage) : Tolerance);
+                Closeness.Require($"{op.Name} on {device}: {output}", outputs[output], want, !moments || output is "y" or "dx" ? Stored(storage) : Tolerance);
             }
         }
     }
@@ -54,13 +42,13 @@ public sealed class MomentNormOpTests
     public void Convolution_matches_reference(string device, string name)
     {
         var c = MomentNormCases.Convolutions.Single(c => c.Name == name);
-        foreach (var (storage, cores) in from storage in MatrixConv2dTests.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
+        foreach (var (storage, cores) in from storage in MatrixDevices.StoragesOf(device) from cores in new[] { 1, 1000 } select (storage, cores))
         {
             var op = c.ToOpCase().In(storage, "x", "w", "residual", "y");
             var inputs = OpRunner.Inputs(op);
-            var outputs = OpRunner.Run(TestDevices.Get(device), op, inputs, MatrixConv2dTests.MatrixCaps(device) with { ShaderCores = cores });
-            var t = inputs.ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray());
-            OpRunner.RequireClose($"{op.Name} on {device}", outputs["y"], Sum(Conv2dReference.Forward(c.Geometry, t["x"], t["w"]), t, t["scale"], t["shift"]), Stored(storage));
+            var outputs = OpRunner.Run(TestDevices.Get(device), op, inputs, MatrixDevices.Caps(device) with { ShaderCores = cores });
+            var t = inputs.ToDoubles();
+            Closeness.Require($"{op.Name} on {device}", outputs["y"], Sum(Conv2dReference.Forward(c.Geometry, t["x"], t["w"]), t, t["scale"], t["shift"]), Stored(storage));
             var signs = outputs["signs"].SelectMany(word => Enumerable.Range(0, 32).Select(bit => (BitConverter.SingleToUInt32Bits(word) >> bit & 1) != 0));
             Assert.Equal(outputs["y"].Select(v => v > 0), signs);
         }

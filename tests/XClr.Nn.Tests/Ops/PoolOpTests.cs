@@ -1,20 +1,14 @@
 using XClr.Bench;
 using XClr.Bench.Cases;
 using XClr.Nn.Ops;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 public class PoolOpTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
-    public static TheoryData<string, DType> Stored => OpRunner.DevicesAndHalves;
-
     // A gradient behind a max pool is nearly zero at most pixels, and elsewhere up to 36 times the rms: a few roundings of 6e-8 of that, and the sums'.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Max_pool_matches_reference(string device)
     {
         foreach (var (op, window) in MaxPoolCases.All.Zip(MaxPoolCases.Windows))
@@ -24,13 +18,13 @@ public class PoolOpTests
     }
 
     // 16 bits round what is stored, of values as large as that.
-    [SkippableTheory, MemberData(nameof(Stored))]
+    [SkippableTheory, EachDeviceAndHalf]
     public void Halves_match_reference(string device, DType storage)
     {
-        var rounding = 9 * OpRunner.Rounding(storage);
+        var rounding = 9 * StoredValues.Rounding(storage);
         foreach (var (op, window) in MaxPoolCases.All.Zip(MaxPoolCases.Windows))
         {
-            Check(device, op.In(storage, "x", "y", "dy", "dx"), window, ofDx: 36 * OpRunner.Rounding(storage));
+            Check(device, op.In(storage, "x", "y", "dy", "dx"), window, ofDx: 36 * StoredValues.Rounding(storage));
         }
         foreach (var op in GlobalAvgPoolCases.All)
         {
@@ -41,7 +35,7 @@ public class PoolOpTests
     }
 
     // One multiply-add is rounded; storage in 16 bits rounds it again, values up to nine times the rms.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Max_pool_normalises_as_it_loads(string device)
     {
         foreach (var (image, window, relu) in new[] { (new[] { 2, 7, 5, 12 }, MaxPoolCases.Stem, true), ([1, 13, 11, 4], new PoolWindow(3, 3, 1, 1), false), ([3, 60, 60, 32], MaxPoolCases.Stem, true) })
@@ -50,9 +44,9 @@ public class PoolOpTests
                 PoolReference.Max(new Dictionary<string, double[]> { ["x"] = Conv2dReference.Prologue(t["x"], t["scale"], t["shift"], relu) }, new Shape(image), window);
             var op = MaxPoolCases.Normalised(image, window, relu);
             OpRunner.Check(device, op, Reference, 1e-6);
-            foreach (var storage in OpRunner.Halves)
+            foreach (var storage in StoredValues.Halves)
             {
-                OpRunner.Check(device, op.In(storage, "x", "y"), Reference, 9 * OpRunner.Rounding(storage));
+                OpRunner.Check(device, op.In(storage, "x", "y"), Reference, 9 * StoredValues.Rounding(storage));
             }
         }
     }
@@ -73,7 +67,7 @@ public class PoolOpTests
     }
 
     // Values from {-1, 0, 1} tie in nearly every window; the gradient must go to the first maximum in row-major order.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Ties_go_to_the_first(string device)
     {
         int[] image = [2, 9, 7, 8];
@@ -82,7 +76,7 @@ public class PoolOpTests
     }
 
     // There would be no statistics to go back through.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Backward_wants_a_norm_that_was_applied_on_load(string device)
     {
         var (image, pooled) = (new Shape(1, 4, 4, 4), new Shape(1, 2, 2, 4));
@@ -95,7 +89,7 @@ public class PoolOpTests
         })).Message, StringComparison.Ordinal);
     }
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void All_minus_infinity_and_nan_are_pooled_as_in_torch(string device)
     {
         int[] image = [1, 2, 2, 4];
@@ -106,7 +100,7 @@ public class PoolOpTests
     }
 
     // Sums of up to 2,440 pixels: a random walk of roundings of 6e-8 each, of a mean that is a fiftieth of the values.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Global_average_pool_matches_reference(string device)
     {
         foreach (var op in GlobalAvgPoolCases.All)

@@ -1,19 +1,15 @@
 using XClr.Bench;
 using XClr.Bench.Cases;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 public class SoftmaxCrossEntropyOpTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     // exp is allowed 3 + 2|x| units in the last place, |x| up to 8 here: 1e-6 of a probability; label entries of dlogits reach thirty times the rms at 1,000 classes, rounded to 6e-8.
     private const double Rounding = 1e-5;
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Matches_reference(string device)
     {
         foreach (var op in SoftmaxCrossEntropyCases.All)
@@ -23,7 +19,7 @@ public class SoftmaxCrossEntropyOpTests
     }
 
     // Logits of 1,000 overflow exp unless the maximum is taken off first; differences of whole numbers keep them exact.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Large_logits_stay_finite(string device)
     {
         var op = SoftmaxCrossEntropyCases.Forward(13, 10, 12);
@@ -31,7 +27,7 @@ public class SoftmaxCrossEntropyOpTests
     }
 
     // Whole numbers from -1 to 1 tie often: only the first of the largest logits counts as the prediction.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Tied_predictions_count_for_the_first(string device)
     {
         var op = SoftmaxCrossEntropyCases.Forward(127, 7, 8);
@@ -52,7 +48,7 @@ public class SoftmaxCrossEntropyOpTests
     [Fact]
     public void Reference_gradient_matches_finite_differences()
     {
-        var t = OpRunner.Inputs(SoftmaxCrossEntropyCases.Forward(3, 6, 8)).ToDictionary(i => i.Key, i => i.Value.Select(v => (double)v).ToArray());
+        var t = OpRunner.Inputs(SoftmaxCrossEntropyCases.Forward(3, 6, 8)).ToDoubles();
         double Loss() => SoftmaxCrossEntropyReference.Forward(t, 6, 1)["loss"][0];
         var want = SoftmaxCrossEntropyReference.Forward(t, 6, 1)["dlogits"];
         for (var i = 0; i < want.Length; i++)

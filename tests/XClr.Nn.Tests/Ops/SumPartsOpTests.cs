@@ -1,17 +1,13 @@
 using XClr.Bench;
 using XClr.Gpu;
 using XClr.Nn.Ops;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 public class SumPartsOpTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     /// <summary>One part, the most that one lane adds, those that several lanes share, and a number that no power of two divides; sums that do not fill the last workgroup. Mid-graph: on top of what is there.</summary>
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Sums_match_reference(string device)
     {
         foreach (var (parts, n) in new[] { (1, 4), (15, 68), (16, 4), (17, 36), (119, 260), (476, 32) })

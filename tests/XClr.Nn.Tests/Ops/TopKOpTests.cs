@@ -1,16 +1,12 @@
 using XClr.Bench.Cases;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Ops;
 
 public class TopKOpTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     // Nothing is computed, only compared and copied: rows and values are the reference's to the bit.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Matches_reference(string device)
     {
         foreach (var c in TopKCases.All)
@@ -20,7 +16,7 @@ public class TopKOpTests
     }
 
     // Halves from -1 to 1 tie by the hundred: the earlier rows stay, whatever slab they came in.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Of_equal_similarities_the_earlier_rows_stay(string device)
     {
         Check(device, new TopKCase(130, 127, 68, 20), v => MathF.Round(2 * Math.Clamp(v, -1, 1)) / 2);
@@ -29,7 +25,7 @@ public class TopKOpTests
         Check(device, new TopKCase(130, 127, 68, 20), v => v > 1.7f ? 1 : 0);
     }
 
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void No_number_is_no_neighbour(string device)
     {
         var c = new TopKCase(40, 40, 8, 5);

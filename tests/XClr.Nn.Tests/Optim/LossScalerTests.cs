@@ -1,16 +1,12 @@
 using XClr.Gpu;
 using XClr.Nn.Optim;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Optim;
 
 public sealed class LossScalerTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     /// <summary>However many steps are skipped between two looks, a gradient can still be divided by the scale; and it grows from there.</summary>
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void The_scale_neither_falls_to_zero_nor_grows_without_bound(string name)
     {
         var device = TestDevices.Get(name);

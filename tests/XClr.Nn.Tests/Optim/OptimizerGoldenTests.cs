@@ -1,29 +1,13 @@
 using System.Globalization;
 using XClr.Gpu;
 using XClr.Nn.Optim;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Optim;
 
 /// <summary>Three steps of each optimiser against PyTorch in float64 (tests/Golden/data/optimizer), states included.</summary>
 public sealed class OptimizerGoldenTests
 {
-    public static TheoryData<string, string> Cases
-    {
-        get
-        {
-            var data = new TheoryData<string, string>();
-            foreach (var device in TestDevices.All)
-            {
-                foreach (var name in new[] { "sgd", "sgd-plain", "sgd-nesterov-clip", "lars", "lars-no-decay-clip", "adamw", "adamw-clip" })
-                {
-                    data.Add(device, name);
-                }
-            }
-            return data;
-        }
-    }
+    public static EachDeviceAnd Cases => new(["sgd", "sgd-plain", "sgd-nesterov-clip", "lars", "lars-no-decay-clip", "adamw", "adamw-clip"]);
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]

@@ -1,8 +1,6 @@
 using XClr.Gpu;
 using XClr.Nn.Optim;
-using XClr.TestKit;
 using XClr.TestKit.References;
-using Xunit;
 
 namespace XClr.Nn.Tests.Optim;
 
@@ -21,10 +19,7 @@ public sealed class OptimizerTests
         new("wide.weight", new Shape(1, 8193)), new("scale", new Shape(1), Decay: false),
     ];
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Sgd_follows_torch(string device)
     {
         Compare(device, (p, caps) => new Sgd(p, caps, 0.9, 1e-2), (r, g, lr) => r.Sgd(g, lr, 0.9, 1e-2, false));
@@ -32,16 +27,14 @@ public sealed class OptimizerTests
         Compare(device, (p, caps) => new Sgd(p, caps, 0, 0), (r, g, lr) => r.Sgd(g, lr, 0, 0, false), clip: 1e6);
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Lars_follows_its_definition(string device)
     {
         Compare(device, (p, caps) => new Lars(p, caps, 0.9, 1e-2, 0.02), (r, g, lr) => r.Lars(g, lr, 0.9, 1e-2, 0.02));
         Compare(device, (p, caps) => new Lars(p, caps, 0.9, 0), (r, g, lr) => r.Lars(g, lr, 0.9, 0, 0.001), clip: 2);
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Adam_w_follows_torch(string device)
     {
         Compare(device, (p, caps) => new AdamW(p, caps, 0.05), (r, g, lr) => r.AdamW(g, lr, 0.05));
@@ -71,8 +64,7 @@ public sealed class OptimizerTests
         }
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void A_step_with_a_non_finite_gradient_is_skipped_and_its_tensor_named(string device)
     {
         var gpu = TestDevices.Get(device);
@@ -95,8 +87,7 @@ public sealed class OptimizerTests
         }
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void A_step_whose_norm_overflows_is_skipped_though_each_gradient_is_finite(string device)
     {
         var gpu = TestDevices.Get(device);
@@ -129,8 +120,7 @@ public sealed class OptimizerTests
         }
     }
 
-    [SkippableTheory]
-    [MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Clamp_keeps_values_in_their_interval(string device)
     {
         var gpu = TestDevices.Get(device);
@@ -209,7 +199,7 @@ public sealed class OptimizerTests
                 double[][] unscaled = [.. gradients.Select(g => g.Select(x => (double)x / LossScale).ToArray())];
                 var norm = OptimizerReference.Clip(unscaled, clip);
                 reference(want, unscaled, lr);
-                OpRunner.RequireClose($"{device} grad_norm", [result[0]], [norm], Tolerance);
+                Closeness.Require($"{device} grad_norm", [result[0]], [norm], Tolerance);
             }
             foreach (var parameter in run.Parameters.Parameters)
             {
@@ -227,13 +217,10 @@ public sealed class OptimizerTests
     private static float[][] Initial()
     {
         var random = new Random(5);
-        return [.. Specs.Select(s => Normal(random, (int)s.Shape.Count, s.Name == "zero.weight" ? 0 : 1))];
+        return [.. Specs.Select(s => RandomValues.Normal(random, (int)s.Shape.Count, s.Name == "zero.weight" ? 0 : 1))];
     }
 
-    private static float[][] Gradients(int step) => [.. Specs.Select((s, t) => Normal(new Random((100 * step) + t), (int)s.Shape.Count, 0.01 * LossScale))];
-
-    private static float[] Normal(Random random, int count, double scale) =>
-        [.. Enumerable.Range(0, count).Select(_ => (float)(scale * OpRunner.Normal(random)))];
+    private static float[][] Gradients(int step) => [.. Specs.Select((s, t) => RandomValues.Normal(new Random((100 * step) + t), (int)s.Shape.Count, 0.01 * LossScale))];
 
     private static void Check(OptimizerRun run, string what, GpuBuffer flat, double[][] want, Parameter parameter)
     {
@@ -248,12 +235,6 @@ public sealed class OptimizerTests
         }
     }
 
-    internal static DeviceCaps CapsOf(long range) => new()
-    {
-        Name = "none", DriverName = "", DriverInfo = "", VendorId = 0, DeviceId = 0, DriverVersion = 0, DeviceUuid = Guid.Empty, DriverUuid = Guid.Empty, ApiVersion = new Version(1, 2),
-        Kind = GpuKind.Other, SubgroupSize = 32, MinSubgroupSize = 32, MaxSubgroupSize = 32, MaxStorageBufferRange = range, MinStorageBufferOffsetAlignment = 256, MaxMemoryAllocationSize = 1 << 30,
-        DeviceLocalBytes = 1 << 30, MaxPushConstantsSize = 128, MaxComputeSharedMemorySize = 16384, MaxComputeWorkGroupInvocations = 256, MaxComputeWorkGroupCount = 65535, ShaderFloat16 = false,
-        StorageBuffer16Bit = false, ShaderInt64 = false, BufferDeviceAddress = false, PipelineStatistics = false, SubgroupSizeControl = false, CooperativeMatrix = false, CooperativeMatrixShapes = [], TimestampPeriod = 0,
-        TimestampValidBits = 0, CpuKernels = false, MaxTexelBufferBytes = 1 << 20,
-    };
+    // What a device binds at once, at the coarsest alignment.
+    private static DeviceCaps CapsOf(long range) => PaperDevice.Caps with { MaxStorageBufferRange = range, MinStorageBufferOffsetAlignment = 256 };
 }

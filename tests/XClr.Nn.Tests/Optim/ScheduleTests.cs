@@ -1,5 +1,4 @@
 using XClr.Nn.Optim;
-using Xunit;
 
 namespace XClr.Nn.Tests.Optim;
 

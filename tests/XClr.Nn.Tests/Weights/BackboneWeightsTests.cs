@@ -1,18 +1,17 @@
 using XClr.Nn.Weights;
-using Xunit;
 
 namespace XClr.Nn.Tests.Weights;
 
 /// <summary>Which of the networks in a file is meant.</summary>
 public sealed class BackboneWeightsTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-weights").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private string Written(params string[] names)
     {
-        var path = Path.Combine(folder, "w.safetensors");
+        var path = folder.File("w.safetensors");
         SafetensorsWriter.Write(path, names.Select((n, i) => SafetensorsEntry.Float32(n, [1], new float[] { i })));
         return path;
     }

@@ -1,7 +1,5 @@
 using System.Buffers.Binary;
 using XClr.Nn.Weights;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Nn.Tests.Weights;
 

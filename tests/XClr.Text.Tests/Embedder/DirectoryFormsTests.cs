@@ -19,12 +19,12 @@ public class DirectoryFormsTests
 
     private static TempFolder Tiny(byte[] model, string pooling = """{"pooling_mode": "mean"}""", string file = "onnx/model.onnx")
     {
-        var folder = new TempFolder().Write("vocab.txt", Vocabulary).Write("sentence_bert_config.json", """{"max_seq_length": 6}""").Write(file, "");
+        var folder = new TempFolder().With("vocab.txt", Vocabulary).With("sentence_bert_config.json", """{"max_seq_length": 6}""").With(file, "");
         if (pooling.Length > 0)
         {
-            folder.Write("1_Pooling/config.json", pooling);
+            folder.With("1_Pooling/config.json", pooling);
         }
-        File.WriteAllBytes(folder[file], model);
+        File.WriteAllBytes(folder.File(file), model);
         return folder;
     }
 
@@ -51,7 +51,7 @@ public class DirectoryFormsTests
     public void A_default_prompt_stands_before_every_text(string settings, string text)
     {
         using var plain = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false));
-        using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).Write("config_sentence_transformers.json", settings);
+        using var folder = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).With("config_sentence_transformers.json", settings);
         AssertClose(Embed(plain.Path, [text]), Embed(folder.Path, ["cat"]));
         using var embedder = CaptionEmbedder.Open(folder.Path);
         using var other = CaptionEmbedder.Open(plain.Path);
@@ -61,10 +61,10 @@ public class DirectoryFormsTests
     [Fact]
     public void A_prompt_that_is_missing_or_not_to_be_pooled_is_refused()
     {
-        using var missing = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).Write("config_sentence_transformers.json", """{"default_prompt_name": "query"}""");
+        using var missing = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false)).With("config_sentence_transformers.json", """{"default_prompt_name": "query"}""");
         Assert.Contains("\"query\"", Assert.Throws<TextException>(() => CaptionEmbedder.Open(missing.Path)).Message);
         using var apart = Tiny(OnnxBuilder.Encoder(Table, "last_hidden_state", [], int32: false, openWidth: false), """{"pooling_mode": "mean", "include_prompt": false}""")
-            .Write("config_sentence_transformers.json", """{"prompts": {"query": "a "}, "default_prompt_name": "query"}""");
+            .With("config_sentence_transformers.json", """{"prompts": {"query": "a "}, "default_prompt_name": "query"}""");
         Assert.Contains("include_prompt", Assert.Throws<TextException>(() => Embed(apart.Path, ["cat"])).Message);
     }
 
@@ -122,7 +122,7 @@ public class DirectoryFormsTests
     [InlineData("""{"pooling_mode_mean_sqrt_len_tokens": true}""")]
     public void Mean_pooling_old_and_new(string config)
     {
-        using var folder = TempFolder.WithStaticModel().Write("1_Pooling/config.json", config);
+        using var folder = TextModels.CopyStatic().With("1_Pooling/config.json", config);
         AssertClose(Embed(CaptionEmbedder.Default, Captions), Embed(folder.Path, Captions));
     }
 
@@ -137,7 +137,7 @@ public class DirectoryFormsTests
     [InlineData("{", "JSON")]
     public void Other_pooling_is_refused_by_name(string config, string what)
     {
-        using var folder = TempFolder.WithStaticModel().Write("1_Pooling/config.json", config);
+        using var folder = TextModels.CopyStatic().With("1_Pooling/config.json", config);
         var error = Assert.Throws<TextException>(() => Embed(folder.Path, Captions));
         Assert.Contains(what, error.Message);
         Assert.Contains(Path.Combine("1_Pooling", "config.json"), error.Message);
@@ -146,7 +146,7 @@ public class DirectoryFormsTests
     [Fact]
     public void Without_modules_json_it_is_the_same()
     {
-        using var folder = TempFolder.WithStaticModel("modules.json", "config.json");
+        using var folder = TextModels.CopyStatic("modules.json", "config.json");
         AssertClose(Embed(CaptionEmbedder.Default, Captions), Embed(folder.Path, Captions));
     }
 
@@ -154,12 +154,12 @@ public class DirectoryFormsTests
     public void Modules_may_move_the_files()
     {
         using var folder = new TempFolder();
-        folder.Write("modules.json", """
+        folder.With("modules.json", """
             [{"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
              {"idx": 1, "name": "1", "path": "pool", "type": "sentence_transformers.sentence_transformer.modules.pooling.Pooling"}]
-            """).Write("0_Transformer/vocab.txt", Vocabulary).Write("0_Transformer/sentence_bert_config.json", """{"max_seq_length": 6}""")
-            .Write("pool/config.json", """{"pooling_mode": "cls"}""").Write("onnx/model.onnx", "");
-        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, "last_hidden_state", []));
+            """).With("0_Transformer/vocab.txt", Vocabulary).With("0_Transformer/sentence_bert_config.json", """{"max_seq_length": 6}""")
+            .With("pool/config.json", """{"pooling_mode": "cls"}""").With("onnx/model.onnx", "");
+        File.WriteAllBytes(folder.File("onnx/model.onnx"), OnnxBuilder.Encoder(Table, "last_hidden_state", []));
         AssertClose([1, 0, 0], Embed(folder.Path, ["a cat"]));
     }
 
@@ -184,10 +184,10 @@ public class DirectoryFormsTests
     [Fact]
     public void The_fingerprint_is_of_the_files()
     {
-        using var same = TempFolder.WithStaticModel();
-        using var pooling = TempFolder.WithStaticModel().Write("1_Pooling/config.json", """{"pooling_mode": "cls"}""");
-        using var limit = TempFolder.WithStaticModel().Write("sentence_bert_config.json", """{"max_seq_length": 64}""");
-        using var weights = TempFolder.WithStaticModel().Write("onnx/model.onnx_data", "x");
+        using var same = TextModels.CopyStatic();
+        using var pooling = TextModels.CopyStatic().With("1_Pooling/config.json", """{"pooling_mode": "cls"}""");
+        using var limit = TextModels.CopyStatic().With("sentence_bert_config.json", """{"max_seq_length": 64}""");
+        using var weights = TextModels.CopyStatic().With("onnx/model.onnx_data", "x");
         var all = new[] { CaptionEmbedder.Default, same.Path, pooling.Path, limit.Path, weights.Path }.Select(Fingerprint).ToArray();
         Assert.Equal(all[0], all[1]);
         Assert.Equal(4, all.Distinct().Count());

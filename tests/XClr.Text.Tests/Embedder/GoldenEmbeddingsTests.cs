@@ -10,18 +10,18 @@ public class GoldenEmbeddingsTests
     [InlineData(1)]
     [InlineData(64)]
     public void Mini_lm_embeddings_equal_the_reference(int batchSize) =>
-        Check(Assets.TextEncoder("all-MiniLM-L6-v2"), Assets.TextEncoder("goldens.json"), batchSize, dimension: 384);
+        Check(TextModels.TextEncoder("all-MiniLM-L6-v2"), TextModels.TextEncoder("goldens.json"), batchSize, dimension: 384);
 
     [Theory]
     [InlineData(1)]
     [InlineData(5)]
     [InlineData(64)]
     public void Built_in_embeddings_equal_its_goldens(int batchSize) =>
-        Check(CaptionEmbedder.Default, Path.Combine(Assets.StaticModel, "goldens.json"), batchSize, dimension: 128);
+        Check(CaptionEmbedder.Default, Path.Combine(TextModels.StaticModel, "goldens.json"), batchSize, dimension: 128);
 
     private static void Check(string model, string goldensFile, int batchSize, int dimension)
     {
-        var goldens = Assets.ReadGoldens(goldensFile);
+        var goldens = TextModels.ReadGoldens(goldensFile);
         using var embedder = CaptionEmbedder.Open(model, new EmbedderOptions { BatchSize = batchSize, Threads = 2 });
         Assert.Equal(dimension, embedder.Dimension);
         Assert.Equal(256, embedder.MaxLength);

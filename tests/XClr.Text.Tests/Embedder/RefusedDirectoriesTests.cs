@@ -17,8 +17,8 @@ public class RefusedDirectoriesTests
     [Fact]
     public void A_file_is_not_a_directory()
     {
-        using var folder = TempFolder.WithStaticModel();
-        Assert.Contains("is a file", Refusal(folder["vocab.txt"]));
+        using var folder = TextModels.CopyStatic();
+        Assert.Contains("is a file", Refusal(folder.File("vocab.txt")));
     }
 
     [Theory]
@@ -27,7 +27,7 @@ public class RefusedDirectoriesTests
     [InlineData("1_Pooling/config.json", "1_Pooling")]
     public void A_missing_file_is_named(string missing, string what)
     {
-        using var folder = TempFolder.WithStaticModel(missing);
+        using var folder = TextModels.CopyStatic(missing);
         var message = Refusal(folder.Path);
         Assert.Contains(what, message);
         Assert.Contains(folder.Path, message);
@@ -37,7 +37,7 @@ public class RefusedDirectoriesTests
     [Fact]
     public void Other_onnx_files_are_offered()
     {
-        using var folder = TempFolder.WithStaticModel("onnx/model.onnx").Write("onnx/model_O2.onnx", "x");
+        using var folder = TextModels.CopyStatic("onnx/model.onnx").With("onnx/model_O2.onnx", "x");
         Assert.Contains("model_O2.onnx", Refusal(folder.Path));
     }
 
@@ -46,14 +46,14 @@ public class RefusedDirectoriesTests
     [InlineData("this is not a model")]
     public void A_corrupt_model_is_named(string content)
     {
-        using var folder = TempFolder.WithStaticModel().Write("onnx/model.onnx", content);
+        using var folder = TextModels.CopyStatic().With("onnx/model.onnx", content);
         Assert.Contains(Path.Combine("onnx", "model.onnx"), Refusal(folder.Path));
     }
 
     [Fact]
     public void A_git_lfs_pointer_is_recognised()
     {
-        using var folder = TempFolder.WithStaticModel().Write("onnx/model.onnx", "version spec/v1\noid sha256:00\nsize 5\n");
+        using var folder = TextModels.CopyStatic().With("onnx/model.onnx", "version spec/v1\noid sha256:00\nsize 5\n");
         Assert.Contains("git lfs pull", Refusal(folder.Path));
     }
 
@@ -66,7 +66,7 @@ public class RefusedDirectoriesTests
     [InlineData("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "Dense")]
     public void Modules_that_cannot_be_run_are_named(string modules, string what)
     {
-        using var folder = TempFolder.WithStaticModel().Write("modules.json", modules);
+        using var folder = TextModels.CopyStatic().With("modules.json", modules);
         var message = Refusal(folder.Path);
         Assert.Contains(what, message);
         Assert.Contains("modules.json", message);
@@ -77,8 +77,8 @@ public class RefusedDirectoriesTests
     [InlineData("last_hidden_state", new[] { "pixel_values" }, "pixel_values")]
     public void Graphs_of_another_kind_are_refused(string output, string[] inputs, string what)
     {
-        using var folder = TempFolder.WithStaticModel();
-        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, output, inputs));
+        using var folder = TextModels.CopyStatic();
+        File.WriteAllBytes(folder.File("onnx/model.onnx"), OnnxBuilder.Encoder(Table, output, inputs));
         Assert.Contains(what, Refusal(folder.Path));
     }
 
@@ -93,8 +93,8 @@ public class RefusedDirectoriesTests
     [Fact]
     public void A_table_too_small_for_the_vocabulary_is_an_error_of_the_model()
     {
-        using var folder = TempFolder.WithStaticModel();
-        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder(Table, "last_hidden_state", []));
+        using var folder = TextModels.CopyStatic();
+        File.WriteAllBytes(folder.File("onnx/model.onnx"), OnnxBuilder.Encoder(Table, "last_hidden_state", []));
         using var embedder = CaptionEmbedder.Open(folder.Path);
         var embeddings = new float[embedder.Dimension];
         Assert.Contains("model.onnx", Assert.Throws<TextException>(() => embedder.Embed(["a cat"], embeddings)).Message);
@@ -103,8 +103,8 @@ public class RefusedDirectoriesTests
     [Fact]
     public void Numbers_that_are_not_finite_are_refused()
     {
-        using var folder = new TempFolder().Write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n").Write("1_Pooling/config.json", """{"pooling_mode": "mean"}""").Write("model.onnx", "");
-        File.WriteAllBytes(folder["model.onnx"], OnnxBuilder.Encoder([[0], [float.NaN], [0], [0]], "last_hidden_state", []));
+        using var folder = new TempFolder().With("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n").With("1_Pooling/config.json", """{"pooling_mode": "mean"}""").With("model.onnx", "");
+        File.WriteAllBytes(folder.File("model.onnx"), OnnxBuilder.Encoder([[0], [float.NaN], [0], [0]], "last_hidden_state", []));
         using var embedder = CaptionEmbedder.Open(folder.Path);
         Assert.Contains("not finite", Assert.Throws<TextException>(() => embedder.Embed(["what"], new float[1])).Message);
     }

@@ -38,7 +38,7 @@ public class CaptionCacheTests
     public void Embeddings_beside_the_data_that_are_of_no_use_are_left_alone(int stale, double kept, string? encoder = null)
     {
         using var folder = new TempFolder();
-        var data = folder["data"];
+        var data = folder.File("data");
         Directory.CreateDirectory(data);
         string path;
         using (var embedder = CaptionEmbedder.Open(CaptionEmbedder.Default))
@@ -54,7 +54,7 @@ public class CaptionCacheTests
         var bytes = File.ReadAllBytes(path);
         File.WriteAllBytes(path, bytes[..(int)(kept * bytes.Length)]);
         var before = File.ReadAllBytes(path);
-        using var cache = CaptionCache.Open(CaptionEmbedder.Default, cache: new CacheOptions { Folder = folder["cache"], DataFolders = [data] });
+        using var cache = CaptionCache.Open(CaptionEmbedder.Default, cache: new CacheOptions { Folder = folder.File("cache"), DataFolders = [data] });
         cache.Embed(["a cat"], new float[D]);
         Assert.Equal((stale, stale), (cache.Beside.Stale.Count, (int)cache.Embedded));
         Assert.Equal(before, File.ReadAllBytes(path));
@@ -97,14 +97,14 @@ public class CaptionCacheTests
         {
             Assert.InRange(half[i] - full[i], -1e-3f, 1e-3f);
         }
-        Assert.Equal(2, Directory.GetFiles(folder["embeddings"], "*.xemb").Length);
+        Assert.Equal(2, Directory.GetFiles(folder.File("embeddings"), "*.xemb").Length);
     }
 
     [Fact]
     public void Another_model_has_a_store_of_its_own()
     {
         using var folder = new TempFolder();
-        using var model = TempFolder.WithStaticModel().Write("1_Pooling/config.json", """{"pooling_mode": "cls"}""");
+        using var model = TextModels.CopyStatic().With("1_Pooling/config.json", """{"pooling_mode": "cls"}""");
         using var one = Open(folder);
         using var two = Open(folder, model: model.Path);
         Assert.NotEqual(one.Store.Path, two.Store.Path);

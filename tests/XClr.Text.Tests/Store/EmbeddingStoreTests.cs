@@ -5,7 +5,7 @@ public class EmbeddingStoreTests
     private const int D = Program.Dimension;
 
     private static EmbeddingStore Create(TempFolder folder, int dimension = D, EmbeddingType type = EmbeddingType.Float32) =>
-        EmbeddingStore.OpenOrCreate(folder["s.xemb"], dimension, type, Program.Fingerprint);
+        EmbeddingStore.OpenOrCreate(folder.File("s.xemb"), dimension, type, Program.Fingerprint);
 
     private static void AssertHolds(EmbeddingStore store, IReadOnlyList<string> captions)
     {
@@ -32,7 +32,7 @@ public class EmbeddingStoreTests
             Assert.Equal(5, store.Append(captions, Program.Rows(captions, dimension)));
             AssertHolds(store, captions);
         }
-        using var again = EmbeddingStore.Open(folder["s.xemb"]);
+        using var again = EmbeddingStore.Open(folder.File("s.xemb"));
         Assert.Equal((dimension, EmbeddingType.Float32, Program.Fingerprint, 5), (again.Dimension, again.Type, again.Fingerprint, again.Count));
         AssertHolds(again, captions);
         Assert.False(again.TryGet("a dog", new float[dimension]));
@@ -90,7 +90,7 @@ public class EmbeddingStoreTests
                 Assert.Equal(1000, store.Append(captions, Program.Rows(captions, D)));
             }
         }
-        using var again = EmbeddingStore.Open(folder["s.xemb"]);
+        using var again = EmbeddingStore.Open(folder.File("s.xemb"));
         Assert.Equal(25_000, again.Count);
         for (var batch = 0; batch < 25; batch++)
         {
@@ -132,7 +132,7 @@ public class EmbeddingStoreTests
     {
         using var folder = new TempFolder();
         Create(folder).Dispose();
-        var path = folder["s.xemb"];
+        var path = folder.File("s.xemb");
         Action[] openings =
         [
             () => EmbeddingStore.OpenOrCreate(path, D + 1, EmbeddingType.Float32, Program.Fingerprint),
@@ -149,8 +149,8 @@ public class EmbeddingStoreTests
     public void A_file_without_a_header_is_refused_by_name(int length)
     {
         using var folder = new TempFolder();
-        File.WriteAllBytes(folder["s.xemb"], new byte[length]);
-        Assert.Contains(folder["s.xemb"], Assert.Throws<TextException>(() => Create(folder)).Message);
+        File.WriteAllBytes(folder.File("s.xemb"), new byte[length]);
+        Assert.Contains(folder.File("s.xemb"), Assert.Throws<TextException>(() => Create(folder)).Message);
     }
 
     [Fact]
@@ -158,13 +158,13 @@ public class EmbeddingStoreTests
     {
         using var folder = new TempFolder();
         Create(folder).Dispose();
-        var good = File.ReadAllBytes(folder["s.xemb"]);
+        var good = File.ReadAllBytes(folder.File("s.xemb"));
         for (var at = 0; at < 60; at++)
         {
             var bad = good.ToArray();
             bad[at] ^= 0x10;
-            File.WriteAllBytes(folder["s.xemb"], bad);
-            Assert.Contains(folder["s.xemb"], Assert.Throws<TextException>(() => Create(folder)).Message);
+            File.WriteAllBytes(folder.File("s.xemb"), bad);
+            Assert.Contains(folder.File("s.xemb"), Assert.Throws<TextException>(() => Create(folder)).Message);
         }
     }
 

@@ -9,14 +9,14 @@ public class StoreDamageTests
 
     private static byte[] MakeStore(TempFolder folder, int batches, int batch = Batch)
     {
-        using (var store = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint))
+        using (var store = EmbeddingStore.OpenOrCreate(folder.File("s.xemb"), D, EmbeddingType.Float32, Program.Fingerprint))
         {
             for (var i = 0; i < batches; i++)
             {
                 Append(store, i, batch);
             }
         }
-        return File.ReadAllBytes(folder["s.xemb"]);
+        return File.ReadAllBytes(folder.File("s.xemb"));
     }
 
     private static void Append(EmbeddingStore store, int batch, int count)
@@ -55,8 +55,8 @@ public class StoreDamageTests
         var first = whole.Length - 3 * chunk;
         for (var length = first; length < whole.Length; length++)
         {
-            File.WriteAllBytes(folder["s.xemb"], whole[..length]);
-            using var store = EmbeddingStore.Open(folder["s.xemb"]);
+            File.WriteAllBytes(folder.File("s.xemb"), whole[..length]);
+            using var store = EmbeddingStore.Open(folder.File("s.xemb"));
             var (full, rest) = ((length - first) / chunk, (length - first) % chunk);
             Assert.Equal(full * Batch + Math.Max(0, rest - ChunkHeader.Bytes) / Stride, CountFound(store, 3));
             if (length % 16 != 0)
@@ -80,8 +80,8 @@ public class StoreDamageTests
         var table = (int)StoreTable.ChunkBytes(13);
         foreach (var cut in (int[])[1, 16, table / 2, table - 1, table, table + 1])
         {
-            File.WriteAllBytes(folder["s.xemb"], whole[..^cut]);
-            using var store = EmbeddingStore.Open(folder["s.xemb"]);
+            File.WriteAllBytes(folder.File("s.xemb"), whole[..^cut]);
+            using var store = EmbeddingStore.Open(folder.File("s.xemb"));
             Assert.InRange(CountFound(store, 2, batch), 2 * batch - (cut > table ? 1 : 0), 2 * batch);
             Append(store, 2, batch);
             Assert.InRange(CountFound(store, 3, batch), 3 * batch - 1, 3 * batch);
@@ -95,8 +95,8 @@ public class StoreDamageTests
         var bytes = MakeStore(folder, 3);
         // Commit 1 made the store, 2 to 4 are the batches.
         bytes[StoreFormat.CommitOffset(4) + 16] ^= 1;
-        File.WriteAllBytes(folder["s.xemb"], bytes);
-        using var store = EmbeddingStore.Open(folder["s.xemb"]);
+        File.WriteAllBytes(folder.File("s.xemb"), bytes);
+        using var store = EmbeddingStore.Open(folder.File("s.xemb"));
         Assert.Equal(2 * Batch, CountFound(store, 3));
         Append(store, 2, Batch);
         Assert.Equal(3 * Batch, CountFound(store, 3));
@@ -108,16 +108,16 @@ public class StoreDamageTests
         using var folder = new TempFolder();
         var bytes = MakeStore(folder, 3);
         bytes.AsSpan(1024, 2048).Clear();
-        File.WriteAllBytes(folder["s.xemb"], bytes);
-        using (var store = EmbeddingStore.Open(folder["s.xemb"]))
+        File.WriteAllBytes(folder.File("s.xemb"), bytes);
+        using (var store = EmbeddingStore.Open(folder.File("s.xemb")))
         {
             Assert.Equal(3 * Batch, CountFound(store, 3));
             Assert.Equal(3 * Batch, store.Count);
         }
         // A damaged record is none.
         bytes[^1] ^= 1;
-        File.WriteAllBytes(folder["s.xemb"], bytes);
-        using var damaged = EmbeddingStore.Open(folder["s.xemb"]);
+        File.WriteAllBytes(folder.File("s.xemb"), bytes);
+        using var damaged = EmbeddingStore.Open(folder.File("s.xemb"));
         Assert.Equal(3 * Batch - 1, CountFound(damaged, 3));
         Assert.Equal(3 * Batch - 1, damaged.Count);
     }
@@ -131,8 +131,8 @@ public class StoreDamageTests
         {
             var bytes = whole.ToArray();
             bytes[at] ^= 0x40;
-            File.WriteAllBytes(folder["s.xemb"], bytes);
-            using var store = EmbeddingStore.Open(folder["s.xemb"]);
+            File.WriteAllBytes(folder.File("s.xemb"), bytes);
+            using var store = EmbeddingStore.Open(folder.File("s.xemb"));
             // Bytes 20 to 23 are not used.
             var unused = at - (whole.Length - Stride) is >= 20 and < 24;
             Assert.Equal(unused ? Batch : Batch - 1, CountFound(store, 1));
@@ -147,10 +147,10 @@ public class StoreDamageTests
         using var folder = new TempFolder();
         var before = MakeStore(folder, 1);
         MakeStore(folder, 2);
-        var bytes = File.ReadAllBytes(folder["s.xemb"]);
+        var bytes = File.ReadAllBytes(folder.File("s.xemb"));
         before.AsSpan(1024, 2048).CopyTo(bytes.AsSpan(1024));
-        File.WriteAllBytes(folder["s.xemb"], bytes);
-        using var store = EmbeddingStore.Open(folder["s.xemb"]);
+        File.WriteAllBytes(folder.File("s.xemb"), bytes);
+        using var store = EmbeddingStore.Open(folder.File("s.xemb"));
         Assert.Equal(Batch, CountFound(store, 3));
         Append(store, 2, Batch); // lands where the dead writer's records lay
         Assert.Equal(2 * Batch, CountFound(store, 3));
@@ -166,19 +166,19 @@ public class StoreDamageTests
         var empty = MakeStore(folder, 0);
         for (var round = 0; round < 3; round++)
         {
-            using (var store = EmbeddingStore.Open(folder["s.xemb"]))
+            using (var store = EmbeddingStore.Open(folder.File("s.xemb")))
             {
                 Append(store, round, 2000);
             }
-            var bytes = File.ReadAllBytes(folder["s.xemb"]);
+            var bytes = File.ReadAllBytes(folder.File("s.xemb"));
             if (round == 2)
             {
                 break;
             }
             empty.AsSpan(1024, 2048).CopyTo(bytes.AsSpan(1024));
-            File.WriteAllBytes(folder["s.xemb"], bytes);
+            File.WriteAllBytes(folder.File("s.xemb"), bytes);
         }
-        using var full = EmbeddingStore.Open(folder["s.xemb"]);
+        using var full = EmbeddingStore.Open(folder.File("s.xemb"));
         Assert.Equal(2000, full.Count);
         Assert.Equal(2000, CountFound(full, 3, 2000));
     }
@@ -205,17 +205,17 @@ public class StoreDamageTests
                     bytes[at] = (byte)random.Next(256);
                 }
             }
-            File.WriteAllBytes(folder["s.xemb"], random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
+            File.WriteAllBytes(folder.File("s.xemb"), random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes);
             try
             {
-                using var store = EmbeddingStore.Open(folder["s.xemb"]);
+                using var store = EmbeddingStore.Open(folder.File("s.xemb"));
                 var found = CountFound(store, 3);
                 Append(store, 3, Batch);
                 Assert.InRange(CountFound(store, 4), found + Batch, 4 * Batch);
             }
             catch (TextException e)
             {
-                Assert.Contains(folder["s.xemb"], e.Message);
+                Assert.Contains(folder.File("s.xemb"), e.Message);
                 refused++;
             }
         }

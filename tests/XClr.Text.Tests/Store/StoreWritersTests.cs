@@ -36,8 +36,8 @@ public class StoreWritersTests
     public async Task Two_instances_append_and_see_each_other()
     {
         using var folder = new TempFolder();
-        using var one = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint);
-        using var two = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint);
+        using var one = EmbeddingStore.OpenOrCreate(folder.File("s.xemb"), D, EmbeddingType.Float32, Program.Fingerprint);
+        using var two = EmbeddingStore.OpenOrCreate(folder.File("s.xemb"), D, EmbeddingType.Float32, Program.Fingerprint);
         await Task.WhenAll(Task.Run(() => Write(one, "one")), Task.Run(() => Write(two, "two")), Task.Run(() => Write(two, "three")));
         foreach (var store in (EmbeddingStore[])[one, two])
         {
@@ -63,11 +63,11 @@ public class StoreWritersTests
     public void Two_processes_append()
     {
         using var folder = new TempFolder();
-        using var one = Start(folder["s.xemb"], "one", 20, 300);
-        using var two = Start(folder["s.xemb"], "two", 20, 300);
+        using var one = Start(folder.File("s.xemb"), "one", 20, 300);
+        using var two = Start(folder.File("s.xemb"), "two", 20, 300);
         Assert.Contains("appended 19", one.StandardOutput.ReadToEnd());
         Assert.Contains("appended 19", two.StandardOutput.ReadToEnd());
-        using var store = EmbeddingStore.Open(folder["s.xemb"]);
+        using var store = EmbeddingStore.Open(folder.File("s.xemb"));
         AssertHolds(store, "one", 20, 300);
         AssertHolds(store, "two", 20, 300);
         Assert.Equal(2 * 20 * 300, store.Count);
@@ -79,7 +79,7 @@ public class StoreWritersTests
         using var folder = new TempFolder();
         for (var round = 0; round < 5; round++)
         {
-            using var child = Start(folder["s.xemb"], $"round {round}", 100_000, 700);
+            using var child = Start(folder.File("s.xemb"), $"round {round}", 100_000, 700);
             var reported = -1;
             for (var line = 0; line < 2 + round && child.StandardOutput.ReadLine() is { } text; line++)
             {
@@ -95,7 +95,7 @@ public class StoreWritersTests
             }
             child.WaitForExit();
             Assert.True(reported >= 0, "the child wrote nothing");
-            using var store = EmbeddingStore.Open(folder["s.xemb"]);
+            using var store = EmbeddingStore.Open(folder.File("s.xemb"));
             AssertHolds(store, $"round {round}", reported + 1, 700);
             AssertHolds(store, "round 0", 1, 700);
         }
@@ -108,19 +108,19 @@ public class StoreWritersTests
         using var folder = new TempFolder();
         // A limit on the file's size stands for the full disk: writes fail at some byte in the middle of a batch. (The runtime's own
         // executable memory is a file too, unless write-xor-execute is off.)
-        using var child = Start(folder["s.xemb"], "full", 100, 300, shell: "export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 400;");
+        using var child = Start(folder.File("s.xemb"), "full", 100, 300, shell: "export DOTNET_EnableWriteXorExecute=0; trap '' XFSZ; ulimit -f 400;");
         var output = child.StandardOutput.ReadToEnd();
         child.WaitForExit();
         Assert.Equal(1, child.ExitCode);
-        Assert.Contains("failed " + folder["s.xemb"], output);
+        Assert.Contains("failed " + folder.File("s.xemb"), output);
         var appended = output.Split('\n').Count(l => l.StartsWith("appended ", StringComparison.Ordinal));
         Assert.InRange(appended, 1, 99);
-        using (var file = File.OpenHandle(folder["s.xemb"]))
+        using (var file = File.OpenHandle(folder.File("s.xemb")))
         {
             // What was not committed takes no space.
             Assert.Equal(Commit.Newest(StoreFile.ReadHeader(file))!.Value.End, RandomAccess.GetLength(file));
         }
-        using var store = EmbeddingStore.Open(folder["s.xemb"]);
+        using var store = EmbeddingStore.Open(folder.File("s.xemb"));
         AssertHolds(store, "full", appended, 300);
         var more = Program.Captions("more", 0, 300);
         Assert.Equal(300, store.Append(more, Program.Rows(more, D)));
@@ -135,14 +135,14 @@ public class StoreWritersTests
         using var folder = new TempFolder();
         var mount = $"mount --bind '{folder.Path}' '{folder.Path}' && mount -o remount,bind,ro '{folder.Path}'";
         Skip.IfNot(OperatingSystem.IsLinux() && Succeeds([.. mounting, mount]), "nothing can be mounted here");
-        using (var store = EmbeddingStore.OpenOrCreate(folder["s.xemb"], D, EmbeddingType.Float32, Program.Fingerprint))
+        using (var store = EmbeddingStore.OpenOrCreate(folder.File("s.xemb"), D, EmbeddingType.Float32, Program.Fingerprint))
         {
             store.Append(["a dog"], Program.Rows(["a dog"], D));
         }
-        using var child = Start(["read", folder["s.xemb"], "a dog"], [.. mounting, mount + " && exec \"$@\"", "sh"]);
+        using var child = Start(["read", folder.File("s.xemb"), "a dog"], [.. mounting, mount + " && exec \"$@\"", "sh"]);
         var said = child.StandardOutput.ReadToEnd().Split('\n');
         Assert.Equal("there", said[0]);
-        Assert.StartsWith($"failed {folder["s.xemb"]}", said[1]);
+        Assert.StartsWith($"failed {folder.File("s.xemb")}", said[1]);
 
         static bool Succeeds(string[] command)
         {

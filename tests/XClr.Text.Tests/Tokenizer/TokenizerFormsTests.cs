@@ -15,7 +15,7 @@ public class TokenizerFormsTests
     public void Mpnet_from_vocab_txt(string mask)
     {
         using var folder = new TempFolder();
-        folder.Write("vocab.txt", MpnetVocabulary).Write("sentence_bert_config.json", Limit).Write("special_tokens_map.json",
+        folder.With("vocab.txt", MpnetVocabulary).With("sentence_bert_config.json", Limit).With("special_tokens_map.json",
             $$"""{"cls_token": "<s>", "sep_token": {"content": "</s>"}, "pad_token": "<pad>", "unk_token": "[UNK]", "mask_token": {{mask}}}""");
         var tokenizer = CaptionTokenizer.Open(folder.Path);
         Assert.Equal([0, 5, 11, 6, 7, 4, 2], tokenizer.Encode("A <mask>cats zebra"));
@@ -27,7 +27,7 @@ public class TokenizerFormsTests
     public void Mpnet_from_vocab_txt_alone()
     {
         using var folder = new TempFolder();
-        var tokenizer = CaptionTokenizer.Open(folder.Write("vocab.txt", MpnetVocabulary).Path);
+        var tokenizer = CaptionTokenizer.Open(folder.With("vocab.txt", MpnetVocabulary).Path);
         Assert.Equal([0, 5, 11, 6, 4, 4, 4, 2], tokenizer.Encode("a<mask>cat[CLS]"));
         Assert.Equal((1, 512), (tokenizer.PadId, tokenizer.MaxLength));
     }
@@ -36,7 +36,7 @@ public class TokenizerFormsTests
     public void Bert_from_vocab_txt_alone()
     {
         using var folder = new TempFolder();
-        var tokenizer = CaptionTokenizer.Open(folder.Write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\ncat\r\n").Path);
+        var tokenizer = CaptionTokenizer.Open(folder.With("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\ncat\r\n").Path);
         Assert.Equal([2, 5, 4, 0, 3], tokenizer.Encode("cat[MASK] [PAD]"));
         Assert.Equal((0, 512), (tokenizer.PadId, tokenizer.MaxLength));
     }
@@ -45,11 +45,11 @@ public class TokenizerFormsTests
     public void Mpnet_from_tokenizer_json_alone()
     {
         using var folder = new TempFolder();
-        folder.Write("tokenizer.json", $$"""
+        folder.With("tokenizer.json", $$"""
             {"truncation": {"max_length": 3}, "padding": {"strategy": {"Fixed": 3} },
              "added_tokens": [{"id": 11, "content": "<mask>", "lstrip": true, "normalized": false, "single_word": false}, {"id": 1, "content": "<pad>"}],
              "normalizer": {"type": "BertNormalizer", "lowercase": true}, "pre_tokenizer": {"type": "BertPreTokenizer"}, {{Roberta}}, {{FastModel}} }
-            """).Write("tokenizer_config.json", """{"model_max_length": 12}""");
+            """).With("tokenizer_config.json", """{"model_max_length": 12}""");
         var tokenizer = CaptionTokenizer.Open(folder.Path);
         Assert.Equal([0, 5, 11, 6, 7, 4, 2], tokenizer.Encode("A <mask>cats zebra"));
         Assert.Equal(12, tokenizer.MaxLength);
@@ -60,8 +60,8 @@ public class TokenizerFormsTests
     public void Positions_of_the_model_bound_the_length()
     {
         using var folder = new TempFolder();
-        folder.Write("vocab.txt", MpnetVocabulary).Write("config.json", """{"model_type": "mpnet", "max_position_embeddings": 514}""")
-            .Write("tokenizer_config.json", """{"model_max_length": 1000000000000000019884624838656, "pad_token": "<pad>"}""");
+        folder.With("vocab.txt", MpnetVocabulary).With("config.json", """{"model_type": "mpnet", "max_position_embeddings": 514}""")
+            .With("tokenizer_config.json", """{"model_max_length": 1000000000000000019884624838656, "pad_token": "<pad>"}""");
         Assert.Equal(512, CaptionTokenizer.Open(folder.Path).MaxLength);
     }
 
@@ -73,8 +73,8 @@ public class TokenizerFormsTests
     public void Case_and_accents_follow_tokenizer_config(string lower, string strip, int[] ids)
     {
         using var folder = new TempFolder();
-        folder.Write("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": true}, {{Roberta}}, {{FastModel}} }""")
-            .Write("tokenizer_config.json", $$"""{"do_lower_case": {{lower}}, "strip_accents": {{strip}}, "model_max_length": 8}""");
+        folder.With("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": true}, {{Roberta}}, {{FastModel}} }""")
+            .With("tokenizer_config.json", $$"""{"do_lower_case": {{lower}}, "strip_accents": {{strip}}, "model_max_length": 8}""");
         Assert.Equal(ids, CaptionTokenizer.Open(folder.Path).Encode("Cat É"));
     }
 
@@ -85,8 +85,8 @@ public class TokenizerFormsTests
     public void The_sentence_config_may_lower_the_text_first(string lower, int[] ids)
     {
         using var folder = new TempFolder();
-        folder.Write("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": false, "strip_accents": false}, {{Roberta}}, {{FastModel}} }""")
-            .Write("sentence_bert_config.json", $$"""{"max_seq_length": 16, "do_lower_case": {{lower}}}""");
+        folder.With("tokenizer.json", $$"""{"normalizer": {"type": "BertNormalizer", "lowercase": false, "strip_accents": false}, {{Roberta}}, {{FastModel}} }""")
+            .With("sentence_bert_config.json", $$"""{"max_seq_length": 16, "do_lower_case": {{lower}}}""");
         Assert.Equal(ids, CaptionTokenizer.Open(folder.Path).Encode("Cat É"));
     }
 
@@ -94,9 +94,9 @@ public class TokenizerFormsTests
     public void Added_tokens_may_be_normalised_or_stand_alone()
     {
         using var folder = new TempFolder();
-        folder.Write("tokenizer.json", $$"""
+        folder.With("tokenizer.json", $$"""
             {"added_tokens": [{"id": 20, "content": "Rare Word", "normalized": true}, {"id": 21, "content": "ca", "single_word": true}, {"id": 22, "content": "at", "single_word": true}], {{Roberta}}, {{FastModel}} }
-            """).Write("sentence_bert_config.json", Limit);
+            """).With("sentence_bert_config.json", Limit);
         Assert.Equal([0, 5, 20, 6, 21, 22, 2], CaptionTokenizer.Open(folder.Path).Encode("a rare word cat ca at"));
     }
 
@@ -104,9 +104,9 @@ public class TokenizerFormsTests
     public void The_longest_added_token_is_taken()
     {
         using var folder = new TempFolder();
-        folder.Write("tokenizer.json", $$"""
+        folder.With("tokenizer.json", $$"""
             {"added_tokens": [{"id": 20, "content": "<a"}, {"id": 21, "content": "<a>"}, {"id": 22, "content": "<"}], {{Roberta}}, {{FastModel}} }
-            """).Write("sentence_bert_config.json", Limit);
+            """).With("sentence_bert_config.json", Limit);
         Assert.Equal([0, 21, 6, 20, 6, 22, 6, 2], CaptionTokenizer.Open(folder.Path).Encode("<a>cat<a cat< cat"));
     }
 
@@ -114,10 +114,10 @@ public class TokenizerFormsTests
     public void A_sequence_of_processors_is_searched()
     {
         using var folder = new TempFolder();
-        folder.Write("tokenizer.json", $$"""
+        folder.With("tokenizer.json", $$"""
             {"post_processor": {"type": "Sequence", "processors": [{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0} },
              {"Sequence": {"id": "A", "type_id": 0} }, {"SpecialToken": {"id": "</s>", "type_id": 0} }], "special_tokens": {"<s>": {"ids": [0]}, "</s>": {"ids": [2]} } }] }, {{FastModel}} }
-            """).Write("sentence_bert_config.json", Limit);
+            """).With("sentence_bert_config.json", Limit);
         Assert.Equal([0, 6, 2], CaptionTokenizer.Open(folder.Path).Encode("cat"));
     }
 
@@ -131,9 +131,9 @@ public class TokenizerFormsTests
     public void Other_tokenizers_are_refused_by_name(string file, string text, string kind)
     {
         using var folder = new TempFolder();
-        var error = Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Write(file, text).Path));
+        var error = Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.With(file, text).Path));
         Assert.Contains(kind, error.Message);
-        Assert.Contains(folder[file], error.Message);
+        Assert.Contains(folder.File(file), error.Message);
         Assert.Contains("static-minilm-128", error.Message);
     }
 
@@ -148,8 +148,8 @@ public class TokenizerFormsTests
     public void Corrupt_files_are_named(string file, string text)
     {
         using var folder = new TempFolder();
-        folder.Write(file, text);
-        Assert.Contains(folder[file], Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Path)).Message);
+        folder.With(file, text);
+        Assert.Contains(folder.File(file), Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Path)).Message);
     }
 
     [Theory]
@@ -164,14 +164,14 @@ public class TokenizerFormsTests
     [InlineData("sentence_bert_config.json", """{"max_seq_length": 2}""", "max_seq_length")]
     public void Wrong_values_are_named(string file, string text, string what)
     {
-        using var folder = TempFolder.WithStaticModel();
-        Assert.Contains(what, Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Write(file, text).Path)).Message);
+        using var folder = TextModels.CopyStatic();
+        Assert.Contains(what, Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.With(file, text).Path)).Message);
     }
 
     [Fact]
     public void No_vocabulary_at_all_is_an_error()
     {
-        using var folder = TempFolder.WithStaticModel("vocab.txt");
+        using var folder = TextModels.CopyStatic("vocab.txt");
         Assert.Contains("vocab.txt", Assert.Throws<TextException>(() => CaptionTokenizer.Open(folder.Path)).Message);
     }
 }

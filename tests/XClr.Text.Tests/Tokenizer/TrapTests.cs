@@ -4,7 +4,7 @@ namespace XClr.Text.Tests;
 public class TrapTests
 {
     private static readonly CaptionTokenizer Tokenizer = CaptionTokenizer.Open(CaptionEmbedder.Default);
-    private static readonly string[] Vocabulary = File.ReadAllText(Path.Combine(Assets.StaticModel, "vocab.txt")).TrimEnd('\n').Split('\n');
+    private static readonly string[] Vocabulary = File.ReadAllText(Path.Combine(TextModels.StaticModel, "vocab.txt")).TrimEnd('\n').Split('\n');
 
     private static string Tokens(string text) => string.Join(' ', Tokenizer.Encode(text).Skip(1).SkipLast(1).Select(id => Vocabulary[id]));
 

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using XClr.Text.Unicode;
-using XClr.TestKit;
 
 namespace XClr.Text.Tests;
 

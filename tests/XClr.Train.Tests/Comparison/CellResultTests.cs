@@ -1,17 +1,16 @@
 using System.Text.Json.Nodes;
 using XClr.Train.Comparison;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 public sealed class CellResultTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-cell-").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
-    private string Cell => Path.Combine(folder, "cell.json");
+    private string Cell => folder.File("cell.json");
 
     private ComparisonRequest Request(EvalProtocol protocol, params string[] templates) =>
         new(new TrainConfig { Data = "d", ValData = "v" }, [LossKind.Xclr], Seeds: 1, Rates: [], protocol, EvalOptions.Default with { Templates = [.. templates.Select(t => new PromptTemplate(t))] }, folder);

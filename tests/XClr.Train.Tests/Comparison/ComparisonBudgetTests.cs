@@ -1,23 +1,22 @@
 using XClr.Train.Comparison;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 /// <summary>What a trial that fails, for its data are not there, leaves of a comparison's folder.</summary>
 public sealed class ComparisonBudgetTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-budget-").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void No_folder_is_removed_but_trials_that_no_process_holds()
     {
         var (mine, alike) = (Made("trial"), Made($"{ComparisonBudget.TrialPrefix}notes"));
-        var (killed, other) = (Made($"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"), Path.Combine(folder, $"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"));
+        var (killed, other) = (Made($"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"), folder.File($"{ComparisonBudget.TrialPrefix}{Guid.NewGuid():N}"));
         using var held = RunFolder.Open(new TrainConfig { Data = "d", RunDir = other });
-        var config = new TrainConfig { Data = Path.Combine(folder, "missing"), ValData = Path.Combine(folder, "missing") };
+        var config = new TrainConfig { Data = folder.File("missing"), ValData = folder.File("missing") };
         var request = new ComparisonRequest(config, [LossKind.SimClr], Seeds: 1, Rates: [], EvalProtocol.Knn, EvalOptions.Default, folder);
 
         Assert.Contains("missing", Assert.ThrowsAny<Exception>(() => ComparisonBudget.Apply(request, minutes: 1, new SilentReporter(), CancellationToken.None)).Message);
@@ -41,7 +40,7 @@ public sealed class ComparisonBudgetTests : IDisposable
 
     private string Made(string name)
     {
-        var path = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;
+        var path = Directory.CreateDirectory(folder.File(name)).FullName;
         File.WriteAllText(Path.Combine(path, "notes.txt"), "text");
         return path;
     }

@@ -1,6 +1,5 @@
 using XClr.Train.Comparison;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests;
 

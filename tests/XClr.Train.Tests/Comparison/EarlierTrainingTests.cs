@@ -1,16 +1,15 @@
 using XClr.Train.Comparison;
-using Xunit;
 
 namespace XClr.Train.Tests;
 
 public sealed class EarlierTrainingTests : IDisposable
 {
     private const int Views = 8;
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-earlier-").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
-    private string Log => Path.Combine(folder, MetricsLog.FileName);
+    private string Log => folder.File(MetricsLog.FileName);
 
     private static StepMetrics Metrics(long step, double speed, double? ownView) => new()
     {

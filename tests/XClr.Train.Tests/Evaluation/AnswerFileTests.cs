@@ -1,6 +1,5 @@
 using XClr.Data;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests.Evaluation;
 
@@ -8,14 +7,14 @@ namespace XClr.Train.Tests.Evaluation;
 public sealed class AnswerFileTests : IDisposable
 {
     private static readonly string[] Trained = ["tench", "analog clock", "digital clock", "mountain bike", "chair"];
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-answers").FullName;
+    private readonly TempFolder folder = new();
     private readonly List<string> warnings = [];
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     private AnswerKey Key(string json, string[] keys, int[] labels, string[]? own)
     {
-        var path = Path.Combine(folder, "answers.json");
+        var path = folder.File("answers.json");
         File.WriteAllText(path, json);
         var set = new FeatureSet(keys, new RowMatrix(1), null, null, labels, [], [], new Dictionary<SampleFault, long>());
         return AnswerFile.Read(path).KeyOf(set, own, Trained, warnings.Add);
@@ -77,7 +76,7 @@ public sealed class AnswerFileTests : IDisposable
             Directory.CreateDirectory(Path.Combine(folder, "states", name));
             File.WriteAllBytes(Path.Combine(folder, "states", name, "1.jpg"), [1]);
         }
-        IImageDataset Open(NamePart part) => ClassPart.Of(DatasetFactory.Open(Path.Combine(folder, "states")), part);
+        IImageDataset Open(NamePart part) => ClassPart.Of(DatasetFactory.Open(folder.File("states")), part);
         using var nouns = Open(NamePart.Noun);
         Assert.Equal(["bear", "house"], nouns.Classes);
         Assert.Equal([0, 0, 1, 0], nouns.Read(ReadOrder.Sequential).Select(s => s.Label!.Value));
@@ -98,7 +97,7 @@ public sealed class AnswerFileTests : IDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllBytes(path, [1]);
         }
-        using var set = DatasetFactory.Open(Path.Combine(folder, "set"));
+        using var set = DatasetFactory.Open(folder.File("set"));
         var (keys, labels) = (set.Read(ReadOrder.Sequential).Select(s => s.Key).ToList(), set.Read(ReadOrder.Sequential).Select(s => s.Label!.Value).ToArray());
         var subset = Subset.Parse("0.2").Single();
         using var part = SubsetDataset.Of(set, subset);

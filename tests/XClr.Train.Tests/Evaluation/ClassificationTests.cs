@@ -1,14 +1,13 @@
 using XClr.Data;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests.Evaluation;
 
 public sealed class ClassificationTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-classification").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void Accuracies_and_confusion_count_what_was_taken_for_what()
@@ -84,7 +83,7 @@ public sealed class ClassificationTests : IDisposable
         // A larger share holds the smaller one.
         Assert.Subset(Subset.Parse("0.5").Single().Of(keys, labels).ToHashSet(), rows.ToHashSet());
         Assert.Equal(1, Subset.Parse("0.001").Single().Of(keys, labels).Count(r => labels[r] == 1));
-        var list = Path.Combine(folder, "1percent.txt");
+        var list = folder.File("1percent.txt");
         File.WriteAllLines(list, ["n1_7.JPEG", "n1_101.JPEG", "n1_9999.JPEG"]);
         Assert.Equal([7, 101], Subset.Parse(list).Single().Of(keys, labels));
         File.WriteAllLines(list, ["n2_7.JPEG"]);
@@ -98,7 +97,7 @@ public sealed class ClassificationTests : IDisposable
     {
         Assert.Equal("a red fox.", PromptTemplate.Read("a red {}.").Single().Fill("fox"));
         Assert.Equal("the fox", PromptTemplate.Read("the {class}").Single().Fill("fox"));
-        var file = Path.Combine(folder, "templates.txt");
+        var file = folder.File("templates.txt");
         File.WriteAllLines(file, ["a photo of a {}.", "", "art of the {}."]);
         Assert.Equal(["a photo of a fox.", "art of the fox."], PromptTemplate.Read(file).Select(t => t.Fill("fox")));
         File.AppendAllLines(file, ["no place"]);

@@ -1,7 +1,5 @@
 using XClr.Data;
-using XClr.TestKit;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests.Evaluation;
 
@@ -9,9 +7,9 @@ namespace XClr.Train.Tests.Evaluation;
 public sealed class FeatureSetTests : IDisposable
 {
     private const int Rows = 4, Side = 16;
-    private readonly string folder = Directory.CreateTempSubdirectory("xclr-features").FullName;
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     /// <summary>
     /// An image that is larger than its share of a batch is not made smaller for it (4 images of 16 pixels have 12,288 bytes each): two that do not lie beside each other on the device are resized one after the other for one run
@@ -23,9 +21,9 @@ public sealed class FeatureSetTests : IDisposable
         using var device = TestDevices.Open(TestDevices.Lavapipe, "maxStorageBufferRange=512K");
         using (var trainer = new HostTrainer(device, TrainConfig.FromText("""{"arch":"resnet18","stem":"small","width":0.125,"image-size":16,"batch-size":4,"steps":10,"loss":"simclr","augment":"light"}""", "test"), 0, _ => { }))
         {
-            trainer.Save(Path.Combine(folder, "run"));
+            trainer.Save(folder.File("run"));
         }
-        using var loaded = LoadedModel.Open(device, Path.Combine(folder, "run"), new NetworkOptions());
+        using var loaded = LoadedModel.Open(device, folder.File("run"), new NetworkOptions());
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, Rows);
         (string Name, int Width, int Height)[] images = [("a", 40, 30), ("b", 400, 300), ("c", 30, 30), ("d", 15000, 1), ("e", 380, 320), ("f", 20, 20), ("g", 50, 40)];
         FeatureSet Of(string name, IEnumerable<(string Name, int Width, int Height)> part)
@@ -37,7 +35,7 @@ public sealed class FeatureSetTests : IDisposable
                 new Random(image.Name[0]).NextBytes(pixels);
                 PngFile.Write(Path.Combine(path, image.Name + ".png"), pixels, image.Width, image.Height);
             }
-            using var data = DatasetFactory.Open(Path.Combine(folder, name), "imagefolder");
+            using var data = DatasetFactory.Open(folder.File(name), "imagefolder");
             var warnings = new List<string>();
             var set = FeatureSet.Extract(encoder, data, limit: null, workers: 1, warnings.Add, CancellationToken.None);
             Assert.Equal(set.Skipped.Count, warnings.Count(w => w.Contains("1 of 7 images could not be used", StringComparison.Ordinal)));

@@ -1,8 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
-using XClr.TestKit;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests.Evaluation;
 
@@ -23,7 +21,7 @@ public class MetricTests
     {
         var random = new Random(5);
         var (width, rows) = (7, 23);
-        var numbers = Enumerable.Range(0, rows * width).Select(_ => random.NextSingle() - 0.5f).ToArray();
+        var numbers = RandomValues.Uniform(random, rows * width);
         var labels = Enumerable.Range(0, rows).Select(i => i % 3).ToArray();
         // Three rows a piece, appended in runs that end within pieces, at their ends and beyond.
         var pieces = new RowMatrix(width, rowsPerPiece: 3);
@@ -65,10 +63,10 @@ public class MetricTests
     public void Fidelity_is_the_rank_correlation_of_pairs()
     {
         var random = new Random(3);
-        var images = Enumerable.Range(0, 60 * 5).Select(_ => random.NextSingle() - 0.5f).ToArray();
+        var images = RandomValues.Uniform(random, 60 * 5);
         var scaled = images.Select(v => 7 * v).ToArray();
         Assert.Equal(1, SimilarityFidelity.Compute(images, 5, scaled, 5), 12);
-        var others = Enumerable.Range(0, 60 * 4).Select(_ => random.NextSingle() - 0.5f).ToArray();
+        var others = RandomValues.Uniform(random, 60 * 4);
         Assert.InRange(SimilarityFidelity.Compute(images, 5, others, 4), -0.15, 0.15);
     }
 

@@ -1,20 +1,16 @@
-using XClr.TestKit;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests.Evaluation;
 
 public class NearestRowsTests
 {
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     // Bank and queries are more than a slab and a tile of the CPU kernels, and no multiple of them; an odd width. Neighbours may swap only where cosines in double precision differ by fp32's rounding.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Slabs_and_tiles_give_the_nearest_of_all(string name)
     {
         const int Width = 9, K = 5;
         var random = new Random(7);
-        float[] Numbers(int rows) => [.. Enumerable.Range(0, rows * Width).Select(_ => random.NextSingle() - 0.5f)];
+        float[] Numbers(int rows) => RandomValues.Uniform(random, rows * Width);
         var (bank, queries) = (RowMatrix.Of(Numbers(1500), Width), RowMatrix.Of(Numbers(1030), Width));
         var device = TestDevices.Get(name);
         Neighbour[][] found;

@@ -1,6 +1,4 @@
-using XClr.TestKit;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests.Evaluation;
 

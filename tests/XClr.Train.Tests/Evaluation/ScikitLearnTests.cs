@@ -1,8 +1,6 @@
 using System.Numerics.Tensors;
 using XClr.Nn;
-using XClr.TestKit;
 using XClr.Train.Evaluation;
-using Xunit;
 using Xunit.Abstractions;
 
 namespace XClr.Train.Tests.Evaluation;
@@ -23,12 +21,10 @@ public sealed class ScikitLearnTests : IDisposable
         (labels, queryLabels) = ([.. golden.ReadInt64("labels").Select(l => (int)l)], [.. golden.ReadInt64("query_labels").Select(l => (int)l)]);
     }
 
-    public static TheoryData<string> Devices => [.. TestDevices.All];
-
     public void Dispose() => golden.Dispose();
 
     // Cosines are sums of 37 products in fp32; shares of votes follow them with a factor of 10.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void Knn_is_the_same_but_for_ties(string device)
     {
         var want = golden.ReadFloat64("knn_shares");
@@ -49,7 +45,7 @@ public sealed class ScikitLearnTests : IDisposable
     }
 
     // Both are at the optimum of the same convex function: scikit-learn to 1e-10 of its gradient, this one to 1e-5 of the mean's in fp32.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void The_linear_probe_finds_the_same_optimum(string device)
     {
         var want = golden.ReadFloat64("linear_probabilities");
@@ -69,7 +65,7 @@ public sealed class ScikitLearnTests : IDisposable
     }
 
     // Rows in blocks: what comes from the host and what stayed on the device are the same numbers; another order of summation is fp32's rounding.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void The_probe_in_blocks_has_the_same_gradient(string device)
     {
         int[] all = [.. Enumerable.Range(0, x.Count)];
@@ -88,16 +84,16 @@ public sealed class ScikitLearnTests : IDisposable
         Assert.Equal(first.Item1, second.Item1);
         Assert.Equal(first.Item2, second.Item2);
         Assert.Equal(whole.Item1, first.Item1, 1e-5);
-        OpRunner.RequireClose("gradient", [.. first.Item2.Select(v => (float)v)], whole.Item2, 1e-5);
+        Closeness.Require("gradient", [.. first.Item2.Select(v => (float)v)], whole.Item2, 1e-5);
     }
 
     // Sums over 600 rows in fp32: 1e-6 of the map, which the penalty conditions to about 1e2.
-    [SkippableTheory, MemberData(nameof(Devices))]
+    [SkippableTheory, EachDevice]
     public void The_ridge_map_is_the_closed_form(string device)
     {
         var text = RowMatrix.Of(golden.ReadFloat32("text"), TextWidth);
         var got = OnDevice(device, d => RidgeMap.Fit(d, x, text, 1e-2).Apply(d, queries));
-        OpRunner.RequireClose("ridge", got.First(queries.Count).Where((_, i) => i % got.Width < TextWidth).ToArray(), golden.ReadFloat64("ridge"), 1e-4);
+        Closeness.Require("ridge", got.First(queries.Count).Where((_, i) => i % got.Width < TextWidth).ToArray(), golden.ReadFloat64("ridge"), 1e-4);
     }
 
     [SkippableFact]
@@ -139,7 +135,7 @@ public sealed class ScikitLearnTests : IDisposable
         });
         Assert.Contains(best.Lambda, RidgeMap.Lambdas);
         Assert.InRange(best.HeldOutCosine, -1, 1);
-        OpRunner.RequireClose("ridge", got.First(queries.Count), [.. whole.First(queries.Count).Select(v => (double)v)], 1e-4);
+        Closeness.Require("ridge", got.First(queries.Count), [.. whole.First(queries.Count).Select(v => (double)v)], 1e-4);
     }
 
     private double Hits(Func<int, int> predicted) => Enumerable.Range(0, queries.Count).Count(i => predicted(i) == queryLabels[i]) / (double)queries.Count;

@@ -1,8 +1,6 @@
 using System.Numerics.Tensors;
 using XClr.Nn.Models;
-using XClr.TestKit;
 using XClr.Train.Evaluation;
-using Xunit;
 
 namespace XClr.Train.Tests.Evaluation;
 

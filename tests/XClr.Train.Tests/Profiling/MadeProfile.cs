@@ -1,5 +1,4 @@
 using XClr.Gpu;
-using XClr.TestKit;
 using XClr.Train.Profiling;
 
 namespace XClr.Train.Tests.Profiling;

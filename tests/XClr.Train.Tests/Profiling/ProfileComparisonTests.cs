@@ -1,6 +1,5 @@
 using XClr.Gpu;
 using XClr.Train.Profiling;
-using Xunit;
 
 namespace XClr.Train.Tests.Profiling;
 

@@ -1,7 +1,5 @@
 using System.Text.Json;
-using XClr.TestKit;
 using XClr.Train.Profiling;
-using Xunit;
 
 namespace XClr.Train.Tests.Profiling;
 

@@ -1,5 +1,4 @@
 using XClr.Train.Profiling;
-using Xunit;
 
 namespace XClr.Train.Tests.Profiling;
 

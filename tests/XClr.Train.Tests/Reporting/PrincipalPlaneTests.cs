@@ -1,6 +1,5 @@
 using XClr.Train.Evaluation;
 using XClr.Train.Reporting;
-using Xunit;
 
 namespace XClr.Train.Tests.Reporting;
 

@@ -1,5 +1,3 @@
-using XClr.TestKit;
-using Xunit;
 using Xunit.Abstractions;
 
 namespace XClr.Drivers.Tests;
@@ -19,12 +17,7 @@ public sealed class BareRootTests(ITestOutputHelper output) : IDisposable
         PublishedPlugin.Publish();
         var (frames, minimal) = (PublishedPlugin.Compile("host_frames", folder, "-lvulkan"), PublishedPlugin.Compile("host_minimal", folder, "-lm"));
         var photo = Path.Combine(folder, "photo.jpg");
-        using (var bitmap = new SkiaSharp.SKBitmap(50, 40))
-        {
-            bitmap.Erase(new SkiaSharp.SKColor(200, 100, 50));
-            using var data = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Jpeg, 90);
-            File.WriteAllBytes(photo, data.ToArray());
-        }
+        File.WriteAllBytes(photo, TestImages.Solid(200, 50, 40));
         // The repository is mounted into the root; what it was built with may lie in it.
         var there = DriverRoot.Bare("find", "/", "-path", Repository.Root, "-prune", "-o", "-path", "/proc", "-prune", "-o", "(", "-name", "dotnet", "-type", "f", "-o", "-name", "libhostfxr*", "-o", "-name", "libcoreclr*", "-o", "-name", "libicu*", ")", "-print");
         Assert.True(there is { ExitCode: 0, Output: "" }, $"exit code {there.ExitCode}: {there.Output}{there.Errors}");

@@ -52,7 +52,7 @@ internal sealed partial class DeviceBuild
     }
 
     public string Device { get; }
-    public RootRun Run { get; }
+    public ProgramResult Run { get; }
     public bool Opens => Run.ExitCode == 0;
 
     /// <summary>Why the program refuses the device, where it has less than Vulkan 1.2 and the message says so by name; else null.</summary>

@@ -1,11 +1,6 @@
 using System.Diagnostics;
-using XClr.TestKit;
-using Xunit;
 
 namespace XClr.Drivers.Tests;
-
-/// <summary>What a program in the driver root said and returned.</summary>
-internal sealed record RootRun(int ExitCode, string Output, string Errors);
 
 /// <summary>The root that tests/drivers/make_root.sh makes, and programs in it.</summary>
 internal static class DriverRoot
@@ -31,25 +26,11 @@ internal static class DriverRoot
     }
 
     /// <summary>Runs the program beside the tests in the root on a device; one that takes too long fails the test.</summary>
-    public static RootRun Xclr(string device, params string[] args) => Run(device, ["XCLR_VALIDATION=core", Path.Combine(AppContext.BaseDirectory, "xclr"), .. args]);
+    public static ProgramResult Xclr(string device, params string[] args) => Run(device, ["XCLR_VALIDATION=core", Path.Combine(AppContext.BaseDirectory, "xclr"), .. args]);
 
     /// <summary>Runs a command in the root as it is on a machine without .NET, on the root's lavapipe.</summary>
-    public static RootRun Bare(params string[] command) => Run("--bare", ["lavapipe", .. command]);
+    public static ProgramResult Bare(params string[] command) => Run("--bare", ["lavapipe", .. command]);
 
-    private static RootRun Run(string first, string[] rest)
-    {
-        var info = new ProcessStartInfo(Path.Combine(Repository.Root, "tests", "drivers", "in_root.sh"), [first, .. rest])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(info)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        if (!process.WaitForExit(Limit))
-        {
-            process.Kill(entireProcessTree: true);
-            Assert.Fail($"{first} {string.Join(' ', rest)} took longer than {Limit}");
-        }
-        return new RootRun(process.ExitCode, output.Result, errors.Result);
-    }
+    private static ProgramResult Run(string first, string[] rest) =>
+        Programs.Start(new ProcessStartInfo(Path.Combine(Repository.Root, "tests", "drivers", "in_root.sh"), [first, .. rest])).Result(Limit);
 }

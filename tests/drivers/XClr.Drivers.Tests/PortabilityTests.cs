@@ -1,6 +1,3 @@
-using XClr.TestKit;
-using Xunit;
-
 namespace XClr.Drivers.Tests;
 
 /// <summary>docs/portability.md is what the matrix writes; times and counts vary, what it lists does not.</summary>
