@@ -99,7 +99,7 @@ public class PlanCutTests
         using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
         using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
         var gpu = new Recorder(PaperDevice.Caps);
-        gpu.Dispatch(Copy, 1000, new FlatParams(1, 1), [x], [y]);
+        gpu.Dispatch(CopyKernel.Kernel, 1000, new CopyKernel.Params(1, 1), [x], [y]);
         var times = new SliceTimes(gpu.Dispatches, PaperDevice.Caps);
         Assert.Equal(64, times.Cut(1).Count);
         times.Take(times.Cut(1e9), [1e6]);
@@ -112,7 +112,7 @@ public class PlanCutTests
         using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
         using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
         var gpu = new Recorder(PaperDevice.Caps);
-        void Record() => gpu.Dispatch(Copy, 9, new FlatParams(1, 1), [x], [y]);
+        void Record() => gpu.Dispatch(CopyKernel.Kernel, 9, new CopyKernel.Params(1, 1), [x], [y]);
         Record();
         for (var loop = 0; loop < 2; loop++)
         {
@@ -132,8 +132,8 @@ public class PlanCutTests
         using var x = new GpuBuffer("x", 1 << 20, MemoryCategory.Inputs);
         using var y = new GpuBuffer("y", 1 << 20, MemoryCategory.Outputs);
         var gpu = new Recorder(PaperDevice.Caps);
-        gpu.Dispatch(Copy, 9, new FlatParams(1, 1), [x], [y], new DispatchCost(1e12));
-        gpu.Dispatch(new Kernel<FlatParams>("bench/matrix_coopmat", reads: 1, writes: 1), 9, new FlatParams(1, 1), [x], [y], new DispatchCost(1e12));
+        gpu.Dispatch(CopyKernel.Kernel, 9, new CopyKernel.Params(1, 1), [x], [y], new DispatchCost(1e12));
+        gpu.Dispatch(new Kernel<CopyKernel.Params>("bench/matrix_coopmat", reads: 1, writes: 1), 9, new CopyKernel.Params(1, 1), [x], [y], new DispatchCost(1e12));
         double[] Seconds(DeviceCaps caps) => [.. gpu.Dispatches.Select(SlowDevice.Of(caps).Seconds)];
         Assert.Equal([2, 2], Seconds(PaperDevice.Caps));
         Assert.Equal([2, 0.1], Seconds(PaperDevice.Caps with { VendorId = 0x10DE }));

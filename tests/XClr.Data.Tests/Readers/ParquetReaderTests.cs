@@ -177,7 +177,7 @@ public class ParquetReaderTests
     public void A_damaged_sidecar_counts_as_none(string stats)
     {
         using var folder = new TempFolder();
-        folder.Shard("00000.tar", TempFolder.Samples(2));
+        folder.Shard("00000.tar", TestShards.Samples(2));
         folder.File("00000_stats.json", stats);
         using var data = (WebDatasetReader)DatasetFactory.Open(folder);
         Assert.Equal(2, data.Count);

@@ -85,8 +85,8 @@ public class RefusedDirectoriesTests
     [Fact]
     public void A_graph_whose_embeddings_have_no_numbers_is_refused()
     {
-        using var folder = TempFolder.WithStaticModel();
-        File.WriteAllBytes(folder["onnx/model.onnx"], OnnxBuilder.Encoder([[], [], [], []], "last_hidden_state", [], openWidth: true));
+        using var folder = TextModels.CopyStatic();
+        File.WriteAllBytes(folder.File("onnx/model.onnx"), OnnxBuilder.Encoder([[], [], [], []], "last_hidden_state", [], openWidth: true));
         Assert.Contains("0 numbers for a text", Refusal(folder.Path));
     }
 
