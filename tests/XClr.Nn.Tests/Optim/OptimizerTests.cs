@@ -154,7 +154,7 @@ public sealed class OptimizerTests
     public void Ranges_cover_every_element_once_and_stay_within_a_binding()
     {
         using var set = new ParameterSet(Specs);
-        foreach (var limit in new[] { 32 << 10, 33_500, 100_000, 1 << 20, 1 << 27 })
+        foreach (var limit in new[] { 32 << 10, 100_000, 1 << 20, 1_210_000, 1 << 27 })
         {
             var chunks = new ParameterChunks(set, CapsOf(limit));
             var covered = new int[set.FlatCount];
@@ -177,7 +177,7 @@ public sealed class OptimizerTests
             foreach (var parameter in set.Parameters)
             {
                 Assert.All(covered[(int)parameter.Offset..(int)(parameter.Offset + parameter.Count)], n => Assert.Equal(1, n));
-                // What fits a binding is in one.
+                // What fits a binding is in one (fc.weight just so in 1,210,000 bytes).
                 Assert.True(rangesOf[parameter.Index].Count == 1 || Tensor.RoundUp(4 * parameter.Count, ParameterSet.Alignment) > limit / ParameterSet.Alignment * ParameterSet.Alignment, parameter.Name);
             }
             Assert.Equal(set.Count, covered.Sum());
