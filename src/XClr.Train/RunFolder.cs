@@ -18,6 +18,9 @@ public sealed class RunFolder : IDisposable
     // What .NET gives for a file that another process has locked: errno on Unix, Windows' code there.
     private const int EAgain = 11, EAgainOnMac = 35, SharingViolation = unchecked((int)0x80070020);
 
+    // Once: a machine may get another name while a run goes on.
+    private static readonly string Owner = $"process {Environment.ProcessId} on {Environment.MachineName}";
+
     private readonly FileStream handle;
 
     private RunFolder(string path, FileStream handle) => (Path, this.handle) = (path, handle);
@@ -125,8 +128,6 @@ public sealed class RunFolder : IDisposable
     public void Dispose() => handle.Dispose();
 
     private static string OwnerFile(string path) => System.IO.Path.Combine(path, OwnerName);
-
-    private static string Owner => $"process {Environment.ProcessId} on {Environment.MachineName}";
 
     private static bool GoesOn(string? resume, string path) =>
         resume == "auto" || (resume is not null && (System.IO.Path.GetFullPath(resume) + System.IO.Path.DirectorySeparatorChar).StartsWith(System.IO.Path.TrimEndingDirectorySeparator(path) + System.IO.Path.DirectorySeparatorChar, StringComparison.Ordinal));

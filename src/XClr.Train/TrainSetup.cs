@@ -14,9 +14,10 @@ public static class TrainSetup
     /// <summary>P of the projectors, and of CLIP's maps.</summary>
     public const int ProjectionWidth = 128, ClipWidth = 512;
 
-    // Samples among which captions are looked for.
     // X-CLR with more classes compares the batch's captions, as it does without classes: the similarities of all pairs take 64 MiB here.
     private const int MostComparedClasses = 4096;
+
+    // Samples among which captions are looked for.
     private const int CaptionSearch = 20_000;
     private const int LabelSample = 1000;
 

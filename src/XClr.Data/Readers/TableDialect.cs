@@ -29,7 +29,7 @@ internal sealed record TableDialect(char Separator, bool IsQuoted)
     }
 
     private static bool IsKnown(string field) =>
-        ColumnNames.All.Contains(field.Trim(), StringComparer.OrdinalIgnoreCase) || ImageFolderReader.IsImage(field) || ShardDownloads.IsAddress(field.TrimStart());
+        ColumnNames.All.Contains(field.Trim(), StringComparer.OrdinalIgnoreCase) || (ImageFolderReader.IsImage(field) && !field.AsSpan().ContainsAny(Separators)) || ShardDownloads.IsAddress(field.TrimStart());
 
     /// <summary>The fields of one row; null where a quoted field does not close or goes on after its closing quote.</summary>
     public List<string>? Split(string row)

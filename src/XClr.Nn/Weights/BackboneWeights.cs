@@ -93,7 +93,7 @@ public sealed class BackboneWeights : IWeightFile
     }
 
     private static string? UnknownPrefix(IWeightFile file) =>
-        file.Tensors.Select(t => t.Name).FirstOrDefault(n => n.EndsWith(FirstOfBlocks, StringComparison.Ordinal) && n.Length > FirstOfBlocks.Length)?[..^FirstOfBlocks.Length];
+        file.Tensors.Where(t => t.Name.EndsWith(FirstOfBlocks, StringComparison.Ordinal)).Select(t => t.Name[..^FirstOfBlocks.Length]).FirstOrDefault(p => !IsPrefix(p));
 
     private static bool IsPrefix(string text)
     {

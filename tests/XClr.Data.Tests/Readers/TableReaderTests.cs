@@ -53,6 +53,7 @@ public sealed class TableReaderTests
     [InlineData("filepath\ttitle\na.jpg\ta dog, red\n\"b.jpg\"\t\"two\nlines\tand \"\"more\"\"\"\n")]
     [InlineData("\uFEFFsku;Image;Caption\r\n1;a.jpg;a dog, red\r\n2;b.jpg;\"two\nlines;and \"\"more\"\"\"\r\n")]
     [InlineData("a.jpg;a dog, red\nb.jpg;two lines")]
+    [InlineData("a dog, red;a.jpg\ntwo, lines;b.jpg\n")]
     [InlineData("image,caption\na.jpg,a dog; red\nb.jpg,two; lines\tand more\n")]
     [InlineData("a.jpg,a dog; red; wet\nb.jpg,two; lines\n")]
     public void A_csv_is_separated_as_its_first_line_shows(string text)

@@ -39,6 +39,9 @@ public sealed class BackboneWeightsTests : IDisposable
     public void An_unknown_prefix_is_named()
     {
         var error = Assert.Throws<SafetensorsException>(() => BackboneWeights.Open(Written("student.conv1.weight", "student.layer1.0.conv1.weight")));
+        // A stem of three convolutions is what such a file has in place of conv1, not another prefix.
+        using var deep = BackboneWeights.Open(Written("module.conv1.0.weight", "module.layer1.0.conv1.weight"));
+        Assert.Equal("", deep.Prefix);
         Assert.Contains("has a network under 'student.', which is none of the prefixes that are removed (module. _orig_mod. ", error.Message, StringComparison.Ordinal);
     }
 
