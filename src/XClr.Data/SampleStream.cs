@@ -56,7 +56,7 @@ public sealed class SampleStream : IDisposable
     /// <summary>Delivered samples that <see cref="DecodeOptions.MaxBytes"/> made smaller than was asked for.</summary>
     public long ReducedCount { get; private set; }
 
-    /// <summary>Delivered samples with a caption that holds U+FFFD, which bytes that are not UTF-8 are read as.</summary>
+    /// <summary>Delivered samples, rejected ones included, with a caption that holds U+FFFD, which bytes that are not UTF-8 are read as.</summary>
     public long DamagedCaptions { get; private set; }
 
     /// <summary>Skipped samples by cause, up to <see cref="Position"/>.</summary>

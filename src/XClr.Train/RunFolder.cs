@@ -53,12 +53,26 @@ public sealed class RunFolder : IDisposable
             folder.Dispose();
             throw new UsageException($"--run-dir {path}: holds a run already{(config.Resume is null ? "" : $", and --resume {config.Resume} is another's")}; go on with it by --resume auto, or name another folder.");
         }
-        if (CheckpointPath.Lost(path) is { } lost)
+        try
+        {
+            RequireCheckpoints(path);
+            return folder;
+        }
+        catch
         {
             folder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Refuses a folder whose run had checkpoints that are gone: its log would be lost too.</summary>
+    /// <exception cref="UsageException">It is such a one.</exception>
+    public static void RequireCheckpoints(string path)
+    {
+        if (CheckpointPath.Lost(path) is { } lost)
+        {
             throw new UsageException($"--run-dir {path}: its checkpoints are gone, the latest of which was {lost}; bring them back, or begin anew in another folder (or in this one, once its folder checkpoints is removed too, which drops the log of the run).");
         }
-        return folder;
     }
 
     /// <summary>Makes the folder where there is none, and takes its lock, whatever it holds. option: what the user names it by.</summary>

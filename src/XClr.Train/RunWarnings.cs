@@ -22,6 +22,7 @@ internal sealed class RunWarnings(TrainConfig config, ITrainReporter reporter, l
     public void ReportCaptions(IImageDataset data, CaptionSource captions)
     {
         var sample = TrainSetup.FirstCaptions(data, CaptionSample).ToList();
+        ReportDamagedCaptions(sample.Count(c => c.Contains('\uFFFD')), sample.Count);
         var mean = Rows.MeanOffDiagonalCosine(captions.Embed(sample), captions.Width);
         reporter.Info($"captions: {captions.Dimension} numbers each ({config.TextEncoder}), mean cosine of different samples {mean:0.000}");
         if (mean is < 0.01 or > 0.9)
@@ -68,12 +69,12 @@ internal sealed class RunWarnings(TrainConfig config, ITrainReporter reporter, l
         }
     }
 
-    /// <summary>Captions that are not all UTF-8, where they are many beside the samples that this process has used.</summary>
+    /// <summary>Captions with U+FFFD, where they are many beside the samples that this process has used.</summary>
     public void ReportDamagedCaptions(long damaged, long used)
     {
         if (config.NeedsText && Share(damaged, used - damaged) >= SkippedShares[^1])
         {
-            reporter.Warn($"captions with bytes that are not UTF-8: more than {SkippedShares[^1]:P0} of the samples have one. Such bytes are read as U+FFFD, and the text encoder does not know the words with them (metrics.jsonl counts the samples as 'damaged_captions'). Write the captions in UTF-8, for example with iconv -f CP1252 -t UTF-8.");
+            reporter.Warn($"captions with U+FFFD, which bytes that are not UTF-8 are read as: more than {SkippedShares[^1]:P0} of the samples have one, and the text encoder does not know the words with it (metrics.jsonl counts the samples as 'damaged_captions'). If the file is not UTF-8, write it anew, for example with iconv -f CP1252 -t UTF-8; if it is, the letters were lost before.");
         }
     }
 

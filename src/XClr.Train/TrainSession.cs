@@ -30,15 +30,16 @@ internal sealed class TrainSession : IDisposable
         this.reporter = reporter;
         try
         {
+            if (config.RunDir is { } run)
+            {
+                RunFolder.RequireCheckpoints(run);
+            }
             data = opened.Keep(TrainSetup.Open(config, validation: false, stop, reporter.Info));
             if (config.ValData is not null)
             {
                 // It is opened anew for each evaluation; what is wrong with it is found now, not then.
                 TrainSetup.OpenValidation(config, data, stop, reporter.Info).Dispose();
-                if (config.ValData == config.Data)
-                {
-                    reporter.Warn($"--val-data is --data, {config.Data}: what is measured on it is measured on images that the run trains on.");
-                }
+                TrainSetup.WarnOfTrainingImages(config, reporter.Warn);
             }
             Samples = data.Count;
             stop.ThrowIfCancellationRequested();
@@ -52,10 +53,6 @@ internal sealed class TrainSession : IDisposable
             }
             stop.ThrowIfCancellationRequested();
             limit.Pause();
-            if (config.Resume == "auto" && ResumedPath() is null)
-            {
-                reporter.Info($"--resume auto: {config.RunDir ?? "a new run folder"} has no checkpoint, so the run begins");
-            }
             (CheckpointPath Path, CheckpointState State)? resumed = ResumedPath() is { } path ? (path, TrainCheckpoint.StateOf(path)) : null;
             Device = opened.Keep(TrainSetup.OpenDevice(config.Device, config.MemoryLimit, resumed: resumed?.State));
             reporter.Info($"device: {Device.Caps.Name} ({Device.Caps.DriverName} {Device.Caps.DriverInfo})");
@@ -67,6 +64,10 @@ internal sealed class TrainSession : IDisposable
             Schedule = config.CreateSchedule(stepsPerEpoch);
             Folder = opened.Keep(RunFolder.Open(config));
             RequireUnchanged(resumed?.Path);
+            if (config.Resume == "auto" && resumed is null)
+            {
+                reporter.Info($"--resume auto: {Folder.Path} has no checkpoint, so the run begins");
+            }
             store = new CheckpointStore(Folder.Path, config.Keep, reporter.Warn);
             Plan = opened.Keep(Graph.BuildPlan(Device, new PlanOptions { Timing = PlanTiming.Step }));
             Progress = new DataProgress(StreamPosition.Start, Samples);

@@ -131,6 +131,16 @@ public static class TrainSetup
         }
     }
 
+    /// <summary>Warns where --val-data is --data.</summary>
+    public static void WarnOfTrainingImages(TrainConfig config, Action<string> warn)
+    {
+        static string Full(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (config is { Data: { } data, ValData: { } held } && Full(data) == Full(held))
+        {
+            warn($"--val-data is --data, {data}: what is measured on it is measured on images that the network is trained on.");
+        }
+    }
+
     /// <summary>Captions of the data's first samples, so many at most.</summary>
     public static IEnumerable<string> FirstCaptions(IImageDataset data, int count) => data.Read(ReadOrder.Sequential).Take(CaptionSearch).Where(s => s.Caption is not null).Take(count).Select(s => s.Caption!);
 

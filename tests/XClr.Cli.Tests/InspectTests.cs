@@ -76,8 +76,8 @@ public sealed class InspectTests : IDisposable
         Assert.Equal(["empty", "unreadable"], json.GetProperty("bad").EnumerateObject().Select(b => b.Name).Order());
         Assert.Equal([("gone.jpg", "unreadable"), ("empty.png", "empty")], json.GetProperty("badSamples").EnumerateArray().Select(b => (b.GetProperty("key").GetString(), b.GetProperty("cause").GetString())));
         var output = CliProcess.Run("inspect", table, "--first", "1").Expect(0).Output;
-        Assert.Matches(@"gone\.jpg +unreadable", output);
-        Assert.DoesNotMatch(@"empty\.png +empty", output);
+        Assert.Matches(@"gone\.jpg +set\.csv +unreadable", output);
+        Assert.DoesNotMatch(@"empty\.png +set\.csv +empty", output);
         Assert.Contains("and 1 bad samples more", output);
         Assert.Contains("of which 2 were looked at", CliProcess.Run("inspect", IdxFolder(), "--limit", "2").Expect(0).Output);
     }

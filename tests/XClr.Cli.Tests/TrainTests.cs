@@ -101,13 +101,15 @@ public sealed partial class TrainTests : IDisposable
         Assert.Contains("An epoch has fewer good samples (1) than --batch-size 4", CliProcess.Run(Train(i => i > 0 ? "\ue000" : "a bright sky")).Expect(3).Errors);
     }
 
-    [Fact]
-    public void A_terminated_run_is_saved_says_how_to_resume_and_goes_on()
+    [Theory]
+    [InlineData(RunningProgram.SigTerm)]
+    [InlineData(RunningProgram.SigUsr2)]
+    public void A_terminated_run_is_saved_says_how_to_resume_and_goes_on(int signal)
     {
         var running = CliProcess.Start(CliProcess.Program, Arguments("--steps", "1000000", "--log-every", "1", "--warmup-epochs", "0"));
         var metrics = Path.Combine(Run, "metrics.jsonl");
         Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || (File.Exists(metrics) && new FileInfo(metrics).Length > 0), TimeSpan.FromMinutes(5)));
-        running.Terminate();
+        running.Signal(signal);
         var stopped = running.Result().Expect(130);
         Assert.Contains("stopping: the step is finished and saved", stopped.Errors);
         var resume = ResumeLine().Match(stopped.Errors);
@@ -130,7 +132,7 @@ public sealed partial class TrainTests : IDisposable
         var owner = Path.Combine(Run, "lock.owner");
         Assert.True(SpinWait.SpinUntil(() => running.Process.HasExited || File.Exists(owner), TimeSpan.FromMinutes(5)));
         // As SLURM does it: the one that was asked for, and then the one that is the last.
-        running.Forewarn();
+        running.Signal(RunningProgram.SigUsr1);
         Assert.True(running.Says("stopping: the step is finished and saved; once more ends at once"));
         running.Terminate();
         var ended = running.Result().Expect(130);

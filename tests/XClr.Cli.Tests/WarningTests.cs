@@ -93,7 +93,7 @@ public sealed class WarningTests : IDisposable
         Assert.Equal(0, CliProcess.Run(inspect).Expect(0).Json.GetProperty("damagedCaptions").GetInt64());
         File.WriteAllText(table, File.ReadAllText(table), Encoding.Latin1);
         Assert.Equal(1, CliProcess.Run(inspect).Expect(0).Json.GetProperty("damagedCaptions").GetInt64());
-        RequireWarningOnce(Train(["--data", table], "--json"), "captions with bytes that are not UTF-8");
+        RequireWarningOnce(Train(["--data", table], "--json"), "captions with U+FFFD, which bytes that are not UTF-8 are read as");
         var counted = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("damaged_captions").GetInt64());
         Assert.Equal([1, 2, 3, 4], counted);
         Directory.Delete(Run, recursive: true);

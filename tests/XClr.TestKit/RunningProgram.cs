@@ -22,7 +22,9 @@ public sealed record ProgramResult(string Command, int ExitCode, string Output, 
 /// <summary>A program that <see cref="Programs.Start"/> started.</summary>
 public sealed partial class RunningProgram
 {
-    private const int SigUsr1 = 10, SigTerm = 15;
+    /// <summary>Signals by their numbers on Linux.</summary>
+    public const int SigUsr1 = 10, SigUsr2 = 12, SigTerm = 15;
+
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     private readonly Task<string> output;
@@ -56,10 +58,10 @@ public sealed partial class RunningProgram
         SpinWait.SpinUntil(() => Process.HasExited || Errors().Contains(text, StringComparison.Ordinal), TimeSpan.FromMinutes(5)) && Errors().Contains(text, StringComparison.Ordinal);
 
     /// <summary>Asks the program to end, as a user or a scheduler does.</summary>
-    public void Terminate() => Assert.Equal(0, Kill(Process.Id, SigTerm));
+    public void Terminate() => Signal(SigTerm);
 
-    /// <summary>Tells the program that its time is nearly over, as a scheduler does that was asked to.</summary>
-    public void Forewarn() => Assert.Equal(0, Kill(Process.Id, SigUsr1));
+    /// <summary>Sends the program a signal.</summary>
+    public void Signal(int number) => Assert.Equal(0, Kill(Process.Id, number));
 
     /// <summary>Waits for the end; a program that takes too long (10 minutes unless said) is killed and fails the test.</summary>
     public ProgramResult Result(TimeSpan? limit = null)

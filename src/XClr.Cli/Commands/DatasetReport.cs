@@ -161,7 +161,7 @@ internal sealed record DatasetReport
             .. Sidecars is { } s ? [("not fetched", NotFetched(s))] : Array.Empty<(string, string)>(),
             ("width", Text(Width)),
             ("height", Text(Height)),
-            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}{(DamagedCaptions > 0 ? $"; {DamagedCaptions} samples have one with bytes that are not UTF-8" : "")}")),
+            ("captions", string.Create(CultureInfo.InvariantCulture, $"{WithCaption}{(WithCaption > 0 ? $", {RepeatedCaptions:P1} of them repeats" : "")}{(NearDuplicatePairs is { } near ? $"; cosine above {NearlyAlike} in {near:P2} of the pairs of different ones" : "")}{(DamagedCaptions > 0 ? $"; {DamagedCaptions} samples have one with U+FFFD, which bytes that are not UTF-8 are read as" : "")}")),
             .. Embeddings.Select(e => ("embeddings", $"{e.File}: {(e.Stale ? "damaged, or of another encoder than --text-encoder" : $"{e.Captions} captions")}")),
             ("labels", $"{WithLabel}{(WithLabel > 0 ? $", {Labels} different" : "")}{(Classes is { } n ? $"; {n} class names" : "")}"),
         ]);
@@ -180,12 +180,15 @@ internal sealed record DatasetReport
         {
             return;
         }
-        var table = Output.Table("bad sample", "cause", "why");
-        foreach (var row in BadSamples.Take(most))
+        if (most > 0)
         {
-            table.Row(row.Key, row.Cause, row.Message);
+            var table = Output.Table("bad sample", "of", "cause", "why");
+            foreach (var row in BadSamples.Take(most))
+            {
+                table.Row(row.Key, Path.GetFileName(row.Source), row.Cause, row.Message);
+            }
+            Output.Results.Write(table);
         }
-        Output.Results.Write(table);
         if (BadSamples.Count > most)
         {
             Console.Out.WriteLine($"and {BadSamples.Count - most} bad samples more: --first shows so many, --json all");

@@ -34,9 +34,9 @@ public sealed class EmbedTextCommand : DatasetCommand
         var (captions, keys, left) = ReadCaptions(signals.Token);
         using var cache = CaptionCache.Open(TextEncoder, new EmbedderOptions { Provider = TextProvider });
         cache.Store.Reserve(captions.Count);
-        var (d, empty) = (cache.Dimension, captions.Count(c => c.Length == 0));
+        var (d, zero) = (cache.Dimension, 0L);
         var metadata = new Dictionary<string, string> { ["encoder"] = TextEncoder, ["fingerprint"] = cache.Embedder.Fingerprint };
-        SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => Write(s, cache, captions, signals.Token))], metadata);
+        SafetensorsWriter.Write(Out, [new("embeddings", SafetensorsDType.F32, [captions.Count, d], s => zero = Write(s, cache, captions, signals.Token))], metadata);
         Train.KeysFile.Write(Out, keys);
         if (cache.StoreFailure is { } failure)
         {
@@ -44,11 +44,11 @@ public sealed class EmbedTextCommand : DatasetCommand
         }
         if (Json)
         {
-            Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, empty, embedded = cache.Embedded, seconds = time.Elapsed.TotalSeconds });
+            Output.Json(new { file = Path.GetFullPath(Out), captions = captions.Count, dimension = d, withoutCaption = left, zero, embedded = cache.Embedded, seconds = time.Elapsed.TotalSeconds });
         }
         else
         {
-            Console.Out.WriteLine($"{Out}: embeddings [{captions.Count},{d}] in {time.Elapsed.TotalSeconds:F1} s{(left > 0 ? $"; {left} samples have no caption and no row" : "")}{(empty > 0 ? $"; {empty} lines are empty, and their rows zero" : "")}");
+            Console.Out.WriteLine($"{Out}: embeddings [{captions.Count},{d}] in {time.Elapsed.TotalSeconds:F1} s{(left > 0 ? $"; {left} samples have no caption and no row" : "")}{(zero > 0 ? $"; {zero} rows are zero: those captions have no word that the encoder knows" : "")}");
         }
         return Train.ExitCode.Success;
     }
@@ -83,18 +83,21 @@ public sealed class EmbedTextCommand : DatasetCommand
             : throw new DataException($"'{Captions}' has no captions ({left} samples without); for a labelled set pass --caption-template, such as 'a photo of a {{class}}'.");
     }
 
-    private static void Write(Stream stream, CaptionCache cache, IReadOnlyList<string> captions, CancellationToken stop)
+    // Returns the number of rows that are zero.
+    private static long Write(Stream stream, CaptionCache cache, IReadOnlyList<string> captions, CancellationToken stop)
     {
-        var (progress, done) = (new ProgressLine("captions"), 0L);
+        var (progress, done, zero) = (new ProgressLine("captions"), 0L, 0L);
         foreach (var chunk in captions.Chunk(Chunk))
         {
             stop.ThrowIfCancellationRequested();
             var rows = new float[chunk.Length * cache.Dimension];
             cache.Embed(chunk, rows);
+            zero += rows.Chunk(cache.Dimension).Count(row => !row.AsSpan().ContainsAnyExcept(0f));
             stream.Write(MemoryMarshal.AsBytes(rows.AsSpan()));
             done += chunk.Length;
             progress.Report(done, captions.Count, done, $"  {cache.Reused} known");
         }
         stop.ThrowIfCancellationRequested();
+        return zero;
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using CommandLine;
 using XClr.Bench;
 using XClr.Cli.Profiling;
@@ -120,11 +121,13 @@ public class ProfileCommand : OptionTableCommand
     {
         try
         {
-            var report = Output.FromJson<ProfileReport>(File.ReadAllText(path));
-            if (report?.Schema != ProfileReport.CurrentSchema)
+            var text = File.ReadAllText(path);
+            var schema = JsonNode.Parse(text) is JsonObject fields ? fields["schema"]?.ToString() : null;
+            if (schema != ProfileReport.CurrentSchema)
             {
-                throw new DataException($"--baseline {path}: its schema is '{report?.Schema}', not {ProfileReport.CurrentSchema}; make it anew by `profile --json`.");
+                throw new DataException($"--baseline {path}: its schema is '{schema}', not {ProfileReport.CurrentSchema}; make it anew by `profile --json`.");
             }
+            var report = Output.FromJson<ProfileReport>(text)!;
             ProfileComparison.RequireComparable(report, ProfileSubject.Of(request), path);
             return report;
         }

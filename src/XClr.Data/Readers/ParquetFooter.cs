@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace XClr.Data.Readers;
 
 /// <summary>
-/// The footer of a Parquet file, in Thrift's compact protocol, walked over before the package reads it: of a damaged one the package takes memory for lengths that are not there, or never returns. What it knows it reads as the format says, whatever
-/// type the bytes give, so here that type is asked for. Source: parquet-format's parquet.thrift.
+/// Walks over a Parquet file's footer (Thrift's compact protocol) before the package reads it. The package trusts lengths, and takes each field for the type that the format gives it, whatever type the bytes have: of a damaged footer it
+/// takes memory that is not there, or never returns. So both are checked here. Fields that the format does not have are passed over where they are numbers, texts, structs, or lists of those. Source: parquet-format's parquet.thrift.
 /// </summary>
 internal ref struct ParquetFooter
 {
@@ -128,7 +128,7 @@ internal ref struct ParquetFooter
     {
         var head = Next();
         var (count, type) = (head >> 4 == 15 ? Varint() : (ulong)(head >> 4), head & 15);
-        // Every element takes a byte; truths of lists, of which the format has none, are those that the package takes for none.
+        // Every element takes a byte. The format has no lists of truth values or of lists.
         if (count > (ulong)(bytes.Length - at) || type is 1 or 2 or 9)
         {
             throw Damaged($"has a list of {count} elements of type {type}, {bytes.Length - at} bytes before its end");

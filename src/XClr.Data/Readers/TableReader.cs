@@ -46,7 +46,7 @@ public sealed class TableReader : IndexedDataset
                 throw new DataException($"The table '{path}' ({RandomAccess.GetLength(file)} bytes) has no rows.");
             }
             RequireLocalPaths();
-            backslashes = Path.DirectorySeparatorChar == '/' && Enumerable.Range(0, Math.Min(Examined, index.Count)).Any(i => Row(i)?.Path is { } p && p.Contains('\\') && !File.Exists(Path.Combine(folder, p)) && File.Exists(Path.Combine(folder, Slashes(p))));
+            backslashes = Path.DirectorySeparatorChar == '/' && Enumerable.Range(0, Math.Min(Examined, index.Count)).Any(i => Row(i)?.Path is { } path && IsOfWindows(path));
             classList = options.LoadClasses();
             labels = classList is null ? NamedLabels(options) : null;
             Classes = classList?.Names ?? labels?.Keys.Order(StringComparer.Ordinal).ToList();
@@ -143,6 +143,8 @@ public sealed class TableReader : IndexedDataset
         }
         return names.All(n => ClassList.TryIndex(n, out _)) ? null : names.Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i);
     }
+
+    private bool IsOfWindows(string path) => path.Contains('\\') && !File.Exists(Path.Combine(folder, path)) && File.Exists(Path.Combine(folder, Slashes(path)));
 
     private static string Slashes(string path) => path.Replace('\\', '/');
 

@@ -12,6 +12,9 @@ public sealed class TorchFile : IWeightFile
     private const string PickleName = "data.pkl";
     private const int MaxWrappers = 3;
 
+    // Elements that a view may have by repeating those of its storage: a small file is not to take much memory.
+    private const int MostRepeated = 1 << 22;
+
     // What training programs put their weights under, in the order in which they are looked for.
     internal static readonly string[] Wrappers = ["state_dict", "model_state_dict", "model_state", "model", "net"];
 
@@ -74,7 +77,7 @@ public sealed class TorchFile : IWeightFile
     {
         var described = this[name];
         var tensor = tensors[name];
-        if (described.Count > tensor.Storage.Count)
+        if (described.Count > Math.Max(tensor.Storage.Count, MostRepeated))
         {
             throw new SafetensorsException($"{Path}: '{name}' {described.ShapeText} repeats its {tensor.Storage.Count} elements (an expanded view); save its .contiguous() form");
         }

@@ -46,6 +46,7 @@ public static class ComparisonRun
     public static ComparisonTable Run(ComparisonRequest request, ITrainReporter reporter, Action<ComparisonCell, ComparisonTable> done, CancellationToken stop)
     {
         RequireSuits(request, reporter, stop);
+        TrainSetup.WarnOfTrainingImages(request.Config, reporter.Warn);
         var results = new List<CellResult>();
         foreach (var cell in request.Cells)
         {

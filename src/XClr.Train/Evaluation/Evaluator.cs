@@ -64,6 +64,7 @@ public static class Evaluator
     {
         var config = request.Config;
         var answers = request.Answers is null ? null : AnswerFile.Read(request.Answers);
+        TrainSetup.WarnOfTrainingImages(config, warn);
         using var bank = config.Data is null ? null : ClassPart.Of(TrainSetup.Open(config, validation: false, stop, request.Note), request.ClassPart);
         using var validation = OpenValidation(request, bank, answers, stop);
         using var device = TrainSetup.OpenDevice(config.Device);

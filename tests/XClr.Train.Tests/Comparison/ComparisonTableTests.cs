@@ -19,17 +19,23 @@ public class ComparisonTableTests
     [Fact]
     public void A_finding_is_of_the_mean_over_the_seeds()
     {
-        // SimCLR is ahead by its first seed. Differences -0.1 and 0.6: mean 0.25, deviation 0.495, which over the root of two is 0.35; 0.4 and 0.1: 0.25 and 0.15.
+        // SimCLR is ahead by its first seed. Differences -0.1 and 0.6: mean 0.25, standard error 0.35, times Student's 12.706; 0.4 and 0.1: 0.25 and 0.15.
         var table = Table((null, 0.1), (LossKind.Xclr, 0.4), (LossKind.SimClr, 0.5), (null, 0.2), (LossKind.Xclr, 0.9), (LossKind.SimClr, 0.3));
         Assert.Equal([2, 2, 2], table.Rows.Select(r => r.Seeds));
-        Assert.EndsWith("yes (0.650, 0.400, 0.150). 2 seeds do not tell X-CLR and SimCLR apart: their difference is 0.250, its standard error 0.350. 2 seeds do not tell SimCLR and untrained apart: their difference is 0.250, its standard error 0.150.", Assert.Single(table.Findings()));
+        Assert.EndsWith("yes (0.650, 0.400, 0.150). 2 seeds do not tell X-CLR and SimCLR apart: their difference is 0.250 ± 4.447 (95 %). 2 seeds do not tell SimCLR and untrained apart: their difference is 0.250 ± 1.906 (95 %).", Assert.Single(table.Findings()));
     }
 
     [Fact]
     public void Seeds_that_agree_tell_losses_apart()
     {
-        var table = Table((null, 0.1), (LossKind.Xclr, 0.6), (LossKind.SimClr, 0.5), (null, 0.2), (LossKind.Xclr, 0.8), (LossKind.SimClr, 0.68));
-        Assert.EndsWith("yes (0.700, 0.590, 0.150).", Assert.Single(table.Findings()));
+        // Differences 0.10, 0.10 and 0.12, whose interval is 0.107 ± 0.029; 0.4, 0.4 and 0.4.
+        var table = Table((null, 0.1), (LossKind.Xclr, 0.6), (LossKind.SimClr, 0.5), (null, 0.2), (LossKind.Xclr, 0.7), (LossKind.SimClr, 0.6), (null, 0.15), (LossKind.Xclr, 0.67), (LossKind.SimClr, 0.55));
+        Assert.EndsWith("yes (0.657, 0.550, 0.150).", Assert.Single(table.Findings()));
+        // A cell that is there twice counts once, and equal results tell nothing.
+        var twice = table with { Cells = [.. table.Cells, .. table.Cells.Where(c => c.Row == "X-CLR")] };
+        Assert.Equal(table.Findings(), twice.Findings());
+        Assert.EndsWith("2 seeds do not tell X-CLR and SimCLR apart: their difference is 0.000 ± 0.000 (95 %). 2 seeds do not tell SimCLR and untrained apart: their difference is 0.000 ± 0.000 (95 %).",
+            Assert.Single(Table((null, 0.5), (LossKind.Xclr, 0.5), (LossKind.SimClr, 0.5), (null, 0.5), (LossKind.Xclr, 0.5), (LossKind.SimClr, 0.5)).Findings()));
     }
 
     [Fact]
