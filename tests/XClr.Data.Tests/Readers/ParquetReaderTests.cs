@@ -237,6 +237,20 @@ public class ParquetReaderTests
         }
     }
 
+    /// <summary>Golden/parquet_files.mjs wrote them; DuckDB's have decimals, times, lists, structs and maps beside.</summary>
+    [Theory]
+    [InlineData("duckdb-v1.parquet")]
+    [InlineData("duckdb-v2.parquet")]
+    [InlineData("rust.parquet")]
+    [InlineData("hyparquet.parquet")]
+    public void Files_of_other_writers_are_read(string name)
+    {
+        using var data = DatasetFactory.Open(Path.Combine(AppContext.BaseDirectory, "Golden", name));
+        using var stream = new SampleStream(data, new() { Shuffle = false });
+        var samples = stream.ReadAll().Select(s => { using (s) { return (s.Key, s.Caption, s.Label, s.Image.Width); } });
+        Assert.Equal([("0", "a dog", 0, 1), ("1", "two cats, asleep", 1, 1), ("2", "ein K\u00E4fer", (int?)2, 1)], samples);
+    }
+
     /// <summary>Of a damaged footer the package took up to 2 GiB, or more than an array may have, or it never returned.</summary>
     [Fact]
     public async Task A_damaged_footer_is_refused()
