@@ -78,7 +78,7 @@ public sealed class InspectTests : IDisposable
         var output = CliProcess.Run("inspect", table, "--first", "1").Expect(0).Output;
         Assert.Matches(@"gone\.jpg +set\.csv +unreadable", output);
         Assert.DoesNotMatch(@"empty\.png +set\.csv +empty", output);
-        Assert.Contains("and 1 bad samples more", output);
+        Assert.Contains("and 1 more bad samples", output);
         Assert.Contains("of which 2 were looked at", CliProcess.Run("inspect", IdxFolder(), "--limit", "2").Expect(0).Output);
     }
 

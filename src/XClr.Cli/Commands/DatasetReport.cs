@@ -191,7 +191,7 @@ internal sealed record DatasetReport
         }
         if (BadSamples.Count > most)
         {
-            Console.Out.WriteLine($"and {BadSamples.Count - most} bad samples more: --first shows so many, --json all");
+            Console.Out.WriteLine($"and {BadSamples.Count - most} more bad samples (--first says how many are shown, --json shows all)");
         }
     }
 }
