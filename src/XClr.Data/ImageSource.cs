@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using XClr.Data.Readers;
 
 namespace XClr.Data;
@@ -109,19 +108,8 @@ internal sealed class FileSource : ImageSource
             throw new IOException("the path has a NUL in it, which no file's may");
         }
         using var handle = File.OpenHandle(FilePath);
-        return ImageBytes.Fill(LengthOf(handle), static (handle, to) => FileRead.Fill(handle, to, 0), handle, FilePath);
-    }
-
-    private static long LengthOf(SafeFileHandle handle)
-    {
-        try
-        {
-            return RandomAccess.GetLength(handle);
-        }
-        catch (NotSupportedException e)
-        {
-            throw new IOException("it is a device or a pipe, no file", e);
-        }
+        var length = FileRead.Length(handle) ?? throw new IOException("it is a device or a pipe, no file");
+        return ImageBytes.Fill(length, static (handle, to) => FileRead.Fill(handle, to, 0), handle, FilePath);
     }
 }
 

@@ -34,7 +34,7 @@ public sealed class SkipLog : IDisposable
             DropFrom(goesOn);
             file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Fail(e);
         }
@@ -91,17 +91,14 @@ public sealed class SkipLog : IDisposable
             return;
         }
         // A long run's list may be larger than memory, and is not to be lost where there is no room for it twice.
-        var temporary = path + ".tmp";
-        try
+        WholeFile.Replace(path, file =>
         {
-            File.WriteAllLines(temporary, File.ReadLines(path).Where(Stays));
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+            using var text = new StreamWriter(file, leaveOpen: true);
+            foreach (var line in File.ReadLines(path).Where(Stays))
+            {
+                text.WriteLine(line);
+            }
+        });
     }
 
     // Null: a line that a crash cut off.

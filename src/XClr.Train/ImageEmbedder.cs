@@ -23,11 +23,7 @@ public static class ImageEmbedder
     {
         using var data = TrainSetup.Open(request.Config, validation: false, stop, request.Note);
         using var device = TrainSetup.OpenDevice(request.Config.Device);
-        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
-        if (loaded.Weights is { } weights)
-        {
-            request.Note(weights);
-        }
+        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network, request.Note);
         using var encoder = new Encoder(device, loaded.Model, loaded.Images, request.BatchSize);
         var set = FeatureSet.Extract(encoder, data, limit: null, TrainSetup.Workers(request.Config), warn, stop, texts: false);
         var entries = new List<SafetensorsEntry> { Entry("features", set.Features) };

@@ -14,7 +14,6 @@ public sealed class LoadedModel : IDisposable
         Images = info.Images;
         StateFile = info.Path.State;
         Trained = info.Trained;
-        Weights = info.Weights;
     }
 
     public Model Model { get; }
@@ -28,19 +27,20 @@ public sealed class LoadedModel : IDisposable
     /// <summary>The configuration that the network was trained with; null for a bare file.</summary>
     public TrainConfig? Trained { get; }
 
-    /// <inheritdoc cref="CheckpointInfo.Weights"/>
-    public string? Weights { get; }
-
-    /// <summary>Opens a checkpoint: any path that <see cref="CheckpointInfo.Read"/> accepts.</summary>
+    /// <summary>Opens a checkpoint: any path that <see cref="CheckpointInfo.Read"/> accepts. <paramref name="note"/> is told how a bare file's weights were taken.</summary>
     /// <exception cref="UsageException">An option contradicts the checkpoint's state.</exception>
     /// <exception cref="SafetensorsException">The file holds no network of a kind that this program has.</exception>
-    public static LoadedModel Open(GpuDevice device, string checkpoint, NetworkOptions options)
+    public static LoadedModel Open(GpuDevice device, string checkpoint, NetworkOptions options, Action<string>? note = null)
     {
         var info = CheckpointInfo.Read(checkpoint, options);
         var model = new Model(info.Spec);
         try
         {
             ModelFile.Load(device, model, _ => true, info.WeightFiles);
+            if (info.Weights is { } weights)
+            {
+                note?.Invoke(weights);
+            }
         }
         catch
         {

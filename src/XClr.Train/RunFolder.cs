@@ -48,13 +48,12 @@ public sealed class RunFolder : IDisposable
     {
         var folder = Take(config.RunDir ?? NewName(config));
         var path = folder.Path;
-        if (CheckpointPath.Exists(path) && !GoesOn(config.Resume, path))
-        {
-            folder.Dispose();
-            throw new UsageException($"--run-dir {path}: holds a run already{(config.Resume is null ? "" : $", and --resume {config.Resume} is another's")}; go on with it by --resume auto, or name another folder.");
-        }
         try
         {
+            if (CheckpointPath.Exists(path) && !GoesOn(config.Resume, path))
+            {
+                throw new UsageException($"--run-dir {path}: holds a run already{(config.Resume is null ? "" : $", and --resume {config.Resume} is another's")}; go on with it by --resume auto, or name another folder.");
+            }
             RequireCheckpoints(path);
             return folder;
         }

@@ -19,6 +19,16 @@ public sealed class WarningTests : IDisposable
 
     private Dictionary<string, string?> Environment => new() { ["XCLR_CACHE"] = folder.File("cache") };
 
+    /// <summary>Four images with captions that differ.</summary>
+    private string WriteTable(string firstCaption)
+    {
+        foreach (var name in "abcd")
+        {
+            folder.WritePng($"{name}.png", 8, p => (byte)(p * name));
+        }
+        return folder.File("captions.tsv", $"path\tcaption\na.png\t{firstCaption}\nb.png\ttwo cats\nc.png\tthree birds\nd.png\ta red house\n");
+    }
+
     private static void RequireWarningOnce(ProgramResult result, string text)
     {
         Assert.Single(Regex.Matches(result.Errors, "warning: .*" + Regex.Escape(text)));
@@ -71,12 +81,7 @@ public sealed class WarningTests : IDisposable
     {
         RequireWarningOnce(Train(TinySet.Write(folder), "--loss", "clip", "--json"), "of the first batch's samples share their caption with another one (warned of above 10 %)");
         Directory.Delete(Run, recursive: true);
-        var table = folder.File("captions.tsv", "path\tcaption\na.png\tone dog\nb.png\ttwo cats\nc.png\tthree birds\nd.png\ta red house\n");
-        foreach (var name in "abcd")
-        {
-            folder.WritePng($"{name}.png", 8, p => (byte)(p * name));
-        }
-        var different = Train(["--data", table], "--loss", "clip", "--json");
+        var different = Train(["--data", WriteTable("one dog")], "--loss", "clip", "--json");
         Assert.Contains("repeated captions: 0.0 %", different.Errors);
         Assert.DoesNotContain("share their caption", different.Errors);
     }
@@ -84,17 +89,13 @@ public sealed class WarningTests : IDisposable
     [Fact]
     public void Captions_that_are_not_UTF8_are_counted_and_warned_of()
     {
-        var table = folder.File("captions.tsv", "path\tcaption\na.png\ta caf\u00E9 by a lake\nb.png\ttwo cats\nc.png\tthree birds\nd.png\ta red house\n");
-        foreach (var name in "abcd")
-        {
-            PngFile.Write(folder.File($"{name}.png"), [.. Enumerable.Range(0, 192).Select(p => (byte)(p * name))], 8, 8);
-        }
+        var table = WriteTable("a caf\u00E9 by a lake");
         string[] inspect = ["inspect", table, "--json"];
         Assert.Equal(0, CliProcess.Run(inspect).Expect(0).Json.GetProperty("damagedCaptions").GetInt64());
         File.WriteAllText(table, File.ReadAllText(table), Encoding.Latin1);
         Assert.Equal(1, CliProcess.Run(inspect).Expect(0).Json.GetProperty("damagedCaptions").GetInt64());
         RequireWarningOnce(Train(["--data", table], "--json"), "captions with U+FFFD, which bytes that are not UTF-8 are read as");
-        var counted = File.ReadAllLines(Path.Combine(Run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("damaged_captions").GetInt64());
+        var counted = JsonLines.Read(Path.Combine(Run, "metrics.jsonl")).Select(l => l.GetProperty("damaged_captions").GetInt64());
         Assert.Equal([1, 2, 3, 4], counted);
         Directory.Delete(Run, recursive: true);
         Assert.DoesNotContain("UTF-8", Train(["--data", table], "--loss", "simclr").Errors);

@@ -92,7 +92,7 @@ public sealed class EmbedTextCommand : DatasetCommand
             stop.ThrowIfCancellationRequested();
             var rows = new float[chunk.Length * cache.Dimension];
             cache.Embed(chunk, rows);
-            zero += rows.Chunk(cache.Dimension).Count(row => !row.AsSpan().ContainsAnyExcept(0f));
+            zero += Enumerable.Range(0, chunk.Length).Count(i => !rows.AsSpan(i * cache.Dimension, cache.Dimension).ContainsAnyExcept(0f));
             stream.Write(MemoryMarshal.AsBytes(rows.AsSpan()));
             done += chunk.Length;
             progress.Report(done, captions.Count, done, $"  {cache.Reused} known");

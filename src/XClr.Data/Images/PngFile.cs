@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using SkiaSharp;
-using XClr.Data.Packing;
 
 namespace XClr.Data;
 
@@ -17,7 +16,7 @@ public static class PngFile
             // Not into the file itself: what fails in a callback of Skia's ends the process.
             using var png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
             // A picture that was there stays until this one is whole.
-            PackedShard.Replace(path, file => file.Write(png.AsSpan()));
+            WholeFile.Replace(path, file => file.Write(png.AsSpan()));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

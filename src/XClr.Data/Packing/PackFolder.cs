@@ -52,7 +52,7 @@ internal sealed class PackFolder : IDisposable
             {
                 throw new DataException($"'{options.Folder}' holds '{Path.GetFileName(shard)}' and no pack.json: it was not made by xclr pack. Name another folder.");
             }
-            PackedShard.Replace(path, file => file.Write(Encoding.UTF8.GetBytes(Text(wanted))));
+            WholeFile.Replace(path, file => file.Write(Encoding.UTF8.GetBytes(Text(wanted))));
         }
         else if (Differences(path, wanted) is { Count: > 0 } differences)
         {
@@ -60,7 +60,7 @@ internal sealed class PackFolder : IDisposable
         }
         if (source.Classes is { } classes)
         {
-            PackedShard.Replace(Path.Combine(options.Folder, "classes.txt"), file => file.Write(Encoding.UTF8.GetBytes(string.Join('\n', classes) + "\n")));
+            WholeFile.Replace(Path.Combine(options.Folder, "classes.txt"), file => file.Write(Encoding.UTF8.GetBytes(string.Join('\n', classes) + "\n")));
         }
     }
 

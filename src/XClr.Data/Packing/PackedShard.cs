@@ -88,20 +88,20 @@ internal sealed class PackedShard(string folder, int number)
     {
         if (File.Exists(Tar))
         {
-            Replace(Tar, file => WriteTar(file, rows));
+            WholeFile.Replace(Tar, file => WriteTar(file, rows));
         }
         var failed = rows.Select((row, i) => (Row: row, Number: firstRow + i)).Where(r => r.Row.Image is null).ToList();
-        Replace(name + "_failed.jsonl", file =>
+        WholeFile.Replace(name + "_failed.jsonl", file =>
         {
             foreach (var (row, line) in failed)
             {
                 file.Write(FailureLine(row, line));
             }
         });
-        Replace(Stats, file => file.Write(StatsOf(rows)));
+        WholeFile.Replace(Stats, file => file.Write(StatsOf(rows)));
         if (!File.Exists(Tar))
         {
-            Replace(Tar, file => WriteTar(file, rows));
+            WholeFile.Replace(Tar, file => WriteTar(file, rows));
         }
     }
 
@@ -244,30 +244,5 @@ internal sealed class PackedShard(string folder, int number)
             json.WriteEndObject();
         }
         return memory.ToArray();
-    }
-
-    /// <summary>Writes a file under another name, flushes it to the disk and renames it.</summary>
-    internal static void Replace(string path, Action<FileStream> write)
-    {
-        var temporary = path + ".tmp";
-        try
-        {
-            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
-            {
-                write(file);
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception e)
-        {
-            File.Delete(temporary);
-            if (e is ArgumentOutOfRangeException)
-            {
-                // What .NET makes of EFBIG.
-                throw new IOException($"{path}: is larger than a file may be here (file system, quota or ulimit -f).", e);
-            }
-            throw;
-        }
     }
 }

@@ -14,22 +14,32 @@ internal static class FileRead
         var file = File.OpenHandle(path);
         try
         {
-            // What has no places has no length either.
-            _ = RandomAccess.GetLength(file);
+            if (Length(file) is null)
+            {
+                throw new DataException($"'{path}' is a pipe, which can be read only once, and a table is read several times: write it to a file first and name that.");
+            }
             var mark = new byte[2];
             return Fill(file, mark, 0) < mark.Length || !(mark.AsSpan().SequenceEqual(Utf16) || mark.AsSpan().SequenceEqual(Utf16BigEndian))
                 ? file
                 : throw new DataException($"'{path}' is in UTF-16, as spreadsheets write \"Unicode text\"; tables are read in UTF-8: save it as \"CSV UTF-8\", or write it anew: iconv -f UTF-16 -t UTF-8.");
         }
-        catch (NotSupportedException e)
-        {
-            file.Dispose();
-            throw new DataException($"'{path}' is a pipe, which can be read only once, and a table is read several times: write it to a file first and name that.", e);
-        }
         catch
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Bytes of a file; null for a device or a pipe, which has neither a length nor places to read at.</summary>
+    public static long? Length(SafeFileHandle file)
+    {
+        try
+        {
+            return RandomAccess.GetLength(file);
+        }
+        catch (NotSupportedException)
+        {
+            return null;
         }
     }
 

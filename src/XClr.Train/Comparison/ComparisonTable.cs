@@ -19,6 +19,9 @@ public sealed record ComparisonRow(string Name, int Seeds, IReadOnlyDictionary<s
 /// <summary>The cells so far, in the order of their first appearance. A partial table is valid: cells come seed by seed.</summary>
 public sealed record ComparisonTable(IReadOnlyList<ComparisonRow> Rows, IReadOnlyList<CellResult> Cells)
 {
+    // Student's t for an interval of 95 %, by degrees of freedom from 1 on.
+    private static readonly double[] Student = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+
     /// <summary>Measures that the table shows, and their titles.</summary>
     public static IReadOnlyList<(string Name, string Title)> Columns { get; } =
     [
@@ -51,9 +54,6 @@ public sealed record ComparisonTable(IReadOnlyList<ComparisonRow> Rows, IReadOnl
         }
         return found;
     }
-
-    // Student's t for an interval of 95 %, by degrees of freedom from 1 on.
-    private static readonly double[] Student = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
     // A sentence where the seeds that both have leave open which of two losses has the better k-NN: the interval of their mean difference holds zero.
     private string Untold(LossKind? a, LossKind? b)

@@ -68,11 +68,7 @@ public static class Evaluator
         using var bank = config.Data is null ? null : ClassPart.Of(TrainSetup.Open(config, validation: false, stop, request.Note), request.ClassPart);
         using var validation = OpenValidation(request, bank, answers, stop);
         using var device = TrainSetup.OpenDevice(config.Device);
-        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network);
-        if (loaded.Weights is { } weights)
-        {
-            request.Note(weights);
-        }
+        using var loaded = LoadedModel.Open(device, request.Checkpoint, request.Network, request.Note);
         var encoder = request.TextEncoder ?? loaded.Trained?.TextEncoder ?? config.TextEncoder;
         var hasTexts = validation.Read(ReadOrder.Sequential).FirstOrDefault(s => s.Fault is null)?.Caption is not null;
         if (((request.Protocol & EvalProtocol.Texts) != 0 && hasTexts) || request.Protocol.HasFlag(EvalProtocol.ZeroShot))
