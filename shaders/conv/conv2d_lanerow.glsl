@@ -1,21 +1,23 @@
-// Implicit GEMM for CPU drivers whose compilers know what is equal in all lanes (Mesa 26): one row per lane, 4 * COLUMNS4 columns in its registers. The weights come through a
-// pointer at an address equal in all lanes, which makes them the memory operand of a multiply-add. A sum gets all terms of a turn of the loop at once: not all sums fit in the
-// processor's registers, and at a turn's end each is merged with what masked lanes keep. No barriers. Tested at their ends, the loops read nothing past the weights:
-// a loop tested at its top runs once more with no lane active there, and such loads are not masked.
+// Implicit GEMM for CPU drivers whose compilers know what is equal in all lanes (Mesa 26): one row per lane, 4 * COLUMNS4 columns in its registers. The weights come through
+// pointers at addresses equal in all lanes, which makes them the memory operand of a multiply-add: one pointer per term of a turn, to which columns are constant offsets. A sum gets
+// all terms of a turn of the loop at once: not all sums fit in the processor's registers, and at a turn's end each is merged with what masked lanes keep. No barriers. Tested at
+// their ends, the loops read nothing past the weights: a loop tested at its top runs once more with no lane active there, and such loads are not masked.
 #include "grid.glsl"
 layout(local_size_x = 64) in;
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[]; };  // [taps,C,K]
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[16]; };  // of [taps,C,K]: COLUMNS4 of a channel
 #define POINTERS Weights weights;
 #define IMAGES_FASTEST
 #include "conv2d_params.glsl"
 #include "quad.glsl"
+#include "quad64.glsl"
 #include "normalise.glsl"
-layout(constant_id = 2) const int DEPTH4 = 2;     // quads of channels of x in a turn of the loop; divides C4
-layout(constant_id = 3) const int COLUMNS4 = 16;  // at most K4
-READ_ACTIVATIONS(0, In, x);      // [N,H,W,C]
-READ_QUADS(1, Scale, scale);     // [K]
+layout(constant_id = 2) const int DEPTH4 = 2;      // quads of channels of x in a turn of the loop; divides C4
+layout(constant_id = 3) const bool PLAIN = false;  // row m of x and of y is that of the product: one tap, nothing strided or padded
+layout(constant_id = 4) const int COLUMNS4 = 16;   // at most K4 and 16
+layout(std430, binding = 0) readonly buffer In { u64vec2 x[]; };  // [N,H,W,C]
+READ_QUADS(1, Scale, scale);                                      // [K]
 READ_QUADS(2, Shift, shift);
-CHANGE_ACTIVATIONS(3, Out, y);
+layout(std430, binding = 3) buffer Out { u64vec2 y[]; };
 
 // First and last + 1 tap that hits the image from any pixel of a line, first to last.
 ivec2 hits(int first, int last, int start, int size, int taps) {
@@ -27,8 +29,13 @@ void main() {
   if (column * COLUMNS4 >= K4 || m >= M) return;
   // The last tile begins early enough to be whole, and stores what is its own.
   int k0 = min(column * COLUMNS4, K4 - COLUMNS4);
-  Pixel row = pixel_of(m), first = pixel_of(m0), last = pixel_of(min(m0 + 63, M - 1));
-  ivec2 rs = hits(first.p, last.p, y0, H, R), ss = first.p == last.p ? hits(first.q, last.q, x0, W, S) : ivec2(0, S);
+  Pixel row = PLAIN ? Pixel(0, m / Q % P, m % Q) : pixel_of(m);
+  ivec2 rs = ivec2(0, 1), ss = ivec2(0, 1);
+  if (!PLAIN) {
+    Pixel first = pixel_of(m0), last = pixel_of(min(m0 + 63, M - 1));
+    rs = hits(first.p, last.p, y0, H, R);
+    ss = first.p == last.p ? hits(first.q, last.q, x0, W, S) : ivec2(0, S);
+  }
   vec4 acc[COLUMNS4];
   [[unroll]] for (int j = 0; j < COLUMNS4; j++) acc[j] = vec4(0);
   if (rs.x < rs.y && ss.x < ss.y) {
@@ -36,27 +43,30 @@ void main() {
     do {
       int s = ss.x;
       do {
-        int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + s, at = ((row.n * H + iy) * W + ix) * C4, b = (r * S + s) * 4 * C4 * K4 + k0, c = 0;
-        bool inside = uint(iy) < uint(H) && uint(ix) < uint(W);
-        at = inside ? at : 0;
+        int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + s, at = m, b = (r * S + s) * 4 * C4 * K4 + k0, c = 0;
+        bool inside = PLAIN || (uint(iy) < uint(H) && uint(ix) < uint(W));
+        if (!PLAIN) at = inside ? (row.n * H + iy) * W + ix : 0;
+        at *= C4;
         do {
           vec4 a[DEPTH4];
-          [[unroll]] for (int u = 0; u < DEPTH4; u++) a[u] = mix(vec4(0), ACTIVATION(x, at + c + u), bvec4(inside));
+          Weights term[4 * DEPTH4];
+          [[unroll]] for (int u = 0; u < DEPTH4; u++) a[u] = mix(vec4(0), quad_of(x[at + c + u]), bvec4(inside));
+          [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) term[i] = Weights(uint64_t(weights) + 16ul * uint64_t(b + i * K4));
           [[unroll]] for (int j = 0; j < COLUMNS4; j++)
-            [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) acc[j] = fma(vec4(a[i / 4][i % 4]), weights.w[b + i * K4 + j], acc[j]);
+            [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) acc[j] = fma(vec4(a[i / 4][i % 4]), term[i].w[j], acc[j]);
           b += 4 * DEPTH4 * K4;
           c += DEPTH4;
         } while (c < C4);
       } while (++s < ss.y);
     } while (++r < rs.y);
   }
-  int o = out_texel(row);
+  int o = PLAIN ? m * K4 : out_texel(row);
   bool adds = ADD != 0u && adds_to(row);
   [[unroll]] for (int j = 0; j < COLUMNS4; j++) {
     if (k0 + j < column * COLUMNS4) continue;
     vec4 v = acc[j];
     if (ON_STORE) v = normalised(v, QUAD(scale, k0 + j), QUAD(shift, k0 + j));
-    if (ADD != 0u) v += mix(vec4(0), LOAD(y, o + k0 + j), bvec4(adds));
-    STORE(y, o + k0 + j, NORM == 4u ? rectified(v) : v);
+    if (ADD != 0u) v += mix(vec4(0), quad_of(y[o + k0 + j]), bvec4(adds));
+    y[o + k0 + j] = words_of(NORM == 4u ? rectified(v) : v);
   }
 }

@@ -152,7 +152,7 @@ internal static class Conv2dKernels
         uint[] slots = [ChannelNorm.KindOf(norm), (uint)addEvery, partials is null ? 0u : 1u];
         var storage = RowWork.Storage(x, w, y);
         var chosen = IsLaneRows(gpu.Caps, storage, way)
-            ? LaneRow(laneRow, 4 * p.K4, [.. slots[..2], p.C4 % LaneDepth == 0 ? (uint)LaneDepth : 1u])
+            ? LaneRow(laneRow, 4 * p.K4, [.. slots[..2], p.C4 % LaneDepth == 0 ? (uint)LaneDepth : 1u, IsPlain(p) && p.OutStride == 1 ? 1u : 0u])
             : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
@@ -193,11 +193,14 @@ internal static class Conv2dKernels
     private static long WeightBytes(in WeightParams p, int size) =>
         4 * size * (Pixels(p.N, p.H, p.W, p.P, p.Q, p.R * p.S) * p.C4 + (long)p.N * p.P * p.Q * p.K4) + 64L * p.Parts * p.R * p.S * p.C4 * p.K4;
 
-    /// <summary>Workgroups of one part of a weight gradient of [taps,C,K], and whether they are of matrices.</summary>
-    public static (long Groups, bool AreMatrices) WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
+    /// <summary>Workgroups of one part of a weight gradient of [taps,C,K], and their variant.</summary>
+    public static (long Groups, ConvVariant Variant) WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
         var chosen = ChooseWeight(caps, storage, g, prologue, way);
-        return (WeightGroups(g, chosen), chosen.Kernel.Name == BwdWeight.Matrices(storage).Name);
+        var variant = chosen.Kernel.Name == BwdWeight.Matrices(storage).Name ? ConvVariant.Matrices
+            : chosen.Kernel.Name == BwdWeightLaneRow.Name ? ConvVariant.LaneRow
+            : caps.CpuKernels ? ConvVariant.Word : ConvVariant.Portable;
+        return (WeightGroups(g, chosen), variant);
     }
 
     private static long WeightGroups(ConvGeometry g, TiledKernel<WeightParams> chosen) => chosen.Groups(g.R * g.S * g.C, g.K);
@@ -207,7 +210,7 @@ internal static class Conv2dKernels
         var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }, isInOrder: false));
         if (IsLaneRows(caps, storage, way))
         {
-            return LaneRow(BwdWeightLaneRow, g.K, [g.C % LaneRows == 0 ? 1u : 0u]);
+            return LaneRow(BwdWeightLaneRow, g.K, [g.C % LaneRows == 0 ? 1u : 0u, g is { R: 1, S: 1, Stride: 1, Pad: 0 } ? 1u : 0u]);
         }
         uint[] slots = caps.CpuKernels ? [g.C % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
@@ -260,7 +263,10 @@ internal static class Conv2dKernels
     private static uint Quads(int columns) => (uint)columns / 32;
 
     // SHAPE of shaders/conv/conv2d_matrix.glsl and conv2d_bwd_weight_matrix.glsl.
-    private static uint MatrixShape(in RowParams p) => MatrixShape(p.C4, p.K4, p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W), p.OutStride == 1);
+    private static uint MatrixShape(in RowParams p) => MatrixShape(p.C4, p.K4, IsPlain(p), p.OutStride == 1);
+
+    // Whether rows of x are those of the product.
+    private static bool IsPlain(in RowParams p) => p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W);
 
     private static uint MatrixShape(int c4, int k4, bool isPlain, bool isInOrder) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u) | (c4 % 16 == 0 ? 4u : 0u) | (isPlain ? 8u : 0u) | (isInOrder ? 16u : 0u);
 }

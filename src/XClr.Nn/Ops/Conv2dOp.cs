@@ -15,6 +15,9 @@ public static class Conv2dOp
     /// <summary>Fewest pixels that a part of the weight gradient's split sum should have.</summary>
     private const int PixelsPerPart = 64;
 
+    /// <summary>Pixels of a part whose share of x and dy a workgroup with one row per lane finds in the processor's second-level cache again (512 bytes of each pixel), and the most bytes that such parts take.</summary>
+    private const int CachedPixels = 512, CachedPartsBytes = 32 << 20;
+
     /// <summary>
     /// Whether a convolution with this many taps and output channels normalises its input on load. That saves writing and reading the input once more, and costs arithmetic once per
     /// tap, tile of columns and load. It pays with one tap and one tile of columns, where memory is the bound; not on CPU drivers, which are bound by arithmetic (shaders/REJECTED.md).
@@ -214,7 +217,7 @@ public static class Conv2dOp
         foreach (var (start, count) in runs)
         {
             var run = g with { N = count };
-            var partCount = PartCount(gpu.Caps, run, tiles.Groups, tiles.AreMatrices, out var most);
+            var partCount = PartCount(gpu.Caps, run, tiles.Groups, tiles.Variant, out var most);
             partCount = way is { } measured ? Math.Min(measured.Parts, most) : partCount;
             var direct = runs.Count == 1 && partCount == 1 && !accumulate;
             var parts = direct ? dw : gpu.NewTensor($"{dw.Name}.parts", new Shape(partCount, g.R * g.S * g.C, g.K), MemoryCategory.Workspace);
@@ -236,12 +239,18 @@ public static class Conv2dOp
         }
     }
 
-    /// <summary>Number of parts into which the cost model splits a weight gradient's sum over a run of images, given the workgroups of one part (matrix kernel or not), and the largest number possible.</summary>
-    internal static int PartCount(DeviceCaps caps, ConvGeometry g, long groups, bool areMatrices, out int most)
+    /// <summary>Number of parts into which the cost model splits a weight gradient's sum over a run of images, given the workgroups of one part and their variant, and the largest number possible.</summary>
+    internal static int PartCount(DeviceCaps caps, ConvGeometry g, long groups, ConvVariant variant, out int most)
     {
-        var bindable = caps.MaxStorageBufferRange / (g.Weights.Count * sizeof(float));
-        most = (int)Math.Clamp(bindable, 1, CeilDiv(g.M, PixelsPerPart));
-        return areMatrices ? MatrixTile.Parts(caps, groups, most) : (int)Math.Clamp(CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, groups), 1, most);
+        var partBytes = g.Weights.Count * sizeof(float);
+        most = (int)Math.Clamp(caps.MaxStorageBufferRange / partBytes, 1, CeilDiv(g.M, PixelsPerPart));
+        if (variant == ConvVariant.Matrices)
+        {
+            return MatrixTile.Parts(caps, groups, most);
+        }
+        var filling = CeilDiv(caps.Kind == GpuKind.Cpu ? CpuGroups : GpuGroups, groups);
+        var cached = variant == ConvVariant.LaneRow ? Math.Min(CeilDiv(g.M, CachedPixels), CachedPartsBytes / partBytes) : 1;
+        return (int)Math.Clamp(Math.Max(filling, cached), 1, most);
     }
 
     // Names the work, and looks whether a way was measured for it.

@@ -23,7 +23,7 @@ internal readonly record struct ConvWay(ConvVariant Variant, int Rows, int Colum
         var tiles = Tiles(caps, work);
         return work.Pass != ConvPass.BackwardWeight ? tiles : tiles.SelectMany(tile =>
         {
-            var parts = Conv2dOp.PartCount(caps, work.Geometry, OpMath.CeilDiv(work.Rows, tile.Rows) * OpMath.CeilDiv(work.Columns, tile.Columns), tile.Tile is not null, out var most);
+            var parts = Conv2dOp.PartCount(caps, work.Geometry, OpMath.CeilDiv(work.Rows, tile.Rows) * OpMath.CeilDiv(work.Columns, tile.Columns), tile.Variant, out var most);
             return new[] { parts, parts / 2, 2 * parts }.Where(p => p >= 1 && p <= most).Distinct().Select(p => tile with { Parts = p });
         });
     }
