@@ -4,8 +4,13 @@
 // their ends, the loops read nothing past the weights: a loop tested at its top runs once more with no lane active there, and such loads are not masked.
 #include "grid.glsl"
 layout(local_size_x = 64) in;
+#ifdef MIRRORED  // w as the forward convolution has it, [kernelR,kernelS,K,C]: tap (r, s) is its (firstR - r*tapStride, firstS - s*tapStride)
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[]; };  // of K: its C
+#define POINTERS Weights weights; int firstR, firstS, tapStride, kernelS;
+#else
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[16]; };  // of [taps,C,K]: COLUMNS4 of a channel
 #define POINTERS Weights weights;
+#endif
 #define IMAGES_FASTEST
 #include "conv2d_params.glsl"
 #include "quad.glsl"
@@ -13,7 +18,12 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer We
 #include "normalise.glsl"
 layout(constant_id = 2) const int DEPTH4 = 2;      // quads of channels of x in a turn of the loop; divides C4
 layout(constant_id = 3) const bool PLAIN = false;  // row m of x and of y is that of the product: one tap, nothing strided or padded
-layout(constant_id = 4) const int COLUMNS4 = 16;   // at most K4 and 16
+#ifdef MIRRORED
+layout(constant_id = 4) const int TERMS4 = 16;     // C4: makes columns of a term constant offsets
+layout(constant_id = 5) const int COLUMNS4 = 16;   // at most K4 and 16
+#else
+layout(constant_id = 4) const int COLUMNS4 = 16;
+#endif
 layout(std430, binding = 0) readonly buffer In { u64vec2 x[]; };  // [N,H,W,C]
 READ_QUADS(1, Scale, scale);                                      // [K]
 READ_QUADS(2, Shift, shift);
@@ -43,18 +53,28 @@ void main() {
     do {
       int s = ss.x;
       do {
-        int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + s, at = m, b = (r * S + s) * 4 * C4 * K4 + k0, c = 0;
+        int iy = row.p * stride + y0 + r, ix = row.q * stride + x0 + s, at = m, c = 0;
         bool inside = PLAIN || (uint(iy) < uint(H) && uint(ix) < uint(W));
         if (!PLAIN) at = inside ? (row.n * H + iy) * W + ix : 0;
         at *= C4;
+#ifdef MIRRORED
+        int tap = (firstR - r * tapStride) * kernelS + firstS - s * tapStride;
+#else
+        int tap = r * S + s;
+#endif
         do {
           vec4 a[DEPTH4];
-          Weights term[4 * DEPTH4];
           [[unroll]] for (int u = 0; u < DEPTH4; u++) a[u] = mix(vec4(0), quad_of(x[at + c + u]), bvec4(inside));
-          [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) term[i] = Weights(uint64_t(weights) + 16ul * uint64_t(b + i * K4));
+#ifdef MIRRORED
+          Weights column0 = Weights(uint64_t(weights) + 16ul * uint64_t((tap * K4 + k0) * 4 * C4 + c));
+          [[unroll]] for (int j = 0; j < 4 * COLUMNS4; j++)
+            [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) acc[j / 4][j % 4] = fma(a[i / 4][i % 4], column0.w[j * TERMS4 + i / 4][i % 4], acc[j / 4][j % 4]);
+#else
+          Weights term[4 * DEPTH4];
+          [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) term[i] = Weights(uint64_t(weights) + 16ul * uint64_t((tap * 4 * C4 + 4 * c + i) * K4 + k0));
           [[unroll]] for (int j = 0; j < COLUMNS4; j++)
             [[unroll]] for (int i = 0; i < 4 * DEPTH4; i++) acc[j] = fma(vec4(a[i / 4][i % 4]), term[i].w[j], acc[j]);
-          b += 4 * DEPTH4 * K4;
+#endif
           c += DEPTH4;
         } while (c < C4);
       } while (++s < ss.y);

@@ -12,8 +12,9 @@ internal static class Conv2dKernels
     /// <summary>Rows of a workgroup of the kernels with one row per lane, and the columns of a lane.</summary>
     public const int LaneRows = 64, LaneColumns = 64;
 
-    // DEPTH4 of shaders/conv/conv2d_lanerow.glsl, where it divides the channels.
-    private const int LaneDepth = 2;
+    // DEPTH4 of shaders/conv/conv2d_lanerow.glsl, where it divides the channels: half of a cache line of x. Rows of w that lie 4 KiB apart, or a multiple of that, displace each other in the
+    // first-level cache from turn to turn, so a turn of the data gradient takes whole lines of them.
+    private const int LaneDepth = 2, LineDepth = 4, FarRow = 256;
 
     /// <summary>Columns of a workgroup's tile and of the wide one; of the narrow one, where the compiler does the others badly.</summary>
     public const int TileColumns = 64, WideColumns = 128, NarrowColumns = 32;
@@ -41,7 +42,17 @@ internal static class Conv2dKernels
     /// <summary>Fields of shaders/conv/conv2d_bwd_weight_params.glsl.</summary>
     public readonly record struct WeightParams(int N, int P, int Q, int H, int W, int C4, int K4, int Stride, int Pad, int R, int S, int Parts);
 
-    private readonly record struct TapsParams(int R, int S, int FirstR, int FirstS, int Stride, int KernelS, int C4, int K4);
+    /// <summary>Tap [r,s] of a residue class in w: row FirstR - r * Stride, column FirstS - s * Stride of KernelS.</summary>
+    public readonly record struct TapOrder(int FirstR, int FirstS, int Stride, int KernelS)
+    {
+        /// <summary>The one tap of a 1x1 convolution.</summary>
+        public static TapOrder Single => new(0, 0, 1, 1);
+    }
+
+    private readonly record struct TapsParams(int R, int S, TapOrder Order, int C4, int K4);
+
+    // Fields of shaders/conv/conv2d_bwd_data_lanerow.comp.
+    private readonly record struct LaneDataParams(TapOrder Order, RowParams Rows);
 
     private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
     private static readonly KernelVariants<RowParams> FwdResidual = new("conv/conv2d_fwd_residual", reads: 7, writes: 2, texels: 0, hasMatrices: true, hasWord: false, hasPortable: false);
@@ -52,12 +63,18 @@ internal static class Conv2dKernels
     private static readonly KernelVariants<WeightParams> BwdWeight = new("conv/conv2d_bwd_weight", reads: 4, writes: 1, texels: 2, hasWide: true, hasMatrices: true, wordReads: 2);
 
     private static readonly Kernel<RowParams> FwdLaneRow = new("conv/conv2d_fwd_lanerow", reads: 4, writes: 1, pointers: 1);
-    private static readonly Kernel<RowParams> BwdDataLaneRow = new("conv/conv2d_bwd_data_lanerow", reads: 4, writes: 1, pointers: 1);
+    private static readonly Kernel<LaneDataParams> BwdDataLaneRow = new("conv/conv2d_bwd_data_lanerow", reads: 4, writes: 1, pointers: 1);
     private static readonly Kernel<WeightParams> BwdWeightLaneRow = new("conv/conv2d_bwd_weight_lanerow", reads: 2, writes: 1, pointers: 1);
 
     /// <summary>One dispatch of a forward convolution over a run of images. partials may be null; way: the measured one, null where the cost model chooses.</summary>
-    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail) =>
-        Rows(gpu, Fwd, FwdLaneRow, x, w, y, p, norm, partials, accumulate ? 1 : 0, way, detail);
+    public static void Forward(Recorder gpu, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, bool accumulate, ConvWay? way, string detail)
+    {
+        var (storage, add) = (RowWork.Storage(x, w, y), accumulate ? 1 : 0);
+        var chosen = IsLaneRows(gpu.Caps, storage, way)
+            ? LaneRow(FwdLaneRow, 4 * p.K4, [ChannelNorm.KindOf(norm), (uint)add, LaneTerms(p, LaneDepth), IsPlain(p)])
+            : ChooseRows(gpu.Caps, Fwd, storage, p, [ChannelNorm.KindOf(norm), (uint)add, partials is null ? 0u : 1u], way);
+        Rows(gpu, chosen, p, x, w, y, p, norm, partials, add, detail);
+    }
 
     /// <summary>The kernel for a forward convolution with a residual sum in it, and its tile; null where this device has none, or the compiler does all badly.</summary>
     public static TiledKernel<RowParams>? ChooseResidual(DeviceCaps caps, DType storage, ConvGeometry g, ResidualKind kind, ConvWay? way)
@@ -85,9 +102,20 @@ internal static class Conv2dKernels
     public static RowParams ForwardParams(ConvGeometry g, int images, int firstBlock) =>
         new(images, g.OH, g.OW, g.H, g.W, g.C / 4, g.K / 4, g.Stride, -g.Pad, -g.Pad, g.R, g.S, g.OH, g.OW, 1, 0, 0, firstBlock);
 
-    /// <summary>One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them; addEvery as ADD of shaders/conv/conv2d_params.glsl.</summary>
-    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, int addEvery, ConvWay? way, string detail) =>
-        Rows(gpu, BwdData, BwdDataLaneRow, dy, taps, dx, p, null, null, addEvery, way, detail);
+    /// <summary>
+    /// One dispatch of a residue class of a data gradient over a run of images; taps as <see cref="TransposeTaps"/> gives them, or w itself where <see cref="IsLaneRows"/>; addEvery as ADD of shaders/conv/conv2d_params.glsl.
+    /// </summary>
+    public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, TapOrder order, int addEvery, ConvWay? way, string detail)
+    {
+        var storage = RowWork.Storage(dy, taps, dx);
+        if (IsLaneRows(gpu.Caps, storage, way))
+        {
+            var chosen = LaneRow(BwdDataLaneRow, 4 * p.K4, [0, (uint)addEvery, LaneTerms(p, p.C4 % FarRow == 0 ? LineDepth : LaneDepth), IsPlain(p), (uint)p.C4]);
+            Rows(gpu, chosen, new(order, p), dy, taps, dx, p, null, null, addEvery, detail);
+            return;
+        }
+        Rows(gpu, ChooseRows(gpu.Caps, BwdData, storage, p, [0, (uint)addEvery, 0], way), p, dy, taps, dx, p, null, null, addEvery, detail);
+    }
 
     /// <summary>The same for a dx that is the gradient of a batch normalisation's output: masked by that one's ReLU, with its backward pass's sums in partials from block p.FirstBlock on. Not for CPU drivers.</summary>
     public static void BackwardData(Recorder gpu, Tensor dy, Tensor taps, Tensor dx, in RowParams p, NormPass norm, Tensor partials, int addEvery, ConvWay? way, string detail)
@@ -147,17 +175,12 @@ internal static class Conv2dKernels
     /// <summary>Columns of a tile with one row per lane: columns that are fewer than a tile are one smaller tile.</summary>
     public static int LaneTile(int columns) => Math.Min(LaneColumns, columns);
 
-    private static void Rows(Recorder gpu, KernelVariants<RowParams> variants, Kernel<RowParams> laneRow, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, int addEvery, ConvWay? way, string detail)
+    private static void Rows<T>(Recorder gpu, TiledKernel<T> chosen, in T parameters, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, int addEvery, string detail) where T : unmanaged
     {
-        uint[] slots = [ChannelNorm.KindOf(norm), (uint)addEvery, partials is null ? 0u : 1u];
-        var storage = RowWork.Storage(x, w, y);
-        var chosen = IsLaneRows(gpu.Caps, storage, way)
-            ? LaneRow(laneRow, 4 * p.K4, [.. slots[..2], p.C4 % LaneDepth == 0 ? (uint)LaneDepth : 1u, IsPlain(p) && p.OutStride == 1 ? 1u : 0u])
-            : ChooseRows(gpu.Caps, variants, storage, p, slots, way);
         // An unused slot binds a tensor that is there anyway.
         BufferView[] writes = [y, partials ?? y];
-        gpu.Dispatch(chosen.Kernel, chosen.Groups(p.M, p.Columns), p, reads: [.. PointersFirst(chosen.Kernel, x, w), norm?.Scale ?? RowWork.Unused(w), norm?.Shift ?? RowWork.Unused(w)], writes: writes[..chosen.Kernel.Writes],
-            new DispatchCost(p.Flops, RowBytes(p, Tensor.SizeOf(storage), addEvery) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
+        gpu.Dispatch(chosen.Kernel, chosen.Groups(p.M, p.Columns), parameters, reads: [.. PointersFirst(chosen.Kernel, x, w), norm?.Scale ?? RowWork.Unused(w), norm?.Shift ?? RowWork.Unused(w)], writes: writes[..chosen.Kernel.Writes],
+            new DispatchCost(p.Flops, RowBytes(p, Tensor.SizeOf(RowWork.Storage(x, w, y)), addEvery) + (partials is null ? 0 : CeilDiv(p.M, ConvEpilogue.RowsPerBlock(gpu.Caps)) * 8L * 4 * p.K4)), detail);
     }
 
     private static TiledKernel<RowParams> ChooseRows(DeviceCaps caps, KernelVariants<RowParams> variants, DType storage, in RowParams p, uint[] slots, ConvWay? way) => way is { } measured
@@ -170,13 +193,13 @@ internal static class Conv2dKernels
 
     private static long Pixels(long n, int h, int w, int p, int q, int taps) => n * Math.Min((long)h * w, (long)p * q * taps);
 
-    /// <summary>Taps first, first - stride, ... of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C]: a new one, or <paramref name="into"/>.</summary>
-    public static Tensor TransposeTaps(Recorder gpu, Tensor w, int rows, int columns, int firstR, int firstS, int stride, Tensor? into = null)
+    /// <summary>Rows x columns taps of w: [R,S,C,K], mirrored and transposed, as a tensor [rows*columns,K,C]: a new one, or <paramref name="into"/>.</summary>
+    public static Tensor TransposeTaps(Recorder gpu, Tensor w, int rows, int columns, TapOrder order, Tensor? into = null)
     {
         var (c, k) = (w.Shape[2], w.Shape[3]);
         var taps = into ?? gpu.NewTensor($"{w.Name}.taps", new Shape(rows * columns, k, c), MemoryCategory.Workspace, w.Type);
         gpu.Dispatch(Taps.For(gpu, RowWork.Storage(w)), (long)rows * columns * CeilDiv(c, 16) * CeilDiv(k, 64),
-            new(rows, columns, firstR, firstS, stride, w.Shape[1], c / 4, k / 4), reads: [w], writes: [taps], detail: $"{rows}x{columns}x{c}x{k}");
+            new(rows, columns, order, c / 4, k / 4), reads: [w], writes: [taps], detail: $"{rows}x{columns}x{c}x{k}");
         return taps;
     }
 
@@ -249,6 +272,9 @@ internal static class Conv2dKernels
         return new(variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), TileRows, NarrowColumns);
     }
 
+    // DEPTH4 of shaders/conv/conv2d_lanerow.glsl.
+    private static uint LaneTerms(in RowParams p, int depth) => p.C4 % depth == 0 ? (uint)depth : 1;
+
     // COLUMNS4 comes behind the other constants.
     private static TiledKernel<T> LaneRow<T>(Kernel<T> kernel, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
     {
@@ -263,10 +289,13 @@ internal static class Conv2dKernels
     private static uint Quads(int columns) => (uint)columns / 32;
 
     // SHAPE of shaders/conv/conv2d_matrix.glsl and conv2d_bwd_weight_matrix.glsl.
-    private static uint MatrixShape(in RowParams p) => MatrixShape(p.C4, p.K4, IsPlain(p), p.OutStride == 1);
+    private static uint MatrixShape(in RowParams p) => MatrixShape(p.C4, p.K4, ReadsInOrder(p), p.OutStride == 1);
 
     // Whether rows of x are those of the product.
-    private static bool IsPlain(in RowParams p) => p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W);
+    private static bool ReadsInOrder(in RowParams p) => p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W);
+
+    // PLAIN of shaders/conv/conv2d_lanerow.glsl.
+    private static uint IsPlain(in RowParams p) => ReadsInOrder(p) && p.OutStride == 1 ? 1u : 0u;
 
     private static uint MatrixShape(int c4, int k4, bool isPlain, bool isInOrder) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u) | (c4 % 16 == 0 ? 4u : 0u) | (isPlain ? 8u : 0u) | (isInOrder ? 16u : 0u);
 }

@@ -107,7 +107,8 @@ public static class Conv2dOp
     {
         Require(gpu.Caps, g, dx, w, dy, null);
         norm = Carried(gpu, norm);
-        return Data(gpu, dy, Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm)), dx, g, addEvery, norm);
+        var way = DataWay(gpu, dx, g, addEvery, norm);
+        return Data(gpu, dy, Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm), way), dx, g, addEvery, norm, way);
     }
 
     /// <summary>
@@ -150,9 +151,10 @@ public static class Conv2dOp
         Require(gpu.Caps, g, x, dw, dy, prologue);
         RowWork.RequireSingle(dw);
         norm = Carried(gpu, norm);
-        var taps = Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm));
+        var way = DataWay(gpu, dx, g, addEvery, norm);
+        var taps = Taps(gpu, w, g, leaveUnreached || IsLeft(addEvery, norm), way);
         var parts = WeightParts(gpu, x, dy, dw, g, prologue, accumulateWeight);
-        var sums = Data(gpu, dy, taps, dx, g, addEvery, norm);
+        var sums = Data(gpu, dy, taps, dx, g, addEvery, norm, way);
         Sum(gpu, parts, dw, accumulateWeight);
         return sums;
     }
@@ -163,12 +165,15 @@ public static class Conv2dOp
     // Whether what no tap reaches is right as it is.
     private static bool IsLeft(int addEvery, NormPass? norm) => addEvery == 1 && norm is null;
 
-    private static List<(ResidueClass Class, Tensor Taps)> Taps(Recorder gpu, Tensor w, ConvGeometry g, bool skipEmpty) =>
-        [.. ResidueClass.Of(g, skipEmpty).Select(c => (c, c.TapsR == 0 ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.FirstR, c.FirstS, g.Stride)))];
+    private static ConvWay? DataWay(Recorder gpu, Tensor dx, ConvGeometry g, int addEvery, NormPass? norm) =>
+        Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, addEvery, norm?.Mask));
 
-    private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, int addEvery, NormPass? norm)
+    // Each class with its taps; with w itself where it has none, or the kernels take them from there.
+    private static List<(ResidueClass Class, Tensor Taps)> Taps(Recorder gpu, Tensor w, ConvGeometry g, bool skipEmpty, ConvWay? way) =>
+        [.. ResidueClass.Of(g, skipEmpty).Select(c => (c, c.TapsR == 0 || Conv2dKernels.IsLaneRows(gpu.Caps, w.Type, way) ? w : Conv2dKernels.TransposeTaps(gpu, w, c.TapsR, c.TapsS, c.Order(g))))];
+
+    private static Tensor? Data(Recorder gpu, Tensor dy, List<(ResidueClass Class, Tensor Taps)> classes, Tensor dx, ConvGeometry g, int addEvery, NormPass? norm, ConvWay? way)
     {
-        var way = Way(gpu, new(ConvPass.BackwardData, g, dx.Type, Prologue: false, Relu: false, Statistics: false, addEvery, norm?.Mask));
         var runs = (norm is null ? gpu.RowRuns(dy, dx) : gpu.RowRuns(dy, dx, norm.X, norm.Y ?? norm.X)).ToList();
         var partials = norm is null
             ? null
@@ -184,7 +189,7 @@ public static class Conv2dOp
                 var detail = $"{g with { N = count }} {c.Y},{c.X}";
                 if (partials is null)
                 {
-                    Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, add, way, detail);
+                    Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, c.Order(g), add, way, detail);
                     continue;
                 }
                 Conv2dKernels.BackwardData(gpu, dy.Rows(start, count), taps, dx.Rows(start, count), p, norm!.Rows(start, count), partials, add, way, detail);

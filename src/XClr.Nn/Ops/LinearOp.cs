@@ -83,7 +83,7 @@ public static class LinearOp
     private static Tensor Transposed(Recorder gpu, Tensor x)
     {
         var (m, c) = x.Shape.As2D();
-        return Conv2dKernels.TransposeTaps(gpu, Taps(x), 1, 1, 0, 0, 1).Reshape(c, m);
+        return Conv2dKernels.TransposeTaps(gpu, Taps(x), 1, 1, Conv2dKernels.TapOrder.Single).Reshape(c, m);
     }
 
     /// <summary>Rows that one invocation of the bias gradient adds.</summary>

@@ -114,7 +114,7 @@ public static class MomentNormOp
         var product = gpu.NewTensor("wbw", new Shape(g.C, g.C), MemoryCategory.Workspace);
         LinearOp.BackwardData(gpu, bw, pass.Weight, product);
         var weights = gpu.NewTensor("weights", new Shape(g.K + g.C, g.C), MemoryCategory.Workspace, storage);
-        Conv2dKernels.TransposeTaps(gpu, aw, 1, 1, 0, 0, 1, into: weights.Rows(0, g.K));
+        Conv2dKernels.TransposeTaps(gpu, aw, 1, 1, Conv2dKernels.TapOrder.Single, into: weights.Rows(0, g.K));
         var offset = gpu.NewTensor("offset", new Shape(g.C), MemoryCategory.Workspace);
         gpu.Dispatch(storage == DType.BFloat16 ? OffsetBFloat16 : Offset, Groups(g.C), new((uint)g.M, (uint)g.C, (uint)g.K / 4),
             reads: [product, sums, pass.InputMean], writes: [weights, offset], new DispatchCost(2.0 * g.C * (g.C + g.K)), $"{g.C}x{g.K}");

@@ -38,6 +38,9 @@ internal readonly record struct ResidueClass(int Y, int X, int Rows, int Columns
     public Conv2dKernels.RowParams Params(ConvGeometry g, int images, int block) => new(images, Rows, Columns, g.OH, g.OW, g.K / 4, g.C / 4, 1,
         TapsR == 0 ? 0 : (Y + g.Pad - FirstR) / g.Stride, TapsR == 0 ? 0 : (X + g.Pad - FirstS) / g.Stride, TapsR, Math.Max(1, TapsS), g.H, g.W, g.Stride, Y, X, block);
 
+    /// <summary>Where its taps lie in w.</summary>
+    public Conv2dKernels.TapOrder Order(ConvGeometry g) => new(FirstR, FirstS, g.Stride, g.S);
+
     /// <summary>Blocks of rows, each with its sums for the normalisation below.</summary>
     public long Blocks(int images) => CeilDiv((long)images * Rows * Columns, Conv2dKernels.TileRows);
 
