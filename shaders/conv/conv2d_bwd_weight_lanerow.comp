@@ -8,13 +8,13 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "grid.glsl"
 layout(local_size_x = 64) in;
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Gradient { vec4 v[16]; };  // of [N,P,Q,K]: COLUMNS4 of a pixel
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Gradient { vec4 v[32]; };  // of [N,P,Q,K]: COLUMNS4 of a pixel
 #define POINTERS Gradient dy;
 #include "conv2d_bwd_weight_params.glsl"
 #include "quad64.glsl"
 layout(constant_id = 0) const bool ONE_TAP = false;  // every tile of rows lies in one tap: C is a multiple of 64
 layout(constant_id = 1) const bool PLAIN = false;    // pixels of x are those of dy: one tap, nothing strided or padded
-layout(constant_id = 2) const int COLUMNS4 = 16;     // at most K4 and 16
+layout(constant_id = 2) const int COLUMNS4 = 16;     // at most K4 and 32
 layout(std430, binding = 0) readonly buffer In { float x[]; };
 layout(std430, binding = 1) writeonly buffer Dw { u64vec2 dw[]; };
 const int STEP = 8;  // pixels of a turn of the loop

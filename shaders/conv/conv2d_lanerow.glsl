@@ -8,7 +8,7 @@ layout(local_size_x = 64) in;
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[]; };  // of K: its C
 #define POINTERS Weights weights; int firstR, firstS, tapStride, kernelS;
 #else
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[16]; };  // of [taps,C,K]: COLUMNS4 of a channel
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Weights { vec4 w[32]; };  // of [taps,C,K]: COLUMNS4 of a channel
 #define POINTERS Weights weights;
 #endif
 #define IMAGES_FASTEST
@@ -20,7 +20,7 @@ layout(constant_id = 2) const int DEPTH4 = 2;      // quads of channels of x in 
 layout(constant_id = 3) const bool PLAIN = false;  // row m of x and of y is that of the product: one tap, nothing strided or padded
 #ifdef MIRRORED
 layout(constant_id = 4) const int TERMS4 = 16;     // C4: makes columns of a term constant offsets
-layout(constant_id = 5) const int COLUMNS4 = 16;   // at most K4 and 16
+layout(constant_id = 5) const int COLUMNS4 = 16;   // at most K4 and 32
 #else
 layout(constant_id = 4) const int COLUMNS4 = 16;
 #endif

@@ -90,6 +90,9 @@ public static class Conv2dCases
         new(ConvPass.BackwardData, Geometries[2], AddEvery: 2),
         new(ConvPass.BackwardData, Geometries[7], AddEvery: 3),
         new(ConvPass.BackwardData, Geometries[0], AddEvery: 3),
+        // Rows of the weights 4 KiB apart.
+        new(ConvPass.BackwardData, new(1, 3, 5, 12, 1024, 1, 1, 1, 0)),
+        new(ConvPass.BackwardData, new(1, 4, 3, 20, 1024, 3, 3, 2, 1)),
         new(ConvPass.BackwardWeight, Geometries[0], Prologue: true, Relu: true),
         new(ConvPass.BackwardWeight, Geometries[6], Prologue: true),
         // Larger than one binding at the portable floor (1 MiB): runs of images, parts of the weight gradient added across runs.

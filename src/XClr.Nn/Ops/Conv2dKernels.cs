@@ -9,8 +9,8 @@ internal static class Conv2dKernels
     /// <summary>Rows of a workgroup's tile: portable, and for CPU drivers.</summary>
     public const int TileRows = 64, WordRows = 16;
 
-    /// <summary>Rows of a workgroup of the kernels with one row per lane, and the columns of a lane.</summary>
-    public const int LaneRows = 64, LaneColumns = 64;
+    /// <summary>Rows of a workgroup of the kernels with one row per lane.</summary>
+    public const int LaneRows = 64;
 
     // DEPTH4 of shaders/conv/conv2d_lanerow.glsl, where it divides the channels: half of a cache line of x. Rows of w that lie 4 KiB apart, or a multiple of that, displace each other in the
     // first-level cache from turn to turn, so a turn of the data gradient takes whole lines of them.
@@ -71,7 +71,7 @@ internal static class Conv2dKernels
     {
         var (storage, add) = (RowWork.Storage(x, w, y), accumulate ? 1 : 0);
         var chosen = IsLaneRows(gpu.Caps, storage, way)
-            ? LaneRow(FwdLaneRow, 4 * p.K4, [ChannelNorm.KindOf(norm), (uint)add, LaneTerms(p, LaneDepth), IsPlain(p)])
+            ? LaneRow(FwdLaneRow, ConvPass.Forward, 4 * p.K4, [ChannelNorm.KindOf(norm), (uint)add, LaneTerms(p, LaneDepth), IsPlain(p)])
             : ChooseRows(gpu.Caps, Fwd, storage, p, [ChannelNorm.KindOf(norm), (uint)add, partials is null ? 0u : 1u], way);
         Rows(gpu, chosen, p, x, w, y, p, norm, partials, add, detail);
     }
@@ -110,7 +110,7 @@ internal static class Conv2dKernels
         var storage = RowWork.Storage(dy, taps, dx);
         if (IsLaneRows(gpu.Caps, storage, way))
         {
-            var chosen = LaneRow(BwdDataLaneRow, 4 * p.K4, [0, (uint)addEvery, LaneTerms(p, p.C4 % FarRow == 0 ? LineDepth : LaneDepth), IsPlain(p), (uint)p.C4]);
+            var chosen = LaneRow(BwdDataLaneRow, ConvPass.BackwardData, 4 * p.K4, [0, (uint)addEvery, LaneTerms(p, p.C4 % FarRow == 0 ? LineDepth : LaneDepth), IsPlain(p), (uint)p.C4]);
             Rows(gpu, chosen, new(order, p), dy, taps, dx, p, null, null, addEvery, detail);
             return;
         }
@@ -172,8 +172,8 @@ internal static class Conv2dKernels
     /// <summary>Whether a wide tile pads so many columns no further than the others do.</summary>
     public static bool SuitsWide(int columns) => CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns);
 
-    /// <summary>Columns of a tile with one row per lane: columns that are fewer than a tile are one smaller tile.</summary>
-    public static int LaneTile(int columns) => Math.Min(LaneColumns, columns);
+    /// <summary>Columns of a lane: columns that are fewer than a tile are one smaller tile. The data gradient, which reads a cache line for each of them, gains nothing from a wide one.</summary>
+    public static int LaneTile(ConvPass pass, int columns) => Math.Min(columns, pass != ConvPass.BackwardData && SuitsWide(columns) ? WideColumns : TileColumns);
 
     private static void Rows<T>(Recorder gpu, TiledKernel<T> chosen, in T parameters, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, int addEvery, string detail) where T : unmanaged
     {
@@ -233,7 +233,7 @@ internal static class Conv2dKernels
         var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }, isInOrder: false));
         if (IsLaneRows(caps, storage, way))
         {
-            return LaneRow(BwdWeightLaneRow, g.K, [g.C % LaneRows == 0 ? 1u : 0u, g is { R: 1, S: 1, Stride: 1, Pad: 0 } ? 1u : 0u]);
+            return LaneRow(BwdWeightLaneRow, ConvPass.BackwardWeight, g.K, [g.C % LaneRows == 0 ? 1u : 0u, g is { R: 1, S: 1, Stride: 1, Pad: 0 } ? 1u : 0u]);
         }
         uint[] slots = caps.CpuKernels ? [g.C % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
@@ -276,9 +276,9 @@ internal static class Conv2dKernels
     private static uint LaneTerms(in RowParams p, int depth) => p.C4 % depth == 0 ? (uint)depth : 1;
 
     // COLUMNS4 comes behind the other constants.
-    private static TiledKernel<T> LaneRow<T>(Kernel<T> kernel, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
+    private static TiledKernel<T> LaneRow<T>(Kernel<T> kernel, ConvPass pass, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
     {
-        var tile = LaneTile(columns);
+        var tile = LaneTile(pass, columns);
         return new(kernel.With([.. constants, (uint)tile / 4]), LaneRows, tile);
     }
 

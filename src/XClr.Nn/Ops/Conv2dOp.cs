@@ -15,7 +15,7 @@ public static class Conv2dOp
     /// <summary>Fewest pixels that a part of the weight gradient's split sum should have.</summary>
     private const int PixelsPerPart = 64;
 
-    /// <summary>Pixels of a part whose share of x and dy a workgroup with one row per lane finds in the processor's second-level cache again (512 bytes of each pixel), and the most bytes that such parts take.</summary>
+    /// <summary>Pixels of a part whose share of x and dy a workgroup with one row per lane finds in the processor's second-level cache again (768 bytes of each pixel), and the most bytes that such parts take.</summary>
     private const int CachedPixels = 512, CachedPartsBytes = 32 << 20;
 
     /// <summary>
