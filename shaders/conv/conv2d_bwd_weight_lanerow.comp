@@ -49,14 +49,14 @@ void main() {
   int group = int(flat_group()), part = group / (rowTiles * columnTiles), tile = group - part * rowTiles * columnTiles, column = tile / rowTiles;
   int row0 = (tile - column * rowTiles) * 64, row = row0 + int(gl_LocalInvocationID.x);
   if (part >= parts || row >= rows) return;
-  // The last tile begins early enough to be whole, and stores what is its own.
+  // All parts but the last are whole turns. The last tile begins early enough to be whole, and stores what is its own.
   int k0 = min(column * COLUMNS4, K4 - COLUMNS4), tap = PLAIN ? 0 : (ONE_TAP ? row0 : row) / C, c = row - tap * C, r = tap / S, s = tap - r * S;
   ivec2 ps = ivec2(0, P), qs = ivec2(0, Q);
   if (ONE_TAP && !PLAIN) {
     ps = hits(r, H, P);
     qs = hits(s, W, Q);
   }
-  int high = ps.y - ps.x, wide = qs.y - qs.x, total = N * high * wide, perPart = (total + parts - 1) / parts, at = part * perPart, end = min(total, at + perPart);
+  int high = ps.y - ps.x, wide = qs.y - qs.x, total = N * high * wide, perPart = ((total + parts - 1) / parts + STEP - 1) / STEP * STEP, at = part * perPart, end = min(total, at + perPart);
   vec4 acc[COLUMNS4];
   [[unroll]] for (int j = 0; j < COLUMNS4; j++) acc[j] = vec4(0);
   if (at + STEP <= end) {

@@ -1,5 +1,5 @@
 // Implicit GEMM for CPU drivers whose compilers know what is equal in all lanes (Mesa 26): one row per lane, 4 * COLUMNS4 columns in its registers. The weights come through
-// pointers at addresses equal in all lanes, which makes them the memory operand of a multiply-add: one pointer per term of a turn, to which columns are constant offsets. A sum gets
+// pointers at addresses equal in all lanes, which makes them the memory operand of a multiply-add: one pointer per term of a turn, or, MIRRORED, per turn, from which all else is a constant offset. A sum gets
 // all terms of a turn of the loop at once: not all sums fit in the processor's registers, and at a turn's end each is merged with what masked lanes keep. No barriers. Tested at
 // their ends, the loops read nothing past the weights: a loop tested at its top runs once more with no lane active there, and such loads are not masked.
 #include "grid.glsl"
@@ -20,9 +20,9 @@ layout(constant_id = 2) const int DEPTH4 = 2;      // quads of channels of x in 
 layout(constant_id = 3) const bool PLAIN = false;  // row m of x and of y is that of the product: one tap, nothing strided or padded
 #ifdef MIRRORED
 layout(constant_id = 4) const int TERMS4 = 16;     // C4: makes columns of a term constant offsets
-layout(constant_id = 5) const int COLUMNS4 = 16;   // at most K4 and 32
+layout(constant_id = 5) const int COLUMNS4 = 16;   // at most K4
 #else
-layout(constant_id = 4) const int COLUMNS4 = 16;
+layout(constant_id = 4) const int COLUMNS4 = 16;   // at most K4 and 32
 #endif
 layout(std430, binding = 0) readonly buffer In { u64vec2 x[]; };  // [N,H,W,C]
 READ_QUADS(1, Scale, scale);                                      // [K]

@@ -90,6 +90,12 @@ public static class Conv2dCases
         new(ConvPass.BackwardData, Geometries[2], AddEvery: 2),
         new(ConvPass.BackwardData, Geometries[7], AddEvery: 3),
         new(ConvPass.BackwardData, Geometries[0], AddEvery: 3),
+        new(ConvPass.BackwardData, Geometries[7], AddEvery: 1),
+        // A last tile that begins early: of the widest, and under several taps. Tiles of rows in one tap, of which most hit no pixel.
+        new(ConvPass.Forward, new(2, 3, 3, 8, 196, 3, 3, 1, 1)),
+        new(ConvPass.BackwardWeight, new(2, 3, 3, 8, 196, 3, 3, 1, 1)),
+        new(ConvPass.BackwardData, new(2, 5, 4, 68, 8, 3, 3, 1, 1)),
+        new(ConvPass.BackwardWeight, new(3, 1, 1, 64, 12, 3, 3, 1, 1)),
         // Rows of the weights 4 KiB apart.
         new(ConvPass.BackwardData, new(1, 3, 5, 12, 1024, 1, 1, 1, 0)),
         new(ConvPass.BackwardData, new(1, 4, 3, 20, 1024, 3, 3, 2, 1)),

@@ -20,6 +20,9 @@ public readonly record struct ConvGeometry(int N, int H, int W, int C, int K, in
     /// <summary>s where only pixels of x whose row and column are multiples of s are read, as by a 1x1 convolution of stride s without padding; else 1.</summary>
     public int ReachedEvery => R == 1 && S == 1 && Pad == 0 ? Stride : 1;
 
+    /// <summary>Whether rows of x are those of y: one tap, nothing strided or padded.</summary>
+    public bool IsPlain => this is { R: 1, S: 1, Stride: 1, Pad: 0 };
+
     public Shape X => new(N, H, W, C);
     public Shape Weights => new(R, S, C, K);
     public Shape Y => new(N, OH, OW, K);

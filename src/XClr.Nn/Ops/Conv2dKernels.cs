@@ -51,7 +51,7 @@ internal static class Conv2dKernels
 
     private readonly record struct TapsParams(int R, int S, TapOrder Order, int C4, int K4);
 
-    // Fields of shaders/conv/conv2d_bwd_data_lanerow.comp.
+    // Fields of shaders/conv/conv2d_lanerow.glsl for a data gradient.
     private readonly record struct LaneDataParams(TapOrder Order, RowParams Rows);
 
     private static readonly KernelVariants<RowParams> Fwd = new("conv/conv2d_fwd", reads: 4, writes: 2, texels: 4, hasWide: true, hasMatrices: true);
@@ -71,7 +71,7 @@ internal static class Conv2dKernels
     {
         var (storage, add) = (RowWork.Storage(x, w, y), accumulate ? 1 : 0);
         var chosen = IsLaneRows(gpu.Caps, storage, way)
-            ? LaneRow(FwdLaneRow, ConvPass.Forward, 4 * p.K4, [ChannelNorm.KindOf(norm), (uint)add, LaneTerms(p, LaneDepth), IsPlain(p)])
+            ? LaneRow(FwdLaneRow, LaneTile(ConvPass.Forward, p.M, 4 * p.K4), [ChannelNorm.KindOf(norm), (uint)add, LaneTerms(p, LaneDepth), Plain(p)])
             : ChooseRows(gpu.Caps, Fwd, storage, p, [ChannelNorm.KindOf(norm), (uint)add, partials is null ? 0u : 1u], way);
         Rows(gpu, chosen, p, x, w, y, p, norm, partials, add, detail);
     }
@@ -110,7 +110,7 @@ internal static class Conv2dKernels
         var storage = RowWork.Storage(dy, taps, dx);
         if (IsLaneRows(gpu.Caps, storage, way))
         {
-            var chosen = LaneRow(BwdDataLaneRow, ConvPass.BackwardData, 4 * p.K4, [0, (uint)addEvery, LaneTerms(p, p.C4 % FarRow == 0 ? LineDepth : LaneDepth), IsPlain(p), (uint)p.C4]);
+            var chosen = LaneRow(BwdDataLaneRow, LaneTile(ConvPass.BackwardData, p.M, 4 * p.K4), [0, (uint)addEvery, LaneTerms(p, p.C4 % FarRow == 0 ? LineDepth : LaneDepth), Plain(p), (uint)p.C4]);
             Rows(gpu, chosen, new(order, p), dy, taps, dx, p, null, null, addEvery, detail);
             return;
         }
@@ -130,7 +130,7 @@ internal static class Conv2dKernels
     /// <summary>The kernel for <see cref="Conv2dOp.BackwardDataMoments"/>, and its tile; null where this device has none, or the compiler does all badly.</summary>
     public static TiledKernel<RowParams>? ChooseMoments(DeviceCaps caps, DType storage, ConvGeometry g, ReluMask mask, ConvWay? way)
     {
-        if (g is not { R: 1, S: 1, Stride: 1, Pad: 0 } || g.K % MomentsOutputs != 0 || g.C % MomentsInputs != 0)
+        if (!g.IsPlain || g.K % MomentsOutputs != 0 || g.C % MomentsInputs != 0)
         {
             return null;
         }
@@ -172,8 +172,15 @@ internal static class Conv2dKernels
     /// <summary>Whether a wide tile pads so many columns no further than the others do.</summary>
     public static bool SuitsWide(int columns) => CeilDiv(columns, WideColumns) * 2 == CeilDiv(columns, TileColumns);
 
-    /// <summary>Columns of a lane: columns that are fewer than a tile are one smaller tile. The data gradient, which reads a cache line for each of them, gains nothing from a wide one.</summary>
-    public static int LaneTile(ConvPass pass, int columns) => Math.Min(columns, pass != ConvPass.BackwardData && SuitsWide(columns) ? WideColumns : TileColumns);
+    /// <summary>
+    /// Columns of a lane: columns that are fewer than a tile are one smaller tile. The wide one must leave a forward pass enough workgroups (a weight gradient's parts do); the data gradient, which reads a cache line
+    /// for each column, gains nothing from it.
+    /// </summary>
+    public static int LaneTile(ConvPass pass, long rows, int columns)
+    {
+        var isWide = SuitsWide(columns) && pass != ConvPass.BackwardData && (pass != ConvPass.Forward || CeilDiv(rows, LaneRows) * CeilDiv(columns, WideColumns) >= Conv2dOp.CpuGroups);
+        return Math.Min(columns, isWide ? WideColumns : TileColumns);
+    }
 
     private static void Rows<T>(Recorder gpu, TiledKernel<T> chosen, in T parameters, Tensor x, Tensor w, Tensor y, in RowParams p, ChannelNorm? norm, Tensor? partials, int addEvery, string detail) where T : unmanaged
     {
@@ -220,20 +227,17 @@ internal static class Conv2dKernels
     public static (long Groups, ConvVariant Variant) WeightTiles(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
         var chosen = ChooseWeight(caps, storage, g, prologue, way);
-        var variant = chosen.Kernel.Name == BwdWeight.Matrices(storage).Name ? ConvVariant.Matrices
-            : chosen.Kernel.Name == BwdWeightLaneRow.Name ? ConvVariant.LaneRow
-            : caps.CpuKernels ? ConvVariant.Word : ConvVariant.Portable;
-        return (WeightGroups(g, chosen), variant);
+        return (WeightGroups(g, chosen), IsLaneRows(caps, storage, way) ? ConvVariant.LaneRow : chosen.Kernel.OnMatrices ? ConvVariant.Matrices : caps.CpuKernels ? ConvVariant.Word : ConvVariant.Portable);
     }
 
     private static long WeightGroups(ConvGeometry g, TiledKernel<WeightParams> chosen) => chosen.Groups(g.R * g.S * g.C, g.K);
 
     private static TiledKernel<WeightParams> ChooseWeight(DeviceCaps caps, DType storage, ConvGeometry g, NormOnLoad? prologue, ConvWay? way)
     {
-        var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g is { R: 1, S: 1, Stride: 1, Pad: 0 }, isInOrder: false));
+        var (kind, shape) = (ChannelNorm.KindOf(prologue), MatrixShape(g.C / 4, g.K / 4, g.IsPlain, isInOrder: false));
         if (IsLaneRows(caps, storage, way))
         {
-            return LaneRow(BwdWeightLaneRow, ConvPass.BackwardWeight, g.K, [g.C % LaneRows == 0 ? 1u : 0u, g is { R: 1, S: 1, Stride: 1, Pad: 0 } ? 1u : 0u]);
+            return LaneRow(BwdWeightLaneRow, LaneTile(ConvPass.BackwardWeight, g.R * g.S * g.C, g.K), [g.C % LaneRows == 0 ? 1u : 0u, g.IsPlain ? 1u : 0u]);
         }
         uint[] slots = caps.CpuKernels ? [g.C % WordRows == 0 ? 1u : 0u] : [kind];
         return way is { } measured
@@ -272,15 +276,10 @@ internal static class Conv2dKernels
         return new(variants.Portable(storage).With([.. constants, Quads(NarrowColumns)]), TileRows, NarrowColumns);
     }
 
-    // DEPTH4 of shaders/conv/conv2d_lanerow.glsl.
     private static uint LaneTerms(in RowParams p, int depth) => p.C4 % depth == 0 ? (uint)depth : 1;
 
     // COLUMNS4 comes behind the other constants.
-    private static TiledKernel<T> LaneRow<T>(Kernel<T> kernel, ConvPass pass, int columns, ReadOnlySpan<uint> constants) where T : unmanaged
-    {
-        var tile = LaneTile(pass, columns);
-        return new(kernel.With([.. constants, (uint)tile / 4]), LaneRows, tile);
-    }
+    private static TiledKernel<T> LaneRow<T>(Kernel<T> kernel, int tile, ReadOnlySpan<uint> constants) where T : unmanaged => new(kernel.With([.. constants, (uint)tile / 4]), LaneRows, tile);
 
     // What a lane reads for itself, and what is the same in all lanes: given by pointer, which come first, or bound second.
     private static BufferView[] PointersFirst(Kernel kernel, Tensor x, Tensor uniform) => kernel.Pointers > 0 ? [uniform, x] : [x, uniform];
@@ -295,7 +294,7 @@ internal static class Conv2dKernels
     private static bool ReadsInOrder(in RowParams p) => p is { R: 1, S: 1, Stride: 1, X0: 0, Y0: 0 } && (p.P, p.Q) == (p.H, p.W);
 
     // PLAIN of shaders/conv/conv2d_lanerow.glsl.
-    private static uint IsPlain(in RowParams p) => ReadsInOrder(p) && p.OutStride == 1 ? 1u : 0u;
+    private static uint Plain(in RowParams p) => ReadsInOrder(p) && p.OutStride == 1 ? 1u : 0u;
 
     private static uint MatrixShape(int c4, int k4, bool isPlain, bool isInOrder) => (c4 % 2 == 0 ? 1u : 0u) | (k4 % 2 == 0 ? 2u : 0u) | (c4 % 16 == 0 ? 4u : 0u) | (isPlain ? 8u : 0u) | (isInOrder ? 16u : 0u);
 }

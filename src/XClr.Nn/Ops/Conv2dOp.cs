@@ -10,12 +10,13 @@ namespace XClr.Nn.Ops;
 public static class Conv2dOp
 {
     /// <summary>Number of workgroups that fills a device; the weight gradient's sum is split to reach it.</summary>
-    private const int CpuGroups = 16, GpuGroups = 512;
+    internal const int CpuGroups = 16;
+    private const int GpuGroups = 512;
 
     /// <summary>Fewest pixels that a part of the weight gradient's split sum should have.</summary>
     private const int PixelsPerPart = 64;
 
-    /// <summary>Pixels of a part whose share of x and dy a workgroup with one row per lane finds in the processor's second-level cache again (768 bytes of each pixel), and the most bytes that such parts take.</summary>
+    /// <summary>Pixels of a part whose share of x and dy a workgroup with one row per lane finds in the processor's second-level cache again (at most 768 bytes of each pixel), and the most bytes that such parts of a run of images take.</summary>
     private const int CachedPixels = 512, CachedPartsBytes = 32 << 20;
 
     /// <summary>

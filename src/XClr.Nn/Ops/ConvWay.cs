@@ -35,7 +35,7 @@ internal readonly record struct ConvWay(ConvVariant Variant, int Rows, int Colum
         {
             IEnumerable<ConvWay> word = [new(ConvVariant.Word, Conv2dKernels.WordRows, Conv2dKernels.TileColumns)];
             return [
-                .. Conv2dKernels.HasLaneRows(caps, work.Storage) ? [new(ConvVariant.LaneRow, Conv2dKernels.LaneRows, Conv2dKernels.LaneTile(work.Pass, work.Columns))] : Array.Empty<ConvWay>(),
+                .. Conv2dKernels.HasLaneRows(caps, work.Storage) ? [new(ConvVariant.LaneRow, Conv2dKernels.LaneRows, Conv2dKernels.LaneTile(work.Pass, work.Rows, work.Columns))] : Array.Empty<ConvWay>(),
                 .. wide ? word.Prepend(new(ConvVariant.Word, Conv2dKernels.WordRows, Conv2dKernels.WideColumns)) : word,
             ];
         }
